@@ -1,0 +1,72 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace weir::io {
+
+struct GitCommit {
+  std::string sha;
+  std::string tree;
+  std::vector<std::string> parents;
+  std::string author_name;
+  std::string author_email;
+  std::int64_t author_time_s = 0;     // seconds since 1970
+  std::int64_t committer_time_s = 0;  // when it was committed: DORA's lead time starts here
+  std::string message;
+};
+
+struct GitTreeEntry {
+  std::string path;
+  std::string mode;  // "100644", "100755", "120000", "160000"
+  std::string object;
+};
+
+// One repository, through the `git` program. Functions block for a process or two. Any thread.
+// Names from outside reach git only behind "--end-of-options" or as full object ids.
+class Git {
+ public:
+  // `git_dir` of an existing repository: a bare one, or the .git of a work tree.
+  explicit Git(std::filesystem::path git_dir) : git_dir_(std::move(git_dir)) {}
+
+  // The repository that holds `folder`. kNotFound with what to do ("git init") if there is none.
+  static Result<Git> discover(const std::filesystem::path& folder);
+  // Makes a bare repository with `default_branch`; fine if it is there.
+  static Result<Git> init_bare(const std::filesystem::path& git_dir, std::string_view default_branch = "main");
+
+  [[nodiscard]] const std::filesystem::path& git_dir() const { return git_dir_; }
+
+  // Full object id of a commit-ish. kNotFound if there is none.
+  [[nodiscard]] Result<std::string> resolve(std::string_view revision) const;
+  [[nodiscard]] Result<GitCommit> commit(std::string_view sha) const;
+  // The symbolic HEAD: "refs/heads/main".
+  [[nodiscard]] Result<std::string> head_ref() const;
+  // Every ref below refs/ with its object id.
+  [[nodiscard]] Result<std::map<std::string, std::string>> refs() const;
+  // Bytes of a file at a commit. kNotFound if it is not there.
+  [[nodiscard]] Result<std::string> show(std::string_view sha, std::string_view path) const;
+  // Files below `folder` ("" = all) at a commit.
+  [[nodiscard]] Result<std::vector<GitTreeEntry>> list(std::string_view sha, std::string_view folder = "") const;
+  // Paths that differ between two commits; all files of `after` when `before` is empty or all zeros.
+  [[nodiscard]] Result<std::vector<std::string>> changed_paths(std::string_view before, std::string_view after) const;
+  // A commit, on no branch, of the work tree as it stands: tracked, changed and untracked files, without ignored ones.
+  // Neither index nor work tree are touched. Gives HEAD's id when nothing has changed. Works before the first commit.
+  [[nodiscard]] Result<std::string> snapshot(const std::filesystem::path& work_tree) const;
+
+  // Fills `target` with the commit: a work tree whose .git borrows this repository's objects (no copy), HEAD detached at
+  // `sha`, `ref` recorded for `git status` and friends, no credentials inside.
+  [[nodiscard]] Result<void> checkout_to(const std::filesystem::path& target, std::string_view sha,
+                                         std::string_view ref) const;
+
+ private:
+  [[nodiscard]] Result<std::string> run(std::vector<std::string> arguments, std::string_view input = {},
+                                        std::map<std::string, std::string> env = {}) const;
+  std::filesystem::path git_dir_;
+};
+
+}  // namespace weir::io

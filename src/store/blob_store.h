@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "io/http.h"
+
+namespace weir::store {
+
+struct BlobInfo {
+  std::string sha256;  // 64 hex digits: its name
+  std::int64_t size_bytes = 0;
+};
+
+// Content-addressed bytes. What put() returned is on disk: temporary file, fsync, rename, fsync of the folder. Equal
+// bytes are kept once. Any thread.
+class BlobStore {
+ public:
+  virtual ~BlobStore() = default;
+
+  virtual Result<BlobInfo> put(std::string_view bytes) = 0;
+  // Streams until `source` ends. kInvalidArgument, and nothing kept, if `expected_sha256` (unless "") or
+  // `expected_size` (unless < 0) is not what came.
+  virtual Result<BlobInfo> put_stream(io::ByteSource& source, std::string_view expected_sha256 = {},
+                                      std::int64_t expected_size = -1) = 0;
+  // Takes a file in by copying (or by rename if `consume` and on the same disk).
+  virtual Result<BlobInfo> put_file(const std::filesystem::path& file, bool consume) = 0;
+
+  [[nodiscard]] virtual bool contains(std::string_view sha256) const = 0;
+  virtual Result<std::string> get(std::string_view sha256) const = 0;
+  // A local file with the bytes, to be sent or opened; never to be changed.
+  virtual Result<std::filesystem::path> local_path(std::string_view sha256) const = 0;
+  virtual Result<void> remove(std::string_view sha256) = 0;
+  // Every blob there is, unordered. For fsck and collection of what nothing refers to.
+  virtual Result<void> for_each(const std::function<void(const BlobInfo&)>& each) const = 0;
+  // Reads the bytes again: kCorrupt if they are not what the name says.
+  virtual Result<void> verify(std::string_view sha256) const = 0;
+};
+
+// Blobs below `root`, as <root>/ab/cdef….
+Result<std::unique_ptr<BlobStore>> open_local_blobs(const std::filesystem::path& root);
+
+}  // namespace weir::store

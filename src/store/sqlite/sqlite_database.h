@@ -1,0 +1,18 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/database.h"
+
+namespace weir::store {
+
+// Opens (or makes) a database in WAL mode with synchronous=FULL, applies the migrations that it lacks, in the order
+// given, and starts its writer thread. kFailedPrecondition if it was made by a newer weir; kCorrupt if it is damaged.
+Result<std::unique_ptr<Database>> open_sqlite(const std::filesystem::path& file, std::span<const Migration> migrations,
+                                              const Clock& clock, Log& log);
+
+}  // namespace weir::store
