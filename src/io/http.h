@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "types/identity.h"
 
 // Messages of HTTP/1.1 as handlers see them. Beast stays inside http_server.cc and http_client.cc.
 namespace weir::io {
@@ -47,6 +48,7 @@ struct HttpRequest {
   std::unique_ptr<ByteSource> body_source;   // set for routes that stream their request body
   std::string peer;                          // "127.0.0.1:51234"; "unix" on a socket file
   bool loopback = false;                     // the peer is this machine
+  types::Identity identity;                  // set by the authentication filter (Router::before)
 
   [[nodiscard]] std::optional<std::string> query_value(std::string_view name) const;  // the first of that name
 };
