@@ -1,0 +1,196 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "config/rules.h"
+
+// weir.yaml as plain structs. Values, immutable once parsed: any thread may share a `std::shared_ptr<const Config>`.
+// `config/parse.h` reads the file, `config/schema.h` holds its JSON Schema.
+namespace weir::config {
+
+enum class Severity : std::uint8_t { kInfo = 1, kWarning = 2, kPage = 3 };
+std::string_view severity_name(Severity severity);  // "info", "warning", "page"
+std::optional<Severity> find_severity(std::string_view name);
+
+// A text that may refer to `${{ vars.X }}` and `${{ secrets.X }}`; the references stay until the text is used, so that
+// no secret ever lies in a configuration.
+struct Template {
+  std::string text;
+  std::vector<std::string> variables;  // names that it refers to
+  std::vector<std::string> secrets;
+
+  // The text with its references replaced. kNotFound names a variable or secret that is not set.
+  [[nodiscard]] Result<std::string> resolve(const std::map<std::string, std::string>& vars,
+                                            const std::map<std::string, std::string>& secret_values) const;
+  bool operator==(const Template&) const = default;
+};
+
+// Finds the references of `text`. kInvalidArgument for an unclosed `${{` or for anything but vars.NAME and secrets.NAME.
+Result<Template> parse_template(std::string_view text);
+
+// "models:/flight-delay@champion", "models:/flight-delay/3", "models:/flight-delay/Production".
+struct ModelReference {
+  std::string model;
+  std::string alias;                    // "champion"; exactly one of alias, version and stage is set
+  std::optional<std::int64_t> version;  // 3
+  std::string stage;                    // "Staging", "Production", "Archived"
+
+  [[nodiscard]] std::string text() const;
+  bool operator==(const ModelReference&) const = default;
+};
+Result<ModelReference> parse_model_reference(std::string_view text);
+
+// What the gateway keeps of the traffic for the monitor.
+struct Capture {
+  double sample = 1.0;              // share of requests, 0 to 1
+  std::vector<std::string> redact;  // columns that are never kept
+  Duration keep{std::chrono::days{30}};
+  bool operator==(const Capture&) const = default;
+};
+
+enum class Strategy : std::uint8_t { kBlueGreen = 1 };
+enum class Rollback : std::uint8_t { kAutomatic = 1, kManual = 2 };
+
+struct Rollout {
+  Strategy strategy = Strategy::kBlueGreen;
+  Rollback rollback = Rollback::kAutomatic;  // automatic: alerts with `do: [rollback]` act by themselves
+  bool operator==(const Rollout&) const = default;
+};
+
+// One environment of an endpoint, with what it overrides already applied.
+struct EndpointEnvironment {
+  std::string name;      // "production"
+  ModelReference model;  // the wish: default <endpoint>@champion in production, <endpoint>@candidate elsewhere
+  Capture capture;
+  Rollout rollout;
+  int workers = 2;       // model processes
+  bool operator==(const EndpointEnvironment&) const = default;
+};
+
+struct Endpoint {
+  std::string name;                               // POST /<name>/invocations
+  std::vector<EndpointEnvironment> environments;  // in the order of the file; default: production alone
+  std::string key;                                // column that joins labels; "" = by request id only
+  std::string time;                               // column with a row's event time; "" = arrival
+
+  [[nodiscard]] const EndpointEnvironment* environment(std::string_view name) const;
+  bool operator==(const Endpoint&) const = default;
+};
+
+// Protection of an environment, as GitHub's: a job or rollout that enters it waits until a reviewer agrees.
+struct Environment {
+  std::string name;
+  std::vector<std::string> reviewers;  // any one of them is enough; none = no review
+  bool self_review = false;            // may who asked also agree?
+  Duration wait{0};                    // least time between asking and entering
+  std::vector<std::string> branches;   // patterns of branches that may enter; none = any
+  bool operator==(const Environment&) const = default;
+};
+
+struct Gate {
+  std::string model;
+  std::vector<GateRule> rules;
+  bool operator==(const Gate&) const = default;
+};
+
+enum class AlertAction : std::uint8_t { kRollback = 1 };
+
+struct Alert {
+  AlertRule when;
+  Severity severity = Severity::kWarning;
+  std::vector<AlertAction> actions;
+  bool operator==(const Alert&) const = default;
+};
+
+// What is watched of an endpoint's production traffic.
+struct Monitor {
+  struct Drift {
+    double features = 0.3;    // the share of drifted features from which the window counts as drifted
+    double prediction = 0.2;  // population stability index of the predictions, from which the same
+    Duration window{std::chrono::days{1}};
+    std::vector<std::string> ignore;  // columns that are left out, e.g. calendar columns
+    bool operator==(const Drift&) const = default;
+  };
+  struct Accuracy {
+    double min = 0.0;         // below it an alert fires; 0 = never
+    Duration label_delay{0};  // labels of a row are complete this long after its time
+    bool operator==(const Accuracy&) const = default;
+  };
+
+  std::string endpoint;
+  std::string reference = "reference.csv";  // artifact of the training run
+  Drift drift;
+  std::optional<Accuracy> accuracy_7d;  // none: not measured against a limit
+  std::vector<Alert> alerts;
+  bool operator==(const Monitor&) const = default;
+};
+
+// When a model is trained again by itself.
+struct Retrain {
+  std::string model;
+  std::vector<RetrainRule> when;  // any one of them
+  Duration cooldown{std::chrono::hours{12}};
+  std::string run = ".github/workflows/ml-pipeline.yml";
+  bool operator==(const Retrain&) const = default;
+};
+
+// Where alerts and events are sent. With `events`, those; else alerts and notifications of these severities.
+struct Notify {
+  Template to;  // "https://…" (Slack-compatible webhook) or "mailto:…"
+  std::vector<Severity> severities = {Severity::kPage, Severity::kWarning};
+  std::vector<std::string> events;  // names as in types::event_type
+  bool operator==(const Notify&) const = default;
+};
+
+// A label of `runs-on`.
+struct Runner {
+  std::string label;
+  int slots = 1;  // jobs of this label at a time
+  bool operator==(const Runner&) const = default;
+};
+
+struct Config {
+  std::vector<Endpoint> endpoints;
+  std::vector<Environment> environments;
+  std::vector<Gate> gates;
+  std::vector<Monitor> monitors;
+  std::vector<Retrain> retrain;
+  std::vector<Notify> notify;
+  std::vector<Runner> runners;
+  bool strict = false;  // GitHub's empty machine: no implicit checkout, no shared Python layers
+
+  // By name; null when the file does not mention it.
+  [[nodiscard]] const Endpoint* endpoint(std::string_view name) const;
+  [[nodiscard]] const Environment* environment(std::string_view name) const;
+  [[nodiscard]] const Gate* gate(std::string_view model) const;
+  [[nodiscard]] const Monitor* monitor(std::string_view endpoint) const;
+  [[nodiscard]] const Retrain* retrain_of(std::string_view model) const;
+  [[nodiscard]] const Runner* runner(std::string_view label) const;
+  bool operator==(const Config&) const = default;
+};
+
+// Every value, defaults too, under the file's own keys: for GET /api/v1/config and the event log.
+json::object to_json(const Config& config);
+
+// One value that differs, e.g. {"gates.flight-delay[0]", "auc >= 0.65", "auc >= 0.7"}; "" for a side that lacks it.
+struct Change {
+  std::string path;
+  std::string before;
+  std::string after;
+};
+// What replacing `before` by `after` would change, in the order of the file.
+std::vector<Change> diff(const Config& before, const Config& after);
+
+// First path segments that the server uses itself ("api", "v2", "health", …): no endpoint may have them.
+bool is_reserved_endpoint_name(std::string_view name);
+
+}  // namespace weir::config
