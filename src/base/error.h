@@ -53,9 +53,11 @@ template <class... Args>
 }  // namespace weir
 
 // Value of a Result, or return its error from the enclosing function:  auto run = WEIR_TRY(load(id));
-#define WEIR_TRY(...)                                                                   \
-  ({                                                                                    \
-    auto&& weir_try_result = (__VA_ARGS__);                                             \
-    if (!weir_try_result) return std::unexpected(std::move(weir_try_result).error());   \
-    *std::move(weir_try_result);                                                        \
+#define WEIR_TRY(...)                                                                 \
+  ({                                                                                  \
+    _Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Wshadow\"") \
+    auto&& weir_try_result = (__VA_ARGS__);                                           \
+    _Pragma("clang diagnostic pop")                                                   \
+    if (!weir_try_result) return std::unexpected(std::move(weir_try_result).error()); \
+    *std::move(weir_try_result);                                                      \
   })

@@ -1,0 +1,161 @@
+#include "io/process.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <fstream>
+
+#include "io/file.h"
+#include "io/git.h"
+
+namespace weir::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+class TemporaryFolder : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "weir-io-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { (void)remove_tree(folder_); }
+  void put(const std::string& path, const std::string& text) {
+    fs::create_directories((folder_ / path).parent_path());
+    std::ofstream(folder_ / path) << text;
+  }
+  std::string git(std::vector<std::string> arguments) {
+    ProcessOptions options;
+    options.argv = {"git", "-C", folder_.string(), "-c", "user.name=T", "-c", "user.email=t@example.com"};
+    options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
+    auto out = run_checked(options);
+    EXPECT_TRUE(out) << out.error().message;
+    return out.value_or("");
+  }
+  fs::path folder_;
+};
+using ProcessTest = TemporaryFolder;
+using FileTest = TemporaryFolder;
+using GitTest = TemporaryFolder;
+
+TEST_F(ProcessTest, OutputAndExitCodeAreCaptured) {
+  const auto captured = run_process({.argv = {"sh", "-c", "cat; echo bad >&2; exit 3"}}, "hello");
+  ASSERT_TRUE(captured) << captured.error().message;
+  EXPECT_EQ(captured->out, "hello");
+  EXPECT_EQ(captured->err, "bad\n");
+  EXPECT_EQ(captured->status.code, 3);
+}
+
+TEST_F(ProcessTest, LargeInputAndOutputPassThroughAtOnce) {
+  const std::string input(3 << 20, 'x');
+  const auto captured = run_process({.argv = {"cat"}}, input);
+  ASSERT_TRUE(captured);
+  EXPECT_EQ(captured->out, input);
+  EXPECT_TRUE(run_process({.argv = {"true"}}, input)) << "a program that ignores its input is fine";
+}
+
+TEST_F(ProcessTest, AMissingProgramOrFolderIsNamed) {
+  const auto missing = run_process({.argv = {"no-such-program"}});
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Code::kNotFound);
+  EXPECT_NE(missing.error().message.find("no-such-program"), std::string::npos);
+  const auto folder = run_process({.argv = {"true"}, .working_dir = "/no/such/folder"});
+  ASSERT_FALSE(folder);
+  EXPECT_NE(folder.error().message.find("/no/such/folder"), std::string::npos);
+}
+
+TEST_F(ProcessTest, ATimeLimitEndsTheWholeGroup) {
+  const auto slow = run_process({.argv = {"sh", "-c", "sleep 60 & sleep 60"}}, {}, std::chrono::milliseconds{200});
+  ASSERT_FALSE(slow);
+  EXPECT_EQ(slow.error().code, Code::kDeadlineExceeded);
+}
+
+TEST_F(ProcessTest, ASignalIsReportedAsTheShellDoes) {
+  auto process = Process::start({.argv = {"sleep", "60"}});
+  ASSERT_TRUE(process);
+  EXPECT_FALSE(process->wait(std::chrono::milliseconds{1}));
+  process->kill_group(SIGTERM);
+  const auto status = process->wait();
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->code, 143);
+  EXPECT_EQ(status->signal, SIGTERM);
+}
+
+TEST_F(FileTest, AtomicWritesReplaceAndLeaveNoLitter) {
+  const auto path = folder_ / "a.txt";
+  ASSERT_TRUE(write_file_atomic(path, "one"));
+  ASSERT_TRUE(write_file_atomic(path, "two"));
+  EXPECT_EQ(read_file(path).value_or(""), "two");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1);
+  EXPECT_EQ(read_file(path, 2).error().code, Code::kResourceExhausted);
+}
+
+TEST_F(FileTest, PathsFromOutsideStayBelowTheirFolder) {
+  EXPECT_EQ(join_below("/r", "a/./b").value(), "/r/a/b");
+  for (const char* bad : {"", "/etc/passwd", "..", "a/../../b", "a/.."}) EXPECT_FALSE(join_below("/r", bad)) << bad;
+  EXPECT_FALSE(join_below("/r", std::string_view("a\0b", 3)));
+}
+
+TEST_F(FileTest, ALockIsHeldOnceAndNamesItsHolder) {
+  const auto first = FileLock::acquire(folder_ / "lock");
+  ASSERT_TRUE(first);
+  const auto second = FileLock::acquire(folder_ / "lock");
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos);
+}
+
+TEST_F(GitTest, ACommitIsReadListedAndCheckedOutWithoutCopyingObjects) {
+  git({"init", "-q", "-b", "main"});
+  put("src/a.py", "print(1)\n");
+  put("read me.txt", "x");
+  git({"add", "-A"});
+  git({"commit", "-qm", "First\n\nbody"});
+
+  const auto repository = Git::discover(folder_ / "src");
+  ASSERT_TRUE(repository) << repository.error().message;
+  const auto sha = repository->resolve("main");
+  ASSERT_TRUE(sha);
+  const auto commit = repository->commit(*sha);
+  ASSERT_TRUE(commit);
+  EXPECT_EQ(commit->message, "First\n\nbody");
+  EXPECT_EQ(commit->author_name, "T");
+  EXPECT_EQ(repository->show(*sha, "src/a.py").value_or(""), "print(1)\n");
+  EXPECT_EQ(repository->list(*sha)->size(), 2U);
+  EXPECT_EQ(repository->list(*sha, "src/")->at(0).path, "src/a.py");
+  EXPECT_EQ(repository->head_ref().value_or(""), "refs/heads/main");
+
+  const auto target = folder_ / "job";
+  const auto done = repository->checkout_to(target, *sha, "refs/heads/main");
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(read_file(target / "src/a.py").value_or(""), "print(1)\n");
+  const auto status = run_checked({.argv = {"git", "-C", target.string(), "status", "--porcelain", "-b"}});
+  ASSERT_TRUE(status);
+  EXPECT_EQ(*status, "## main\n");
+}
+
+TEST_F(GitTest, ASnapshotHoldsWhatIsNotCommittedAndLeavesTheIndexAlone) {
+  git({"init", "-q", "-b", "main"});
+  put(".gitignore", "ignored.txt\n");
+  put("a.txt", "1");
+  git({"add", "-A"});
+  git({"commit", "-qm", "First"});
+  const auto repository = Git::discover(folder_);
+  ASSERT_TRUE(repository);
+  EXPECT_EQ(repository->snapshot(folder_).value_or(""), repository->resolve("HEAD").value_or("?"));
+
+  put("a.txt", "2");
+  put("new.txt", "n");
+  put("ignored.txt", "i");
+  const auto sha = repository->snapshot(folder_);
+  ASSERT_TRUE(sha) << sha.error().message;
+  EXPECT_EQ(repository->show(*sha, "a.txt").value_or(""), "2");
+  EXPECT_EQ(repository->show(*sha, "new.txt").value_or(""), "n");
+  EXPECT_FALSE(repository->show(*sha, "ignored.txt"));
+  EXPECT_EQ(git({"status", "--porcelain"}), " M a.txt\n?? new.txt\n");
+  EXPECT_EQ(repository->changed_paths(*repository->resolve("HEAD"), *sha).value(),
+            (std::vector<std::string>{"a.txt", "new.txt"}));
+}
+
+}  // namespace
+}  // namespace weir::io
