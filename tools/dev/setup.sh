@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+cmd_setup() {
+  setup_apt
+  setup_python
+  setup_node
+}
+
+setup_apt() {
+  local missing=() package
+  while read -r package; do
+    case "$package" in
+      # A machine may bring its own node or compiler drivers.
+      nodejs | npm) command -v node >/dev/null && command -v npm >/dev/null && continue ;;
+    esac
+    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+  done <tools/dev/apt.txt
+  [ ${#missing[@]} -eq 0 ] && return 0
+  say "installing ${#missing[@]} system packages: ${missing[*]}"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# One environment for tests, examples and tools, made by uv: a few seconds.
+setup_python() {
+  stamped python tools/dev/requirements.txt tools/dev/common.sh && [ -x "$VENV/bin/python" ] && return 0
+  say "making the Python environment in .venv"
+  [ -x .cache/uv/bin/uv ] && [ "$(.cache/uv/bin/uv --version | cut -d' ' -f2)" = "$UV_VERSION" ] || {
+    rm -rf .cache/uv
+    /usr/bin/python3 -m venv .cache/uv
+    .cache/uv/bin/pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
+  }
+  .cache/uv/bin/uv venv --quiet --clear --python /usr/bin/python3 "$VENV"
+  .cache/uv/bin/uv pip install --quiet --python "$VENV/bin/python" -r tools/dev/requirements.txt
+  stamp python tools/dev/requirements.txt tools/dev/common.sh
+}
+
+setup_node() {
+  [ -f web/package-lock.json ] || return 0
+  stamped node web/package-lock.json && [ -d web/node_modules ] && return 0
+  say "installing the dashboard's node packages"
+  (cd web && npm ci --no-audit --no-fund --loglevel=error)
+  stamp node web/package-lock.json
+}
