@@ -1,0 +1,160 @@
+#include "engine/run_artifacts.h"
+
+#include "io/file.h"
+
+namespace weir::engine {
+namespace {
+
+constexpr store::Migration kMigrations[] = {{"engine/artifacts-001", R"(
+CREATE TABLE engine_artifacts(
+  id BIGINT PRIMARY KEY, run_id BIGINT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, size_bytes BIGINT NOT NULL,
+  files TEXT NOT NULL, created_at BIGINT NOT NULL, UNIQUE(run_id, name));
+CREATE TABLE engine_caches(
+  repository TEXT NOT NULL, ref TEXT NOT NULL, version TEXT NOT NULL, cache_key TEXT NOT NULL, sha256 TEXT NOT NULL,
+  size_bytes BIGINT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY(repository, ref, version, cache_key));
+)"}};
+
+constexpr std::string_view kArtifactColumns = "id, run_id, name, sha256, size_bytes, files, created_at";
+
+Result<void> check_name(std::string_view name) {
+  if (!name.empty() && name.size() <= 255 && name.find_first_of("\\/:\"<>|*?\r\n") == std::string_view::npos) return {};
+  return fail(Code::kInvalidArgument,
+              "\"{}\" cannot name an artifact: it must have 1 to 255 characters and none of \\ / : \" < > | * ?",
+              name.substr(0, 80));
+}
+
+json::array files_to_json(const std::vector<ArtifactFile>& files) {
+  json::array list;
+  for (const auto& file : files) list.push_back({{"path", file.path}, {"size_bytes", file.size_bytes}});
+  return list;
+}
+
+Artifact read_artifact(const store::Row& row) {
+  Artifact artifact;
+  artifact.id = row.integer(0);
+  artifact.run_id = row.integer(1);
+  artifact.name = row.string(2);
+  artifact.sha256 = row.string(3);
+  artifact.size_bytes = row.integer(4);
+  if (auto files = parse_json(row.text(5), "artifact files"); files && files->is_array()) {
+    for (const auto& file : files->get_array()) {
+      artifact.files.push_back({json_string_or(file, "path", ""), json_int(file, "size_bytes").value_or(0)});
+    }
+  }
+  artifact.created_at = row.time(6);
+  return artifact;
+}
+
+// The smallest text that is greater than every text starting with `prefix`; "" if there is none.
+std::string prefix_end(std::string prefix) {
+  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
+  if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  return prefix;
+}
+
+Cache read_cache(const store::Row& row) { return {row.string(0), row.string(1), row.integer(2)}; }
+
+}  // namespace
+
+std::span<const store::Migration> run_artifact_migrations() { return kMigrations; }
+
+json::object to_json(const Artifact& artifact) {
+  return {{"id", artifact.id},
+          {"run_id", artifact.run_id},
+          {"name", artifact.name},
+          {"sha256", artifact.sha256},
+          {"size_bytes", artifact.size_bytes},
+          {"files", files_to_json(artifact.files)},
+          {"created_at", to_iso8601(artifact.created_at)}};
+}
+
+Result<Artifact> RunArtifacts::add(Artifact artifact, bool overwrite) {
+  WEIR_TRY(check_name(artifact.name));
+  for (const auto& file : artifact.files) WEIR_TRY(io::join_below("/", file.path));
+  if (!blobs_.contains(artifact.sha256)) {
+    return fail(Code::kNotFound, "artifact \"{}\": there is no blob {}; upload it first", artifact.name,
+                artifact.sha256.substr(0, 64));
+  }
+  return db_.write_with<Artifact>([&](store::Transaction& tx) -> Result<Artifact> {
+    if (overwrite) {
+      WEIR_TRY(tx.execute("DELETE FROM engine_artifacts WHERE run_id = ? AND name = ?", {artifact.run_id, artifact.name}));
+    }
+    artifact.id = WEIR_TRY(tx.next_id("artifact"));
+    artifact.created_at = tx.now();
+    auto added = tx.execute(fmt::format("INSERT INTO engine_artifacts({}) VALUES(?, ?, ?, ?, ?, ?, ?)", kArtifactColumns),
+                            {artifact.id, artifact.run_id, artifact.name, artifact.sha256, artifact.size_bytes,
+                             json::serialize(files_to_json(artifact.files)), artifact.created_at});
+    if (!added && added.error().code == Code::kAlreadyExists) {
+      return fail(Code::kAlreadyExists,
+                  "run {} has an artifact \"{}\" already; give it another name or set `overwrite: true`",
+                  artifact.run_id, artifact.name);
+    }
+    if (!added) return std::unexpected(added.error());
+    return artifact;
+  });
+}
+
+Result<std::vector<Artifact>> RunArtifacts::list(std::int64_t run_id) {
+  return db_.load<std::vector<Artifact>>([&](store::Reader& reader) {
+    return reader.all<Artifact>(
+        fmt::format("SELECT {} FROM engine_artifacts WHERE run_id = ? ORDER BY name", kArtifactColumns), {run_id},
+        read_artifact);
+  });
+}
+
+Result<Artifact> RunArtifacts::find(std::int64_t run_id, std::string_view name) {
+  auto found = WEIR_TRY(db_.load<std::optional<Artifact>>([&](store::Reader& reader) {
+    return reader.first<Artifact>(
+        fmt::format("SELECT {} FROM engine_artifacts WHERE run_id = ? AND name = ?", kArtifactColumns), {run_id, name},
+        read_artifact);
+  }));
+  if (!found) return fail(Code::kNotFound, "run {} has no artifact \"{}\"", run_id, name);
+  return *std::move(found);
+}
+
+Result<std::optional<Cache>> RunArtifacts::lookup_cache(std::string_view repository, std::string_view ref,
+                                                        std::string_view default_ref, std::string_view key,
+                                                        std::span<const std::string> restore_keys,
+                                                        std::string_view version) {
+  return db_.load<std::optional<Cache>>([&](store::Reader& reader) -> Result<std::optional<Cache>> {
+    for (const auto scope : {ref, default_ref}) {
+      auto exact = WEIR_TRY(reader.first<Cache>(
+          "SELECT cache_key, sha256, size_bytes FROM engine_caches "
+          "WHERE repository = ? AND ref = ? AND version = ? AND cache_key = ?",
+          {repository, scope, version, key}, read_cache));
+      if (exact && blobs_.contains(exact->sha256)) return exact;
+      for (const auto& prefix : restore_keys) {
+        auto newest = WEIR_TRY(reader.first<Cache>(
+            "SELECT cache_key, sha256, size_bytes FROM engine_caches "
+            "WHERE repository = ? AND ref = ? AND version = ? AND cache_key >= ? AND cache_key < ? "
+            "ORDER BY created_at DESC",
+            {repository, scope, version, prefix, prefix_end(prefix)}, read_cache));
+        if (newest && blobs_.contains(newest->sha256)) return newest;
+      }
+    }
+    return std::nullopt;
+  });
+}
+
+Result<void> RunArtifacts::save_cache(std::string_view repository, std::string_view ref, std::string_view version,
+                                      const Cache& cache) {
+  if (cache.key.empty() || cache.key.size() > 512 || cache.key.find(',') != std::string::npos) {
+    return fail(Code::kInvalidArgument, "a cache key has 1 to 512 characters and no comma");
+  }
+  if (!blobs_.contains(cache.sha256)) {
+    return fail(Code::kNotFound, "cache \"{}\": there is no blob {}; upload it first", cache.key, cache.sha256.substr(0, 64));
+  }
+  return db_.write([&](store::Transaction& tx) -> Result<void> {
+    auto added = tx.execute(
+        "INSERT INTO engine_caches(repository, ref, version, cache_key, sha256, size_bytes, created_at) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?)",
+        {repository, ref, version, cache.key, cache.sha256, cache.size_bytes, tx.now()});
+    if (!added && added.error().code == Code::kAlreadyExists) {
+      return fail(Code::kAlreadyExists, "{} has a cache \"{}\" already; caches do not change", ref, cache.key);
+    }
+    if (!added) return std::unexpected(added.error());
+    return {};
+  });
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "event/run_request.h"
+#include "io/git.h"
+#include "store/database.h"
+#include "types/identity.h"
+
+namespace weir::event {
+
+inline constexpr std::string_view kWorkflowFolder = ".github/workflows";
+
+// One ref that a push moved. `before` or `after` is all zeros for a ref that was made or deleted.
+struct RefUpdate {
+  std::string ref;  // "refs/heads/main"
+  std::string before;
+  std::string after;
+};
+
+struct TriggerDeps {
+  store::Database* db = nullptr;
+  Clock* clock = nullptr;
+  Log* log = nullptr;
+  Loop* loop = nullptr;  // cron ticks run here; not needed without schedules
+  RunStarter* starter = nullptr;
+  std::function<Result<io::Git>(const std::string& repo)> git;
+  // Called after a push of the default branch was recorded, with the new commit (configuration is applied there).
+  std::function<void(const std::string& repo, const std::string& commit, const types::Identity& identity)>
+      default_branch_pushed;
+  std::string server_url;  // for the payload's links
+};
+
+// What a local `weir run EVENT` starts from.
+struct LocalEvent {
+  std::string repo;
+  std::string event_name;         // "push", "pull_request", "workflow_dispatch", "schedule"
+  std::string workflow_path;      // one file; empty: every workflow that listens to the event
+  std::string commit;
+  std::string ref;
+  json::object payload;           // of `-e event.json`; completed with what is known
+  json::object inputs;
+  RunOptions options;
+};
+
+// Turns what happens (pushes, time, requests) into workflow runs, by the `on:` of the workflow files at the commit
+// concerned. Any thread may call; functions block for git and for the commit, except where said.
+//
+// A push and the runs it starts are one transaction, so that after a crash a ref's push was either recorded with all
+// its runs or not at all; reconcile() then fires it.
+class Triggers {
+ public:
+  explicit Triggers(TriggerDeps deps);
+  ~Triggers();
+
+  // Records `updates` (refs have already moved) and starts what listens to them. Gives the ids of the runs.
+  // A workflow file that does not parse gives a failed run which holds the diagnostics.
+  Result<std::vector<std::int64_t>> repository_pushed(const std::string& repo, const std::vector<RefUpdate>& updates,
+                                                      const types::Identity& identity);
+
+  // Compares the repository's refs with the last push recorded for each, and fires what was missed. Call at start for
+  // every repository, before pushes are accepted.
+  Result<std::vector<std::int64_t>> reconcile(const std::string& repo);
+
+  // Starts a workflow by its file name ("ml-pipeline.yml") or path on `ref` (branch, tag or full ref; empty: the default
+  // branch). kInvalidArgument names a missing, unknown or wrong input; kFailedPrecondition without workflow_dispatch.
+  Result<std::int64_t> dispatch(const std::string& repo, std::string_view workflow, std::string_view ref,
+                                const json::object& inputs, const types::Identity& identity, std::int64_t cause = 0,
+                                std::string_view reason = {});
+
+  // Runs of an event that a person plays through on this machine. kNotFound, listing what there is, if no workflow
+  // listens to it.
+  Result<std::vector<std::int64_t>> local_event(const LocalEvent& event, const types::Identity& identity);
+
+  // Starts the clock of schedules. A schedule that was due while the server was down fires once.
+  void start_schedules();
+  // No schedule fires afterwards. Call it on the loop or when the loop has stopped.
+  void stop();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace weir::event
