@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,7 +28,8 @@ std::string format_quantity(double value, Unit unit);
 
 // A demand on one metric: `auc >= 0.65`, `auc >= champion.auc - 0.01`, `log_loss <= champion.log_loss * 1.02`.
 //
-// The right side is `factor * champion.<champion_metric> + limit`, or `limit` alone. A metric's name may hold letters,
+// The right side is `factor * champion.<champion_metric> + limit`, or `limit` alone; a percentage is a ratio, so that
+// `champion.auc - 1%` allows a loss of 0.01 and `champion.auc * 99%` one of a hundredth. A metric's name may hold letters,
 // digits and `_ . / :`; any other stands in quotes: `"val/f1 score" >= 0.8`, `champion."val/f1 score"`.
 struct GateRule {
   std::string text;    // as written, without outer blanks
@@ -42,8 +44,9 @@ struct GateRule {
   bool operator==(const GateRule&) const = default;
 };
 
-// kInvalidArgument says what is wrong and where ("column 8"); kUnimplemented for slice(…), which is known and not built.
-Result<GateRule> parse_gate_rule(std::string_view text);
+// kInvalidArgument says what was expected where; kUnimplemented for slice(…), which is known and not built. The byte at
+// which reading stopped goes to `error_offset` (if given), for a caret.
+Result<GateRule> parse_gate_rule(std::string_view text, std::size_t* error_offset = nullptr);
 
 // What the monitor of an endpoint measures. Persisted in events by name.
 enum class Signal : std::uint8_t {
@@ -69,7 +72,7 @@ struct AlertRule {
 
   bool operator==(const AlertRule&) const = default;
 };
-Result<AlertRule> parse_alert_rule(std::string_view text);
+Result<AlertRule> parse_alert_rule(std::string_view text, std::size_t* error_offset = nullptr);
 
 // `drift > 0.3`, `accuracy_7d < 0.70`, `age > 30d`: a reason to train again.
 struct RetrainRule {
@@ -80,6 +83,6 @@ struct RetrainRule {
 
   bool operator==(const RetrainRule&) const = default;
 };
-Result<RetrainRule> parse_retrain_rule(std::string_view text);
+Result<RetrainRule> parse_retrain_rule(std::string_view text, std::size_t* error_offset = nullptr);
 
 }  // namespace weir::config
