@@ -1,0 +1,149 @@
+#include "access/config_store.h"
+
+#include "config/parse.h"
+
+namespace weir::access {
+namespace {
+
+// Appends the elements of `from` to `to`; the name of one that both have is an error.
+template <class T, class Name>
+Result<void> join(std::vector<T>& to, const std::vector<T>& from, std::string_view kind, Name name) {
+  for (const auto& element : from) {
+    for (const auto& other : to) {
+      if (name(element) == name(other)) {
+        return fail(Code::kAlreadyExists, "another repository's weir.yaml configures the {} \"{}\" already", kind,
+                    name(element));
+      }
+    }
+  }
+  to.insert(to.end(), from.begin(), from.end());
+  return {};
+}
+
+json::array to_json(const std::vector<config::Change>& changes) {
+  json::array list;
+  for (const auto& change : changes) {
+    list.push_back({{"path", change.path}, {"before", change.before}, {"after", change.after}});
+  }
+  return list;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ConfigStore>> ConfigStore::open(store::Database& db, Log& log) {
+  std::unique_ptr<ConfigStore> store(new ConfigStore(db, log));
+  WEIR_TRY(db.read([&](store::Reader& reader) -> Result<void> {
+    return reader.query("SELECT repository, text FROM access_configs ORDER BY repository", {}, [&](const store::Row& row) {
+      auto parsed = config::parse_config(row.text(1), "weir.yaml");
+      if (parsed.config) {
+        store->parts_[row.string(0)] = std::make_shared<config::Config>(*std::move(parsed.config));
+      } else {
+        log.error("the stored weir.yaml of {} does not parse any more; it is left out", row.text(0));
+      }
+    });
+  }));
+  store->current_ = WEIR_TRY(merge(store->parts_));
+  return store;
+}
+
+std::shared_ptr<const config::Config> ConfigStore::current() const {
+  const std::scoped_lock lock(mutex_);
+  return current_;
+}
+
+std::shared_ptr<const config::Config> ConfigStore::of(const std::string& repository) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = parts_.find(repository);
+  return found == parts_.end() ? std::make_shared<config::Config>() : found->second;
+}
+
+std::string ConfigStore::repository_of_endpoint(std::string_view endpoint) const {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [repository, config] : parts_) {
+    if (config->endpoint(endpoint) != nullptr) return repository;
+  }
+  return {};
+}
+
+std::string ConfigStore::repository_of_model(std::string_view model) const {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [repository, config] : parts_) {
+    if (config->retrain_of(model) != nullptr || config->gate(model) != nullptr) return repository;
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const config::Config>> ConfigStore::merge(const Parts& parts) {
+  auto merged = std::make_shared<config::Config>();
+  const auto by_name = [](const auto& element) { return element.name; };
+  const auto by_model = [](const auto& element) { return element.model; };
+  for (const auto& [repository, part] : parts) {
+    WEIR_TRY(join(merged->endpoints, part->endpoints, "endpoint", by_name));
+    WEIR_TRY(join(merged->environments, part->environments, "environment", by_name));
+    WEIR_TRY(join(merged->gates, part->gates, "gate of", by_model));
+    WEIR_TRY(join(merged->monitors, part->monitors, "monitor of", [](const auto& m) { return m.endpoint; }));
+    WEIR_TRY(join(merged->retrain, part->retrain, "retraining of", by_model));
+    WEIR_TRY(join(merged->runners, part->runners, "runner", [](const auto& r) { return r.label; }));
+    merged->notify.insert(merged->notify.end(), part->notify.begin(), part->notify.end());
+  }
+  return merged;
+}
+
+Result<ConfigStore::Applied> ConfigStore::apply(const std::string& repository, const std::string& commit,
+                                                const std::string& text, const std::string& actor,
+                                                std::int64_t cause) {
+  const std::scoped_lock applying(applying_);
+  Applied applied;
+  auto parsed = config::parse_config(text, "weir.yaml");
+  Parts parts;
+  {
+    const std::scoped_lock lock(mutex_);
+    parts = parts_;
+  }
+  std::shared_ptr<const config::Config> merged;
+  if (parsed.config) {
+    const auto before = of(repository);
+    applied.changes = config::diff(*before, *parsed.config);
+    if (applied.changes.empty() && parts.contains(repository)) return applied;
+    parts[repository] = std::make_shared<config::Config>(*std::move(parsed.config));
+    if (auto joined = merge(parts)) {
+      merged = *std::move(joined);
+    } else {
+      applied.problems.push_back({.file = "weir.yaml", .message = joined.error().message});
+    }
+  } else {
+    applied.problems = std::move(parsed.diagnostics);
+  }
+
+  json::object payload{{"commit", commit}};
+  if (merged) {
+    payload["changes"] = to_json(applied.changes);
+  } else {
+    std::string problems;
+    for (const auto& problem : applied.problems) problems += text::render(problem, text) + "\n";
+    payload["problems"] = problems;
+  }
+  WEIR_TRY(db_.write([&](store::Transaction& tx) -> Result<void> {
+    if (merged) {
+      WEIR_TRY(tx.execute("INSERT INTO access_configs(repository, commit_id, text, applied_at) VALUES(?, ?, ?, ?) "
+                          "ON CONFLICT(repository) DO UPDATE SET commit_id = excluded.commit_id, text = excluded.text, "
+                          "applied_at = excluded.applied_at",
+                          {repository, commit, text, tx.now()}));
+    }
+    WEIR_TRY(tx.append({.type = std::string(merged ? types::event_type::kConfigApplied : types::event_type::kConfigRefused),
+                        .actor = actor,
+                        .subject = "repo/" + repository,
+                        .cause = cause,
+                        .payload = payload}));
+    return {};
+  }));
+  if (merged) {
+    const std::scoped_lock lock(mutex_);
+    parts_ = std::move(parts);
+    current_ = std::move(merged);
+    applied.changed = true;
+  }
+  return applied;
+}
+
+}  // namespace weir::access

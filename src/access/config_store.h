@@ -1,0 +1,58 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.h"
+#include "store/database.h"
+#include "text/diagnostic.h"
+
+namespace weir::access {
+
+// The live configuration: the weir.yaml of every repository's default branch, put together. Any thread.
+//
+// Kept in the database as text, so that a newer weir reads it anew, and in memory as an immutable snapshot. Two
+// repositories cannot configure the same endpoint, environment, gate, monitor or retraining.
+class ConfigStore {
+ public:
+  // Loads what was applied before. A stored text that no longer parses is left out, with an error in the log.
+  static Result<std::unique_ptr<ConfigStore>> open(store::Database& db, Log& log);
+
+  // What applies now; never null.
+  [[nodiscard]] std::shared_ptr<const config::Config> current() const;
+  // The configuration of one repository; defaults if it has no weir.yaml.
+  [[nodiscard]] std::shared_ptr<const config::Config> of(const std::string& repository) const;
+  // The repository whose weir.yaml names the endpoint, or the model in `retrain` or `gates`. "" if none does.
+  [[nodiscard]] std::string repository_of_endpoint(std::string_view endpoint) const;
+  [[nodiscard]] std::string repository_of_model(std::string_view model) const;
+
+  struct Applied {
+    bool changed = false;                   // false: the same as before, nothing recorded
+    std::vector<config::Change> changes;
+    std::vector<text::Diagnostic> problems;  // not empty: refused, the old one stays, event config.refused
+  };
+  // Applies `text`, the weir.yaml at `commit` ("" if the file is gone), with event config.applied or config.refused.
+  Result<Applied> apply(const std::string& repository, const std::string& commit, const std::string& text,
+                        const std::string& actor, std::int64_t cause);
+
+ private:
+  ConfigStore(store::Database& db, Log& log) : db_(db), log_(log) {}
+  // Puts all repositories together; names the first thing that two of them configure.
+  using Parts = std::map<std::string, std::shared_ptr<const config::Config>>;
+  static Result<std::shared_ptr<const config::Config>> merge(const Parts& parts);
+
+  store::Database& db_;
+  Log& log_;
+  std::mutex applying_;            // one change at a time
+  mutable std::mutex mutex_;       // guards what follows
+  Parts parts_;
+  std::shared_ptr<const config::Config> current_ = std::make_shared<config::Config>();
+};
+
+}  // namespace weir::access

@@ -1,0 +1,131 @@
+#include "api/weir/routes.h"
+
+namespace weir::api {
+namespace {
+
+using engine::Artifact;
+
+Result<io::HttpResponse> put_blob(const Services& services, io::HttpRequest& request) {
+  const std::string& sha256 = request.params["sha256"];
+  std::int64_t size = -1;
+  if (const auto header = request.headers.get("Content-Length"); !header.empty()) {
+    size = std::strtoll(std::string(header).c_str(), nullptr, 10);
+  }
+  const bool known = services.blobs->contains(sha256);
+  const auto info = WEIR_TRY(services.blobs->put_stream(*request.body_source, sha256, size));
+  return io::json_response(known ? 200 : 201,
+                           json::object{{"sha256", info.sha256}, {"size_bytes", info.size_bytes}});
+}
+
+Result<io::HttpResponse> get_blob(const Services& services, io::HttpRequest& request) {
+  io::HttpResponse response;
+  response.file_path = WEIR_TRY(services.blobs->local_path(request.params["sha256"])).string();
+  // Whatever it holds, a browser must not take it for a page of ours.
+  response.headers.set("Content-Type", "application/octet-stream");
+  response.headers.set("Content-Disposition", "attachment");
+  return response;
+}
+
+// A job may only touch its own run; people may look at all.
+Result<void> require_own_run(const io::HttpRequest& request, std::int64_t run) {
+  if (!request.identity.run_id || *request.identity.run_id == run) return {};
+  return fail(Code::kPermissionDenied, "{} belongs to run {} and cannot write to run {}", request.identity.name,
+              *request.identity.run_id, run);
+}
+
+Result<io::HttpResponse> add_artifact(const Services& services, const io::HttpRequest& request) {
+  Artifact artifact;
+  artifact.run_id = WEIR_TRY(id_param(request, "run"));
+  WEIR_TRY(require_own_run(request, artifact.run_id));
+  const auto body = WEIR_TRY(body_object(request));
+  artifact.name = WEIR_TRY(json_require_string(body, "name"));
+  artifact.sha256 = WEIR_TRY(json_require_string(body, "sha256"));
+  artifact.size_bytes = json_int(body, "size_bytes").value_or(0);
+  if (const auto* files = json_find(body, "files"); files != nullptr && files->is_array()) {
+    for (const auto& file : files->get_array()) {
+      artifact.files.push_back(
+          {WEIR_TRY(json_require_string(file, "path")), json_int(file, "size_bytes").value_or(0)});
+    }
+  }
+  const auto added = WEIR_TRY(services.artifacts->add(std::move(artifact), json_bool_or(body, "overwrite", false)));
+  return io::json_response(201, engine::to_json(added));
+}
+
+Result<io::HttpResponse> list_artifacts(const Services& services, const io::HttpRequest& request) {
+  const auto run = WEIR_TRY(id_param(request, "run"));
+  json::array list;
+  for (const auto& artifact : WEIR_TRY(services.artifacts->list(run))) list.push_back(engine::to_json(artifact));
+  return io::json_response(200, json::object{{"artifacts", std::move(list)}});
+}
+
+Result<io::HttpResponse> download_artifact(const Services& services, io::HttpRequest& request) {
+  const auto run = WEIR_TRY(id_param(request, "run"));
+  const auto artifact = WEIR_TRY(services.artifacts->find(run, request.params["name"]));
+  io::HttpResponse response;
+  response.file_path = WEIR_TRY(services.blobs->local_path(artifact.sha256)).string();
+  response.headers.set("Content-Type", "application/zstd");
+  response.headers.set("Content-Disposition", fmt::format("attachment; filename=\"artifact-{}.tar.zst\"", artifact.id));
+  return response;
+}
+
+// The repository and refs whose caches a job may see.
+struct CacheScope {
+  std::string repository;
+  std::string ref;
+  std::string default_ref;
+};
+Result<CacheScope> cache_scope(const Services& services, const io::HttpRequest& request) {
+  if (!request.identity.run_id) {
+    return fail(Code::kFailedPrecondition, "caches belong to the jobs of a repository; call with a job's token");
+  }
+  const auto run = WEIR_TRY(services.engine->run(*request.identity.run_id));
+  const auto git = WEIR_TRY(services.git(run.repo));
+  return CacheScope{run.repo, run.ref, git.head_ref().value_or(run.ref)};
+}
+
+Result<io::HttpResponse> lookup_cache(const Services& services, const io::HttpRequest& request) {
+  const auto scope = WEIR_TRY(cache_scope(services, request));
+  const auto body = WEIR_TRY(body_object(request));
+  const auto key = WEIR_TRY(json_require_string(body, "key"));
+  std::vector<std::string> restore_keys;
+  if (const auto* keys = json_find(body, "restore_keys"); keys != nullptr && keys->is_array()) {
+    for (const auto& prefix : keys->get_array()) {
+      if (prefix.is_string() && !prefix.get_string().empty()) restore_keys.emplace_back(prefix.get_string());
+    }
+  }
+  const auto cache = WEIR_TRY(services.artifacts->lookup_cache(scope.repository, scope.ref, scope.default_ref, key,
+                                                               restore_keys, json_string_or(body, "version", "")));
+  if (!cache) return fail(Code::kNotFound, "there is no cache for \"{}\"", key);
+  return io::json_response(
+      200, json::object{{"key", cache->key}, {"sha256", cache->sha256}, {"size_bytes", cache->size_bytes}});
+}
+
+Result<io::HttpResponse> save_cache(const Services& services, const io::HttpRequest& request) {
+  const auto scope = WEIR_TRY(cache_scope(services, request));
+  const auto body = WEIR_TRY(body_object(request));
+  engine::Cache cache;
+  cache.key = WEIR_TRY(json_require_string(body, "key"));
+  cache.sha256 = WEIR_TRY(json_require_string(body, "sha256"));
+  cache.size_bytes = json_int(body, "size_bytes").value_or(0);
+  WEIR_TRY(services.artifacts->save_cache(scope.repository, scope.ref, json_string_or(body, "version", ""), cache));
+  return io::json_response(201, json::object{{"key", cache.key}});
+}
+
+}  // namespace
+
+void add_artifact_routes(io::Router& router, const Services& services) {
+  using access::Permission;
+  const auto bind = [&services](auto function) {
+    return [&services, function](io::HttpRequest& request) { return function(services, request); };
+  };
+  add_route(router, services, "PUT", "/api/v1/blobs/{sha256}", Permission::kUploadArtifact, bind(put_blob),
+            {.stream_request = true});
+  add_route(router, services, "GET", "/api/v1/blobs/{sha256}", Permission::kRead, bind(get_blob));
+  add_route(router, services, "POST", "/api/v1/runs/{run}/artifacts", Permission::kUploadArtifact, bind(add_artifact));
+  add_route(router, services, "GET", "/api/v1/runs/{run}/artifacts", Permission::kRead, bind(list_artifacts));
+  add_route(router, services, "GET", "/api/v1/runs/{run}/artifacts/{name}", Permission::kRead, bind(download_artifact));
+  add_route(router, services, "POST", "/api/v1/caches/lookup", Permission::kUploadArtifact, bind(lookup_cache));
+  add_route(router, services, "POST", "/api/v1/caches", Permission::kUploadArtifact, bind(save_cache));
+}
+
+}  // namespace weir::api

@@ -1,0 +1,31 @@
+#include "api/weir/live.h"
+
+#include "api/weir/routes.h"
+
+namespace weir::api {
+
+LiveFeed::LiveFeed(store::Database& db, engine::Engine& engine)
+    : events_(db.subscribe([this](const types::Event& event) {
+        broadcast("event", json::serialize(event_to_json(event)), std::to_string(event.sequence));
+      })),
+      updates_(engine.subscribe([this](const engine::LiveUpdate& update) {
+        broadcast("live", json::serialize(engine::to_json(update)), {});
+      })) {}
+
+void LiveFeed::add(std::shared_ptr<io::EventStream> stream) {
+  const std::scoped_lock lock(mutex_);
+  if (!closed_) streams_.push_back(std::move(stream));
+}
+
+void LiveFeed::close() {
+  const std::scoped_lock lock(mutex_);
+  closed_ = true;
+  streams_.clear();
+}
+
+void LiveFeed::broadcast(std::string_view kind, std::string_view data, std::string_view id) {
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(streams_, [&](const auto& stream) { return !stream->send(kind, data, id); });
+}
+
+}  // namespace weir::api

@@ -1,0 +1,64 @@
+#include "api/weir/routes.h"
+
+#include <charconv>
+
+namespace weir::api {
+
+void add_route(io::Router& router, const Services& services, std::string_view method, std::string_view pattern,
+               access::Permission permission, ApiHandler handler, io::RouteOptions options) {
+  router.handle(
+      method, pattern,
+      [access = services.access, permission, handler = std::move(handler)](io::HttpRequest& request) {
+        const auto allowed = access->allow(request.identity, permission, request.path);
+        if (!allowed) return io::error_response(allowed.error());
+        auto answer = handler(request);
+        return answer ? *std::move(answer) : io::error_response(answer.error());
+      },
+      options);
+}
+
+Result<json::object> body_object(const io::HttpRequest& request) {
+  if (request.body.empty()) return json::object{};
+  auto value = WEIR_TRY(parse_json(request.body, "the request body"));
+  if (!value.is_object()) return fail(Code::kInvalidArgument, "the request body must be a JSON object");
+  return std::move(value.get_object());
+}
+
+Result<std::int64_t> id_param(const io::HttpRequest& request, std::string_view name) {
+  const auto found = request.params.find(name);
+  const std::string_view text = found == request.params.end() ? std::string_view{} : std::string_view(found->second);
+  std::int64_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (error != std::errc{} || end != text.data() + text.size() || id <= 0) {
+    return fail(Code::kInvalidArgument, "\"{}\" in the path must be a positive number", text.substr(0, 80));
+  }
+  return id;
+}
+
+Result<std::int64_t> number_query(const io::HttpRequest& request, std::string_view name, std::int64_t fallback,
+                                  std::int64_t least, std::int64_t most) {
+  const auto text = request.query_value(name);
+  if (!text || text->empty()) return fallback;
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error != std::errc{} || end != text->data() + text->size() || number < least || number > most) {
+    return fail(Code::kInvalidArgument, "?{}={} must be a number from {} to {}", name, text->substr(0, 80), least, most);
+  }
+  return number;
+}
+
+json::object event_to_json(const types::Event& event) {
+  return {{"specversion", "1.0"},
+          {"id", std::to_string(event.sequence)},
+          {"sequence", event.sequence},
+          {"source", "weir"},
+          {"type", event.type},
+          {"subject", event.subject},
+          {"time", to_iso8601(event.time)},
+          {"actor", event.actor},
+          {"cause", event.cause == 0 ? json::value(nullptr) : json::value(event.cause)},
+          {"data", event.payload},
+          {"chain_hash", event.chain_hash}};
+}
+
+}  // namespace weir::api

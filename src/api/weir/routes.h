@@ -1,0 +1,65 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "access/access.h"
+#include "access/config_store.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "engine/run_artifacts.h"
+#include "event/triggers.h"
+#include "gate/gate.h"
+#include "insight/why.h"
+#include "io/http.h"
+#include "store/blob_store.h"
+#include "store/database.h"
+
+// weir's own REST API below /api/v1. Handlers are thin: they read the request, ask one service, write JSON.
+// docs/openapi.json describes every route; a test compares the two.
+namespace weir::api {
+
+// What the handlers work on. Pointers outlive the router.
+struct Services {
+  const Clock* clock = nullptr;
+  Log* log = nullptr;
+  store::Database* db = nullptr;
+  store::BlobStore* blobs = nullptr;
+  access::Access* access = nullptr;
+  access::ConfigStore* config = nullptr;
+  engine::Engine* engine = nullptr;
+  engine::RunArtifacts* artifacts = nullptr;
+  event::Triggers* triggers = nullptr;
+  gate::GateService* gate = nullptr;
+  insight::Sources insight;
+  std::function<Result<io::Git>(const std::string& repo)> git;
+  // Sends a message to the webhooks that weir.yaml names (or to `to`), durably queued before it returns.
+  std::function<Result<void>(std::string_view severity, std::string_view title, std::string_view message,
+                             std::string_view to)>
+      notify;
+};
+
+using ApiHandler = std::function<Result<io::HttpResponse>(io::HttpRequest&)>;
+
+// Adds a route that needs `permission`; an error becomes weir's JSON error. `object` of the permission is the path.
+void add_route(io::Router& router, const Services& services, std::string_view method, std::string_view pattern,
+               access::Permission permission, ApiHandler handler, io::RouteOptions options = {});
+
+// The request's body as a JSON object ({} for an empty body). kInvalidArgument otherwise.
+Result<json::object> body_object(const io::HttpRequest& request);
+// A path parameter as a positive number.
+Result<std::int64_t> id_param(const io::HttpRequest& request, std::string_view name);
+// A query value as a number within [least, most]; `fallback` when absent.
+Result<std::int64_t> number_query(const io::HttpRequest& request, std::string_view name, std::int64_t fallback,
+                                  std::int64_t least, std::int64_t most);
+json::object event_to_json(const types::Event& event);
+
+void add_run_routes(io::Router& router, const Services& services);       // runs, jobs, logs, dispatches
+void add_artifact_routes(io::Router& router, const Services& services);  // blobs, artifacts, caches
+void add_access_routes(io::Router& router, const Services& services);    // approvals, tokens, secrets, variables, config
+void add_insight_routes(io::Router& router, const Services& services);   // events, why, dora, gate, notifications
+
+}  // namespace weir::api

@@ -1,0 +1,119 @@
+#include "api/weir/routes.h"
+#include "io/file.h"
+#include "types/job_spec.h"
+
+#include <fstream>
+
+namespace weir::api {
+namespace {
+
+constexpr std::size_t kLogBytesMax = 1U << 20;  // of one answer
+
+Result<io::HttpResponse> list_runs(const Services& services, const io::HttpRequest& request) {
+  engine::RunFilter filter;
+  filter.repo = request.query_value("repo");
+  filter.workflow = request.query_value("workflow");
+  if (const auto state = request.query_value("state"); state && !state->empty()) {
+    filter.state = WEIR_TRY(engine::parse_run_state(*state));
+  }
+  filter.before = WEIR_TRY(number_query(request, "before", 0, 0, INT64_MAX));
+  filter.limit = static_cast<int>(WEIR_TRY(number_query(request, "limit", 50, 1, 500)));
+  json::array runs;
+  for (const auto& run : WEIR_TRY(services.engine->runs(filter))) runs.push_back(engine::to_json(run));
+  return io::json_response(200, json::object{{"runs", std::move(runs)}});
+}
+
+Result<io::HttpResponse> show_run(const Services& services, const io::HttpRequest& request) {
+  const auto id = WEIR_TRY(id_param(request, "id"));
+  const auto attempt = WEIR_TRY(number_query(request, "attempt", 0, 0, 1'000'000));
+  json::object body = engine::to_json(WEIR_TRY(services.engine->run(id)));
+  json::array jobs;
+  for (const auto& job : WEIR_TRY(services.engine->jobs(id, attempt))) jobs.push_back(engine::to_json(job));
+  body["jobs"] = std::move(jobs);
+  json::array artifacts;
+  for (const auto& artifact : WEIR_TRY(services.artifacts->list(id))) artifacts.push_back(engine::to_json(artifact));
+  body["artifacts"] = std::move(artifacts);
+  return io::json_response(200, body);
+}
+
+// Reads log lines from byte `after`; only whole lines are given.
+Result<io::HttpResponse> show_log(const Services& services, const io::HttpRequest& request) {
+  const auto id = WEIR_TRY(id_param(request, "id"));
+  const auto after = WEIR_TRY(number_query(request, "after", 0, 0, INT64_MAX));
+  // The state first: a job seen as ended has written all of its log.
+  const auto job = WEIR_TRY(services.engine->job(id));
+  const auto folder = WEIR_TRY(services.engine->job_dir(id));
+  std::string text(kLogBytesMax, '\0');
+  std::ifstream file(folder / "log.txt", std::ios::binary);
+  file.seekg(after);
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, file.gcount())));
+
+  std::size_t consumed = 0;
+  json::array lines;
+  for (const auto& line : types::read_log(text, consumed)) {
+    lines.push_back({{"step", line.step},
+                     {"time", to_iso8601(line.time)},
+                     {"stream", std::string(1, line.stream)},
+                     {"text", line.text}});
+  }
+  const bool all_read = text.size() < kLogBytesMax;
+  return io::json_response(200, json::object{{"lines", std::move(lines)},
+                                             {"next", after + static_cast<std::int64_t>(consumed)},
+                                             {"done", all_read && job.state == engine::JobState::kCompleted}});
+}
+
+Result<io::HttpResponse> cancel_run(const Services& services, const io::HttpRequest& request) {
+  const auto id = WEIR_TRY(id_param(request, "id"));
+  const auto body = WEIR_TRY(body_object(request));
+  WEIR_TRY(services.engine->cancel(id, request.identity.name, json_string_or(body, "reason", ""),
+                                   json_bool_or(body, "force", false)));
+  return io::json_response(202, engine::to_json(WEIR_TRY(services.engine->run(id))));
+}
+
+Result<io::HttpResponse> rerun(const Services& services, const io::HttpRequest& request) {
+  const auto id = WEIR_TRY(id_param(request, "id"));
+  const auto body = WEIR_TRY(body_object(request));
+  WEIR_TRY(services.engine->rerun(id, json_bool_or(body, "failed_only", false), request.identity.name));
+  return io::json_response(201, engine::to_json(WEIR_TRY(services.engine->run(id))));
+}
+
+Result<io::HttpResponse> dispatch(const Services& services, io::HttpRequest& request) {
+  const auto body = WEIR_TRY(body_object(request));
+  const auto workflow = WEIR_TRY(json_require_string(body, "workflow"));
+  json::object inputs;
+  if (const auto* given = json_find(body, "inputs"); given != nullptr) {
+    if (!given->is_object()) return fail(Code::kInvalidArgument, "member \"inputs\" must be an object");
+    inputs = given->get_object();
+  }
+  const auto run = WEIR_TRY(services.triggers->dispatch(request.params["repo"], workflow,
+                                                        json_string_or(body, "ref", ""), inputs, request.identity));
+  return io::json_response(201, json::object{{"run_id", run}});
+}
+
+}  // namespace
+
+void add_run_routes(io::Router& router, const Services& services) {
+  using access::Permission;
+  const auto bind = [&services](auto function) {
+    return [&services, function](io::HttpRequest& request) { return function(services, request); };
+  };
+  add_route(router, services, "GET", "/api/v1/runs", Permission::kRead, bind(list_runs));
+  add_route(router, services, "GET", "/api/v1/runs/{id}", Permission::kRead, bind(show_run));
+  add_route(router, services, "GET", "/api/v1/runs/{id}/workflow", Permission::kRead,
+            [&services](io::HttpRequest& request) -> Result<io::HttpResponse> {
+              const auto id = WEIR_TRY(id_param(request, "id"));
+              return io::text_response(200, WEIR_TRY(services.engine->workflow_text(id)));
+            });
+  add_route(router, services, "GET", "/api/v1/jobs/{id}", Permission::kRead,
+            [&services](io::HttpRequest& request) -> Result<io::HttpResponse> {
+              const auto id = WEIR_TRY(id_param(request, "id"));
+              return io::json_response(200, engine::to_json(WEIR_TRY(services.engine->job(id))));
+            });
+  add_route(router, services, "GET", "/api/v1/jobs/{id}/log", Permission::kRead, bind(show_log));
+  add_route(router, services, "POST", "/api/v1/runs/{id}/cancel", Permission::kCancelRun, bind(cancel_run));
+  add_route(router, services, "POST", "/api/v1/runs/{id}/rerun", Permission::kDispatchRun, bind(rerun));
+  add_route(router, services, "POST", "/api/v1/repos/{repo}/dispatches", Permission::kDispatchRun, bind(dispatch));
+}
+
+}  // namespace weir::api
