@@ -45,6 +45,7 @@ inline constexpr std::string_view kJobCompleted = "job.completed";          // {
 inline constexpr std::string_view kApprovalRequested = "approval.requested";  // approval/<id> {environment, what}
 inline constexpr std::string_view kApprovalGranted = "approval.granted";
 inline constexpr std::string_view kApprovalRejected = "approval.rejected";
+inline constexpr std::string_view kApprovalExpired = "approval.expired";    // {reason}: nobody decided, or its subject went away
 inline constexpr std::string_view kGatePassed = "gate.passed";              // model/<name> {verdict table}
 inline constexpr std::string_view kGateRefused = "gate.refused";
 inline constexpr std::string_view kVersionCreated = "version.created";      // model/<name>/<version>
@@ -64,6 +65,9 @@ inline constexpr std::string_view kRetrainTriggered = "retrain.triggered";  // m
 inline constexpr std::string_view kTokenCreated = "token.created";          // token/<id> {name, role}
 inline constexpr std::string_view kTokenRevoked = "token.revoked";
 inline constexpr std::string_view kSecretSet = "secret.set";                // secret/<name>; never its value
+inline constexpr std::string_view kSecretDeleted = "secret.deleted";
+inline constexpr std::string_view kVariableSet = "variable.set";            // variable/<name> {environment, value}
+inline constexpr std::string_view kVariableDeleted = "variable.deleted";
 }  // namespace event_type
 
 }  // namespace weir::types
