@@ -287,4 +287,17 @@ Result<std::unique_ptr<Database>> open_sqlite(const std::filesystem::path& file,
   return std::make_unique<SqliteDatabase>(file, std::move(writer), std::move(end), clock, log);
 }
 
+Result<void> inspect_sqlite(const std::filesystem::path& file, const std::function<Result<void>(Reader&)>& work) {
+  if (!std::filesystem::exists(file)) return fail(Code::kNotFound, "there is no metadata database {}", file.string());
+  Connection connection = WEIR_TRY(Connection::open(file, false));
+  WEIR_TRY(connection.script("PRAGMA query_only = 1; BEGIN"));
+  std::string damage;
+  WEIR_TRY(connection.query("PRAGMA integrity_check(10)", {}, [&](const Row& row) {
+    if (row.text(0) != "ok") damage += (damage.empty() ? "" : "; ") + row.string(0);
+  }));
+  if (!damage.empty()) return fail(Code::kCorrupt, "{} is damaged: {}", file.string(), damage);
+  SqliteReader reader(connection);
+  return work(reader);
+}
+
 }  // namespace weir::store

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -14,5 +15,9 @@ namespace weir::store {
 // given, and starts its writer thread. kFailedPrecondition if it was made by a newer weir; kCorrupt if it is damaged.
 Result<std::unique_ptr<Database>> open_sqlite(const std::filesystem::path& file, std::span<const Migration> migrations,
                                               const Clock& clock, Log& log);
+
+// Looks at a database without changing it, also while a server has it open. kCorrupt if SQLite's own integrity check
+// finds damage.
+Result<void> inspect_sqlite(const std::filesystem::path& file, const std::function<Result<void>(Reader&)>& work);
 
 }  // namespace weir::store

@@ -1,0 +1,158 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <iterator>
+
+#include "app/cli/command.h"
+#include "app/cli/print.h"
+#include "app/fsck.h"
+#include "app/version.h"
+
+// fsck, token, secret, version.
+namespace weir::app {
+namespace {
+
+struct AdminArguments {
+  std::string name;
+  std::string role = "developer";
+  std::string expires_in;
+  std::string environment;
+  std::string value;
+  std::int64_t id = 0;
+  bool deep = false;
+};
+
+Result<int> check_state(Cli& cli, const AdminArguments& arguments) {
+  auto state = cli.connection.state;
+  if (state.empty()) state = find_state(std::filesystem::current_path());
+  if (state.empty()) return fail(Code::kNotFound, "no state here: name it with --state DIR");
+  const auto report = WEIR_TRY(fsck(state, {.read_blobs = arguments.deep}));
+  if (cli.json) {
+    print_json(to_json(report));
+  } else {
+    print_line(fmt::format("{} events, {} blobs ({} read), {} references checked in {}", report.events, report.blobs,
+                           report.blobs_read, report.references, state.string()));
+    for (const auto& problem : report.problems) print_line(fmt::format("{} {}", styled(Style::kBad, "✗"), problem));
+    if (report.problems.empty()) print_line(fmt::format("{} no problem found", styled(Style::kGood, "✓")));
+  }
+  return report.problems.empty() ? 0 : 1;
+}
+
+Result<int> create_token(Cli& cli, const AdminArguments& arguments) {
+  auto client = WEIR_TRY(ApiClient::connect(cli.connection));
+  json::object body{{"name", arguments.name}, {"role", arguments.role}};
+  if (!arguments.expires_in.empty()) body["expires_in"] = arguments.expires_in;
+  const auto token = WEIR_TRY(client.post("/api/v1/tokens", body));
+  if (cli.json) {
+    print_json(token);
+    return 0;
+  }
+  // Alone on standard output, so that TOKEN=$(weir token create …) works.
+  if (is_terminal(STDERR_FILENO)) {
+    fmt::print(stderr, "token of {} ({}), shown this once:\n", arguments.name, arguments.role);
+  }
+  print_line(json_string_or(token, "token", ""));
+  return 0;
+}
+
+Result<int> list_tokens(Cli& cli) {
+  auto client = WEIR_TRY(ApiClient::connect(cli.connection));
+  const auto answer = WEIR_TRY(client.get("/api/v1/tokens"));
+  if (cli.json) {
+    print_json(answer);
+    return 0;
+  }
+  std::vector<std::vector<std::string>> rows{{"TOKEN", "NAME", "ROLE", "CREATED", "BY", "EXPIRES"}};
+  for (const auto& token : answer.at("tokens").as_array()) {
+    rows.push_back({fmt::format("{}", json_int(token, "id").value_or(0)), safe(json_string_or(token, "name", "")),
+                    json_string_or(token, "role", ""), ago(json_string_or(token, "created_at", ""), cli.clock.now()),
+                    safe(json_string_or(token, "created_by", "")), json_string_or(token, "expires_at", "never")});
+  }
+  fmt::print("{}", table(rows));
+  return 0;
+}
+
+Result<int> set_secret(Cli& cli, const AdminArguments& arguments) {
+  auto client = WEIR_TRY(ApiClient::connect(cli.connection));
+  std::string value = arguments.value;
+  if (value.empty()) {
+    if (is_terminal(STDIN_FILENO)) {
+      value = ::getpass(fmt::format("value of {}: ", arguments.name).c_str());
+    } else {
+      value.assign(std::istreambuf_iterator<char>(std::cin), {});
+      if (value.ends_with('\n')) value.pop_back();
+    }
+  }
+  WEIR_TRY(client.put("/api/v1/secrets/" + url_encode(arguments.name),
+                      json::object{{"value", value}, {"environment", arguments.environment}}));
+  print_line(fmt::format("{} secret {} is set", styled(Style::kGood, "✓"), arguments.name));
+  return 0;
+}
+
+void add_token(CLI::App& app, Cli& cli, const std::shared_ptr<AdminArguments>& arguments) {
+  auto* token = app.add_subcommand("token", "Create, list and revoke tokens");
+  token->require_subcommand(1);
+  set_examples(*token, "weir token create alice --role approver\nweir token list\nweir token revoke 3");
+  auto* create = token->add_subcommand("create", "Make a token and print it, this once");
+  create->add_option("NAME", arguments->name, "who it is for")->required();
+  create->add_option("--role", arguments->role, "viewer, developer, approver or admin")->capture_default_str();
+  create->add_option("--expires-in", arguments->expires_in, "like 30d; never if left out");
+  add_connection_options(*create, cli);
+  create->callback([&cli, arguments] { cli.action = [&cli, arguments] { return create_token(cli, *arguments); }; });
+  auto* list = token->add_subcommand("list", "Tokens there are, without their values");
+  add_connection_options(*list, cli);
+  list->callback([&cli] { cli.action = [&cli] { return list_tokens(cli); }; });
+  auto* revoke = token->add_subcommand("revoke", "Make a token useless");
+  revoke->add_option("TOKEN", arguments->id, "its number")->required();
+  add_connection_options(*revoke, cli);
+  revoke->callback([&cli, arguments] {
+    cli.action = [&cli, arguments]() -> Result<int> {
+      auto client = WEIR_TRY(ApiClient::connect(cli.connection));
+      WEIR_TRY(client.remove(fmt::format("/api/v1/tokens/{}", arguments->id)));
+      print_line(fmt::format("token {} is revoked", arguments->id));
+      return 0;
+    };
+  });
+}
+
+void add_secret(CLI::App& app, Cli& cli, const std::shared_ptr<AdminArguments>& arguments) {
+  auto* secret = app.add_subcommand("secret", "Set secrets for `${{ secrets.NAME }}`");
+  secret->require_subcommand(1);
+  auto* set = secret->add_subcommand("set", "Set a secret, read from standard input or asked for");
+  set->add_option("NAME", arguments->name, "letters, digits and _")->required();
+  set->add_option("--value", arguments->value, "its value; others on this machine may see it in the process list");
+  set->add_option("-e,--environment", arguments->environment, "only for jobs of this environment");
+  add_connection_options(*set, cli);
+  set_examples(*set, "weir secret set SLACK_WEBHOOK < webhook.txt\nweir secret set API_KEY --environment production");
+  set->callback([&cli, arguments] { cli.action = [&cli, arguments] { return set_secret(cli, *arguments); }; });
+}
+
+}  // namespace
+
+void add_admin_commands(CLI::App& app, Cli& cli) {
+  const auto arguments = std::make_shared<AdminArguments>();
+  add_token(app, cli, arguments);
+  add_secret(app, cli, arguments);
+
+  auto* check = app.add_subcommand("fsck", "Verify a state: the event chain, payloads, blobs and references");
+  check->add_flag("--deep", arguments->deep, "read every blob again, not only those that are referred to");
+  add_connection_options(*check, cli);
+  set_examples(*check, "weir fsck --state /var/lib/weir\nweir fsck --deep --json");
+  check->callback([&cli, arguments] { cli.action = [&cli, arguments] { return check_state(cli, *arguments); }; });
+
+  auto* version_command = app.add_subcommand("version", "Print the version");
+  version_command->add_flag("--json", cli.json, "as JSON");
+  version_command->callback([&cli] {
+    cli.action = [&cli]() -> Result<int> {
+      if (cli.json) {
+        print_json(json::object{{"version", version()}});
+      } else {
+        print_line(fmt::format("weir {}", version()));
+      }
+      return 0;
+    };
+  });
+}
+
+}  // namespace weir::app

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+
+#include "app/cli/api_client.h"
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace CLI {
+class App;
+}
+
+// The commands of `weir`. Each add_… function declares one sub-command with its options, help and examples, and sets the
+// action that main runs after parsing.
+namespace weir::app {
+
+struct Cli {
+  Connection connection;
+  bool json = false;
+  // Set by the chosen command; gives the exit code.
+  std::function<Result<int>()> action;
+  SystemClock clock;
+};
+
+// Adds --server, --state, --token and --json, which every command that talks to a server takes.
+void add_connection_options(CLI::App& command, Cli& cli);
+// The examples below a command's help.
+void set_examples(CLI::App& command, std::string_view examples);
+
+void add_serve(CLI::App& app, Cli& cli);
+void add_run(CLI::App& app, Cli& cli);
+void add_lint(CLI::App& app, Cli& cli);
+void add_run_commands(CLI::App& app, Cli& cli);       // runs logs cancel rerun
+void add_approval_commands(CLI::App& app, Cli& cli);  // approve reject
+void add_release_commands(CLI::App& app, Cli& cli);   // gate deploy rollback
+void add_insight_commands(CLI::App& app, Cli& cli);   // why dora events
+void add_admin_commands(CLI::App& app, Cli& cli);     // fsck token secret version
+
+}  // namespace weir::app

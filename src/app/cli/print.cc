@@ -1,0 +1,101 @@
+#include "app/cli/print.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace weir::app {
+namespace {
+
+bool colours() {
+  const char* no_color = std::getenv("NO_COLOR");
+  return is_terminal(STDOUT_FILENO) && (no_color == nullptr || *no_color == '\0');
+}
+
+// Code points, leaving out escape sequences.
+std::size_t width_of(std::string_view text) {
+  std::size_t width = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\033') {
+      while (i < text.size() && text[i] != 'm') ++i;
+    } else if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) {
+      ++width;
+    }
+  }
+  return width;
+}
+
+}  // namespace
+
+bool is_terminal(int fd) { return ::isatty(fd) == 1; }
+
+std::string styled(Style style, std::string_view text) {
+  if (style == Style::kPlain || !colours()) return std::string(text);
+  static constexpr std::string_view kCodes[] = {"0", "1", "2", "32", "31", "33"};
+  return fmt::format("\033[{}m{}\033[0m", kCodes[static_cast<int>(style)], text);
+}
+
+std::string state_mark(std::string_view state) {
+  if (state == "success" || state == "granted" || state == "passed") return styled(Style::kGood, fmt::format("✓ {}", state));
+  if (state == "failure" || state == "timed_out" || state == "rejected" || state == "refused") {
+    return styled(Style::kBad, fmt::format("✗ {}", state));
+  }
+  if (state == "in_progress") return styled(Style::kWarn, "● in progress");
+  if (state == "waiting" || state == "pending" || state == "queued") return styled(Style::kWarn, fmt::format("○ {}", state));
+  if (state == "cancelled" || state == "skipped") return styled(Style::kDim, fmt::format("– {}", state));
+  return std::string(state);
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+  }
+  std::string text;
+  bool header = true;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      if (i + 1 < row.size()) line.append(widths[i] - width_of(row[i]) + 2, ' ');
+    }
+    text += (header ? styled(Style::kDim, line) : line) + "\n";
+    header = false;
+  }
+  return text;
+}
+
+std::string ago(std::string_view iso_time, TimePoint now) {
+  const auto time = parse_iso8601(iso_time);
+  if (!time) return std::string(iso_time);
+  const auto passed = now - *time;
+  if (passed < std::chrono::seconds{2}) return "just now";
+  return format_duration(std::chrono::duration_cast<std::chrono::seconds>(passed)) + " ago";
+}
+
+std::string safe(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\t') || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+void print_line(std::string_view text) { fmt::print(stdout, "{}\n", text); }
+
+void print_error(std::string_view text) {
+  std::fflush(stdout);
+  const bool colour = is_terminal(STDERR_FILENO);
+  fmt::print(stderr, "{}error:{} {}\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "", text);
+}
+
+void print_json(const json::value& value) { fmt::print(stdout, "{}\n", pretty_json(value)); }
+
+}  // namespace weir::app
