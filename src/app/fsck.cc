@@ -60,11 +60,6 @@ Result<void> check_payloads(store::Reader& reader, FsckReport& report) {
 Result<std::set<std::string>> check_references(store::Reader& reader, const store::BlobStore& blobs, FsckReport& report) {
   std::set<std::string> referred;
   for (const auto& reference : kReferences) {
-    if (!WEIR_TRY(reader.integer("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?",
-                                 {reference.table}))
-             .value_or(0)) {
-      continue;
-    }
     WEIR_TRY(reader.query(fmt::format("SELECT DISTINCT {0} FROM {1} WHERE {0} <> ''", reference.column, reference.table), {},
                           [&](const store::Row& row) {
                             ++report.references;
@@ -91,7 +86,7 @@ json::object to_json(const FsckReport& report) {
 Result<FsckReport> fsck(const std::filesystem::path& state, const FsckOptions& options) {
   FsckReport report;
   std::set<std::string> referred;
-  const auto blobs = WEIR_TRY(store::open_local_blobs(state / "blobs"));
+  const auto blobs = WEIR_TRY(store::view_local_blobs(state / "blobs"));
   auto inspected = store::inspect_sqlite(state / "weir.db", [&](store::Reader& reader) -> Result<void> {
     WEIR_TRY(check_events(reader, report));
     WEIR_TRY(check_payloads(reader, report));

@@ -29,7 +29,8 @@ class HttpHeaders {
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 
-// Bytes that arrive piece by piece. Functions block; one thread at a time.
+// Bytes that arrive piece by piece. Functions block; one thread at a time. A request's source gives errors once its
+// answer has been sent.
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
@@ -67,14 +68,21 @@ struct HttpResponse {
   std::string body;
   std::string file_path;                    // if set: sent instead of body, with Range and If-None-Match support
   std::unique_ptr<ByteSource> body_source;  // if set: sent chunked instead of body, read on a pool thread
-  std::function<void(std::shared_ptr<EventStream>)> event_stream;  // if set: answers as text/event-stream
+  // If set: answers as text/event-stream and hands over the stream, on a pool thread.
+  std::function<void(std::shared_ptr<EventStream>)> event_stream;
 };
+
+// Everything but letters, digits and -._~ as %XX: for a segment or a query value of an address.
+std::string percent_encode(std::string_view text);
+
+// The media type for a file's name by its ending, "application/octet-stream" if unknown.
+std::string_view content_type_of(std::string_view file_name);
 
 HttpResponse text_response(int status, std::string body, std::string_view content_type = "text/plain; charset=utf-8");
 HttpResponse json_response(int status, const json::value& body);
 
 // Answer of weir's own API for an error: {"error": "<code_name>", "message": "…"} with the fitting status
-// (400, 401, 403, 404, 409, 412 -> 409, 429/507, 503, 500, 501).
+// (400, 401, 403, 404, 409, 500, 501, 503, 504, 507).
 HttpResponse error_response(const Error& error);
 int http_status(Code code);
 
@@ -89,8 +97,10 @@ struct RouteOptions {
   bool stream_request = false;             // body_source instead of body; no limit but the handler's own
 };
 
-// Method and path patterns: "/api/v1/runs/{id}", "/artifacts/{path*}" (the rest, with slashes). Literal segments win
-// over {x}, {x} over {x*}. Set up before the server starts, immutable afterwards.
+// Method and path patterns: "/api/v1/runs/{id}", "/git/{repo}.git/info/refs" (text around one {x} of a segment),
+// "/artifacts/{path*}" (the rest, with slashes, maybe empty). Literal segments win over {x}, more text around {x} over
+// less, {x} over {x*}; {x} is never empty. HEAD falls back to GET. No fitting path is 404, a fitting path without the
+// method 405. Set up before the server starts, immutable afterwards. A broken or repeated pattern ends the process.
 class Router {
  public:
   Router();
@@ -102,7 +112,7 @@ class Router {
   void handle_async(std::string_view method, std::string_view pattern, AsyncHttpHandler handler,
                     RouteOptions options = {});
   // Sees every request before its handler, on the network thread, in order of registration; an answer ends it there.
-  // Must not block. (Host and Origin checks, authentication by a cached token.)
+  // Must not block. (Host and Origin checks, authentication by a cached token.) The body has not been read yet.
   void before(std::function<std::optional<HttpResponse>(HttpRequest&)> filter);
 
   struct Impl;

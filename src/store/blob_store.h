@@ -42,7 +42,10 @@ class BlobStore {
   virtual Result<void> verify(std::string_view sha256) const = 0;
 };
 
-// Blobs below `root`, as <root>/ab/cdef….
+// Blobs below `root`, as <root>/ab/cdef…. For the one process that owns the state: clears what an earlier one left
+// half-written.
 Result<std::unique_ptr<BlobStore>> open_local_blobs(const std::filesystem::path& root);
+// The same, changing nothing by itself; for fsck beside a running server.
+Result<std::unique_ptr<BlobStore>> view_local_blobs(const std::filesystem::path& root);
 
 }  // namespace weir::store

@@ -216,4 +216,9 @@ Result<std::unique_ptr<BlobStore>> open_local_blobs(const fs::path& root) {
   return std::make_unique<LocalBlobStore>(root);
 }
 
+Result<std::unique_ptr<BlobStore>> view_local_blobs(const fs::path& root) {
+  if (!fs::exists(root)) return fail(Code::kNotFound, "there is no blob folder {}", root.string());
+  return std::make_unique<LocalBlobStore>(root);
+}
+
 }  // namespace weir::store
