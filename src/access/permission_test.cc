@@ -1,0 +1,76 @@
+#include "access/permission.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::access {
+namespace {
+
+using types::Identity;
+using types::Role;
+
+// One row a permission: who may, in the order anonymous, job, viewer, developer, approver, admin.
+TEST(Permission, TheTableOfRolesIsAsDocumented) {
+  struct Row {
+    Permission permission;
+    const char* may;
+  };
+  const Row rows[] = {
+      {Permission::kRead, "yyyyyy"},           {Permission::kInvoke, "yyyyyy"},
+      {Permission::kLogExperiments, "yy-yyy"}, {Permission::kCreateVersion, "yy-yyy"},
+      {Permission::kEvaluateGate, "-y-yyy"},   {Permission::kUploadArtifact, "-y-yyy"},
+      {Permission::kSendNotification, "-y-yyy"}, {Permission::kDispatchRun, "-y-yyy"},
+      {Permission::kCancelRun, "---yyy"},      {Permission::kPush, "-y-yyy"},
+      {Permission::kMoveAlias, "-y-yyy"},      {Permission::kDeploy, "-y-yyy"},
+      {Permission::kDeleteVersion, "----yy"},  {Permission::kRollback, "----yy"},
+      {Permission::kApprove, "----yy"},        {Permission::kPushProtected, "----yy"},
+      {Permission::kConfigure, "-----y"},      {Permission::kManageTokens, "-----y"},
+      {Permission::kManageSecrets, "-----y"},
+  };
+  const Identity callers[] = {
+      {},
+      {.name = "job:42", .role = Role::kDeveloper, .job_id = 42, .run_id = 7},
+      {.name = "vera", .role = Role::kViewer},
+      {.name = "dan", .role = Role::kDeveloper},
+      {.name = "alice", .role = Role::kApprover},
+      {.name = "root", .role = Role::kAdmin},
+  };
+  ASSERT_EQ(std::size(rows), all_permissions().size());
+  for (const auto& [permission, may] : rows) {
+    std::string got;
+    for (const auto& caller : callers) got += allow(caller, permission, "x").has_value() ? 'y' : '-';
+    EXPECT_EQ(got, may) << permission_name(permission);
+  }
+}
+
+TEST(Permission, AJobWithAHigherRoleIsStillAJob) {
+  const Identity job{.name = "job:1", .role = Role::kAdmin, .job_id = 1};
+  const auto denied = allow(job, Permission::kApprove, "approval/5");
+  ASSERT_FALSE(denied);
+  EXPECT_EQ(denied.error().code, Code::kPermissionDenied);
+  EXPECT_NE(denied.error().message.find("job:1 may not approve approval/5: a job's token never may"), std::string::npos);
+}
+
+TEST(Permission, ARefusalSaysWhoWhatIsNeededAndHowToGetIt) {
+  const auto anonymous = allow({}, Permission::kDeploy, "endpoint/flights@production");
+  ASSERT_FALSE(anonymous);
+  EXPECT_EQ(anonymous.error().code, Code::kUnauthenticated);
+  EXPECT_NE(anonymous.error().message.find("deploy endpoint/flights@production needs a token of role developer or more"),
+            std::string::npos);
+  EXPECT_NE(anonymous.error().message.find("weir token create --name NAME --role developer"), std::string::npos);
+
+  const auto dan = allow({.name = "dan", .role = Role::kDeveloper}, Permission::kRollback, "endpoint/flights");
+  ASSERT_FALSE(dan);
+  EXPECT_EQ(dan.error().code, Code::kPermissionDenied);
+  EXPECT_NE(dan.error().message.find("dan has role developer and may not rollback endpoint/flights"), std::string::npos);
+  EXPECT_NE(dan.error().message.find("<state>/keys/admin.token"), std::string::npos);
+}
+
+TEST(Permission, RolesAreReadByName) {
+  for (const auto role : {Role::kViewer, Role::kDeveloper, Role::kApprover, Role::kAdmin}) {
+    EXPECT_EQ(parse_role(role_name(role)), role);
+  }
+  EXPECT_FALSE(parse_role("root"));
+}
+
+}  // namespace
+}  // namespace weir::access
