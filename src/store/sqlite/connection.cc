@@ -38,6 +38,8 @@ class Reset {
   sqlite3_stmt* statement_;
 };
 
+constexpr std::size_t kStatementsMax = 500;
+
 int bind(sqlite3_stmt* statement, int index, const Value& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value.data)) return sqlite3_bind_int64(statement, index, *number);
   if (const auto* real = std::get_if<double>(&value.data)) return sqlite3_bind_double(statement, index, *real);
@@ -58,6 +60,8 @@ Result<Connection> Connection::open(const std::filesystem::path& file, bool read
   if (code != SQLITE_OK) return fail(Code::kInternal, "cannot open {}: {}", file.string(), sqlite3_errstr(code));
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, 5'000);
+  // LIKE minds case, as the standard and PostgreSQL have it.
+  WEIR_TRY(connection.script("PRAGMA case_sensitive_like = ON"));
   return connection;
 }
 
@@ -96,6 +100,14 @@ Result<sqlite3_stmt*> Connection::prepare(std::string_view sql) {
   if (sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement,
                          nullptr) != SQLITE_OK) {
     return error(sql);
+  }
+  if (statements_.size() >= kStatementsMax) {
+    // Searches make their own texts, so the cache must end somewhere. What is running stays.
+    std::erase_if(statements_, [](const auto& entry) {
+      if (sqlite3_stmt_busy(entry.second) != 0) return false;
+      sqlite3_finalize(entry.second);
+      return true;
+    });
   }
   statements_.emplace(sql, statement);
   return statement;
