@@ -337,21 +337,25 @@ bool holds(double value, Comparison comparison, double limit) {
   return false;
 }
 
-std::string format_quantity(double value, Unit unit) {
+std::string format_quantity(double value, Unit unit, int digits) {
+  const auto with = [&](double factor, std::string_view name) {
+    return fmt::format("{:.{}g}{}", value / factor, digits, name);
+  };
+  const double size = std::abs(value);
   switch (unit) {
-    case Unit::kNone: return fmt::format("{:.5g}", value);
+    case Unit::kNone: return with(1.0, "");
     case Unit::kTime:
-      if (std::abs(value) >= 10'000.0) return fmt::format("{:.5g}s", value / 1000.0);
-      if (value != 0.0 && std::abs(value) < 0.1) return fmt::format("{:.5g}us", value * 1000.0);
-      return fmt::format("{:.5g}ms", value);
-    case Unit::kRatio: return fmt::format("{:.5g}%", value * 100.0);
+      if (size >= 10'000.0) return with(1000.0, "s");
+      if (size > 0.0 && size < 0.1) return with(0.001, "us");
+      return with(1.0, "ms");
+    case Unit::kRatio: return with(0.01, "%");
     case Unit::kBytes:
-      if (std::abs(value) >= 1e9) return fmt::format("{:.5g}GB", value / 1e9);
-      if (std::abs(value) >= 1e6) return fmt::format("{:.5g}MB", value / 1e6);
-      if (std::abs(value) >= 1e3) return fmt::format("{:.5g}KB", value / 1e3);
-      return fmt::format("{:.5g}B", value);
+      if (size >= 1e9) return with(1e9, "GB");
+      if (size >= 1e6) return with(1e6, "MB");
+      if (size >= 1e3) return with(1e3, "KB");
+      return with(1.0, "B");
   }
-  return fmt::format("{:.5g}", value);
+  return with(1.0, "");
 }
 
 Result<GateRule> parse_gate_rule(std::string_view text, std::size_t* error_offset) {

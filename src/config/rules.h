@@ -23,8 +23,8 @@ bool holds(double value, Comparison comparison, double limit);
 // sizes to bytes.
 enum class Unit : std::uint8_t { kNone = 0, kTime = 1, kRatio = 2, kBytes = 3 };
 
-// "100ms", "85%", "64 MiB", "0.7312": the normalised `value` for people, with at most five significant digits.
-std::string format_quantity(double value, Unit unit);
+// "100ms", "85%", "64MB", "0.7312": the normalised `value` for people, with at most `digits` significant digits.
+std::string format_quantity(double value, Unit unit, int digits = 5);
 
 // A demand on one metric: `auc >= 0.65`, `auc >= champion.auc - 0.01`, `log_loss <= champion.log_loss * 1.02`.
 //

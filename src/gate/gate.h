@@ -13,14 +13,12 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "config/config.h"
+#include "gate/schema.h"
 #include "gate/verdict.h"
 #include "store/database.h"
 #include "types/identity.h"
 
 namespace weir::gate {
-
-// Tables gate_*.
-std::span<const store::Migration> migrations();
 
 // Who is judged, by what.
 struct Request {
