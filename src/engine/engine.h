@@ -124,6 +124,8 @@ struct RunFilter {
 struct RetentionRules {
   int runs_kept = 200;                                 // job folders of the newest runs stay
   Duration age_max = std::chrono::hours{24 * 30};      // and of younger ones
+  // Called before a job's folder goes, for whoever wants to keep something of it.
+  std::function<void(std::int64_t job, const std::filesystem::path& dir)> before_remove;
 };
 
 // Runs workflows: plans them, waits for needs, approvals, groups and slots, starts jobs through the executor, and

@@ -41,6 +41,9 @@ struct JobReport {
 // Reads a journal (or as much of it as is there).
 JobReport read_report(std::string_view journal);
 
+// The report of a job's folder; empty where there is no journal.
+JobReport read_report_file(const std::filesystem::path& job_dir);
+
 // What a runner is started with. `spec` goes to disk; `secrets` only through a pipe.
 struct JobLaunch {
   types::JobSpec spec;

@@ -1,0 +1,227 @@
+#include "engine/engine.h"
+
+#include <atomic>
+#include <charconv>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "engine/creation.h"
+#include "engine/live_bus.h"
+#include "engine/queries.h"
+#include "engine/retention.h"
+#include "engine/scheduler.h"
+#include "engine/workflow_cache.h"
+
+namespace weir::engine {
+namespace {
+
+// The number in "run/7"; 0 if there is none.
+std::int64_t number_of(std::string_view subject) {
+  const auto slash = subject.find('/');
+  if (slash == std::string_view::npos) return 0;
+  subject.remove_prefix(slash + 1);
+  std::int64_t number = 0;
+  std::from_chars(subject.data(), subject.data() + subject.size(), number);
+  return number;
+}
+
+void fill_in_defaults(EngineDeps& deps) {
+  if (!deps.pools) {
+    const int slots = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    deps.pools = [slots](const std::string&) { return std::vector{local_pool(slots)}; };
+  }
+  if (!deps.server_url) deps.server_url = [] { return std::string(); };
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  explicit Impl(EngineDeps the_deps) : deps(std::move(the_deps)) { fill_in_defaults(deps); }
+
+  EngineDeps deps;
+  LiveBus bus;
+  WorkflowCache workflows;
+  std::shared_ptr<Scheduler> scheduler = std::make_shared<Scheduler>(deps, bus, workflows);
+  store::Database::Subscription subscription;
+
+  // The commit whose requirements were asked for last: one push often starts several workflows.
+  std::mutex requirements_mutex;
+  std::string requirements_of;
+  std::string requirements;
+
+  template <class Do>
+  void post(Do what) {
+    deps.loop->post([weak = std::weak_ptr(scheduler), what = std::move(what)]() mutable {
+      if (const auto alive = weak.lock()) what(*alive);
+    });
+  }
+
+  void hear(const types::Event& event) {
+    if (event.type == types::event_type::kRunCreated) {
+      post([id = number_of(event.subject)](Scheduler& alive) { alive.run_created(id); });
+    } else if (event.type != types::event_type::kApprovalRequested && event.subject.starts_with("approval/")) {
+      post([id = number_of(event.subject)](Scheduler& alive) { alive.approval_decided(id); });
+    }
+  }
+
+  Result<std::string> requirements_at(const std::string& repo, const std::string& commit) {
+    const auto asked = repo + "\n" + commit;
+    {
+      const std::scoped_lock lock(requirements_mutex);
+      if (requirements_of == asked) return requirements;
+    }
+    auto hash = WEIR_TRY(requirements_hash(WEIR_TRY(deps.git(repo)), commit));
+    const std::scoped_lock lock(requirements_mutex);
+    requirements_of = asked;
+    requirements = hash;
+    return hash;
+  }
+};
+
+Engine::Engine(EngineDeps deps) : impl_(std::make_shared<Impl>(std::move(deps))) {}
+
+Engine::~Engine() { impl_->subscription.reset(); }
+
+Result<void> Engine::start() {
+  auto& impl = *impl_;
+  impl.subscription = impl.deps.db->subscribe([weak = std::weak_ptr(impl_)](const types::Event& event) {
+    if (const auto alive = weak.lock()) alive->hear(event);
+  });
+  auto stored = WEIR_TRY(impl.deps.db->load<std::vector<StoredRun>>([](store::Reader& reader) -> Result<std::vector<StoredRun>> {
+    std::vector<StoredRun> runs;
+    for (const auto id : WEIR_TRY(unfinished_runs(reader))) {
+      runs.push_back(WEIR_TRY(load_stored_run(reader, id)));
+    }
+    return runs;
+  }));
+  impl.post([&executor = *impl.deps.executor, weak = std::weak_ptr(impl.scheduler),
+             stored = std::move(stored)](Scheduler& scheduler) mutable {
+    executor.listen({.on_end =
+                         [weak](std::int64_t job, JobEnd end) {
+                           if (const auto alive = weak.lock()) alive->job_ended(job, std::move(end));
+                         },
+                     .on_progress =
+                         [weak](std::int64_t job) {
+                           if (const auto alive = weak.lock()) alive->job_progressed(job);
+                         }});
+    scheduler.recover(std::move(stored));
+  });
+  return {};
+}
+
+void Engine::stop() {
+  auto& impl = *impl_;
+  impl.subscription.reset();
+  std::promise<void> stopped;
+  impl.deps.loop->post([&] {
+    impl.deps.executor->detach();
+    impl.scheduler->stop();
+    stopped.set_value();
+  });
+  stopped.get_future().wait();
+  // Writes go in order: behind this one, nothing of the engine's is under way.
+  (void)impl.deps.db->write([](store::Transaction&) -> Result<void> { return {}; });
+}
+
+Result<PreparedRun> Engine::prepare(RunRequest request) {
+  WEIR_TRY(complete_request(request, impl_->workflows));
+  PreparedRun prepared;
+  if (request.problem.empty()) {
+    prepared.requirements_hash = WEIR_TRY(impl_->requirements_at(request.repo, request.commit));
+  }
+  prepared.request = std::move(request);
+  return prepared;
+}
+
+Result<std::int64_t> Engine::insert(store::Transaction& tx, const PreparedRun& run) {
+  const auto& deps = impl_->deps;
+  return insert_new_run(tx, run,
+                        {.server_url = deps.server_url(),
+                         .default_owner = deps.default_owner,
+                         .vars = deps.vars ? deps.vars(run.request.repo, "") : json::object()});
+}
+
+Result<std::int64_t> Engine::create_run(RunRequest request) {
+  const bool known_problem = !request.problem.empty();
+  const auto prepared = WEIR_TRY(prepare(std::move(request)));
+  if (!known_problem && !prepared.request.problem.empty()) {
+    return std::unexpected(Error{Code::kInvalidArgument, prepared.request.problem});
+  }
+  return impl_->deps.db->write_with<std::int64_t>(
+      [&](store::Transaction& tx) { return insert(tx, prepared); });
+}
+
+Result<void> Engine::cancel(std::int64_t run, const std::string& actor, const std::string& reason, bool force) {
+  const auto why = reason.empty() ? fmt::format("cancelled by {}", actor)
+                                  : fmt::format("cancelled by {}: {}", actor, reason);
+  WEIR_TRY(impl_->deps.db->write([&](store::Transaction& tx) -> Result<void> {
+    const auto row = WEIR_TRY(load_run(tx, run));
+    if (row.state == RunState::kCompleted) {
+      return fail(Code::kFailedPrecondition, "run {} has already completed ({})", run,
+                  types::conclusion_name(row.conclusion.value_or(types::Conclusion::kFailure)));
+    }
+    return mark_cancelled(tx, run, why);
+  }));
+  impl_->post([run, why, force](Scheduler& scheduler) { scheduler.cancel_run(run, why, force); });
+  return {};
+}
+
+Result<void> Engine::rerun(std::int64_t run, bool failed_only, const std::string& actor) {
+  return impl_->deps.db->write(
+      [&](store::Transaction& tx) { return insert_attempt(tx, run, failed_only, actor); });
+}
+
+Result<Run> Engine::run(std::int64_t id) {
+  return impl_->deps.db->load<Run>([&](store::Reader& reader) { return load_run(reader, id); });
+}
+
+Result<std::vector<Run>> Engine::runs(const RunFilter& filter) {
+  return impl_->deps.db->load<std::vector<Run>>([&](store::Reader& reader) { return find_runs(reader, filter); });
+}
+
+Result<std::vector<Job>> Engine::jobs(std::int64_t run, std::int64_t attempt) {
+  return impl_->deps.db->load<std::vector<Job>>(
+      [&](store::Reader& reader) { return find_jobs(reader, impl_->deps.jobs_dir, run, attempt); });
+}
+
+Result<Job> Engine::job(std::int64_t id) {
+  return impl_->deps.db->load<Job>([&](store::Reader& reader) { return find_job(reader, impl_->deps.jobs_dir, id); });
+}
+
+Result<std::string> Engine::workflow_text(std::int64_t run) {
+  return impl_->deps.db->load<std::string>([&](store::Reader& reader) -> Result<std::string> {
+    return load_workflow_text(reader, WEIR_TRY(load_run_row(reader, run)).workflow_sha256);
+  });
+}
+
+Result<std::filesystem::path> Engine::job_dir(std::int64_t job) {
+  const auto row =
+      WEIR_TRY(impl_->deps.db->load<JobRow>([&](store::Reader& reader) { return load_job(reader, job); }));
+  auto dir = impl_->deps.jobs_dir / std::to_string(row.origin != 0 ? row.origin : row.id);
+  std::error_code ignored;
+  if (std::filesystem::is_directory(dir, ignored)) return dir;
+  if (row.state != JobState::kCompleted) return fail(Code::kNotFound, "job {} has not started yet", job);
+  return fail(Code::kNotFound, "job {} has no log: {}", job,
+              row.started_at ? "its folder was removed by the retention rules" : "it never ran");
+}
+
+Result<std::int64_t> Engine::job_event(std::int64_t job) {
+  return impl_->deps.db->load<std::int64_t>(
+      [&](store::Reader& reader) { return newest_event(reader, fmt::format("job/{}", job)); });
+}
+
+Engine::Subscription Engine::subscribe(std::function<void(const LiveUpdate&)> listener) {
+  return impl_->bus.subscribe(std::move(listener));
+}
+
+Result<int> Engine::apply_retention(const RetentionRules& rules) {
+  return remove_old_folders(*impl_->deps.db, impl_->deps.clock->now(), impl_->deps.jobs_dir, rules);
+}
+
+bool Engine::idle() {
+  const auto unfinished = impl_->deps.db->load<std::vector<std::int64_t>>(unfinished_runs);
+  return unfinished && unfinished->empty();
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,306 @@
+#include "engine/local_executor.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "engine/session.h"
+#include "io/file.h"
+#include "io/process.h"
+
+namespace weir::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLockName = "runner.err";
+constexpr const char* kJournalName = "journal.jsonl";
+constexpr Duration kPidPoll{std::chrono::milliseconds{20}};
+
+class Fd {
+ public:
+  explicit Fd(int fd = -1) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Fd() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+// Plain write: a job's files need not survive a power cut, which no runner survives either.
+Result<void> write_plain(const fs::path& path, std::string_view bytes) {
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return fail_errno(errno, fmt::format("cannot write {}", path.string()));
+  while (!bytes.empty()) {
+    const auto written = ::write(file.get(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return fail_errno(errno, fmt::format("cannot write {}", path.string()));
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+// A descriptor from which `bytes` can be read once, without anybody having to wait: a pipe that is large enough, or
+// anonymous memory where no pipe is.
+Result<Fd> readable_bytes(std::string_view bytes) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) {
+    Fd reader(ends[0]);
+    const Fd writer(ends[1]);
+    const int wanted = static_cast<int>(std::min<std::size_t>(bytes.size(), 1U << 20));
+    if (wanted > 65'536) ::fcntl(writer.get(), F_SETPIPE_SZ, wanted);
+    if (bytes.empty() || ::write(writer.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size())) {
+      ::fcntl(reader.get(), F_SETFL, 0);  // the flag belongs to the open file, which the runner shares
+      return reader;
+    }
+  }
+  Fd memory(::memfd_create("weir-runner-input", MFD_CLOEXEC));
+  if (!memory) return fail_errno(errno, "cannot make the runner's input");
+  if (::write(memory.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
+    return fail_errno(errno, "cannot write the runner's input");
+  }
+  ::lseek(memory.get(), 0, SEEK_SET);
+  return memory;
+}
+
+// Whether somebody holds the lock of a file; a file that is not there is not locked.
+bool is_locked(const fs::path& path) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file || ::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return false;
+  return errno == EWOULDBLOCK;
+}
+
+bool runner_lives(const fs::path& job_dir) {
+  return is_locked(job_dir / kLockName) || is_locked(job_dir / kJournalName);
+}
+
+std::string last_lines(const fs::path& path) {
+  auto text = io::read_file(path).value_or("");
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  if (text.size() > 500) text.erase(0, text.size() - 500);
+  return text;
+}
+
+}  // namespace
+
+struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
+  struct Running {
+    fs::path dir;
+    std::optional<io::Process> process;  // a child of this server's
+    Fd adopted;                          // pidfd of an earlier server's
+    pid_t pid = 0;                       // 0: alive, but its journal does not say it yet
+    int watch = -1;                      // inotify
+    bool kill_when_known = false;
+    bool cancel_when_known = false;
+
+    [[nodiscard]] int pid_fd() const { return process ? process->pid_fd() : adopted.get(); }
+  };
+
+  Impl(io::ThreadLoop& the_loop, Log& the_log, Options the_options)
+      : loop(the_loop), log(the_log), options(std::move(the_options)),
+        inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {}
+
+  io::ThreadLoop& loop;
+  Log& log;
+  Options options;
+  Listener listener;
+  Fd inotify;
+  std::map<std::int64_t, Running> running;
+  std::unordered_map<int, std::int64_t> job_of_watch;
+  bool detached = false;
+
+  void follow(std::int64_t job, Running& entry) {
+    if (!inotify || !listener.on_progress) return;
+    entry.watch = ::inotify_add_watch(inotify.get(), entry.dir.c_str(), IN_MODIFY);
+    if (entry.watch >= 0) job_of_watch[entry.watch] = job;
+  }
+
+  void watch_progress() {
+    if (!inotify || detached) return;
+    loop.watch_readable(inotify.get(), [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self || self->detached) return false;
+      self->report_progress();
+      // Logs grow in many small writes: look again after a pause instead of at each of them.
+      self->loop.after(self->options.progress_pause, [weak] {
+        if (const auto later = weak.lock()) later->watch_progress();
+      });
+      return false;
+    });
+  }
+
+  void report_progress() {
+    alignas(inotify_event) std::array<char, 16'384> buffer;
+    std::vector<std::int64_t> grown;
+    for (;;) {
+      const auto size = ::read(inotify.get(), buffer.data(), buffer.size());
+      if (size <= 0) break;
+      for (ssize_t at = 0; at < size;) {
+        const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
+        at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
+        const auto found = job_of_watch.find(event->wd);
+        if (found != job_of_watch.end()) grown.push_back(found->second);
+      }
+    }
+    std::ranges::sort(grown);
+    const auto repeated = std::ranges::unique(grown);
+    grown.erase(repeated.begin(), repeated.end());
+    for (const auto job : grown) listener.on_progress(job);
+  }
+
+  void watch_end(std::int64_t job, int pid_fd) {
+    loop.watch_readable(pid_fd, [weak = weak_from_this(), job] {
+      if (const auto self = weak.lock(); self && !self->detached) self->ended(job);
+      return false;
+    });
+  }
+
+  void ended(std::int64_t job) {
+    const auto found = running.find(job);
+    if (found == running.end()) return;
+    Running entry = std::move(found->second);
+    running.erase(found);
+    if (entry.watch >= 0) {
+      job_of_watch.erase(entry.watch);
+      ::inotify_rm_watch(inotify.get(), entry.watch);
+    }
+    std::optional<io::ExitStatus> status;
+    if (entry.process) status = entry.process->wait();
+    JobEnd end{.report = read_report_file(entry.dir), .error = {}};
+    if (!end.report.finished) {
+      if (entry.pid > 0) kill_session(entry.pid, SIGKILL);  // what a dead runner leaves behind
+      end.error = "the runner died";
+      if (status) {
+        end.error += status->signal != 0 ? fmt::format(" (signal {})", status->signal)
+                                         : fmt::format(" (exit {})", status->code);
+      }
+      if (const auto text = last_lines(entry.dir / kLockName); !text.empty()) end.error += ": " + text;
+    }
+    listener.on_end(job, std::move(end));
+  }
+
+  // A runner of an earlier server's is alive, but perhaps has not written its process id yet.
+  void find_adopted(std::int64_t job) {
+    const auto found = running.find(job);
+    if (found == running.end() || detached) return;
+    auto& entry = found->second;
+    const bool alive = runner_lives(entry.dir);
+    const auto pid = static_cast<pid_t>(read_report_file(entry.dir).pid);
+    if (alive && pid > 0) {
+      entry.adopted = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+      // Still locked: then the number was that of the runner when the descriptor was made, not a later process's.
+      if (entry.adopted && runner_lives(entry.dir)) {
+        entry.pid = pid;
+        if (entry.kill_when_known) kill_session(pid, SIGKILL);
+        if (entry.cancel_when_known) signal(entry, SIGTERM);
+        watch_end(job, entry.adopted.get());
+        return;
+      }
+    }
+    if (!alive) return ended(job);
+    loop.after(kPidPoll, [weak = weak_from_this(), job] {
+      if (const auto self = weak.lock()) self->find_adopted(job);
+    });
+  }
+
+  static void signal(const Running& entry, int number) {
+    if (entry.pid_fd() >= 0) ::syscall(SYS_pidfd_send_signal, entry.pid_fd(), number, nullptr, 0);
+  }
+};
+
+LocalExecutor::LocalExecutor(io::ThreadLoop& loop, Log& log, Options options)
+    : impl_(std::make_shared<Impl>(loop, log, std::move(options))) {}
+
+LocalExecutor::~LocalExecutor() { detach(); }
+
+void LocalExecutor::listen(Listener listener) {
+  impl_->listener = std::move(listener);
+  if (impl_->listener.on_progress) impl_->watch_progress();
+}
+
+Result<void> LocalExecutor::prepare(const JobLaunch& launch) {
+  WEIR_TRY(io::make_dirs(launch.job_dir));
+  return write_plain(launch.job_dir / "spec.json", json::serialize(types::to_json(launch.spec)));
+}
+
+Result<void> LocalExecutor::start(const JobLaunch& launch) {
+  const auto lock_path = launch.job_dir / kLockName;
+  const Fd lock(::open(lock_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!lock) return fail_errno(errno, fmt::format("cannot open {}", lock_path.string()));
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail(Code::kFailedPrecondition, "a runner is at work in {} already", launch.job_dir.string());
+  }
+  const Fd input = WEIR_TRY(readable_bytes(launch.secrets));
+  auto process = WEIR_TRY(io::Process::start({.argv = {impl_->options.runner.string(), launch.job_dir.string()},
+                                              .working_dir = launch.job_dir,
+                                              .env = std::nullopt,
+                                              .stdin_fd = input.get(),
+                                              .stdout_fd = lock.get(),
+                                              .stderr_fd = lock.get(),
+                                              .new_session = true}));
+  const auto job = launch.spec.job_id;
+  auto& entry = impl_->running[job];
+  entry.dir = launch.job_dir;
+  entry.pid = process.pid();
+  entry.process = std::move(process);
+  impl_->follow(job, entry);
+  impl_->watch_end(job, entry.pid_fd());
+  return {};
+}
+
+Result<Adoption> LocalExecutor::adopt(std::int64_t job, const fs::path& job_dir) {
+  std::error_code ignored;
+  if (!fs::exists(job_dir / kLockName, ignored)) return Adoption::kNeverStarted;
+  const bool alive = runner_lives(job_dir);
+  if (!alive && !read_report_file(job_dir).started) return Adoption::kNeverStarted;
+  auto& entry = impl_->running[job];
+  entry.dir = job_dir;
+  if (alive) impl_->follow(job, entry);
+  impl_->loop.post([weak = std::weak_ptr(impl_), job] {
+    if (const auto self = weak.lock()) self->find_adopted(job);
+  });
+  return alive ? Adoption::kRunning : Adoption::kEnded;
+}
+
+void LocalExecutor::cancel(std::int64_t job) {
+  const auto found = impl_->running.find(job);
+  if (found == impl_->running.end()) return;
+  found->second.cancel_when_known = true;
+  Impl::signal(found->second, SIGTERM);
+}
+
+void LocalExecutor::kill(std::int64_t job) {
+  const auto found = impl_->running.find(job);
+  if (found == impl_->running.end()) return;
+  found->second.kill_when_known = true;
+  if (found->second.pid > 0) kill_session(found->second.pid, SIGKILL);
+}
+
+void LocalExecutor::detach() {
+  if (std::exchange(impl_->detached, true)) return;
+  for (const auto& [job, entry] : impl_->running) {
+    if (entry.pid_fd() >= 0) impl_->loop.unwatch(entry.pid_fd());
+  }
+  if (impl_->inotify) impl_->loop.unwatch(impl_->inotify.get());
+  impl_->running.clear();
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,146 @@
+#include "engine/nodes.h"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+namespace weir::engine {
+namespace {
+
+using types::Conclusion;
+
+// As `needs.<job>.result` has it.
+Conclusion result_of(const JobNode& job) {
+  const auto conclusion = job.row.conclusion.value_or(Conclusion::kFailure);
+  if (conclusion == Conclusion::kFailure || conclusion == Conclusion::kTimedOut) {
+    return job.row.allowed_to_fail ? Conclusion::kSuccess : Conclusion::kFailure;
+  }
+  return conclusion;
+}
+
+// Calls `visit` with everything that `key` needs, nearest first, each once.
+void for_each_ancestor(const KeyNode& key, const std::function<void(const KeyNode&)>& visit) {
+  std::vector<const KeyNode*> level(key.needs.begin(), key.needs.end());
+  std::set<const KeyNode*> seen;
+  while (!level.empty()) {
+    std::vector<const KeyNode*> next;
+    for (const auto* ancestor : level) {
+      if (!seen.insert(ancestor).second) continue;
+      visit(*ancestor);
+      next.insert(next.end(), ancestor->needs.begin(), ancestor->needs.end());
+    }
+    level = std::move(next);
+  }
+}
+
+// Outputs of a matrix: the combination that ended last wins, but an empty value does not replace one that is set.
+json::object merged_outputs(const KeyNode& key) {
+  std::vector<const JobNode*> legs;
+  for (const auto& leg : key.legs) legs.push_back(leg.get());
+  std::ranges::sort(legs, {}, [](const JobNode* leg) { return std::pair(leg->row.completed_at, leg->row.position); });
+  json::object merged;
+  for (const auto* leg : legs) {
+    for (const auto& output : leg->row.outputs) {
+      const auto* before = merged.if_contains(output.key());
+      const bool empty = output.value().is_string() && output.value().get_string().empty();
+      if (before == nullptr || !empty) merged[output.key()] = output.value();
+    }
+  }
+  return merged;
+}
+
+}  // namespace
+
+bool KeyNode::completed() const {
+  return std::ranges::all_of(legs, [](const auto& leg) { return leg->row.state == JobState::kCompleted; });
+}
+
+int KeyNode::in_progress() const {
+  return static_cast<int>(
+      std::ranges::count_if(legs, [](const auto& leg) { return leg->row.state == JobState::kInProgress; }));
+}
+
+Conclusion result_of(const KeyNode& key) {
+  bool cancelled = false;
+  bool succeeded = false;
+  for (const auto& leg : key.legs) {
+    const auto result = result_of(*leg);
+    if (result == Conclusion::kFailure) return result;
+    cancelled = cancelled || result == Conclusion::kCancelled;
+    succeeded = succeeded || result == Conclusion::kSuccess;
+  }
+  if (cancelled) return Conclusion::kCancelled;
+  return succeeded ? Conclusion::kSuccess : Conclusion::kSkipped;
+}
+
+Ancestry ancestry_of(const KeyNode& key) {
+  Ancestry ancestry;
+  for_each_ancestor(key, [&](const KeyNode& ancestor) {
+    const auto result = result_of(ancestor);
+    ancestry.failed = ancestry.failed || result == Conclusion::kFailure;
+    ancestry.succeeded = ancestry.succeeded && result == Conclusion::kSuccess;
+  });
+  return ancestry;
+}
+
+json::object needs_context(const KeyNode& key) {
+  json::object needs;
+  for (const auto* need : key.needs) {
+    needs[need->legs.front()->row.key] =
+        json::object{{"result", types::conclusion_name(result_of(*need))}, {"outputs", merged_outputs(*need)}};
+  }
+  return needs;
+}
+
+std::vector<std::string> needed_layers(const KeyNode& key) {
+  std::vector<std::string> layers;
+  for_each_ancestor(key, [&](const KeyNode& ancestor) {
+    for (const auto& leg : ancestor.legs) {
+      if (!leg->row.layer.empty() && std::ranges::find(layers, leg->row.layer) == layers.end()) {
+        layers.push_back(leg->row.layer);
+      }
+    }
+  });
+  return layers;
+}
+
+Conclusion conclusion_of(const RunNode& run) {
+  bool failed = false;
+  bool cancelled = false;
+  bool succeeded = false;
+  for (const auto& key : run.keys) {
+    for (const auto& leg : key->legs) {
+      const auto result = result_of(*leg);
+      failed = failed || result == Conclusion::kFailure;
+      cancelled = cancelled || result == Conclusion::kCancelled;
+      succeeded = succeeded || result == Conclusion::kSuccess;
+    }
+  }
+  if (run.broken) return Conclusion::kFailure;
+  if (run.row.cancel_requested && cancelled) return Conclusion::kCancelled;
+  if (failed) return Conclusion::kFailure;
+  if (cancelled) return Conclusion::kCancelled;
+  return succeeded ? Conclusion::kSuccess : Conclusion::kSkipped;
+}
+
+RunState state_of(const RunNode& run) {
+  bool all_completed = true;
+  bool waiting = false;
+  bool queued = false;
+  for (const auto& key : run.keys) {
+    for (const auto& leg : key->legs) {
+      const auto state = leg->row.state;
+      if (state == JobState::kInProgress) return RunState::kInProgress;
+      all_completed = all_completed && state == JobState::kCompleted;
+      waiting = waiting || state == JobState::kWaiting;
+      queued = queued || state == JobState::kQueued;
+    }
+  }
+  if (all_completed) return RunState::kCompleted;
+  if (!run.group_passed) return RunState::kWaiting;
+  if (queued) return run.row.started_at ? RunState::kInProgress : RunState::kQueued;
+  if (waiting) return RunState::kWaiting;
+  return run.row.started_at ? RunState::kInProgress : RunState::kQueued;
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "workflow/workflow.h"
+
+namespace weir::engine {
+
+// What expressions may see when a job is planned. `secrets` only while its environment variables are evaluated.
+struct Facts {
+  json::object github;
+  json::object inputs;
+  json::object vars;
+  json::object needs;     // {"train": {"result": "success", "outputs": {…}}}
+  json::value matrix;     // object, or null
+  json::object strategy;  // fail-fast, job-index, job-total, max-parallel
+  json::object secrets;
+  bool cancelled = false;  // the run was cancelled
+  bool failed = false;     // a job that this one needs, directly or not, failed
+  bool succeeded = true;   // all of them succeeded
+};
+
+struct GroupRule {
+  std::string name;
+  bool cancel_in_progress = false;
+};
+
+// One combination of a job's matrix.
+struct Leg {
+  json::value matrix;  // null without a matrix
+  std::string suffix;  // of the job's name
+};
+
+struct Legs {
+  std::vector<Leg> legs;  // at least one
+  bool fail_fast = true;
+  int max_parallel = 0;   // 0: no limit
+};
+
+// What is known of one combination before it runs.
+struct LegDetails {
+  std::string name;
+  std::vector<std::string> labels;
+  std::string environment;
+  std::optional<GroupRule> group;
+  bool allowed_to_fail = false;
+  Duration timeout{std::chrono::hours{6}};
+};
+
+// What the runner gets of the workflow.
+struct LegBody {
+  json::object env;                        // evaluated; without those that name a secret
+  std::map<std::string, std::string> private_env;  // evaluated with secrets: never written to disk
+  json::object outputs;                    // not evaluated
+  json::object defaults;
+  json::array steps;                       // not evaluated
+  bool checks_out = false;                 // has a step with actions/checkout
+};
+
+// The workflow of one run, as the engine asks it. Pure and immutable; any thread. Errors are for the user and name the
+// job and the key.
+class Plan {
+ public:
+  explicit Plan(std::shared_ptr<const workflow::Workflow> workflow);
+
+  [[nodiscard]] const std::string& name() const;  // of the workflow; "" if it has none
+  [[nodiscard]] std::size_t size() const;          // jobs, in the order of the file
+  [[nodiscard]] const std::string& key(std::size_t job) const;
+  [[nodiscard]] const std::vector<std::string>& needs(std::size_t job) const;
+  [[nodiscard]] std::string title(std::size_t job) const;  // name before the matrix is known
+  [[nodiscard]] std::optional<std::size_t> find(std::string_view key) const;
+
+  // `run-name`, or "" if there is none.
+  [[nodiscard]] Result<std::string> run_title(const Facts& facts) const;
+  [[nodiscard]] Result<std::optional<GroupRule>> group(const Facts& facts) const;
+  [[nodiscard]] Result<bool> should_run(std::size_t job, const Facts& facts) const;
+  // `only`: values that combinations must have; those of others are left out.
+  [[nodiscard]] Result<Legs> expand(std::size_t job, const Facts& facts,
+                                    const std::map<std::string, std::string>& only) const;
+  // `facts.matrix` is that of the leg.
+  [[nodiscard]] Result<LegDetails> details(std::size_t job, const Facts& facts, const std::string& suffix) const;
+  // With `facts.secrets` the private variables too.
+  [[nodiscard]] Result<LegBody> body(std::size_t job, const Facts& facts) const;
+
+ private:
+  std::shared_ptr<const workflow::Workflow> workflow_;
+};
+
+}  // namespace weir::engine

@@ -1,0 +1,137 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/groups.h"
+#include "engine/live_bus.h"
+#include "engine/nodes.h"
+#include "engine/outbox.h"
+#include "engine/pools.h"
+#include "engine/workflow_cache.h"
+
+namespace weir::engine {
+
+// An unfinished run as the database holds it.
+struct StoredRun {
+  RunRow row;
+  std::vector<JobRow> jobs;
+  std::string workflow_text;
+  std::int64_t last_event = 0;
+  std::map<std::int64_t, std::int64_t> job_events;  // newest event of each job
+};
+Result<StoredRun> load_stored_run(store::Reader& reader, std::int64_t id);
+
+// The state machine of runs and jobs. Lives on the engine's loop: every function is called there.
+//
+//   pending -> waiting (approval, concurrency group) -> queued (slot) -> in_progress -> completed
+//
+// Each call from outside is a turn: it changes memory, starts what now can start, and hands all changes to the outbox
+// as one transaction. A runner is started only after the transaction with its job's start is durable; since the
+// executor can tell whether a runner was ever there, a job whose server died in between is started by the next one.
+class Scheduler : public std::enable_shared_from_this<Scheduler> {
+ public:
+  Scheduler(EngineDeps& deps, LiveBus& bus, WorkflowCache& workflows);
+
+  // Takes over what an earlier server left; once, before anything else.
+  void recover(std::vector<StoredRun> runs);
+  // A run (or a new attempt of it) was recorded.
+  void run_created(std::int64_t id);
+  void cancel_run(std::int64_t id, const std::string& reason, bool force);
+  void approval_decided(std::int64_t approval);
+  void job_ended(std::int64_t job, JobEnd end);
+  void job_progressed(std::int64_t job);
+  void stop();
+
+ private:
+  using RunPtr = std::shared_ptr<RunNode>;
+  using JobPtr = std::shared_ptr<JobNode>;
+  struct Ref {
+    RunPtr run;
+    JobPtr job;  // null: the run itself
+  };
+
+  // scheduler.cc: turns, runs as a whole
+  RunPtr build(StoredRun stored);
+  void add(RunPtr run);
+  void settle();
+  void collect();
+  void touch(const RunPtr& run) { touched_.push_back(run); }
+  void advance(const RunPtr& run);
+  void finish_if_done(const RunPtr& run);
+  void break_run(const RunPtr& run, const std::string& problem);
+  void mark(const RunPtr& run) { run->dirty = true; changed_.insert(run); }
+  void mark(const RunPtr& run, JobNode& job) { job.dirty = true; changed_.insert(run); }
+  types::EventDraft run_draft(const RunNode& run, std::string_view type, json::object payload) const;
+  void job_event(const RunPtr& run, const JobPtr& job, std::string_view type, EventRef cause);
+
+  // scheduler_groups.cc: concurrency groups and cancellation
+  void enter_run_group(const RunPtr& run);
+  bool enter_job_group(const RunPtr& run, const JobPtr& job);
+  void leave_group(ConcurrencyGroups::Member member);
+  void cancel_member(ConcurrencyGroups::Member member, const std::string& reason);
+  void cancel_jobs(const RunPtr& run);
+  void cancel_job(const RunPtr& run, const JobPtr& job);
+  bool runs_when_cancelled(const RunPtr& run, const KeyNode& key);
+
+  // scheduler_plan.cc: needs, if, matrix, approval
+  Facts facts_of(const RunPtr& run, const KeyNode& key, const std::string& environment = {}) const;
+  void set_leg(Facts& facts, const JobRow& row) const;
+  void plan_key(const RunPtr& run, KeyNode& key);
+  Result<void> expand_key(const RunPtr& run, KeyNode& key, Facts& facts);
+  void describe(const RunPtr& run, KeyNode& key, const JobPtr& job, Facts& facts, const std::string& suffix);
+  void step_job(const RunPtr& run, const JobPtr& job);
+  bool pass_approval(const RunPtr& run, const JobPtr& job);
+  void ask_approval(const RunPtr& run, const JobPtr& job);
+  void apply_approval(const RunPtr& run, const JobPtr& job, const ApprovalAnswer& answer);
+  EventRef cause_of(const RunPtr& run, const KeyNode& key) const;
+
+  // scheduler_start.cc: slots and starts
+  void queue(const RunPtr& run, const JobPtr& job);
+  void dispatch();
+  void start(const RunPtr& run, const JobPtr& job);
+  void issue_and_launch(const RunPtr& run, const JobPtr& job);
+  void prepare_starting();
+  Result<void> prepare(const RunPtr& run, const JobPtr& job);
+  Result<std::string> secrets_of(const RunPtr& run, const JobNode& job, const std::string& token);
+  void launch(const RunPtr& run, const JobPtr& job, Result<std::string> token);
+  void guard_deadline(const RunPtr& run, const JobPtr& job);
+  void kill_after(const JobPtr& job, Duration delay);
+
+  // scheduler_end.cc: completion
+  void complete(const RunPtr& run, const JobPtr& job, types::Conclusion conclusion, const std::string& error = {});
+  void conclude(const RunPtr& run, const JobPtr& job, JobEnd end);
+  void stop_siblings(const RunPtr& run, const JobPtr& job);
+
+  // scheduler_recover.cc
+  void restore_job(const RunPtr& run, const JobPtr& job);
+  void adopt(const RunPtr& run, const JobPtr& job);
+
+  EngineDeps& deps_;
+  LiveBus& bus_;
+  WorkflowCache& workflows_;
+  Outbox outbox_;
+  std::map<std::int64_t, RunPtr> runs_;  // unfinished, by id
+  ConcurrencyGroups groups_;
+  ConcurrencyGroups::Member last_member_ = 0;
+  std::unordered_map<ConcurrencyGroups::Member, Ref> members_;
+  std::unordered_map<std::int64_t, Ref> running_;    // by job id: a runner is there
+  std::unordered_map<std::int64_t, Ref> approvals_;  // by approval id: a job waits for it
+  int approvals_asked_ = 0;                          // whose answer is not committed yet
+  std::set<std::int64_t> decided_early_;             // decided before the answer was seen to be committed
+  Slots slots_;
+  std::deque<Ref> queue_;
+  std::vector<Ref> starting_;
+  std::deque<RunPtr> touched_;
+  std::set<RunPtr> changed_;
+  bool settling_ = false;
+};
+
+}  // namespace weir::engine

@@ -1,0 +1,211 @@
+#include <filesystem>
+
+#include "engine/contexts.h"
+#include "engine/scheduler.h"
+
+// From the queue into a slot: the start is recorded, the job's files are made meanwhile, then its runner is started.
+namespace weir::engine {
+
+using types::Conclusion;
+
+namespace {
+
+// Errors that a later try may not have: then the whole transaction is tried again.
+bool worth_another_try(const Error& error) {
+  return error.code == Code::kResourceExhausted || error.code == Code::kUnavailable || error.code == Code::kInternal;
+}
+
+}  // namespace
+
+void Scheduler::queue(const RunPtr& run, const JobPtr& job) {
+  auto& row = job->row;
+  const auto pools = deps_.pools(run->row.repo);
+  const auto pool = find_pool(pools, row.labels);
+  if (!pool) return complete(run, job, Conclusion::kFailure, pool.error().message);
+  job->pool = pool->name;
+  job->pool_slots = pool->slots;
+  row.state = JobState::kQueued;
+  row.waiting_for.clear();
+  row.queued_at = deps_.clock->now();
+  mark(run, *job);
+  job_event(run, job, types::event_type::kJobQueued, job->last_event);
+  queue_.push_back({run, job});
+}
+
+void Scheduler::dispatch() {
+  std::deque<Ref> still_queued;
+  for (auto& ref : std::exchange(queue_, {})) {
+    const auto& [run, job] = ref;
+    if (job->row.state != JobState::kQueued) continue;
+    const int at_most = job->row.max_parallel;
+    const bool allowed = at_most == 0 || job->key->in_progress() < at_most;
+    if (allowed && slots_.take({.name = job->pool, .slots = job->pool_slots})) {
+      start(run, job);
+    } else {
+      still_queued.push_back(std::move(ref));
+    }
+  }
+  // What start() queued meanwhile (nothing does today) would stand behind.
+  still_queued.insert(still_queued.end(), queue_.begin(), queue_.end());
+  queue_ = std::move(still_queued);
+}
+
+void Scheduler::start(const RunPtr& run, const JobPtr& job) {
+  job->holds_slot = true;
+  job->row.state = JobState::kInProgress;
+  job->row.started_at = deps_.clock->now();
+  if (!run->row.started_at) {
+    run->row.started_at = job->row.started_at;
+    auto started = event_ref();
+    outbox_.event(run_draft(*run, types::event_type::kRunStarted, {}), run->last_event, started);
+    run->last_event = started;
+  }
+  mark(run);
+  mark(run, *job);
+  job_event(run, job, types::event_type::kJobStarted, job->last_event);
+  issue_and_launch(run, job);
+}
+
+void Scheduler::issue_and_launch(const RunPtr& run, const JobPtr& job) {
+  std::vector<std::string> environments;
+  if (!job->row.environment.empty()) environments.push_back(job->row.environment);
+  auto token = std::make_shared<Result<std::string>>();
+  if (deps_.issue_job_token) {
+    outbox_.step([this, token, id = job->id, run_id = run->row.id, environments](store::Transaction& tx) -> Result<void> {
+      *token = deps_.issue_job_token(tx, *id, run_id, environments);
+      if (!*token && worth_another_try(token->error())) return std::unexpected(token->error());
+      return {};
+    });
+  }
+  outbox_.after([this, run, job, token] { launch(run, job, std::move(*token)); });
+  starting_.push_back({run, job});
+}
+
+void Scheduler::prepare_starting() {
+  for (const auto& [run, job] : std::exchange(starting_, {})) {
+    // The number of a job that was made in the same transaction is known after it only.
+    if (job->row.id == 0 || job->prepared) continue;
+    // An error shows again, and is handled, when the job is launched.
+    (void)prepare(run, job);
+  }
+}
+
+Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
+  auto& row = job->row;
+  auto facts = facts_of(run, *job->key, row.environment);
+  set_leg(facts, row);
+  auto body = WEIR_TRY(run->plan->body(job->key->index, facts));
+  const auto git = WEIR_TRY(deps_.git(run->row.repo));
+  auto launch = std::make_shared<JobLaunch>();
+  launch->job_dir = deps_.jobs_dir / std::to_string(row.id);
+  auto& spec = launch->spec;
+  spec.job_id = row.id;
+  spec.run_id = run->row.id;
+  spec.run_number = run->row.number;
+  spec.run_attempt = run->row.attempt;
+  spec.job_key = row.key;
+  spec.job_name = row.name;
+  spec.workflow_name = run->row.workflow;
+  spec.workspace = (launch->job_dir / "workspace").string();
+  spec.git_dir = git.git_dir().string();
+  spec.repository = full_repository_name(run->row.repo, deps_.default_owner);
+  spec.commit = run->row.commit;
+  spec.ref = run->row.ref;
+  spec.server_url = deps_.server_url();
+  spec.envs_dir = deps_.envs_dir;
+  spec.tool_dir = deps_.tool_dir;
+  spec.strict = run->row.options.strict || (deps_.strict && deps_.strict(run->row.repo));
+  spec.implicit_checkout = !spec.strict && !body.checks_out;
+  if (!spec.strict) {
+    spec.python_layers = needed_layers(*job->key);
+    if (spec.python_layers.empty() && !run->row.requirements_hash.empty()) {
+      spec.python_layers = WEIR_TRY(deps_.db->load<std::vector<std::string>>([&](store::Reader& reader) {
+        return load_layers(reader, run->row.repo, run->row.requirements_hash);
+      }));
+    }
+    std::erase_if(spec.python_layers, [](const auto& layer) {
+      std::error_code ignored;
+      return !std::filesystem::is_directory(layer, ignored);
+    });
+  }
+  spec.timeout = std::chrono::seconds{row.timeout_s};
+  facts.github["workspace"] = spec.workspace;
+  for (const auto& variable : run->row.options.env) body.env[variable.key()] = variable.value();
+  spec.contexts = {{"github", std::move(facts.github)},
+                   {"env", body.env},
+                   {"vars", std::move(facts.vars)},
+                   {"needs", std::move(facts.needs)},
+                   {"matrix", std::move(facts.matrix)},
+                   {"strategy", std::move(facts.strategy)},
+                   {"inputs", std::move(facts.inputs)},
+                   {"job", json::object{{"status", "success"}}},
+                   {"runner", json::object{{"os", "Linux"}, {"arch", "X64"}, {"name", job->pool},
+                                           {"environment", "self-hosted"}, {"tool_cache", deps_.tool_dir}}}};
+  spec.env = std::move(body.env);
+  spec.outputs = std::move(body.outputs);
+  spec.defaults = std::move(body.defaults);
+  spec.steps = std::move(body.steps);
+  WEIR_TRY(deps_.executor->prepare(*launch));
+  row.layers = spec.python_layers;
+  job->launch = std::move(launch);
+  job->prepared = true;
+  return {};
+}
+
+Result<std::string> Scheduler::secrets_of(const RunPtr& run, const JobNode& job, const std::string& token) {
+  json::object secrets;
+  if (deps_.secrets) {
+    for (const auto& [name, value] : WEIR_TRY(deps_.secrets(run->row.id, run->row.repo, job.row.environment))) {
+      secrets[name] = value;
+    }
+  }
+  secrets["GITHUB_TOKEN"] = token;
+  auto facts = facts_of(run, *job.key, job.row.environment);
+  set_leg(facts, job.row);
+  facts.github["token"] = token;
+  facts.secrets = secrets;
+  json::object env;
+  for (const auto& [name, value] : WEIR_TRY(run->plan->body(job.key->index, facts)).private_env) {
+    if (!run->row.options.env.contains(name)) env[name] = value;
+  }
+  return json::serialize(json::object{{"secrets", std::move(secrets)}, {"token", token}, {"env", std::move(env)}});
+}
+
+void Scheduler::launch(const RunPtr& run, const JobPtr& job, Result<std::string> token) {
+  if (job->row.state != JobState::kInProgress) return;
+  touch(run);
+  if (job->row.cancel_requested) return complete(run, job, Conclusion::kCancelled);
+  const auto go = [&]() -> Result<void> {
+    const auto bearer = WEIR_TRY(std::move(token));
+    if (!job->prepared) WEIR_TRY(prepare(run, job));
+    job->launch->secrets = WEIR_TRY(secrets_of(run, *job, bearer));
+    return deps_.executor->start(*job->launch);
+  };
+  auto started = go();
+  job->launch.reset();
+  if (!started) {
+    return complete(run, job, Conclusion::kFailure, fmt::format("cannot start the job: {}", started.error().message));
+  }
+  job->launched = true;
+  running_[job->row.id] = {run, job};
+  guard_deadline(run, job);
+}
+
+// The runner keeps the time limit itself; one that hangs is ended here.
+void Scheduler::guard_deadline(const RunPtr&, const JobPtr& job) {
+  const auto limit = std::chrono::seconds{job->row.timeout_s} + std::chrono::minutes{6};
+  const auto end = job->row.started_at.value_or(deps_.clock->now()) + limit;
+  kill_after(job, std::max<Duration>(end - deps_.clock->now(), std::chrono::seconds{1}));
+}
+
+void Scheduler::kill_after(const JobPtr& job, Duration delay) {
+  if (job->deadline != 0) deps_.loop->cancel(job->deadline);
+  job->deadline = deps_.loop->after(delay, [weak = weak_from_this(), job] {
+    const auto self = weak.lock();
+    if (!self || job->row.state != JobState::kInProgress) return;
+    job->row.error = "the runner did not end in time and was killed";
+    self->deps_.executor->kill(job->row.id);
+  });
+}
+
+}  // namespace weir::engine
