@@ -1,0 +1,210 @@
+#include "api/git/git_service.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "io/process.h"
+
+namespace weir::api {
+namespace {
+
+constexpr std::size_t kAnswerBytesMax = 64U << 20;
+constexpr std::chrono::minutes kSilenceMax{30};  // git may chew on a large pack for long without a word
+
+// Only what git needs: no configuration of the user or the machine can change how pushes are taken.
+std::map<std::string, std::string> environment(std::string_view protocol) {
+  const char* path = std::getenv("PATH");
+  std::map<std::string, std::string> env{{"PATH", path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path},
+                                         {"LC_ALL", "C"},
+                                         {"HOME", "/nonexistent"},
+                                         {"GIT_CONFIG_NOSYSTEM", "1"},
+                                         {"GIT_CONFIG_GLOBAL", "/dev/null"},
+                                         {"GIT_TERMINAL_PROMPT", "0"}};
+  if (!protocol.empty()) env.emplace("GIT_PROTOCOL", protocol);
+  return env;
+}
+
+std::vector<std::string> command(std::string_view service) {
+  std::vector<std::string> argv{"git"};
+  const auto set = [&](std::string_view setting) {
+    argv.emplace_back("-c");
+    argv.emplace_back(setting);
+  };
+  set("core.hooksPath=/dev/null");
+  set("safe.directory=*");  // the state folder is ours, whoever owns its parent
+  if (service == "receive-pack") {
+    set("core.fsync=loose-object,pack,pack-metadata,reference");
+    set("core.fsyncMethod=fsync");
+    set("receive.fsckObjects=true");
+    // Old, harmless flaws of real histories.
+    set("receive.fsck.zeroPaddedFilemode=warn");
+    set("receive.fsck.missingSpaceBeforeDate=warn");
+    set("receive.fsck.badTimezone=warn");
+    set("receive.denyNonFastForwards=false");
+    set("receive.denyDeletes=false");
+    set("receive.advertisePushOptions=false");
+    // A run can be started again from a commit that no branch holds any more.
+    set("gc.pruneExpire=never");
+  } else {
+    set("uploadpack.allowAnySHA1InWant=true");  // checkouts ask for a commit, not for a branch
+    set("uploadpack.allowFilter=true");
+  }
+  argv.emplace_back(service);
+  return argv;
+}
+
+// Reads the output of a git that runs, and ends it when dropped.
+class GitOutput final : public io::ByteSource {
+ public:
+  GitOutput(io::Process process, Descriptor output, Descriptor messages)
+      : process_(std::move(process)), output_(std::move(output)), messages_(std::move(messages)) {}
+  ~GitOutput() override {
+    if (ended_) return;
+    process_.kill_group(SIGKILL);
+    process_.wait();
+  }
+  GitOutput(const GitOutput&) = delete;
+  GitOutput& operator=(const GitOutput&) = delete;
+
+  Result<std::size_t> read(char* buffer, std::size_t size) override {
+    if (ended_) return 0;
+    pollfd wait{output_.get(), POLLIN, 0};
+    const auto limit = std::chrono::milliseconds{kSilenceMax}.count();
+    int ready = 0;
+    do {
+      ready = ::poll(&wait, 1, static_cast<int>(limit));
+    } while (ready < 0 && errno == EINTR);
+    if (ready == 0) return fail(Code::kDeadlineExceeded, "git said nothing for {}", format_duration(kSilenceMax));
+    const auto count = ::read(output_.get(), buffer, size);
+    if (count < 0) return fail_errno(errno, "cannot read from git");
+    if (count > 0) return static_cast<std::size_t>(count);
+    const auto status = process_.wait();
+    ended_ = true;
+    if (status->code == 0) return 0;
+    std::string text(2'000, '\0');
+    const auto got = messages_.get() < 0 ? 0 : ::pread(messages_.get(), text.data(), text.size(), 0);
+    text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return fail(Code::kFailedPrecondition, "git ended with {}: {}", status->code, text);
+  }
+
+ private:
+  io::Process process_;
+  Descriptor output_;
+  Descriptor messages_;
+  bool ended_ = false;
+};
+
+Result<std::unique_ptr<GitOutput>> start(std::vector<std::string> argv, std::string_view protocol, int input,
+                                         int messages, Descriptor own_messages) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno(errno, "cannot make a pipe");
+  Descriptor read_end{ends[0]};
+  const Descriptor write_end{ends[1]};
+  io::ProcessOptions options;
+  options.argv = std::move(argv);
+  options.env = environment(protocol);
+  options.stdin_fd = input;
+  options.stdout_fd = write_end.get();
+  options.stderr_fd = messages;
+  io::Process process = WEIR_TRY(io::Process::start(options));
+  return std::make_unique<GitOutput>(std::move(process), std::move(read_end), std::move(own_messages));
+}
+
+// A file in memory that holds `text`, to be read from its beginning.
+Result<Descriptor> memory_file(const char* name, std::string_view text) {
+  Descriptor file{::memfd_create(name, MFD_CLOEXEC)};
+  if (file.get() < 0) return fail_errno(errno, "cannot make a file in memory");
+  while (!text.empty()) {
+    const auto count = ::write(file.get(), text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno(errno, "cannot write to memory");
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  ::lseek(file.get(), 0, SEEK_SET);
+  return file;
+}
+
+Result<std::string> read_all(io::ByteSource& source) {
+  std::string text;
+  std::string piece(65'536, '\0');
+  while (true) {
+    const std::size_t count = WEIR_TRY(source.read(piece.data(), piece.size()));
+    if (count == 0) return text;
+    text.append(piece, 0, count);
+    if (text.size() > kAnswerBytesMax) return fail(Code::kResourceExhausted, "git's answer is too long");
+  }
+}
+
+}  // namespace
+
+void Descriptor::reset() {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+Result<std::string> advertise_refs(const std::filesystem::path& git_dir, std::string_view service,
+                                   std::string_view protocol) {
+  auto argv = command(service);
+  argv.insert(argv.end(), {"--stateless-rpc", "--advertise-refs", git_dir.string()});
+  Descriptor messages = WEIR_TRY(memory_file("git-messages", {}));
+  const int messages_fd = messages.get();
+  const auto output = WEIR_TRY(start(std::move(argv), protocol, -1, messages_fd, std::move(messages)));
+  return read_all(*output);
+}
+
+Result<std::unique_ptr<io::ByteSource>> upload_pack(const std::filesystem::path& git_dir, std::string_view request,
+                                                    std::string_view protocol) {
+  auto argv = command("upload-pack");
+  argv.insert(argv.end(), {"--stateless-rpc", git_dir.string()});
+  const Descriptor input = WEIR_TRY(memory_file("git-request", request));
+  Descriptor messages = WEIR_TRY(memory_file("git-messages", {}));
+  const int messages_fd = messages.get();
+  return WEIR_TRY(start(std::move(argv), protocol, input.get(), messages_fd, std::move(messages)));
+}
+
+Result<Descriptor> open_spool(const std::filesystem::path& git_dir) {
+  std::string name = (git_dir / "weir-push-XXXXXX").string();
+  Descriptor file{::mkostemp(name.data(), O_CLOEXEC)};
+  if (file.get() < 0) return fail_errno(errno, "cannot store the push");
+  ::unlink(name.c_str());
+  return file;
+}
+
+Result<PushLock> PushLock::take(const std::filesystem::path& git_dir) {
+  const auto path = git_dir / "weir-push.lock";
+  Descriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
+  if (file.get() < 0) return fail_errno(errno, fmt::format("cannot open {}", path.string()));
+  int locked = 0;
+  do {
+    locked = ::flock(file.get(), LOCK_EX);
+  } while (locked != 0 && errno == EINTR);
+  if (locked != 0 || ::ftruncate(file.get(), 0) != 0) {
+    return fail_errno(errno, fmt::format("cannot lock {}", path.string()));
+  }
+  return PushLock{std::move(file)};
+}
+
+std::string PushLock::messages() const {
+  std::string text(4'000, '\0');
+  const auto count = ::pread(file_.get(), text.data(), text.size(), 0);
+  text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+  return text;
+}
+
+Result<std::string> receive_pack(const std::filesystem::path& git_dir, const Descriptor& spool, const PushLock& lock) {
+  auto argv = command("receive-pack");
+  argv.insert(argv.end(), {"--stateless-rpc", git_dir.string()});
+  ::lseek(spool.get(), 0, SEEK_SET);
+  const auto output = WEIR_TRY(start(std::move(argv), {}, spool.get(), lock.fd(), Descriptor{}));
+  auto answer = read_all(*output);
+  if (answer) return answer;
+  return fail(answer.error().code, "{} {}", answer.error().message, lock.messages());
+}
+
+}  // namespace weir::api

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "io/http.h"
+
+// `git upload-pack` and `git receive-pack` on one bare repository. Functions block; any thread.
+namespace weir::api {
+
+// A descriptor, closed with its owner.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  ~Descriptor() { reset(); }
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  [[nodiscard]] int get() const { return fd_; }
+  void reset();
+
+ private:
+  int fd_;
+};
+
+// What a service says first: its refs and capabilities. `service` is "upload-pack" or "receive-pack"; `protocol` the
+// Git-Protocol header or "".
+Result<std::string> advertise_refs(const std::filesystem::path& git_dir, std::string_view service,
+                                   std::string_view protocol);
+
+// Answers one request of a fetch; the source is git's output, and dropping it ends git.
+Result<std::unique_ptr<io::ByteSource>> upload_pack(const std::filesystem::path& git_dir, std::string_view request,
+                                                    std::string_view protocol);
+
+// A nameless file in the repository, for a push on its way in.
+Result<Descriptor> open_spool(const std::filesystem::path& git_dir);
+
+// The right to move refs of a repository, held by one push at a time, of any process. git inherits it, so that it
+// lasts until git has ended even if the server is killed meanwhile.
+class PushLock {
+ public:
+  static Result<PushLock> take(const std::filesystem::path& git_dir);
+
+  [[nodiscard]] int fd() const { return file_.get(); }
+  // What git has printed to its standard error, which the lock's file is.
+  [[nodiscard]] std::string messages() const;
+
+ private:
+  explicit PushLock(Descriptor file) : file_(std::move(file)) {}
+  Descriptor file_;
+};
+
+// Runs a push from `spool`, which is read from its beginning, and gives git's answer. Objects and refs are on disk
+// (synced) when it returns. kFailedPrecondition with git's words if it failed as a whole.
+Result<std::string> receive_pack(const std::filesystem::path& git_dir, const Descriptor& spool, const PushLock& lock);
+
+}  // namespace weir::api
