@@ -60,8 +60,9 @@ def main() -> None:
             serialization_format="cloudpickle",
         )
         # What the traffic is compared with: the rows that the model knows.
-        reference = train.sample(min(5_000, len(train)), random_state=1)[flights.FEATURES]
-        reference.assign(prediction=model.predict(reference)).to_csv("reference.csv", index=False)
+        reference = train.sample(min(5_000, len(train)), random_state=1).sort_values("time_hour")
+        predictions = model.predict(reference[flights.FEATURES])
+        reference[["time_hour", *flights.FEATURES]].assign(prediction=predictions).to_csv("reference.csv", index=False)
         mlflow.log_artifact("reference.csv")
         args.output.mkdir(parents=True, exist_ok=True)
         (args.output / "run_id").write_text(run.info.run_id)
