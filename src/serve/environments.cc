@@ -138,6 +138,7 @@ Environments::~Environments() = default;
 
 Result<fs::path> Environments::ensure(std::string_view python_version, const std::vector<std::string>& requirements,
                                       const fs::path& working_dir) {
+  if (!options_.ready_made.empty()) return options_.ready_made;
   const auto interpreter = WEIR_TRY(options_.find_interpreter(python_version));
   const std::string name = name_of(interpreter, requirements);
   const fs::path target = options_.folder / name;

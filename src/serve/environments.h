@@ -29,7 +29,8 @@ class Environments {
     std::filesystem::path folder;  // <state>/envs
     // The installed interpreter whose version is nearest to `version` ("" = any). kNotFound with what to install.
     std::function<Result<Interpreter>(std::string_view version)> find_interpreter;
-    std::filesystem::path uv;  // the `uv` program: far faster than pip; "" = venv and pip
+    std::filesystem::path uv;          // the `uv` program: far faster than pip; "" = venv and pip
+    std::filesystem::path ready_made;  // if set: the python program for every model; nothing is ever installed
     Duration build_limit{std::chrono::minutes{20}};
   };
 

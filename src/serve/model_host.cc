@@ -3,6 +3,7 @@
 #include <list>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "io/file.h"
 #include "serve/model_folder.h"
@@ -55,7 +56,7 @@ struct ModelHost::Impl {
     std::string example;
     auto command = prepare(load, example);
     if (!command) return done(std::unexpected(command.error()));
-    start_worker_pool({.name = load.name,
+    auto stop = start_worker_pool({.name = load.name,
                        .command = *std::move(command),
                        .workers = load.workers,
                        .start_timeout = options.start_timeout},
@@ -64,6 +65,8 @@ struct ModelHost::Impl {
                         if (!backend) return done(std::unexpected(backend.error()));
                         done(LoadedModel{*std::move(backend), std::move(example)});
                       });
+    const std::scoped_lock lock(mutex);
+    stops.push_back(std::move(stop));
   }
 
   const Options options;
@@ -77,6 +80,7 @@ struct ModelHost::Impl {
     bool ended = false;
   };
   std::list<Job> jobs;
+  std::vector<std::function<void()>> stops;  // of every pool that was started
 };
 
 ModelHost::ModelHost(Options options, Log& log) : impl_(std::make_unique<Impl>(std::move(options), log)) {}
@@ -84,6 +88,7 @@ ModelHost::ModelHost(Options options, Log& log) : impl_(std::make_unique<Impl>(s
 ModelHost::~ModelHost() {
   impl_->environments.cancel();
   for (auto& job : impl_->jobs) job.thread.join();
+  for (auto& stop : impl_->stops) stop();
   impl_->loop.stop();
 }
 

@@ -110,6 +110,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
       : options_(std::move(options)), loop_(loop), log_(log), ready_(std::move(ready)),
         workers_(static_cast<std::size_t>(std::max(1, options_.workers))) {}
 
+  // Lets this live until its start has succeeded or failed.
+  void keep() { starting_ = shared_from_this(); }
   void start();
   void stop();
   void infer(InferRequest request, Backend::Done done);
@@ -190,7 +192,6 @@ bool Pool::act_on(std::size_t slot, std::uint64_t generation,
 
 void Pool::start() {
   act([&](Effects& effects) {
-    starting_ = shared_from_this();
     for (std::size_t slot = 0; slot < workers_.size() && !stopped_; ++slot) start_worker(slot, effects);
   });
 }
@@ -357,7 +358,13 @@ void Pool::end(Effects& effects) {
 }
 
 void Pool::stop() {
-  act([&](Effects& effects) { end(effects); });
+  act([&](Effects& effects) {
+    if (ready_) {
+      fail_start({Code::kCancelled, fmt::format("the start of {} was given up", options_.name)}, effects);
+    } else {
+      end(effects);
+    }
+  });
 }
 
 Worker* Pool::least_loaded() {
@@ -462,9 +469,13 @@ BackendHealth Pool::health() const {
 
 }  // namespace
 
-void start_worker_pool(WorkerPoolOptions options, io::ThreadLoop& loop, Log& log, Pool::Ready ready) {
+std::function<void()> start_worker_pool(WorkerPoolOptions options, io::ThreadLoop& loop, Log& log, Pool::Ready ready) {
   auto pool = std::make_shared<Pool>(std::move(options), loop, log, std::move(ready));
-  loop.post([pool = std::move(pool)] { pool->start(); });
+  pool->keep();
+  loop.post([pool] { pool->start(); });
+  return [weak = std::weak_ptr(pool)] {
+    if (const auto still = weak.lock()) still->stop();
+  };
 }
 
 }  // namespace weir::serve

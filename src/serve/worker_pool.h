@@ -30,8 +30,10 @@ struct WorkerPoolOptions {
 // the others along; 503 if it kills again or no worker is left.
 //
 // `ready` is called once, on the loop's thread: with the pool when every worker is ready, or with why one is not
-// (kFailedPrecondition with the last lines that it printed, kDeadlineExceeded). `loop` and `log` outlive the pool.
-void start_worker_pool(WorkerPoolOptions options, io::ThreadLoop& loop, Log& log,
-                       std::move_only_function<void(Result<std::shared_ptr<Backend>>)> ready);
+// (kFailedPrecondition with the last lines that it printed, kDeadlineExceeded). `loop` and `log` outlive the pool, which
+// lasts as long as its backend and the requests in flight do. What is returned ends it at once, requests in flight with
+// 503, a start under way with kCancelled; it may be called at any time, also when the pool has gone.
+std::function<void()> start_worker_pool(WorkerPoolOptions options, io::ThreadLoop& loop, Log& log,
+                                        std::move_only_function<void(Result<std::shared_ptr<Backend>>)> ready);
 
 }  // namespace weir::serve
