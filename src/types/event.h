@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -69,5 +70,18 @@ inline constexpr std::string_view kSecretDeleted = "secret.deleted";
 inline constexpr std::string_view kVariableSet = "variable.set";            // variable/<name> {environment, value}
 inline constexpr std::string_view kVariableDeleted = "variable.deleted";
 }  // namespace event_type
+
+// All of them, e.g. to check names that users write. A new one joins this list.
+inline constexpr std::array kEventTypes = {
+    event_type::kRepoPushed, event_type::kConfigApplied, event_type::kConfigRefused, event_type::kRunCreated,
+    event_type::kRunStarted, event_type::kRunCompleted, event_type::kJobQueued, event_type::kJobStarted,
+    event_type::kJobCompleted, event_type::kApprovalRequested, event_type::kApprovalGranted,
+    event_type::kApprovalRejected, event_type::kApprovalExpired, event_type::kGatePassed, event_type::kGateRefused,
+    event_type::kVersionCreated, event_type::kVersionDeleted, event_type::kAliasSet, event_type::kAliasDeleted,
+    event_type::kStageSet, event_type::kRolloutStarted, event_type::kRolloutWaiting, event_type::kRolloutRefused,
+    event_type::kRolloutSwitched, event_type::kRolloutRolledBack, event_type::kDriftDetected, event_type::kAlertFired,
+    event_type::kAlertResolved, event_type::kRetrainTriggered, event_type::kTokenCreated, event_type::kTokenRevoked,
+    event_type::kSecretSet, event_type::kSecretDeleted, event_type::kVariableSet, event_type::kVariableDeleted,
+};
 
 }  // namespace weir::types
