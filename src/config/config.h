@@ -111,20 +111,25 @@ struct Alert {
   bool operator==(const Alert&) const = default;
 };
 
+// From where on a window counts as drifted.
+struct DriftLimits {
+  double features = 0.3;    // drift score of the features
+  double prediction = 0.2;  // population stability index of the predictions
+  Duration window{std::chrono::days{1}};
+  std::vector<std::string> ignore;  // columns that are left out, e.g. calendar columns
+  bool operator==(const DriftLimits&) const = default;
+};
+
+struct AccuracyLimit {
+  double min = 0.0;         // below it an alert fires; 0 = never
+  Duration label_delay{0};  // labels of a row are complete this long after its time
+  bool operator==(const AccuracyLimit&) const = default;
+};
+
 // What is watched of an endpoint's production traffic.
 struct Monitor {
-  struct Drift {
-    double features = 0.3;    // the share of drifted features from which the window counts as drifted
-    double prediction = 0.2;  // population stability index of the predictions, from which the same
-    Duration window{std::chrono::days{1}};
-    std::vector<std::string> ignore;  // columns that are left out, e.g. calendar columns
-    bool operator==(const Drift&) const = default;
-  };
-  struct Accuracy {
-    double min = 0.0;         // below it an alert fires; 0 = never
-    Duration label_delay{0};  // labels of a row are complete this long after its time
-    bool operator==(const Accuracy&) const = default;
-  };
+  using Drift = DriftLimits;
+  using Accuracy = AccuracyLimit;
 
   std::string endpoint;
   std::string reference = "reference.csv";  // artifact of the training run
