@@ -54,6 +54,7 @@ struct ModelHost::Impl {
 
   void run(LoadOptions load, Done done) {
     std::string example;
+    load.model_folder = std::filesystem::absolute(load.model_folder);
     auto command = prepare(load, example);
     if (!command) return done(std::unexpected(command.error()));
     auto stop = start_worker_pool({.name = load.name,
