@@ -1,5 +1,7 @@
 #include "engine/contexts.h"
 
+#include "event/payload.h"
+
 namespace weir::engine {
 namespace {
 
@@ -17,12 +19,8 @@ RefName split_ref(std::string_view ref) {
 
 }  // namespace
 
-std::string full_repository_name(std::string_view repo, std::string_view default_owner) {
-  return repo.find('/') != std::string_view::npos ? std::string(repo) : fmt::format("{}/{}", default_owner, repo);
-}
-
 json::object github_context(const RunRow& run, std::string_view server_url, std::string_view default_owner) {
-  const std::string repository = full_repository_name(run.repo, default_owner);
+  const std::string repository = event::full_repository_name(run.repo, default_owner);
   const auto ref = split_ref(run.ref);
   return {{"actor", run.actor},
           {"triggering_actor", run.triggering_actor},

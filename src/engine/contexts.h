@@ -1,15 +1,11 @@
 #pragma once
 
-#include <string>
 #include <string_view>
 
 #include "base/json.h"
 #include "engine/rows.h"
 
 namespace weir::engine {
-
-// "flights" -> "weir/flights" for the owner "weir"; a name with an owner stays.
-std::string full_repository_name(std::string_view repo, std::string_view default_owner);
 
 // The `github` context of a run (docs.github.com, "Contexts"), without what only a job has: job, token, workspace,
 // action and the paths that the runner makes. Numbers that GitHub gives as texts are texts.

@@ -61,7 +61,7 @@ struct ApprovalAnswer {
 struct EngineDeps {
   store::Database* db = nullptr;
   Loop* loop = nullptr;  // the engine's own: its state lives there
-  Clock* clock = nullptr;
+  const Clock* clock = nullptr;
   Log* log = nullptr;
   Executor* executor = nullptr;
 

@@ -2,6 +2,7 @@
 
 #include "engine/contexts.h"
 #include "engine/scheduler.h"
+#include "event/payload.h"
 
 // From the queue into a slot: the start is recorded, the job's files are made meanwhile, then its runner is started.
 namespace weir::engine {
@@ -108,7 +109,7 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   spec.workflow_name = run->row.workflow;
   spec.workspace = (launch->job_dir / "workspace").string();
   spec.git_dir = git.git_dir().string();
-  spec.repository = full_repository_name(run->row.repo, deps_.default_owner);
+  spec.repository = event::full_repository_name(run->row.repo, deps_.default_owner);
   spec.commit = run->row.commit;
   spec.ref = run->row.ref;
   spec.server_url = deps_.server_url();

@@ -29,15 +29,17 @@ struct RefUpdate {
 
 struct TriggerDeps {
   store::Database* db = nullptr;
-  Clock* clock = nullptr;
+  const Clock* clock = nullptr;
   Log* log = nullptr;
   Loop* loop = nullptr;  // cron ticks run here; not needed without schedules
   RunStarter* starter = nullptr;
   std::function<Result<io::Git>(const std::string& repo)> git;
-  // Called after a push of the default branch was recorded, with the new commit (configuration is applied there).
+  // Called when the default branch was pushed, with the new commit, before the push is recorded and its runs start: its
+  // configuration protects them. After a crash in between it is called again.
   std::function<void(const std::string& repo, const std::string& commit, const types::Identity& identity)>
       default_branch_pushed;
-  std::string server_url;  // for the payload's links
+  std::function<std::string()> server_url;  // for the payload's links
+  std::string default_owner = "weir";       // of a repository that is named without one
 };
 
 // What a local `weir run EVENT` starts from.
@@ -62,7 +64,8 @@ class Triggers {
   explicit Triggers(TriggerDeps deps);
   ~Triggers();
 
-  // Records `updates` (refs have already moved) and starts what listens to them. Gives the ids of the runs.
+  // Records `updates` (refs have already moved) and starts what listens to them. Gives the ids of the runs. Call it for
+  // one repository in the order of its pushes; an update that was recorded already is left out.
   // A workflow file that does not parse gives a failed run which holds the diagnostics.
   Result<std::vector<std::int64_t>> repository_pushed(const std::string& repo, const std::vector<RefUpdate>& updates,
                                                       const types::Identity& identity);

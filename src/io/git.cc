@@ -43,6 +43,26 @@ std::int64_t to_number(std::string_view text) {
   return number;
 }
 
+// Every field ends with a NUL byte, the last too.
+constexpr std::string_view kCommitFormat = "--format=%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%B%x00";
+
+std::vector<GitCommit> read_commits(std::string_view text) {
+  std::vector<GitCommit> commits;
+  const auto parts = split(text, '\0');
+  for (std::size_t i = 0; i + 8 <= parts.size(); i += 8) {
+    GitCommit& commit = commits.emplace_back();
+    commit.sha = parts[i].substr(std::min(parts[i].size(), parts[i].find_first_not_of('\n')));
+    commit.tree = parts[i + 1];
+    for (const auto parent : split(parts[i + 2], ' ')) commit.parents.emplace_back(parent);
+    commit.author_name = parts[i + 3];
+    commit.author_email = parts[i + 4];
+    commit.author_time_s = to_number(parts[i + 5]);
+    commit.committer_time_s = to_number(parts[i + 6]);
+    commit.message = strip(parts[i + 7]);
+  }
+  return commits;
+}
+
 // The process's environment, without what would point git at another repository, plus `extra`.
 std::map<std::string, std::string> git_environment(std::map<std::string, std::string> extra) {
   std::map<std::string, std::string> env = std::move(extra);
@@ -106,20 +126,21 @@ Result<std::string> Git::resolve(std::string_view revision) const {
 Result<GitCommit> Git::commit(std::string_view sha) const {
   WEIR_TRY(require_object_id(sha));
   const std::string text =
-      WEIR_TRY(run({"show", "--no-patch", "--no-show-signature",
-                    "--format=%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%B", std::string(sha)}));
-  const auto parts = split(text, '\0');
-  if (parts.size() < 8) return fail(Code::kInternal, "git gave no commit {}", sha);
-  GitCommit commit;
-  commit.sha = parts[0];
-  commit.tree = parts[1];
-  for (const auto parent : split(parts[2], ' ')) commit.parents.emplace_back(parent);
-  commit.author_name = parts[3];
-  commit.author_email = parts[4];
-  commit.author_time_s = to_number(parts[5]);
-  commit.committer_time_s = to_number(parts[6]);
-  commit.message = strip(parts[7]);
-  return commit;
+      WEIR_TRY(run({"show", "--no-patch", "--no-show-signature", std::string(kCommitFormat), std::string(sha)}));
+  auto commits = read_commits(text);
+  if (commits.empty()) return fail(Code::kInternal, "git gave no commit {}", sha);
+  return std::move(commits.front());
+}
+
+Result<std::vector<GitCommit>> Git::commits_between(std::string_view before, std::string_view after, int limit) const {
+  WEIR_TRY(require_object_id(after));
+  std::vector<std::string> arguments{"log", "--no-show-signature", std::string(kCommitFormat),
+                                     fmt::format("--max-count={}", limit), std::string(after)};
+  if (!before.empty() && !all_zeros(before)) {
+    WEIR_TRY(require_object_id(before));
+    arguments.push_back("^" + std::string(before));
+  }
+  return read_commits(WEIR_TRY(run(std::move(arguments))));
 }
 
 Result<std::string> Git::head_ref() const {

@@ -44,6 +44,9 @@ class Git {
   // Full object id of a commit-ish. kNotFound if there is none.
   [[nodiscard]] Result<std::string> resolve(std::string_view revision) const;
   [[nodiscard]] Result<GitCommit> commit(std::string_view sha) const;
+  // Commits that `after` has and `before` has not (all zeros or empty: all of `after`'s), newest first, at most `limit`.
+  [[nodiscard]] Result<std::vector<GitCommit>> commits_between(std::string_view before, std::string_view after,
+                                                               int limit) const;
   // The symbolic HEAD: "refs/heads/main".
   [[nodiscard]] Result<std::string> head_ref() const;
   // Every ref below refs/ with its object id.

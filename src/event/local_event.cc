@@ -1,0 +1,114 @@
+#include "event/local_event.h"
+
+#include "text/suggest.h"
+
+namespace weir::event {
+namespace {
+
+bool listens(const workflow::On& on, std::string_view event) {
+  if (event == "push") return on.push.has_value();
+  if (event == "pull_request") return on.pull_request.has_value();
+  if (event == "workflow_dispatch") return on.dispatch.has_value();
+  return event == "schedule" && !on.schedule.empty();
+}
+
+std::string events_of(const workflow::On& on) {
+  std::string names;
+  for (const std::string_view event : {"push", "pull_request", "workflow_dispatch", "schedule"}) {
+    if (listens(on, event)) names += (names.empty() ? "" : ", ") + std::string(event);
+  }
+  return names;
+}
+
+Result<std::vector<WorkflowFile>> candidates(const Source& source, const LocalEvent& event) {
+  std::vector<WorkflowFile> files;
+  if (event.workflow_path.empty()) {
+    files = WEIR_TRY(read_workflow_files(source.git, event.commit));
+  } else {
+    files.push_back(WEIR_TRY(find_workflow_file(source.git, event.commit, event.workflow_path)));
+  }
+  std::string problems;
+  for (const auto& file : files) problems += file.problem;
+  if (!problems.empty()) return std::unexpected(Error{Code::kInvalidArgument, problems});
+  return files;
+}
+
+Result<void> complete(RunRequest& request, const TriggerDeps& deps, const Source& source, const WorkflowFile& file,
+                      const LocalEvent& event) {
+  const auto facts = facts_of(deps, source, request.actor);
+  const auto commit = WEIR_TRY(source.git.commit(event.commit));
+  json::object payload;
+  if (event.event_name == "push") {
+    const auto before = commit.parents.empty() ? std::string(kNoObject) : commit.parents.front();
+    payload = push_payload(facts, event.ref, before, event.commit, {commit});
+  } else if (event.event_name == "pull_request") {
+    payload = pull_request_payload(facts, short_ref(event.ref), event.commit, facts.default_branch);
+    request.head_ref = short_ref(event.ref);
+    request.base_ref = facts.default_branch;
+    request.ref = "refs/pull/1/merge";
+  } else if (event.event_name == "workflow_dispatch") {
+    auto given = event.inputs;
+    if (const auto* inputs = event.payload.if_contains("inputs"); inputs != nullptr && inputs->is_object()) {
+      for (const auto& input : inputs->get_object()) given.emplace(input.key(), input.value());
+    }
+    auto inputs = WEIR_TRY(workflow::complete_inputs(*file.workflow->on.dispatch, given));
+    payload = dispatch_payload(facts, event.ref, file.path, inputs.text);
+    request.inputs = std::move(inputs.typed);
+  } else {
+    payload = schedule_payload(facts, file.path, file.workflow->on.schedule.front().text());
+  }
+  const auto inputs = payload.if_contains("inputs") != nullptr ? payload.at("inputs") : json::value();
+  merge_into(payload, event.payload);
+  if (!inputs.is_null()) payload["inputs"] = inputs;
+  request.event_name = event.event_name;
+  request.event_payload = std::move(payload);
+  request.title = title_of(commit);
+  request.reason = fmt::format("{} played through by {}", event.event_name, request.actor);
+  request.options = event.options;
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> find_ref(const Source& source, std::string_view name) {
+  if (name.empty()) return source.default_ref;
+  const auto refs = WEIR_TRY(source.git.refs());
+  std::vector<std::string> known;
+  for (const std::string prefix : {"", "refs/heads/", "refs/tags/"}) {
+    if (refs.contains(prefix + std::string(name))) return prefix + std::string(name);
+  }
+  for (const auto& [ref, object_id] : refs) {
+    if (ref.starts_with("refs/heads/") || ref.starts_with("refs/tags/")) known.push_back(short_ref(ref));
+  }
+  const auto hint = text::did_you_mean(name, known);
+  return fail(Code::kNotFound, "repository {} has no branch or tag \"{}\"{}{}", source.repo, name,
+              hint.empty() ? "" : "; ", hint);
+}
+
+Result<std::vector<RunRequest>> local_requests(const TriggerDeps& deps, const Source& source, const LocalEvent& event,
+                                               const std::string& actor) {
+  static const std::vector<std::string> kEvents{"push", "pull_request", "workflow_dispatch", "schedule"};
+  if (std::ranges::find(kEvents, event.event_name) == kEvents.end()) {
+    const auto hint = text::did_you_mean(event.event_name, kEvents);
+    return fail(Code::kUnimplemented, "event \"{}\" is not supported; use push, pull_request, workflow_dispatch or "
+                "schedule{}{}", event.event_name, hint.empty() ? "" : "; ", hint);
+  }
+  std::vector<RunRequest> requests;
+  std::string others;
+  for (const auto& file : WEIR_TRY(candidates(source, event))) {
+    if (!listens(file.workflow->on, event.event_name)) {
+      others += fmt::format("\n  {} listens to {}", file.path, events_of(file.workflow->on));
+      continue;
+    }
+    auto request = request_for(source, file, event.commit, event.ref, actor);
+    WEIR_TRY(complete(request, deps, source, file, event));
+    requests.push_back(std::move(request));
+  }
+  if (requests.empty()) {
+    return fail(Code::kNotFound, "no workflow listens to the event \"{}\"{}", event.event_name,
+                others.empty() ? fmt::format("; there are no workflow files in {}", kWorkflowFolder) : ":" + others);
+  }
+  return requests;
+}
+
+}  // namespace weir::event

@@ -1,0 +1,124 @@
+#include "event/payload.h"
+
+#include <array>
+
+#include "base/clock.h"
+
+namespace weir::event {
+namespace {
+
+std::string owner_of(std::string_view repository) { return std::string(repository.substr(0, repository.find('/'))); }
+
+std::string name_of(std::string_view repository) {
+  const auto slash = repository.find('/');
+  return std::string(slash == std::string_view::npos ? repository : repository.substr(slash + 1));
+}
+
+json::object user(std::string_view name) { return {{"login", name}, {"name", name}, {"type", "User"}}; }
+
+}  // namespace
+
+std::string full_repository_name(std::string_view repo, std::string_view default_owner) {
+  return repo.find('/') != std::string_view::npos ? std::string(repo) : fmt::format("{}/{}", default_owner, repo);
+}
+
+bool is_no_object(std::string_view object_id) {
+  return object_id.find_first_not_of('0') == std::string_view::npos;
+}
+
+json::object repository_payload(const PayloadFacts& facts) {
+  const auto url = fmt::format("{}/{}", facts.server_url, facts.repository);
+  return {{"name", name_of(facts.repository)},
+          {"full_name", facts.repository},
+          {"owner", user(owner_of(facts.repository))},
+          {"default_branch", facts.default_branch},
+          {"master_branch", facts.default_branch},
+          {"private", true},
+          {"html_url", url},
+          {"url", url},
+          {"clone_url", url + ".git"}};
+}
+
+json::object commit_payload(const io::GitCommit& commit, const PayloadFacts& facts) {
+  const json::object author{{"name", commit.author_name}, {"email", commit.author_email}};
+  return {{"id", commit.sha},
+          {"tree_id", commit.tree},
+          {"distinct", true},
+          {"message", commit.message},
+          {"timestamp", to_iso8601(TimePoint{std::chrono::seconds{commit.committer_time_s}})},
+          {"url", fmt::format("{}/{}/commit/{}", facts.server_url, facts.repository, commit.sha)},
+          {"author", author},
+          {"committer", author}};
+}
+
+json::object push_payload(const PayloadFacts& facts, std::string_view ref, std::string_view before,
+                          std::string_view after, const std::vector<io::GitCommit>& commits) {
+  json::array oldest_first;
+  for (auto commit = commits.rbegin(); commit != commits.rend(); ++commit) {
+    oldest_first.emplace_back(commit_payload(*commit, facts));
+  }
+  return {{"ref", ref},
+          {"before", before},
+          {"after", after},
+          {"created", is_no_object(before)},
+          {"deleted", is_no_object(after)},
+          {"forced", false},
+          {"base_ref", nullptr},
+          {"compare", fmt::format("{}/{}/compare/{}...{}", facts.server_url, facts.repository, before.substr(0, 12),
+                                  after.substr(0, 12))},
+          {"commits", std::move(oldest_first)},
+          {"head_commit", commits.empty() ? json::value() : json::value(commit_payload(commits.front(), facts))},
+          {"repository", repository_payload(facts)},
+          {"pusher", json::object{{"name", facts.sender}}},
+          {"sender", user(facts.sender)}};
+}
+
+json::object dispatch_payload(const PayloadFacts& facts, std::string_view ref, std::string_view workflow_path,
+                              const json::object& inputs) {
+  return {{"inputs", inputs},
+          {"ref", ref},
+          {"workflow", workflow_path},
+          {"repository", repository_payload(facts)},
+          {"sender", user(facts.sender)}};
+}
+
+json::object schedule_payload(const PayloadFacts& facts, std::string_view workflow_path, std::string_view cron) {
+  return {{"schedule", cron}, {"workflow", workflow_path}, {"repository", repository_payload(facts)}};
+}
+
+json::object pull_request_payload(const PayloadFacts& facts, std::string_view head_ref, std::string_view head_sha,
+                                  std::string_view base_ref) {
+  const auto side = [&](std::string_view ref, json::value sha) {
+    return json::object{{"ref", ref}, {"sha", std::move(sha)}, {"repo", repository_payload(facts)}};
+  };
+  return {{"action", "opened"},
+          {"number", 1},
+          {"pull_request", json::object{{"number", 1},
+                                        {"state", "open"},
+                                        {"title", head_ref},
+                                        {"draft", false},
+                                        {"head", side(head_ref, json::value(head_sha))},
+                                        {"base", side(base_ref, json::value())},
+                                        {"user", user(facts.sender)}}},
+          {"repository", repository_payload(facts)},
+          {"sender", user(facts.sender)}};
+}
+
+void merge_into(json::object& base, const json::object& over) {
+  for (const auto& member : over) {
+    auto* known = base.if_contains(member.key());
+    if (known != nullptr && known->is_object() && member.value().is_object()) {
+      merge_into(known->get_object(), member.value().get_object());
+    } else {
+      base[member.key()] = member.value();
+    }
+  }
+}
+
+bool skips_runs(std::string_view message) {
+  static constexpr std::array<std::string_view, 5> kMarks{"[skip ci]", "[ci skip]", "[no ci]", "[skip actions]",
+                                                          "[actions skip]"};
+  return std::ranges::any_of(kMarks, [&](auto mark) { return message.find(mark) != std::string_view::npos; });
+}
+
+}  // namespace weir::event

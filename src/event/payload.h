@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "io/git.h"
+
+// Event payloads (github.event) in the shape that GitHub's webhooks have, as far as weir knows the facts.
+// https://docs.github.com/en/webhooks/webhook-events-and-payloads
+namespace weir::event {
+
+// "flights" -> "weir/flights" for the owner "weir"; a name with an owner stays.
+std::string full_repository_name(std::string_view repo, std::string_view default_owner);
+
+struct PayloadFacts {
+  std::string repository;      // "owner/name"
+  std::string default_branch;  // "main"
+  std::string server_url;
+  std::string sender;          // identity name
+};
+
+inline constexpr std::string_view kNoObject = "0000000000000000000000000000000000000000";
+
+bool is_no_object(std::string_view object_id);
+
+json::object repository_payload(const PayloadFacts& facts);
+json::object commit_payload(const io::GitCommit& commit, const PayloadFacts& facts);
+
+// `commits`: what the push brought, newest first; the first is the head.
+json::object push_payload(const PayloadFacts& facts, std::string_view ref, std::string_view before,
+                          std::string_view after, const std::vector<io::GitCommit>& commits);
+json::object dispatch_payload(const PayloadFacts& facts, std::string_view ref, std::string_view workflow_path,
+                              const json::object& inputs);
+json::object schedule_payload(const PayloadFacts& facts, std::string_view workflow_path, std::string_view cron);
+json::object pull_request_payload(const PayloadFacts& facts, std::string_view head_ref, std::string_view head_sha,
+                                  std::string_view base_ref);
+
+// Members of `over` replace those of `base`; objects are merged at every depth.
+void merge_into(json::object& base, const json::object& over);
+
+// Whether the head commit asks for no runs: [skip ci], [ci skip], [no ci], [skip actions], [actions skip].
+bool skips_runs(std::string_view message);
+
+}  // namespace weir::event

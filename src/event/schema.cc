@@ -1,0 +1,19 @@
+#include "event/schema.h"
+
+#include <array>
+
+namespace weir::event {
+
+std::span<const store::Migration> migrations() {
+  static constexpr std::array kMigrations{store::Migration{"event/001-triggers", R"(
+CREATE TABLE event_refs(
+  repo TEXT NOT NULL, ref TEXT NOT NULL, object_id TEXT NOT NULL, event BIGINT NOT NULL, PRIMARY KEY(repo, ref));
+
+CREATE TABLE event_schedules(
+  repo TEXT NOT NULL, path TEXT NOT NULL, cron TEXT NOT NULL, last_fired BIGINT NOT NULL,
+  PRIMARY KEY(repo, path, cron));
+)"}};
+  return kMigrations;
+}
+
+}  // namespace weir::event

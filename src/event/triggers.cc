@@ -1,0 +1,214 @@
+#include "event/triggers.h"
+
+#include <mutex>
+
+#include "event/local_event.h"
+#include "event/schedules.h"
+#include "event/source.h"
+
+namespace weir::event {
+namespace {
+
+// Events carry what a push brought, but not without end.
+constexpr int kCommitsMax = 20;
+
+// A push of one ref: the event to record, and the runs it starts.
+struct Push {
+  RefUpdate update;
+  std::vector<RunRequest> requests;
+  std::vector<WorkflowFile> default_branch_files;  // of a push of the default branch: its schedules are taken over
+  bool default_branch = false;
+};
+
+bool is_branch_or_tag(std::string_view ref) { return ref.starts_with("refs/heads/") || ref.starts_with("refs/tags/"); }
+
+bool filters_paths(const std::vector<WorkflowFile>& files) {
+  return std::ranges::any_of(files, [](const auto& file) {
+    return file.workflow && file.workflow->on.push && !file.workflow->on.push->paths.empty();
+  });
+}
+
+Result<Push> read_push(const TriggerDeps& deps, const Source& source, const RefUpdate& update,
+                       const types::Identity& identity) {
+  Push push{.update = update};
+  if (is_no_object(update.after)) return push;
+  const auto commit = WEIR_TRY(source.git.resolve(update.after));  // a tag's object leads to its commit
+  push.default_branch = update.ref == source.default_ref;
+  auto files = WEIR_TRY(read_workflow_files(source.git, commit));
+  if (push.default_branch && deps.default_branch_pushed) deps.default_branch_pushed(source.repo, commit, identity);
+
+  // A force push may have made the old commit unreachable, and then unknown.
+  const bool known_before = !is_no_object(update.before) && source.git.resolve(update.before).has_value();
+  auto commits = WEIR_TRY(source.git.commits_between(known_before ? update.before : std::string(), commit,
+                                                     known_before ? kCommitsMax : 1));
+  if (commits.empty()) commits.push_back(WEIR_TRY(source.git.commit(commit)));
+  workflow::TriggerInfo info{.event = "push", .ref = update.ref};
+  if (known_before && filters_paths(files)) {
+    info.changed_paths = WEIR_TRY(source.git.changed_paths(WEIR_TRY(source.git.resolve(update.before)), commit));
+  }
+  const bool skipped = skips_runs(commits.front().message);
+  for (const auto& file : files) {
+    if (skipped) break;
+    auto request = request_for(source, file, commit, update.ref, identity.name);
+    request.reason = fmt::format("push to {} by {}", short_ref(update.ref), identity.name);
+    if (file.workflow && !workflow::matches(file.workflow->on, info).matched) continue;
+    request.event_name = "push";
+    request.event_payload = push_payload(facts_of(deps, source, identity.name), update.ref, update.before, update.after,
+                                         commits);
+    request.title = title_of(commits.front());
+    push.requests.push_back(std::move(request));
+  }
+  if (push.default_branch) push.default_branch_files = std::move(files);
+  return push;
+}
+
+// The last object that was recorded for a ref; "" if it never was.
+Result<std::string> recorded(store::Reader& reader, const std::string& repo, const std::string& ref) {
+  auto found = WEIR_TRY(reader.first<std::string>("SELECT object_id FROM event_refs WHERE repo = ? AND ref = ?",
+                                                  {repo, ref}, [](const store::Row& row) { return row.string(0); }));
+  return std::move(found).value_or("");
+}
+
+// repo.pushed and what goes with it; 0 if just this was recorded before.
+Result<std::int64_t> record(store::Transaction& tx, const std::string& repo, const Push& push,
+                            const std::string& actor) {
+  const auto& update = push.update;
+  const auto last = WEIR_TRY(recorded(tx, repo, update.ref));
+  if (last == update.after || (last.empty() && is_no_object(update.after))) return 0;
+  const auto sequence = WEIR_TRY(tx.append({.type = std::string(types::event_type::kRepoPushed),
+                                            .actor = actor,
+                                            .subject = fmt::format("repo/{}", repo),
+                                            .payload = {{"ref", update.ref},
+                                                        {"before", update.before},
+                                                        {"after", update.after}}}));
+  WEIR_TRY(tx.execute("INSERT INTO event_refs(repo, ref, object_id, event) VALUES(?, ?, ?, ?) "
+                      "ON CONFLICT(repo, ref) DO UPDATE SET object_id = excluded.object_id, event = excluded.event",
+                      {repo, update.ref, update.after, sequence}));
+  if (push.default_branch) WEIR_TRY(store_schedules(tx, repo, push.default_branch_files));
+  return sequence;
+}
+
+}  // namespace
+
+struct Triggers::Impl {
+  explicit Impl(TriggerDeps the_deps) : deps(std::move(the_deps)) {}
+
+  TriggerDeps deps;
+  std::mutex push_mutex;  // pushes are recorded one after another
+  std::shared_ptr<Schedules> schedules;
+
+  Result<std::vector<std::int64_t>> pushed(const std::string& repo, const std::vector<RefUpdate>& updates,
+                                           const types::Identity& identity) {
+    const std::scoped_lock lock(push_mutex);
+    const auto source = WEIR_TRY(open_source(deps, repo));
+    struct Prepared {
+      Push push;
+      std::vector<PreparedRun> runs;
+    };
+    std::vector<Prepared> pushes;
+    for (const auto& update : updates) {
+      if (!is_branch_or_tag(update.ref)) continue;
+      Prepared prepared{.push = WEIR_TRY(read_push(deps, source, update, identity))};
+      for (auto& request : prepared.push.requests) {
+        prepared.runs.push_back(WEIR_TRY(deps.starter->prepare(std::move(request))));
+      }
+      pushes.push_back(std::move(prepared));
+    }
+    if (pushes.empty()) return std::vector<std::int64_t>{};
+    return deps.db->write_with<std::vector<std::int64_t>>(
+        [&](store::Transaction& tx) -> Result<std::vector<std::int64_t>> {
+          std::vector<std::int64_t> started;
+          for (auto& prepared : pushes) {
+            const auto cause = WEIR_TRY(record(tx, repo, prepared.push, identity.name));
+            if (cause == 0) continue;
+            for (auto& run : prepared.runs) {
+              run.request.cause = cause;
+              started.push_back(WEIR_TRY(deps.starter->insert(tx, run)));
+            }
+          }
+          return started;
+        });
+  }
+};
+
+Triggers::Triggers(TriggerDeps deps) : impl_(std::make_shared<Impl>(std::move(deps))) {}
+Triggers::~Triggers() = default;
+
+Result<std::vector<std::int64_t>> Triggers::repository_pushed(const std::string& repo,
+                                                              const std::vector<RefUpdate>& updates,
+                                                              const types::Identity& identity) {
+  return impl_->pushed(repo, updates, identity);
+}
+
+Result<std::vector<std::int64_t>> Triggers::reconcile(const std::string& repo) {
+  const auto git = WEIR_TRY(impl_->deps.git(repo));
+  const auto refs = WEIR_TRY(git.refs());
+  auto known = WEIR_TRY((impl_->deps.db->load<std::map<std::string, std::string>>(
+      [&](store::Reader& reader) -> Result<std::map<std::string, std::string>> {
+        std::map<std::string, std::string> rows;
+        WEIR_TRY(reader.query("SELECT ref, object_id FROM event_refs WHERE repo = ?", {repo},
+                              [&](const store::Row& row) { rows[row.string(0)] = row.string(1); }));
+        return rows;
+      })));
+  std::vector<RefUpdate> missed;
+  for (const auto& [ref, object_id] : refs) {
+    if (!is_branch_or_tag(ref)) continue;
+    const auto found = known.find(ref);
+    const std::string before = found == known.end() ? std::string(kNoObject) : found->second;
+    if (before != object_id) missed.push_back({ref, before, object_id});
+  }
+  for (const auto& [ref, object_id] : known) {
+    if (!refs.contains(ref) && !is_no_object(object_id)) missed.push_back({ref, object_id, std::string(kNoObject)});
+  }
+  if (missed.empty()) return std::vector<std::int64_t>{};
+  impl_->deps.log->info("{}: {} pushes were not recorded; they are now", repo, missed.size());
+  return impl_->pushed(repo, missed, types::Identity{.name = "weir"});
+}
+
+Result<std::int64_t> Triggers::dispatch(const std::string& repo, std::string_view workflow, std::string_view ref,
+                                        const json::object& inputs, const types::Identity& identity,
+                                        std::int64_t cause, std::string_view reason) {
+  const auto& deps = impl_->deps;
+  const auto source = WEIR_TRY(open_source(deps, repo));
+  const auto full_ref = WEIR_TRY(find_ref(source, ref));
+  const auto commit = WEIR_TRY(source.git.resolve(full_ref));
+  const auto file = WEIR_TRY(find_workflow_file(source.git, commit, workflow));
+  if (!file.workflow) return std::unexpected(Error{Code::kInvalidArgument, file.problem});
+  if (!file.workflow->on.dispatch) {
+    return fail(Code::kFailedPrecondition,
+                "{} cannot be started by hand: it has no `workflow_dispatch` under `on:` at commit {}", file.path,
+                commit.substr(0, 12));
+  }
+  auto completed = WEIR_TRY(workflow::complete_inputs(*file.workflow->on.dispatch, inputs));
+  auto request = request_for(source, file, commit, full_ref, identity.name);
+  request.event_name = "workflow_dispatch";
+  request.event_payload =
+      dispatch_payload(facts_of(deps, source, identity.name), full_ref, file.path, completed.text);
+  request.inputs = std::move(completed.typed);
+  request.title = title_of(WEIR_TRY(source.git.commit(commit)));
+  request.reason = reason.empty() ? fmt::format("started by {}", identity.name) : std::string(reason);
+  request.cause = cause;
+  std::vector<RunRequest> requests;
+  requests.push_back(std::move(request));
+  const auto runs =
+      WEIR_TRY(start_runs(deps, std::move(requests), [](store::Transaction&) -> Result<std::int64_t> { return 0; }));
+  return runs.front();
+}
+
+Result<std::vector<std::int64_t>> Triggers::local_event(const LocalEvent& event, const types::Identity& identity) {
+  const auto& deps = impl_->deps;
+  const auto source = WEIR_TRY(open_source(deps, event.repo));
+  return start_runs(deps, WEIR_TRY(local_requests(deps, source, event, identity.name)),
+                    [](store::Transaction&) -> Result<std::int64_t> { return 0; });
+}
+
+void Triggers::start_schedules() {
+  impl_->schedules = std::make_shared<Schedules>(impl_->deps);
+  impl_->schedules->start();
+}
+
+void Triggers::stop() {
+  if (impl_->schedules) impl_->schedules->stop();
+}
+
+}  // namespace weir::event
