@@ -67,7 +67,7 @@ Result<Run> Tracking::create_run(NewRun draft, const types::Identity& actor) {
     WEIR_TRY(tx.execute("INSERT INTO track_runs(run, id, experiment, name, user_id, status, start_ms, end_ms, deleted, "
                         "artifact_uri, workflow_run, job, actor) VALUES(?, ?, ?, ?, ?, ?, ?, NULL, 0, ?, ?, ?, ?)",
                         {run, id, experiment.id, name, draft.user_id, static_cast<int>(RunStatus::kRunning),
-                         draft.start_ms, artifact_uri, actor.run_id, actor.job_id, actor.name}));
+                         draft.start_ms == 0 ? to_millis(tx.now()) : draft.start_ms, artifact_uri, actor.run_id, actor.job_id, actor.name}));
     for (const auto& tag : tags) WEIR_TRY(set_key(tx, "track_tags", "run", run, tag));
     return Tracking::run(tx, id);
   });
