@@ -5,6 +5,8 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 set(WEIR_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them")
 
+option(WEIR_FUZZ "Build the fuzz targets of tests/fuzz" OFF)
+
 find_program(WEIR_CCACHE ccache)
 if(WEIR_CCACHE)
   # The options make a precompiled header cacheable.
@@ -20,6 +22,11 @@ add_link_options(-fuse-ld=lld)
 if(WEIR_SANITIZE)
   add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${WEIR_SANITIZE})
+endif()
+
+if(WEIR_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # so that the fuzzer sees which branches an input takes
+  add_link_options(-fsanitize=fuzzer-no-link)
 endif()
 
 find_package(Threads REQUIRED)

@@ -83,7 +83,8 @@ class GitHttpTest : public ::testing::Test {
   // Runs git below the test's folder; its output, whatever happened.
   io::CapturedOutput git(std::vector<std::string> arguments, const fs::path& where = {}) {
     io::ProcessOptions process;
-    process.argv = {"git", "-c", "user.name=Ann", "-c", "user.email=ann@example.org", "-c", "init.defaultBranch=main"};
+    process.argv = {"git", "-c", "user.name=Ann", "-c", "user.email=ann@example.org", "-c", "init.defaultBranch=main",
+                    "-c", "core.compression=0"};
     process.argv.insert(process.argv.end(), arguments.begin(), arguments.end());
     process.working_dir = folder_ / where;
     process.env = std::map<std::string, std::string>{{"PATH", std::getenv("PATH")},
