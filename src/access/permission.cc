@@ -20,6 +20,7 @@ constexpr std::array kTable = {
     Row{Permission::kInvoke, "invoke", Role::kViewer, true, true},
     Row{Permission::kLogExperiments, "log_experiments", Role::kDeveloper, true, true},
     Row{Permission::kCreateVersion, "create_version", Role::kDeveloper, true, true},
+    Row{Permission::kDeleteExperiments, "delete_experiments", Role::kDeveloper, false, true},
     Row{Permission::kEvaluateGate, "evaluate_gate", Role::kDeveloper, false, true},
     Row{Permission::kUploadArtifact, "upload_artifact", Role::kDeveloper, false, true},
     Row{Permission::kSendNotification, "send_notification", Role::kDeveloper, false, true},

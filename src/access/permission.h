@@ -14,6 +14,7 @@ enum class Permission : std::uint8_t {
   kInvoke,            // ask a served model, send feedback
   kLogExperiments,    // runs, params, metrics, tags, artifacts of experiments
   kCreateVersion,     // registered models and their versions
+  kDeleteExperiments, // experiments, runs, logged models and their artifacts
   kEvaluateGate,
   kUploadArtifact,    // artifacts and caches of workflow runs
   kSendNotification,
