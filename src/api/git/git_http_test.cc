@@ -75,6 +75,11 @@ class GitHttpTest : public ::testing::Test {
     return options;
   }
 
+  std::vector<Push> pushes() {
+    const std::scoped_lock lock(mutex_);
+    return pushes_;
+  }
+
   [[nodiscard]] std::string url(std::string_view token, std::string_view repo = "flights") const {
     return fmt::format("http://{}{}127.0.0.1:{}/git/{}.git", token.empty() ? "" : fmt::format("x:{}", token),
                        token.empty() ? "" : "@", server_->port(), repo);
@@ -122,7 +127,7 @@ class GitHttpTest : public ::testing::Test {
   Log log_{clock_, 2, LogLevel::kError};
   std::mutex mutex_;
   std::vector<Push> pushes_;
-  bool recording_fails_ = false;
+  std::atomic<bool> recording_fails_ = false;
   std::unique_ptr<TestServer> server_;
 };
 
@@ -131,19 +136,19 @@ const std::string kZero(40, '0');
 TEST_F(GitHttpTest, FirstPushMakesTheRepositoryAndIsRecordedBeforeItsAnswer) {
   const std::string first = commit("work", "one");
   ok({"push", "-q", url("dev"), "main"}, "work");
-  ASSERT_EQ(pushes_.size(), 1U);
-  EXPECT_EQ(pushes_[0].repo, "flights");
-  EXPECT_EQ(pushes_[0].actor, "ann");
-  ASSERT_EQ(pushes_[0].updates.size(), 1U);
-  EXPECT_EQ(pushes_[0].updates[0].ref, "refs/heads/main");
-  EXPECT_EQ(pushes_[0].updates[0].before, kZero);
-  EXPECT_EQ(pushes_[0].updates[0].after, first);
+  ASSERT_EQ(pushes().size(), 1U);
+  EXPECT_EQ(pushes()[0].repo, "flights");
+  EXPECT_EQ(pushes()[0].actor, "ann");
+  ASSERT_EQ(pushes()[0].updates.size(), 1U);
+  EXPECT_EQ(pushes()[0].updates[0].ref, "refs/heads/main");
+  EXPECT_EQ(pushes()[0].updates[0].before, kZero);
+  EXPECT_EQ(pushes()[0].updates[0].after, first);
 
   const std::string second = commit("work", "two");
   ok({"tag", "v1"}, "work");
   ok({"push", "-q", url("dev"), "main", "v1", "main:side"}, "work");
-  ASSERT_EQ(pushes_.size(), 2U);
-  EXPECT_EQ(pushes_[1].updates.size(), 3U);
+  ASSERT_EQ(pushes().size(), 2U);
+  EXPECT_EQ(pushes()[1].updates.size(), 3U);
 
   ok({"clone", "-q", url(""), "copy"});
   EXPECT_EQ(ok({"rev-parse", "HEAD"}, "copy"), second);
@@ -175,17 +180,18 @@ TEST_F(GitHttpTest, ForcedPushesAndDeletionsAreRecordedAsTheyAre) {
   ok({"commit", "-q", "--amend", "-m", "other"}, "work");
   const std::string amended = ok({"rev-parse", "HEAD"}, "work");
   EXPECT_NE(git({"push", "-q", url("dev"), "main"}, "work").status.code, 0);
-  EXPECT_EQ(pushes_.size(), 1U);
+  EXPECT_EQ(pushes().size(), 1U);
   ok({"push", "-q", "--force", url("dev"), "main", ":side"}, "work");
-  ASSERT_EQ(pushes_.size(), 2U);
-  ASSERT_EQ(pushes_[1].updates.size(), 2U);
-  for (const auto& update : pushes_[1].updates) {
+  ASSERT_EQ(pushes().size(), 2U);
+  ASSERT_EQ(pushes()[1].updates.size(), 2U);
+  const auto updates = pushes()[1].updates;
+  for (const auto& update : updates) {
     EXPECT_EQ(update.before, first);
     EXPECT_EQ(update.after, update.ref == "refs/heads/side" ? kZero : amended);
   }
   // The default branch stays; git itself refuses, and nothing is recorded.
   EXPECT_NE(git({"push", "-q", url("dev"), ":main"}, "work").status.code, 0);
-  EXPECT_EQ(pushes_.size(), 2U);
+  EXPECT_EQ(pushes().size(), 2U);
 }
 
 TEST_F(GitHttpTest, OnlyWhatGitMovedIsRecorded) {
@@ -194,10 +200,10 @@ TEST_F(GitHttpTest, OnlyWhatGitMovedIsRecorded) {
   const std::string second = commit("work", "two");
   const auto partly = git({"push", url("dev"), "main:refs/heads/next", ":main"}, "work");
   EXPECT_NE(partly.status.code, 0);
-  ASSERT_EQ(pushes_.size(), 2U);
-  ASSERT_EQ(pushes_[1].updates.size(), 1U);
-  EXPECT_EQ(pushes_[1].updates[0].ref, "refs/heads/next");
-  EXPECT_EQ(pushes_[1].updates[0].after, second);
+  ASSERT_EQ(pushes().size(), 2U);
+  ASSERT_EQ(pushes()[1].updates.size(), 1U);
+  EXPECT_EQ(pushes()[1].updates[0].ref, "refs/heads/next");
+  EXPECT_EQ(pushes()[1].updates[0].after, second);
 }
 
 TEST_F(GitHttpTest, AJobMayNotTouchAProtectedBranchButOthers) {
@@ -208,11 +214,11 @@ TEST_F(GitHttpTest, AJobMayNotTouchAProtectedBranchButOthers) {
   EXPECT_NE(refused.status.code, 0);
   EXPECT_NE(refused.err.find("remote: main is protected: a job may not push to it"), std::string::npos) << refused.err;
   EXPECT_NE(refused.err.find("! [remote rejected] main -> main (not allowed)"), std::string::npos) << refused.err;
-  EXPECT_EQ(pushes_.size(), 1U);
+  EXPECT_EQ(pushes().size(), 1U);
   EXPECT_EQ(ok({"ls-remote", url(""), "refs/heads/side"}), "");
   ok({"push", "-q", url("job"), "main:side"}, "work");
   EXPECT_EQ(ok({"ls-remote", url(""), "refs/heads/side"}), second + "\trefs/heads/side");
-  EXPECT_EQ(pushes_.back().actor, "job:1");
+  EXPECT_EQ(pushes().back().actor, "job:1");
 }
 
 TEST_F(GitHttpTest, PushingNeedsATokenAndGitIsAskedForIt) {
@@ -261,7 +267,7 @@ TEST_F(GitHttpTest, BrokenObjectsAreRefused) {
   const auto refused = git({"push", url("dev"), bad + ":refs/heads/bad"}, "work");
   EXPECT_NE(refused.status.code, 0);
   EXPECT_NE(refused.err.find("hasDotdot"), std::string::npos) << refused.err;
-  EXPECT_EQ(pushes_.size(), 1U);
+  EXPECT_EQ(pushes().size(), 1U);
 }
 
 TEST_F(GitHttpTest, ALargePushAndCloneStayOutOfMemory) {
@@ -309,7 +315,7 @@ TEST_F(GitHttpTest, AClientThatDiesInTheMiddleLeavesNothing) {
   };
   EXPECT_TRUE(eventually([&] { return !leftovers(); }));
   EXPECT_EQ(ok({"ls-remote", url(""), "refs/heads/main"}), first + "\trefs/heads/main");
-  EXPECT_EQ(pushes_.size(), 1U);
+  EXPECT_EQ(pushes().size(), 1U);
 
   // A fetch whose client goes away ends its git; the server goes on.
   for (int i = 0; i < 5; ++i) {
@@ -332,10 +338,11 @@ TEST_F(GitHttpTest, PushesToOneRepositoryAreRecordedInTheOrderOfTheirRefs) {
     pushers.emplace_back([this, copy] { git({"push", "-q", "--force", "origin", "main"}, copy); });
   }
   for (std::thread& pusher : pushers) pusher.join();
-  for (std::size_t i = 1; i < pushes_.size(); ++i) {
-    EXPECT_EQ(pushes_[i].updates[0].before, pushes_[i - 1].updates[0].after);
+  const auto recorded = pushes();
+  for (std::size_t i = 1; i < recorded.size(); ++i) {
+    EXPECT_EQ(recorded[i].updates[0].before, recorded[i - 1].updates[0].after);
   }
-  EXPECT_GE(pushes_.size(), 2U);
+  EXPECT_GE(recorded.size(), 2U);
   EXPECT_TRUE(wait_for_pushes(folder_ / "repos" / "flights.git"));
 }
 
