@@ -1,0 +1,82 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+
+export class ApiError extends Error {}
+
+async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const response = await fetch(`/api/v1${path}`, {
+    method,
+    headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const text = await response.text();
+  const value = text ? JSON.parse(text) : null;
+  if (!response.ok) throw new ApiError(value?.message ?? `${response.status} ${response.statusText}`);
+  return value as T;
+}
+
+export const get = <T>(path: string): Promise<T> => call<T>('GET', path);
+export const post = <T>(path: string, body: unknown = {}): Promise<T> => call<T>('POST', path, body);
+
+// The server's events. One connection for all pages.
+export type Happening = { kind: 'event' | 'live'; data: Record<string, unknown> };
+type Listener = (happening: Happening) => void;
+const listeners = new Set<Listener>();
+const statusListeners = new Set<(online: boolean) => void>();
+
+export function connect(): void {
+  const source = new EventSource('/api/v1/events/stream');
+  const tell = (kind: Happening['kind']) => (message: MessageEvent<string>) => {
+    const data = JSON.parse(message.data) as Record<string, unknown>;
+    listeners.forEach((listener) => listener({ kind, data }));
+  };
+  source.addEventListener('event', tell('event'));
+  source.addEventListener('live', tell('live'));
+  source.onopen = () => statusListeners.forEach((listener) => listener(true));
+  source.onerror = () => statusListeners.forEach((listener) => listener(false));
+}
+
+export function useOnline(): boolean {
+  const [online, setOnline] = useState(true);
+  useEffect(() => {
+    statusListeners.add(setOnline);
+    return () => void statusListeners.delete(setOnline);
+  }, []);
+  return online;
+}
+
+export function useHappening(listener: Listener): void {
+  const current = useRef(listener);
+  current.current = listener;
+  useEffect(() => {
+    const stable: Listener = (happening) => current.current(happening);
+    listeners.add(stable);
+    return () => void listeners.delete(stable);
+  }, []);
+}
+
+export interface Loaded<T> { value: T | null; error: string | null; reload: () => void }
+
+// Loads `path`, and again whenever something happens that `concerns` it; bursts are drawn together.
+export function useLoaded<T>(path: string | null, concerns: (happening: Happening) => boolean = () => false): Loaded<T> {
+  const [value, setValue] = useState<T | null>(null);
+  const [error, setError] = useState<string | null>(null);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const load = useCallback(() => {
+    if (path === null) return;
+    get<T>(path).then((next) => { setValue(next); setError(null); }, (reason: Error) => setError(reason.message));
+  }, [path]);
+  useEffect(() => {
+    setValue(null);
+    load();
+    return () => clearTimeout(timer.current);
+  }, [load]);
+  useHappening((happening) => {
+    if (!concerns(happening)) return;
+    clearTimeout(timer.current);
+    timer.current = setTimeout(load, 120);
+  });
+  return { value, error, reload: load };
+}
+
+export const eventOf = (...prefixes: string[]) => (happening: Happening): boolean =>
+  happening.kind === 'event' && prefixes.some((prefix) => String(happening.data.type).startsWith(prefix));

@@ -1,0 +1,32 @@
+import type { ComponentChildren } from 'preact';
+import { exact, ago } from '../format';
+import { stateWord, t } from '../i18n';
+
+const tones: Record<string, string> = {
+  success: 'good', granted: 'good', passed: 'good', live: 'good', failure: 'bad', timed_out: 'bad', rejected: 'bad', refused: 'bad',
+  in_progress: 'busy', loading: 'busy', waiting: 'wait', queued: 'wait', pending: 'wait',
+};
+const shapes: Record<string, string> = { good: '✓', bad: '✗', busy: '●', wait: '○' };
+
+// Shape, word and colour: never colour alone.
+export function State({ state }: { state: string }) {
+  const tone = tones[state] ?? 'idle';
+  return <span class={`state ${tone}`}><span aria-hidden="true">{shapes[tone] ?? '–'}</span> {stateWord(state)}</span>;
+}
+
+export function Time({ at }: { at: string | null | undefined }) {
+  return at ? <time dateTime={at} title={exact(at)}>{ago(at)}</time> : null;
+}
+
+export function Card({ title, children, action }: { title: ComponentChildren; children: ComponentChildren; action?: ComponentChildren }) {
+  return (
+    <section class="card">
+      <header><h2>{title}</h2>{action}</header>
+      {children}
+    </section>
+  );
+}
+
+export function Waiting({ error }: { error: string | null }) {
+  return error ? <p class="problem" role="alert">{error}</p> : <p class="muted">{t('loading')}</p>;
+}

@@ -1,0 +1,31 @@
+// What the REST API gives, as far as the pages use it (docs/openapi.json).
+export interface Step { index: number; name: string; state: string; conclusion: string | null; started_at: string | null; completed_at: string | null }
+export interface Job {
+  id: number; key: string; name: string; needs: string[]; state: string; conclusion: string | null; started_at: string | null;
+  completed_at: string | null; environment: string; waiting_for?: string; error?: string; steps: Step[]; summary: string;
+  annotations: { level: string; message: string; file?: string; line?: number }[];
+}
+export interface Artifact { id: number; name: string; size_bytes: number; files: { path: string; size_bytes: number }[] }
+export interface Run {
+  id: number; number: number; attempt: number; workflow: string; repo: string; event: string; ref: string; commit: string;
+  title: string; actor: string; state: string; conclusion: string | null; created_at: string; started_at: string | null;
+  completed_at: string | null; reason: string; problem?: string; jobs?: Job[]; artifacts?: Artifact[];
+}
+export interface LogLine { step: number; time: string; stream: string; text: string }
+export interface Approval { id: number; environment: string; subject: string; summary: string; requested_by: string; requested_at: string; state: string; reviewers: string[]; run_id?: number | null }
+export interface EndpointEnvironment {
+  name: string; wish: { model: string; version: string | null; state: string; reason: string };
+  live: { version: string; since: string } | null; previous: { version: string } | null;
+  workers: number; requests: number; errors: number; p50_ms: number; p95_ms: number;
+}
+export interface Endpoint { name: string; environments: EndpointEnvironment[] }
+export interface DriftColumn { name: string; kind: string; psi: number; ks: number | null; chi2: number | null; p: number; drifted: boolean }
+export interface DriftWindow { start: string; end: string; score: number | null; columns: DriftColumn[]; prediction_psi: number | null; accuracy_7d: number | null; labels: number; rows: number }
+export interface ModelSummary { name: string; versions: number; aliases: Record<string, string>; live: Record<string, string> }
+export interface ModelVersion {
+  version: string; run_id: string; workflow_run: number | null; stage: string; aliases: string[]; created_at: string;
+  metrics: Record<string, number>; gate: { passed: boolean; findings: { rule: string; passed: boolean; reason: string }[] } | null; live_in: string[];
+}
+export interface Alert { id: number; endpoint: string; alert: string; severity: string; message: string; fired_at: string; resolved_at: string | null }
+export interface WeirEvent { sequence: number; type: string; subject: string; time: string; actor: string; cause: number | null; data: Record<string, unknown> }
+export interface Dora { deployments: number; deployments_per_day: number; lead_time_s: number | null; change_failure_rate: number | null; time_to_restore_s: number | null }
