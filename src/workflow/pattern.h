@@ -10,7 +10,7 @@
 namespace weir::workflow {
 
 // GitHub's filter patterns for branches, tags and paths:
-//   *  anything but "/"    **  anything    ?  zero or one of the preceding character    +  one or more of it
+//   *  anything but "/"    **  anything; "**/" also nothing    ?  zero or one of the preceding character    +  one or more of it
 //   []  one of the characters or ranges    !  at the start: takes away what earlier patterns took    \  escapes
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#filter-pattern-cheat-sheet
 //
@@ -27,12 +27,14 @@ class Pattern {
 
  private:
   struct Atom {
-    enum class Kind : unsigned char { kSegment, kAnything, kSet } kind = Kind::kSet;  // "*", "**", one of a set
+    // "*", "**", "**/" at the start of a part (no folder or any), one character of a set
+    enum class Kind : unsigned char { kSegment, kAnything, kFolders, kSet } kind = Kind::kSet;
     enum class Count : unsigned char { kOne, kOptional, kMany } count = Count::kOne;
-    bool code_point = false;             // a set of one character beyond ASCII: `character`
-    std::string character;
+    std::string character;  // of a set without ranges: one character, in UTF-8
     std::vector<std::pair<unsigned char, unsigned char>> ranges;
   };
+  static std::expected<Atom, std::string> parse_set(std::string_view& rest);
+  static std::size_t take_one(const Atom& atom, std::string_view text);
 
   std::string text_;
   bool negative_ = false;
