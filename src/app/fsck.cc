@@ -21,7 +21,7 @@ struct Reference {
 constexpr Reference kReferences[] = {
     {"workflow artifact", "engine_artifacts", "sha256"},
     {"cache", "engine_caches", "sha256"},
-    {"experiment artifact", "track_artifacts", "sha256"},
+    {"experiment artifact", "track_artifacts", "blob"},
 };
 
 Result<void> check_events(store::Reader& reader, FsckReport& report) {

@@ -1,0 +1,91 @@
+#include "app/cli/run_display.h"
+
+#include <fstream>
+
+#include "app/cli/print.h"
+#include "types/job_spec.h"
+
+namespace weir::app {
+namespace {
+
+std::string took(const std::optional<TimePoint>& from, const std::optional<TimePoint>& to) {
+  return from && to ? format_duration(*to - *from) : std::string();
+}
+
+}  // namespace
+
+RunDisplay::RunDisplay(engine::Engine& engine, Options options)
+    : engine_(engine), options_(options), subscription_(engine.subscribe([this](const engine::LiveUpdate&) {
+        const std::scoped_lock lock(mutex_);
+        changed_ = true;
+        moved_.notify_one();
+      })) {}
+
+Result<int> RunDisplay::follow(std::int64_t run_id) {
+  for (;;) {
+    const auto run = WEIR_TRY(engine_.run(run_id));
+    const auto jobs = WEIR_TRY(engine_.jobs(run_id));
+    for (const auto& job : jobs) {
+      if (job.state == engine::JobState::kInProgress || job.state == engine::JobState::kCompleted) {
+        WEIR_TRY(print_new_lines(job));
+      }
+    }
+    if (run.state == engine::RunState::kCompleted) {
+      print_summary(run, jobs);
+      return run.conclusion == types::Conclusion::kSuccess ? 0 : 1;
+    }
+    std::unique_lock lock(mutex_);
+    // An update tells at once; the limit only covers one that was lost.
+    moved_.wait_for(lock, std::chrono::milliseconds{500}, [this] { return changed_; });
+    changed_ = false;
+  }
+}
+
+Result<void> RunDisplay::print_new_lines(const engine::Job& job) {
+  if (announced_.contains(job.id)) return {};
+  const auto folder = engine_.job_dir(job.id);
+  if (folder) {
+    std::int64_t& read = log_read_[job.id];
+    std::ifstream file(*folder / "log.txt", std::ios::binary);
+    file.seekg(read);
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    std::size_t consumed = 0;
+    const std::string prefix = styled(Style::kDim, fmt::format("{:<18} | ", job.name));
+    for (const auto& line : types::read_log(text, consumed)) {
+      if (options_.json) {
+        print_line(json::serialize(json::object{{"job", job.name}, {"step", line.step}, {"time", to_iso8601(line.time)},
+                                                {"stream", std::string(1, line.stream)}, {"text", line.text}}));
+      } else {
+        const Style style = line.stream == 'c' ? Style::kDim : line.stream == 'e' ? Style::kBad : Style::kPlain;
+        print_line(prefix + styled(style, safe(line.text)));
+      }
+    }
+    read += static_cast<std::int64_t>(consumed);
+  }
+  if (job.state == engine::JobState::kCompleted) announced_.insert(job.id);
+  std::fflush(stdout);
+  return {};
+}
+
+void RunDisplay::print_summary(const engine::Run& run, const std::vector<engine::Job>& jobs) {
+  if (options_.json) {
+    json::object summary = engine::to_json(run);
+    json::array list;
+    for (const auto& job : jobs) list.push_back(engine::to_json(job));
+    summary["jobs"] = std::move(list);
+    print_line(json::serialize(summary));
+    return;
+  }
+  std::vector<std::vector<std::string>> rows{{"JOB", "RESULT", "TOOK", ""}};
+  for (const auto& job : jobs) {
+    const std::string_view state =
+        job.conclusion ? types::conclusion_name(*job.conclusion) : engine::job_state_name(job.state);
+    rows.push_back({safe(job.name), state_mark(state), took(job.started_at, job.completed_at), safe(job.error)});
+  }
+  fmt::print("\n{}", table(rows));
+  if (!run.problem.empty()) print_line(run.problem);
+  print_line(fmt::format("{}  {} {}", state_mark(run.conclusion ? types::conclusion_name(*run.conclusion) : "completed"),
+                         styled(Style::kBold, safe(run.workflow)), took(run.started_at, run.completed_at)));
+}
+
+}  // namespace weir::app

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "base/error.h"
+#include "engine/engine.h"
+
+namespace weir::app {
+
+// Shows a run of an engine in this process: each job's log as it grows, then a table of jobs. On a terminal several jobs
+// at once are told apart by a prefix with colour.
+class RunDisplay {
+ public:
+  struct Options {
+    bool json = false;  // one JSON object a line: {"job", "step", "text"…}, at the end {"run", "conclusion"}
+    bool live = false;  // a terminal
+  };
+  RunDisplay(engine::Engine& engine, Options options);
+
+  // Blocks until the run has completed. 0 for success, 1 otherwise.
+  Result<int> follow(std::int64_t run);
+
+ private:
+  Result<void> print_new_lines(const engine::Job& job);
+  void print_summary(const engine::Run& run, const std::vector<engine::Job>& jobs);
+
+  engine::Engine& engine_;
+  Options options_;
+  std::mutex mutex_;
+  std::condition_variable moved_;
+  bool changed_ = true;                           // something moved since we looked
+  std::map<std::int64_t, std::int64_t> log_read_; // bytes of each job's log that were printed
+  std::set<std::int64_t> announced_;              // jobs whose end was printed
+  engine::Engine::Subscription subscription_;
+};
+
+// Prints what `weir run` could run here.
+Result<int> list_workflows(bool as_json);
+
+}  // namespace weir::app

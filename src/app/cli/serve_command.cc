@@ -1,0 +1,87 @@
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <csignal>
+
+#include "app/cli/command.h"
+#include "app/cli/print.h"
+#include "app/server.h"
+
+namespace weir::app {
+namespace {
+
+struct ServeArguments {
+  std::string listen = "127.0.0.1";
+  int slots = 0;
+  bool strict = false;
+  bool verbose = false;
+};
+
+// "HOST:PORT", "HOST" or ":PORT"; IPv6 in brackets.
+Result<void> read_listen(const std::string& text, Server::Options& options) {
+  const auto colon = text.rfind(':');
+  const bool has_port = colon != std::string::npos && text.find(']', colon) == std::string::npos;
+  options.host = has_port ? text.substr(0, colon) : text;
+  if (options.host.empty()) options.host = "127.0.0.1";
+  if (options.host.starts_with('[') && options.host.ends_with(']')) {
+    options.host = options.host.substr(1, options.host.size() - 2);
+  }
+  if (!has_port) return {};
+  std::uint16_t port = 0;
+  const char* begin = text.data() + colon + 1;
+  const char* end = text.data() + text.size();
+  if (const auto [stop, error] = std::from_chars(begin, end, port); error != std::errc{} || stop != end) {
+    return fail(Code::kInvalidArgument, "--listen {} must be HOST:PORT with a port from 0 to 65535", text);
+  }
+  options.port = port;
+  return {};
+}
+
+Result<int> serve(Cli& cli, const ServeArguments& arguments) {
+  // Blocked before any thread starts, so that only the descriptor below sees them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const int signal_fd = ::signalfd(-1, &signals, SFD_CLOEXEC);
+  if (signal_fd < 0) return fail_errno(errno, "cannot wait for signals");
+
+  Server::Options options;
+  options.state = cli.connection.state.empty() ? ".weir" : cli.connection.state;
+  options.runner = WEIR_TRY(find_runner());
+  options.slots = arguments.slots;
+  options.strict = arguments.strict;
+  WEIR_TRY(read_listen(arguments.listen, options));
+  Log log(cli.clock, STDERR_FILENO, arguments.verbose ? LogLevel::kDebug : LogLevel::kInfo);
+  auto server = WEIR_TRY(Server::start(options, cli.clock, log));
+  log.info("weir serves {} (state: {}); stop it with Ctrl-C", server->url(), options.state.string());
+
+  signalfd_siginfo info{};
+  while (::read(signal_fd, &info, sizeof info) < 0 && errno == EINTR) {
+  }
+  ::close(signal_fd);
+  log.info("stopping; running jobs go on and are taken up again at the next start");
+  server->stop();
+  return 0;
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Cli& cli) {
+  const auto arguments = std::make_shared<ServeArguments>();
+  auto* command = app.add_subcommand("serve", "Run the server: git, workflows, tracking, registry, gateway, dashboard");
+  command->add_option("--state", cli.connection.state, "folder for everything that is kept (default: .weir)");
+  command->add_option("--listen", arguments->listen, "HOST:PORT; other addresses than loopback demand tokens of all")
+      ->capture_default_str();
+  command->add_option("--slots", arguments->slots, "jobs at a time (default: one for each processor)");
+  command->add_flag("--strict", arguments->strict, "give every job GitHub's empty machine: no implicit checkout or packages");
+  command->add_flag("-v,--verbose", arguments->verbose, "log more");
+  set_examples(*command, "weir serve\nweir serve --state /var/lib/weir --listen 127.0.0.1:4510\n"
+                         "git push http://127.0.0.1:4510/git/myproject.git main   (password: a token)");
+  command->callback([&cli, arguments] { cli.action = [&cli, arguments] { return serve(cli, *arguments); }; });
+}
+
+}  // namespace weir::app

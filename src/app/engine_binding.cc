@@ -1,0 +1,91 @@
+#include "app/engine_binding.h"
+
+#include <thread>
+
+namespace weir::app {
+namespace {
+
+engine::ApprovalAnswer answer_of(const access::Approval& approval) {
+  engine::ApprovalAnswer answer{.id = approval.id, .comment = approval.comment, .event = approval.event};
+  switch (approval.state) {
+    case access::ApprovalState::kPending: answer.state = engine::ApprovalState::kPending; break;
+    case access::ApprovalState::kGranted: answer.state = engine::ApprovalState::kGranted; break;
+    case access::ApprovalState::kRejected:
+    case access::ApprovalState::kExpired: answer.state = engine::ApprovalState::kRejected; break;
+  }
+  return answer;
+}
+
+// weir.yaml's own pools first, so that `gpu: {slots: 1}` wins over the pool that takes everything.
+std::vector<engine::RunnerPool> pools_of(const config::Config& config, int slots) {
+  std::vector<engine::RunnerPool> pools;
+  for (const auto& runner : config.runners) {
+    pools.push_back({runner.label, {runner.label, "self-hosted", "linux", "x64"}, runner.slots});
+  }
+  pools.push_back(engine::local_pool(slots));
+  return pools;
+}
+
+}  // namespace
+
+engine::EngineDeps engine_deps(const EngineBinding& binding) {
+  engine::EngineDeps deps;
+  deps.db = &binding.db;
+  deps.loop = &binding.loop;
+  deps.clock = &binding.clock;
+  deps.log = &binding.log;
+  deps.executor = &binding.executor;
+  deps.jobs_dir = binding.state / "jobs";
+  deps.envs_dir = (binding.state / "envs").string();
+  deps.tool_dir = (binding.state / "tools").string();
+  deps.server_url = binding.server_url;
+  deps.git = binding.git;
+
+  auto& access = binding.access;
+  auto& config = binding.config;
+  auto& db = binding.db;
+  const int slots = binding.slots > 0 ? binding.slots : static_cast<int>(std::thread::hardware_concurrency());
+  deps.pools = [&config, slots](const std::string& repo) { return pools_of(*config.of(repo), slots); };
+  deps.strict = [&config, strict = binding.strict](const std::string& repo) { return strict || config.of(repo)->strict; };
+  deps.secrets = [&access, &db, extra = binding.extra_secrets](
+                     std::int64_t, const std::string&,
+                     const std::string& environment) -> Result<std::map<std::string, std::string>> {
+    auto secrets = WEIR_TRY((db.load<std::map<std::string, std::string>>(
+        [&](store::Reader& reader) { return access.secrets(reader, environment); })));
+    for (const auto& [name, value] : extra) secrets[name] = value;
+    return secrets;
+  };
+  deps.vars = [&access, &db](const std::string&, const std::string& environment) {
+    json::object vars;
+    const auto values = db.load<std::map<std::string, std::string>>(
+        [&](store::Reader& reader) { return access.variables(reader, environment); });
+    if (values) {
+      for (const auto& [name, value] : *values) vars[name] = value;
+    }
+    return vars;
+  };
+  deps.request_approval = [&access](store::Transaction& tx,
+                                    const engine::ApprovalRequest& request) -> Result<engine::ApprovalAnswer> {
+    return answer_of(WEIR_TRY(access.request_approval(tx, {.environment = request.environment,
+                                                           .subject = request.subject,
+                                                           .summary = request.summary,
+                                                           .requested_by = request.requested_by,
+                                                           .ref = request.ref,
+                                                           .cause = request.cause,
+                                                           .run_id = request.run,
+                                                           .job_id = request.job})));
+  };
+  deps.approval = [&access](std::int64_t id) -> Result<engine::ApprovalAnswer> {
+    return answer_of(WEIR_TRY(access.approval(id)));
+  };
+  deps.withdraw_approval = [&access](store::Transaction& tx, std::int64_t id, const std::string& why,
+                                     std::int64_t cause) { return access.expire(tx, id, why, cause); };
+  deps.issue_job_token = [&access](store::Transaction& tx, std::int64_t job, std::int64_t run,
+                                   const std::vector<std::string>& environments) {
+    return access.issue_job_token(tx, job, run, environments);
+  };
+  deps.revoke_job_token = [&access](store::Transaction& tx, std::int64_t job) { return access.revoke_job_token(tx, job); };
+  return deps;
+}
+
+}  // namespace weir::app

@@ -1,0 +1,253 @@
+#include "app/server.h"
+
+#include <unistd.h>
+
+#include <atomic>
+
+#include "access/config_store.h"
+#include "access/schema.h"
+#include "api/authentication.h"
+#include "api/weir/live.h"
+#include "api/weir/routes.h"
+#include "app/engine_binding.h"
+#include "app/models.h"
+#include "app/schema.h"
+#include "app/web_routes.h"
+#include "app/version.h"
+#include "engine/local_executor.h"
+#include "engine/run_artifacts.h"
+#include "io/file.h"
+#include "io/git.h"
+#include "io/http_server.h"
+#include "io/thread_loop.h"
+#include "store/blob_store.h"
+#include "store/sqlite/sqlite_database.h"
+
+namespace weir::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ServerImpl final : public Server {
+ public:
+  ServerImpl(Options options, const Clock& clock, Log& log)
+      : options_(std::move(options)), clock_(clock), log_(log) {}
+  ~ServerImpl() override { stop(); }
+
+  Result<void> start();
+  void stop() override;
+
+  [[nodiscard]] std::string url() const override { return url_; }
+  [[nodiscard]] engine::Engine& engine() override { return *engine_; }
+  [[nodiscard]] event::Triggers& triggers() override { return *triggers_; }
+  [[nodiscard]] std::string admin_token() const override {
+    auto token = io::read_file(options_.state / "keys" / "admin.token");
+    while (token && token->ends_with('\n')) token->pop_back();
+    return token.value_or("");
+  }
+
+ private:
+  Result<void> open_state();
+  Result<void> start_engine();
+  Result<void> start_http();
+  Result<void> catch_up();
+  [[nodiscard]] Result<io::Git> git(const std::string& repo) const;
+  void apply_config(const std::string& repo, const std::string& commit, const types::Identity& identity);
+
+  Options options_;
+  const Clock& clock_;
+  Log& log_;
+  std::string url_;
+
+  // In order of construction; destroyed in reverse.
+  std::optional<io::FileLock> lock_;
+  std::unique_ptr<store::Database> db_;
+  std::unique_ptr<store::BlobStore> blobs_;
+  std::unique_ptr<access::Access> access_;
+  std::unique_ptr<access::ConfigStore> config_;
+  std::unique_ptr<engine::RunArtifacts> artifacts_;
+  std::unique_ptr<io::ThreadLoop> loop_;
+  std::unique_ptr<engine::LocalExecutor> executor_;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<event::Triggers> triggers_;
+  std::unique_ptr<Models> models_;
+  api::Services services_;
+  std::unique_ptr<api::LiveFeed> feed_;
+  std::unique_ptr<io::HttpServer> http_;
+  std::atomic<bool> ready_ = false;
+  bool stopped_ = false;
+};
+
+Result<void> ServerImpl::start() {
+  WEIR_TRY(open_state());
+  WEIR_TRY(start_engine());
+  WEIR_TRY(start_http());
+  WEIR_TRY(catch_up());
+  ready_ = true;
+  return {};
+}
+
+Result<void> ServerImpl::open_state() {
+  options_.state = fs::absolute(options_.state).lexically_normal();
+  WEIR_TRY(io::make_dirs(options_.state));
+  fs::permissions(options_.state, fs::perms::owner_all);
+  lock_ = WEIR_TRY(io::FileLock::acquire(options_.state / "lock"));
+  const auto migrations = all_migrations();
+  db_ = WEIR_TRY(store::open_sqlite(options_.state / "weir.db", migrations, clock_, log_));
+  blobs_ = WEIR_TRY(store::open_local_blobs(options_.state / "blobs"));
+  config_ = WEIR_TRY(access::ConfigStore::open(*db_, log_));
+  access_ = WEIR_TRY(access::Access::open(*db_, clock_, log_,
+                                          {.keys_dir = options_.state / "keys",
+                                           .tokens_required = !access::is_loopback(options_.host),
+                                           .config = [this] { return config_->current(); }}));
+  artifacts_ = std::make_unique<engine::RunArtifacts>(*db_, *blobs_);
+  return {};
+}
+
+Result<io::Git> ServerImpl::git(const std::string& repo) const {
+  if (const auto local = options_.local_repositories.find(repo); local != options_.local_repositories.end()) {
+    return io::Git(local->second);
+  }
+  const fs::path path = options_.state / "repos" / (repo + ".git");
+  if (!fs::exists(path / "HEAD")) {
+    return fail(Code::kNotFound, "there is no repository \"{}\"; push one to {}/git/{}.git", repo, url_, repo);
+  }
+  return io::Git(path);
+}
+
+Result<void> ServerImpl::start_engine() {
+  loop_ = std::make_unique<io::ThreadLoop>();
+  executor_ = std::make_unique<engine::LocalExecutor>(*loop_, log_, engine::LocalExecutor::Options{.runner = options_.runner});
+  EngineBinding binding{.db = *db_, .loop = *loop_, .clock = clock_, .log = log_, .executor = *executor_,
+                        .access = *access_, .config = *config_, .state = options_.state, .slots = options_.slots,
+                        .strict = options_.strict, .extra_secrets = options_.extra_secrets};
+  binding.git = [this](const std::string& repo) { return git(repo); };
+  binding.server_url = [this] { return url_; };
+  engine_ = std::make_unique<engine::Engine>(engine_deps(binding));
+
+  event::TriggerDeps deps;
+  deps.db = db_.get();
+  deps.clock = &clock_;
+  deps.log = &log_;
+  deps.loop = loop_.get();
+  deps.starter = engine_.get();
+  deps.git = binding.git;
+  deps.default_branch_pushed = [this](const std::string& repo, const std::string& commit,
+                                      const types::Identity& identity) { apply_config(repo, commit, identity); };
+  triggers_ = std::make_unique<event::Triggers>(std::move(deps));
+  return {};
+}
+
+void ServerImpl::apply_config(const std::string& repo, const std::string& commit, const types::Identity& identity) {
+  const auto repository = git(repo);
+  if (!repository) return;
+  const auto text = repository->show(commit, "weir.yaml");
+  if (!text && text.error().code != Code::kNotFound) {
+    log_.error("cannot read weir.yaml of {} at {}: {}", repo, commit, text.error().message);
+    return;
+  }
+  const auto applied = config_->apply(repo, commit, text.value_or(""), identity.name, 0);
+  if (!applied) {
+    log_.error("cannot apply weir.yaml of {}: {}", repo, applied.error().message);
+  } else if (!applied->problems.empty()) {
+    log_.warning("weir.yaml of {} at {} is refused, the one before stays: {}", repo, commit.substr(0, 12),
+                 applied->problems.front().message);
+  }
+}
+
+Result<void> ServerImpl::start_http() {
+  ModelBinding binding{.db = *db_, .blobs = *blobs_, .access = *access_, .config = *config_, .engine = *engine_,
+                       .triggers = *triggers_, .clock = clock_, .log = log_, .state = options_.state,
+                       .serve_models = options_.serve_models};
+  models_ = WEIR_TRY(Models::open(binding));
+
+  services_ = {.clock = &clock_, .log = &log_, .db = db_.get(), .blobs = blobs_.get(), .access = access_.get(),
+               .config = config_.get(), .engine = engine_.get(), .artifacts = artifacts_.get(),
+               .triggers = triggers_.get(), .git = [this](const std::string& repo) { return git(repo); }};
+  models_->complete(services_);
+  feed_ = std::make_unique<api::LiveFeed>(*db_, *engine_);
+
+  io::Router router;
+  // The port is bound early, so that jobs learn the address; nothing is served before what was missed is caught up.
+  router.before([this](io::HttpRequest&) -> std::optional<io::HttpResponse> {
+    if (ready_) return std::nullopt;
+    auto response = io::error_response({Code::kUnavailable, "the server is starting; try again in a moment"});
+    response.headers.set("Retry-After", "1");
+    return response;
+  });
+  router.before(api::authentication_filter(
+      *access_, [this] { return access::ListenAddress{options_.host, http_ ? http_->port() : options_.port.value_or(0)}; }));
+  router.handle("GET", "/health", [](io::HttpRequest&) {
+    return io::json_response(200, json::object{{"status", "ok"}, {"version", version()}});
+  });
+  api::add_run_routes(router, services_);
+  api::add_artifact_routes(router, services_);
+  api::add_access_routes(router, services_);
+  api::add_insight_routes(router, services_);
+  api::add_live_route(router, services_, *feed_);
+  add_git_routes(router, services_, options_.state / "repos");
+  models_->add_routes(router, services_);
+  add_web_routes(router);
+
+  io::HttpServerOptions http;
+  http.host = options_.host;
+  const fs::path port_file = options_.state / "port";
+  const auto had_port = io::read_file(port_file, 16);
+  http.port = options_.port.value_or(static_cast<std::uint16_t>(had_port ? std::atoi(had_port->c_str()) : 0));
+  auto started = io::HttpServer::start(http, std::move(router), log_);
+  http_ = WEIR_TRY(std::move(started));
+  const bool v6 = options_.host.find(':') != std::string::npos;
+  url_ = fmt::format("http://{}:{}", v6 ? "[" + options_.host + "]" : options_.host, http_->port());
+  if (!options_.port) WEIR_TRY(io::write_file_atomic(port_file, std::to_string(http_->port())));
+  WEIR_TRY(io::write_file_atomic(options_.state / "server.json",
+                                 pretty_json(json::object{{"url", url_}, {"pid", ::getpid()}}) + "\n"));
+  return {};
+}
+
+Result<void> ServerImpl::catch_up() {
+  WEIR_TRY(engine_->start());
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(options_.state / "repos", ignored)) {
+    if (entry.path().extension() != ".git") continue;
+    const auto missed = triggers_->reconcile(entry.path().stem().string());
+    if (!missed) log_.error("cannot reconcile {}: {}", entry.path().string(), missed.error().message);
+    if (missed && !missed->empty()) log_.info("{}: started {} runs of pushes whose trigger was missed", entry.path().stem().string(), missed->size());
+  }
+  triggers_->start_schedules();
+  WEIR_TRY(models_->start());
+  return {};
+}
+
+void ServerImpl::stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  if (feed_) feed_->close();
+  if (http_) http_->stop();
+  if (models_) models_->stop();
+  if (triggers_) triggers_->stop();
+  if (engine_) engine_->stop();
+  if (executor_) executor_->detach();
+  if (loop_) loop_->stop();
+  if (db_) db_->stop();
+  std::error_code ignored;
+  fs::remove(options_.state / "server.json", ignored);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(Options options, const Clock& clock, Log& log) {
+  auto server = std::make_unique<ServerImpl>(std::move(options), clock, log);
+  WEIR_TRY(server->start());
+  return server;
+}
+
+Result<fs::path> find_runner() {
+  if (const char* named = std::getenv("WEIR_RUNNER"); named != nullptr && *named != '\0') return fs::path(named);
+  std::error_code ignored;
+  const fs::path own = fs::read_symlink("/proc/self/exe", ignored);
+  const fs::path beside = own.parent_path() / "weir-runner";
+  if (fs::exists(beside, ignored)) return beside;
+  return fail(Code::kNotFound, "there is no weir-runner beside {}; build it, or name it with WEIR_RUNNER", own.string());
+}
+
+}  // namespace weir::app

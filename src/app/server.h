@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "access/access.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "event/triggers.h"
+
+namespace weir::app {
+
+// One weir on one state folder: every part constructed, bound to the others and started in order; stopped in reverse.
+//
+// Start order: lock, database, blobs, identities, configuration, engine, triggers, gateway and rollouts, monitor, HTTP,
+// then what was missed is caught up (pushes without a trigger, schedules). Any thread may call the accessors.
+class Server {
+ public:
+  struct Options {
+    std::filesystem::path state;       // made if need be
+    std::string host = "127.0.0.1";
+    std::optional<std::uint16_t> port; // none: the one it had before, else any free one
+    std::filesystem::path runner;      // the weir-runner program
+    int slots = 0;                     // jobs at a time; 0: one for each processor
+    // Repositories that are work trees of people, by name (`weir run`); others are bare ones below <state>/repos.
+    std::map<std::string, std::filesystem::path> local_repositories;
+    bool strict = false;               // for every repository, whatever its weir.yaml says
+    bool serve_models = true;          // gateway, rollouts and monitor; `weir run` needs none
+    std::map<std::string, std::string> extra_secrets;  // of this process only (`weir run -s`)
+  };
+
+  // kFailedPrecondition if another process owns the state or the port is taken.
+  static Result<std::unique_ptr<Server>> start(Options options, const Clock& clock, Log& log);
+  virtual ~Server() = default;
+
+  // Ends in order: no new requests, then jobs are let go (they go on), then the database is closed.
+  virtual void stop() = 0;
+
+  [[nodiscard]] virtual std::string url() const = 0;
+  [[nodiscard]] virtual engine::Engine& engine() = 0;
+  [[nodiscard]] virtual event::Triggers& triggers() = 0;
+  [[nodiscard]] virtual std::string admin_token() const = 0;
+};
+
+// The weir-runner beside this executable, or WEIR_RUNNER. kNotFound says where it was looked for.
+Result<std::filesystem::path> find_runner();
+
+}  // namespace weir::app
