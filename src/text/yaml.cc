@@ -104,6 +104,10 @@ class YamlBuilder final : public YAML::EventHandler {
     node.quoted_ = tag == "!";
     const auto place = scalar_place(document_.source_, offset_of(node.position_));
     node.length_ = std::max(1, place.length);
+    // Where a plain scalar ends depends on what it stands in; its text tells.
+    if (!node.quoted_ && !value.empty() && std::string_view(document_.source_).substr(place.start).starts_with(value)) {
+      node.length_ = static_cast<int>(value.size());
+    }
     if (tag == "?" || tag.empty()) {
       resolve(node, resolve_core(value));
     } else if (tag != "!") {
