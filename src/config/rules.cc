@@ -171,6 +171,7 @@ class RuleReader {
     const std::string_view name = rest().substr(0, length);
     for (const auto& known : kUnits) {
       if (known.name != name) continue;
+      if (!std::isfinite(value * known.factor)) return expected("a unit that keeps the number finite");
       position_ += length;
       skip_blanks();
       return Quantity{value * known.factor, known.unit};

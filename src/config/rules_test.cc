@@ -76,6 +76,7 @@ TEST(GateRule, WhatCannotBeReadIsRefusedAtItsPlace) {
       {"auc >= 0.65 0.7", "expected the end at \"0.7\"", 12},
       {"auc >= nan", "expected a number or champion.<metric>", 7},
       {"auc >= 1e999", "expected a number", 7},
+      {"auc >= 1e307d", "keeps the number finite", 12},
       {"auc >= best.auc", "expected a number or champion.<metric>", 7},
       {"auc >= champion.", "expected the name of a metric", 16},
       {"auc >= champion.auc - champion.f1", "expected a number", 22},
