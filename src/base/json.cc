@@ -30,6 +30,8 @@ void write_pretty(const json::value& value, std::string& out, std::string& inden
     }
     indent.resize(indent.size() - 2);
     out += "\n" + indent + "]";
+  } else if (const double* number = value.if_double(); number != nullptr && std::isfinite(*number)) {
+    out += fmt::format("{}", *number);  // 0.3, where the compact form has 3E-1
   } else {
     out += json::serialize(value);
   }
