@@ -1,0 +1,113 @@
+#include <algorithm>
+
+#include "io/file.h"
+#include "io/git.h"
+#include "runner/action.h"
+
+namespace weir::runner {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_object_id(std::string_view text) {
+  return (text.size() == 40 || text.size() == 64) &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+struct Target {
+  std::string sha;
+  std::string ref;  // "refs/heads/main", "" for a bare commit
+};
+
+// What to check out: `ref` as a commit, a full ref, a branch, a tag, in that order; without it the run's own commit.
+Result<Target> find_target(const io::Git& git, const ActionRequest& request) {
+  const std::string ref = request.input("ref");
+  if (ref.empty() || ref == request.spec->ref) return Target{request.spec->commit, request.spec->ref};
+  if (is_object_id(ref)) return Target{WEIR_TRY(git.resolve(ref + "^{commit}")), ""};
+  if (ref.starts_with("refs/")) return Target{WEIR_TRY(git.resolve(ref + "^{commit}")), ref};
+  for (const char* folder : {"refs/heads/", "refs/tags/"}) {
+    if (auto sha = git.resolve(folder + ref + "^{commit}")) return Target{*std::move(sha), folder + ref};
+  }
+  return fail(Code::kNotFound, "A branch or tag with the name '{}' could not be found", ref);
+}
+
+// All branches and tags as a clone with the whole history would have them.
+Result<void> record_refs(const io::Git& git, const fs::path& work_tree, const Target& target) {
+  std::string text = "# pack-refs with: peeled fully-peeled sorted\n";
+  std::map<std::string, std::string> refs;
+  for (const auto& [name, sha] : WEIR_TRY(git.refs())) {
+    if (name.starts_with("refs/heads/")) refs["refs/remotes/origin/" + name.substr(11)] = sha;
+    if (name.starts_with("refs/tags/")) refs[name] = sha;
+  }
+  if (!target.ref.empty()) refs[target.ref] = target.sha;
+  for (const auto& [name, sha] : refs) text += fmt::format("{} {}\n", sha, name);
+  return io::write_file_atomic(work_tree / ".git" / "packed-refs", text);
+}
+
+Result<void> refuse_unbuilt(const ActionRequest& request) {
+  const std::string repository = request.input("repository");
+  if (!repository.empty() && !equal_ignoring_case(repository, request.spec->repository)) {
+    return fail(Code::kUnimplemented,
+                "actions/checkout: only this repository ({}) can be checked out, not '{}'; clone it in a `run` step",
+                request.spec->repository, repository);
+  }
+  const std::string submodules = request.input_or("submodules", "false");
+  if (submodules != "false") {
+    return fail(Code::kUnimplemented,
+                "actions/checkout: `submodules: {}` is not built; run `git submodule update --init` in a step", submodules);
+  }
+  if (WEIR_TRY(request.input_bool("lfs", false))) {
+    return fail(Code::kUnimplemented, "actions/checkout: `lfs: true` is not built; run `git lfs pull` in a step");
+  }
+  for (const char* key : {"sparse-checkout", "filter"}) {
+    if (!request.input(key).empty()) {
+      request.reporter->annotate("warning", fmt::format("actions/checkout: `{}` is ignored: everything is checked out, "
+                                                        "without a copy of the objects", key));
+    }
+  }
+  return {};
+}
+
+Result<ActionResult> check_out(const ActionRequest& request) {
+  WEIR_TRY(refuse_unbuilt(request));
+  const fs::path folder = request.input("path").empty()
+                              ? request.workspace
+                              : WEIR_TRY(io::join_below(request.workspace, request.input("path")));
+  const io::Git git(request.spec->git_dir);
+  const Target target = WEIR_TRY(find_target(git, request));
+  request.reporter->line(fmt::format("Syncing repository: {}", request.spec->repository));
+
+  WEIR_TRY(io::make_dirs(folder));
+  if (WEIR_TRY(request.input_bool("clean", true))) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder, error)) WEIR_TRY(io::remove_tree(entry.path()));
+  }
+  WEIR_TRY(git.checkout_to(folder, target.sha, target.ref));
+  if (request.input_or("fetch-depth", "1") == "0" || WEIR_TRY(request.input_bool("fetch-tags", false))) {
+    WEIR_TRY(record_refs(git, folder, target));
+  }
+  const std::string place = target.ref.empty() ? "detached" : target.ref;
+  request.reporter->line(fmt::format("HEAD is now at {} ({})", target.sha, place));
+
+  ActionResult result;
+  result.outputs = {{"ref", target.ref.empty() ? target.sha : target.ref}, {"commit", target.sha}};
+  if (WEIR_TRY(request.input_bool("persist-credentials", true)) && !request.token.empty()) {
+    // To git by the environment: a file in the workspace could be carried off by an artifact.
+    result.hidden_env = {{"GIT_CONFIG_COUNT", "1"},
+                         {"GIT_CONFIG_KEY_0", fmt::format("http.{}/.extraheader", request.spec->server_url)},
+                         {"GIT_CONFIG_VALUE_0", "Authorization: Bearer " + request.token}};
+  }
+  return result;
+}
+
+}  // namespace
+
+BuiltinAction checkout_action() {
+  return {"actions/checkout",
+          {"repository", "ref", "token", "ssh-key", "ssh-known-hosts", "ssh-strict", "ssh-user", "persist-credentials",
+           "path", "clean", "filter", "sparse-checkout", "sparse-checkout-cone-mode", "fetch-depth", "fetch-tags",
+           "show-progress", "lfs", "submodules", "set-safe-directory", "github-server-url"},
+          check_out};
+}
+
+}  // namespace weir::runner

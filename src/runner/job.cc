@@ -1,0 +1,203 @@
+#include "runner/job.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
+
+#include "io/file.h"
+#include "io/git.h"
+#include "runner/glob.h"
+#include "runner/job_context.h"
+#include "runner/job_state.h"
+#include "runner/step_run.h"
+
+namespace weir::runner {
+namespace {
+
+namespace fs = std::filesystem;
+using types::Conclusion;
+
+// The journal's last record decides whether the job counts: a full disk gets some time to be cleaned up.
+constexpr int kFinishAttempts = 60;
+constexpr auto kFinishPause = std::chrono::milliseconds{500};
+
+Result<std::shared_ptr<const types::JobSpec>> read_spec(const fs::path& job_dir) {
+  const auto text = WEIR_TRY(io::read_file(job_dir / "spec.json"));
+  const auto value = WEIR_TRY(parse_json(text, "spec.json"));
+  return std::make_shared<const types::JobSpec>(WEIR_TRY(types::job_spec_from_json(value)));
+}
+
+Result<void> prepare_folders(JobState& job) {
+  WEIR_TRY(io::make_dirs(job.workspace));
+  // Scripts with secrets lie here for a while.
+  if (::mkdir(job.temp_dir.c_str(), 0700) != 0 && errno != EEXIST) {
+    return fail_errno(errno, fmt::format("cannot make the folder {}", job.temp_dir.string()));
+  }
+  return {};
+}
+
+Result<void> check_out_commit(JobState& job) {
+  const auto& spec = *job.spec;
+  if (!spec.implicit_checkout || spec.strict) return {};
+  WEIR_TRY(io::Git(spec.git_dir).checkout_to(job.workspace, spec.commit, spec.ref));
+  job.line(-1, 'c', fmt::format("No actions/checkout step: the job starts with {} at {} checked out (--strict turns this "
+                                "off)", spec.ref, spec.commit.substr(0, 12)));
+  return {};
+}
+
+Result<void> prepare_python(JobState& job, StepState& step) {
+  if (job.spec->strict || job.spec->envs_dir.empty()) return {};
+  job.outer_python = default_interpreter(python_places(job));
+  if (!job.outer_python) return {};
+  return set_up_python(job, step, *job.outer_python, true);
+}
+
+void run_steps(JobState& job) {
+  std::vector<PostStep> posts;
+  int index = 0;
+  for (const auto& raw : job.spec->steps) {
+    StepState step{.index = index++};
+    job.supervisor->poll_now();
+    auto parsed = workflow::step_from_json(raw);
+    if (!parsed) {
+      step.title = fmt::format("Step {}", step.index + 1);
+      job.error(step, parsed.error().message);
+      job.failed = true;
+      break;
+    }
+    step.step = *std::move(parsed);
+    job.current = &step;
+    run_step(job, step, posts);
+    job.current = nullptr;
+  }
+  std::ranges::reverse(posts);
+  for (auto& post : posts) run_post_step(job, post, index++);
+}
+
+// Job outputs that hold a secret are dropped, as on GitHub: they would travel in the clear.
+json::object job_outputs(JobState& job, StepState& step) {
+  json::object outputs;
+  job.contexts.values["env"] = job.job_env;
+  job.update_status();
+  for (const auto& [name, text] : job.spec->outputs) {
+    if (!text.is_string()) continue;
+    const auto value = workflow::interpolate(std::string(text.get_string()), job.contexts);
+    if (!value) {
+      job.error(step, fmt::format("Fail to evaluate job outputs: {}", value.error().message));
+      job.failed = true;
+    } else if (job.log->mask(*value) != *value) {
+      job.warning(step, fmt::format("Skip output '{}' since it may contain secret.", std::string_view(name)));
+    } else if (!value->empty()) {
+      outputs[name] = *value;
+    }
+  }
+  return outputs;
+}
+
+// What the job installed becomes a layer for the jobs after it. Only after success: an interrupted installation is no
+// ground to build on.
+void keep_packages(JobState& job, StepState& step, json::object& fields) {
+  if (!job.python || job.spec->strict) return;
+  auto& layers = fields["layers"].emplace_array();
+  const bool good = !job.failed && !job.cancelled();
+  if (good && job.python->has_packages()) {
+    std::vector<std::string> left_out;
+    const auto layer = job.python->make_layer(fmt::format("{}", job.spec->job_id), left_out);
+    for (const auto& name : left_out) {
+      job.line(-1, 'c', fmt::format("{} is not kept for later jobs: its editable installation points into this job's "
+                                    "workspace", name));
+    }
+    if (layer) {
+      fields["layer"] = layer->string();
+      layers.emplace_back(layer->string());
+    } else {
+      job.warning(step, layer.error().message);
+    }
+  }
+  for (const auto& layer : job.python->spec().layers) layers.emplace_back(layer.string());
+}
+
+Result<void> finish_job(JobState& job, StepState& step) {
+  json::object fields;
+  json::object outputs = job_outputs(job, step);
+  for (const auto& orphan : job.supervisor->end_orphans()) {
+    job.line(-1, 'c', fmt::format("Terminate orphan process: {}", orphan));
+  }
+  keep_packages(job, step, fields);
+  [[maybe_unused]] const auto removed = io::remove_tree(job.temp_dir);
+  const Conclusion conclusion = job.supervisor->timed_out() ? Conclusion::kTimedOut
+                                : job.cancelled()           ? Conclusion::kCancelled
+                                : job.failed                ? Conclusion::kFailure
+                                                            : Conclusion::kSuccess;
+  if (job.supervisor->timed_out()) {
+    job.error(step, fmt::format("The job running on runner {} has exceeded the maximum execution time of {}.",
+                                job.fixed_env["RUNNER_NAME"], format_duration(job.spec->timeout)));
+  }
+  job.line(-1, 'c', fmt::format("Job finished: {}", types::conclusion_name(conclusion)));
+  job.log->flush();
+  fields["conclusion"] = types::conclusion_name(conclusion);
+  fields["outputs"] = std::move(outputs);
+  Result<void> written;
+  for (int attempt = 0; attempt < kFinishAttempts; ++attempt) {
+    if (attempt > 0) std::this_thread::sleep_for(kFinishPause);
+    written = job.journal->append("job_finished", fields);
+    if (written) break;
+  }
+  return written;
+}
+
+}  // namespace
+
+Result<JobSecrets> parse_secrets(std::string_view text) {
+  JobSecrets secrets;
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return secrets;
+  const auto value = WEIR_TRY(parse_json(text, "standard input"));
+  secrets.token = json_string_or(value, "token", "");
+  if (const auto* all = json_find(value, "secrets"); all != nullptr && all->is_object()) {
+    for (const auto& [name, secret] : all->get_object()) {
+      if (!secret.is_string()) {
+        return fail(Code::kInvalidArgument, "standard input: secret \"{}\" must be a string", std::string_view(name));
+      }
+      secrets.secrets[name] = secret;
+    }
+  }
+  return secrets;
+}
+
+Result<void> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOptions& options) {
+  std::error_code ignored;
+  JobState job(fs::weakly_canonical(fs::absolute(job_dir), ignored));
+  job.spec = WEIR_TRY(read_spec(job.job_dir));
+  job.workspace = job.spec->workspace;
+  job.journal.emplace(WEIR_TRY(Journal::open(job.job_dir / "journal.jsonl", job.clock)));
+  job.log = WEIR_TRY(JobLog::open(job.job_dir / "log.txt", job.clock));
+  job.supervisor = WEIR_TRY(Supervisor::create(
+      {.pauses = options.pauses},
+      [&job](int step, const LineSplitter::Line& line) { take_line(job, step, line); }, [&job] { job.log->flush(); }));
+  job.supervisor->set_job_deadline(std::chrono::steady_clock::now() + job.spec->timeout);
+  WEIR_TRY(job.journal->append("job_started", {{"pid", ::getpid()}}));
+
+  job.secrets = std::move(secrets.secrets);
+  job.token = std::move(secrets.token);
+  for (const auto& [name, secret] : job.secrets) job.log->add_mask(secret.get_string());
+  job.log->add_mask(job.token);
+
+  StepState set_up{.index = -1, .step = {}, .title = "Set up job"};
+  auto ready = prepare_folders(job);
+  if (ready) ready = prepare_contexts(job);
+  if (ready) ready = check_out_commit(job);
+  if (ready) ready = prepare_python(job, set_up);
+  job.log->flush();
+  if (!ready) {
+    job.error(set_up, ready.error().message);
+    job.failed = true;
+  } else {
+    run_steps(job);
+  }
+  return finish_job(job, set_up);
+}
+
+}  // namespace weir::runner

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "runner/job_state.h"
+
+namespace weir::runner {
+
+// Fills the expression contexts and the environment that all steps start from: GitHub's default variables, the runner's,
+// MLflow's address and weir's own. Writes the event's payload to GITHUB_EVENT_PATH.
+Result<void> prepare_contexts(JobState& job);
+
+// Where this job looks for interpreters.
+PythonPlaces python_places(const JobState& job);
+
+// A line that a step's processes printed: a workflow command, or a line of the log.
+void take_line(JobState& job, int step, const LineSplitter::Line& line);
+
+}  // namespace weir::runner

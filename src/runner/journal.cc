@@ -1,0 +1,120 @@
+#include "runner/journal.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <iterator>
+#include <utility>
+
+#include "runner/output.h"
+
+namespace weir::runner {
+namespace {
+
+constexpr std::size_t kBufferBytes = 256U << 10;
+
+Result<void> write_all(int fd, std::string_view bytes, std::string_view what) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return fail_errno(errno, what);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Journal> Journal::open(const std::filesystem::path& path, const Clock& clock) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (fd < 0) return fail_errno(errno, fmt::format("cannot open {}", path.string()));
+  Journal journal(fd, clock);
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return fail_errno(errno, fmt::format("cannot lock {}", path.string()));
+    return fail(Code::kFailedPrecondition, "{} is locked: another runner runs this job", path.string());
+  }
+  struct stat info {};
+  if (::fstat(fd, &info) == 0 && info.st_size > 0) {
+    return fail(Code::kFailedPrecondition, "{} is not empty: this job was run already; give a new run its own folder",
+                path.string());
+  }
+  return journal;
+}
+
+Journal::Journal(Journal&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), clock_(other.clock_), sequence_(other.sequence_) {}
+
+Journal::~Journal() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<void> Journal::append(std::string_view type, const json::object& fields) {
+  std::string record = fmt::format("{{\"seq\":{},\"t\":{},\"type\":\"{}\"", ++sequence_, to_micros(clock_->now()), type);
+  const std::string members = json::serialize(fields);
+  if (!fields.empty()) record += ",";
+  record.append(members, 1);  // without its '{'
+  record += '\n';
+  return write_all(fd_, record, "cannot write the job's journal");
+}
+
+Result<std::unique_ptr<JobLog>> JobLog::open(const std::filesystem::path& path, const Clock& clock) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (fd < 0) return fail_errno(errno, fmt::format("cannot open {}", path.string()));
+  return std::unique_ptr<JobLog>(new JobLog(fd, clock));
+}
+
+JobLog::~JobLog() {
+  flush();
+  ::close(fd_);
+}
+
+void JobLog::add_mask(std::string_view secret) {
+  const std::scoped_lock lock(mutex_);
+  masker_.add(secret);
+}
+
+std::string JobLog::mask(std::string_view text) const {
+  const std::scoped_lock lock(mutex_);
+  return masker_.mask(text);
+}
+
+void JobLog::line(int step, char stream, std::string_view text, std::size_t bytes_cut) {
+  const std::scoped_lock lock(mutex_);
+  // Masked as a whole first: a secret may span lines of one message.
+  if (masker_.mask_into(text, masked_)) text = masked_;
+  for (;;) {
+    const auto end = text.find('\n');
+    if (end == std::string_view::npos) break;
+    add_line(step, stream, text.substr(0, end), 0);
+    text.remove_prefix(end + 1);
+  }
+  add_line(step, stream, text, bytes_cut);
+  if (buffer_.size() >= kBufferBytes) flush_locked();
+}
+
+void JobLog::add_line(int step, char stream, std::string_view text, std::size_t bytes_cut) {
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  if (sanitize_into(text, sanitized_)) text = sanitized_;
+  const std::string_view shown = cut_text(text, kLineBytesMax);
+  bytes_cut += text.size() - shown.size();
+  fmt::format_to(std::back_inserter(buffer_), "{} {} {} {}", step, to_micros(clock_.now()), stream, shown);
+  if (bytes_cut > 0) fmt::format_to(std::back_inserter(buffer_), " [line too long: {} more bytes left out]", bytes_cut);
+  buffer_ += '\n';
+}
+
+void JobLog::flush() {
+  const std::scoped_lock lock(mutex_);
+  flush_locked();
+}
+
+void JobLog::flush_locked() {
+  if (buffer_.empty()) return;
+  // A full disk must not end the job: what cannot be written is lost, the steps go on.
+  [[maybe_unused]] const auto written = write_all(fd_, buffer_, "cannot write the job's log");
+  buffer_.clear();
+}
+
+}  // namespace weir::runner

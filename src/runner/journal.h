@@ -1,0 +1,69 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "runner/masker.h"
+
+namespace weir::runner {
+
+// Appends to <job dir>/journal.jsonl, one write() a record, and holds the lock that says "this job is running". The lock
+// goes with the process, however it ends. Nothing is synced: a journal survives a killed process, not a power cut.
+class Journal {
+ public:
+  // kFailedPrecondition if another runner has the lock, or if the journal shows that the job was run already.
+  static Result<Journal> open(const std::filesystem::path& path, const Clock& clock);
+
+  Journal(Journal&& other) noexcept;
+  Journal& operator=(Journal&&) = delete;
+  ~Journal();
+
+  // Adds "seq", "t" and "type" in front of `fields`.
+  Result<void> append(std::string_view type, const json::object& fields);
+
+ private:
+  Journal(int fd, const Clock& clock) : fd_(fd), clock_(&clock) {}
+  int fd_;
+  const Clock* clock_;
+  std::int64_t sequence_ = 0;
+};
+
+// Appends masked, readable lines to <job dir>/log.txt (types::LogLine's format). Lines gather until flush(); one write()
+// each time. Any thread.
+class JobLog {
+ public:
+  static constexpr std::size_t kLineBytesMax = 64U << 10;
+
+  // `clock` must outlive the log.
+  static Result<std::unique_ptr<JobLog>> open(const std::filesystem::path& path, const Clock& clock);
+  ~JobLog();
+  JobLog(const JobLog&) = delete;
+  JobLog& operator=(const JobLog&) = delete;
+
+  void add_mask(std::string_view secret);
+  [[nodiscard]] std::string mask(std::string_view text) const;
+
+  // `text` may hold newlines: each part becomes a line. `bytes_cut`: lost before the text came here.
+  void line(int step, char stream, std::string_view text, std::size_t bytes_cut = 0);
+  void flush();
+
+ private:
+  JobLog(int fd, const Clock& clock) : fd_(fd), clock_(clock) {}
+  void add_line(int step, char stream, std::string_view text, std::size_t bytes_cut);
+  void flush_locked();
+
+  int fd_;
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  Masker masker_;
+  std::string buffer_;
+  std::string masked_;     // kept to spare allocations
+  std::string sanitized_;
+};
+
+}  // namespace weir::runner

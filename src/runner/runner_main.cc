@@ -1,0 +1,49 @@
+// weir-runner <job dir>: runs one job. Its secrets and token come on standard input as
+// {"secrets": {"NAME": "value"}, "token": "…"}. Exit code 0 once the journal says how the job ended.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <string>
+
+#include "runner/job.h"
+
+namespace {
+
+// Standard input to its end.
+std::string read_input() {
+  std::string text;
+  char buffer[65'536];
+  for (;;) {
+    const ssize_t got = ::read(0, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return text;
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+}
+
+int complain(const std::string& message) {
+  std::fprintf(stderr, "weir-runner: %s\n", message.c_str());
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2 || argv[1][0] == '-') {
+    std::fprintf(stderr, "usage: weir-runner JOB_DIR < secrets.json\n"
+                         "Runs the job of JOB_DIR/spec.json. weir starts it; there is seldom a reason to do so by hand.\n");
+    return 2;
+  }
+  auto secrets = weir::runner::parse_secrets(read_input());
+  if (!secrets) return complain(secrets.error().message);
+  // Nobody else needs the pipe: its other end shall see that it was read.
+  if (const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC); null >= 0) {
+    ::dup2(null, 0);
+    ::close(null);
+  }
+  const auto done = weir::runner::run_job(argv[1], *std::move(secrets));
+  if (!done) return complain(done.error().message);
+  return 0;
+}
