@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
+#include "base/log.h"
 #include "config/config.h"
 #include "store/database.h"
 #include "text/diagnostic.h"
