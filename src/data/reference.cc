@@ -13,8 +13,9 @@ namespace {
 constexpr std::size_t kBins = 10;
 constexpr double kExpectedMin = 5.0;        // expected counts below it are pooled: the usual rule for chi-squared tests
 constexpr double kUnlikely = 0.001;         // when rare values get a bin of their own
-constexpr std::size_t kWindowRowsMin = 10;  // a smaller window of the reference tells nothing
-constexpr std::size_t kWindowsMin = 8;      // fewer cannot show how windows differ
+constexpr std::size_t kPieceRowsMin = 10;   // a smaller piece of the reference tells nothing
+constexpr std::size_t kPiecesMin = 12;      // fewer cannot show how they differ
+constexpr std::int64_t kPiecesMax = 1'000;  // of one window
 constexpr std::size_t kCategoriesMin = 50;  // above it, a column of mostly different values is an identifier
 
 // Counts of some rows over a column's bins; what is rare by nature apart.
@@ -88,6 +89,12 @@ Aligned align(const Counts& reference, const Counts& live, double singles) {
 
 }  // namespace
 
+// The reference cut into pieces of time: each is a live window's length divided by `per_window`.
+struct Reference::Pieces {
+  std::vector<std::vector<std::size_t>> rows;
+  std::int64_t per_window = 1;
+};
+
 struct Reference::Bins {
   Kind kind = Kind::kNumber;
   std::vector<double> sorted;  // numbers of the reference
@@ -104,13 +111,13 @@ struct Reference::Bins {
   }
 
   void set_up(const Column& column);
-  void measure_windows(const Column& column, const std::vector<std::vector<std::size_t>>& windows);
+  void measure_pieces(const Column& column, const Pieces& pieces);
   [[nodiscard]] Counts count(const Sample::Values& values) const;
   [[nodiscard]] ColumnDrift compare(const Sample::Values& values) const;
 
  private:
-  void measure_window(const Column& column, const std::vector<std::size_t>& rows, double low, double high,
-                      std::vector<double>& excess, double& noise) const;
+  void measure_piece(const Column& column, const std::vector<std::size_t>& rows, double low, double high,
+                     std::vector<double>& excess, double& noise) const;
 };
 
 void Reference::Bins::set_up(const Column& column) {
@@ -160,48 +167,48 @@ Counts Reference::Bins::count(const Sample::Values& values) const {
   return live;
 }
 
-// Compares one window of the reference, `rows`, with the rest, whose range is `low` to `high`.
-void Reference::Bins::measure_window(const Column& column, const std::vector<std::size_t>& rows, double low, double high,
-                                     std::vector<double>& excess, double& noise) const {
-  Counts window;
-  window.bins.resize(counts.bins.size());
+// Compares one piece of the reference, `rows`, with the rest, whose range is `low` to `high`.
+void Reference::Bins::measure_piece(const Column& column, const std::vector<std::size_t>& rows, double low, double high,
+                                    std::vector<double>& excess, double& noise) const {
+  Counts piece;
+  piece.bins.resize(counts.bins.size());
   Counts rest = counts;
   for (const std::size_t row : rows) {
     if (kind == Kind::kCategory) {
       const std::uint32_t code = column.codes[row];
-      (code == kMissing ? window.missing : window.bins[code]) += 1.0;
+      (code == kMissing ? piece.missing : piece.bins[code]) += 1.0;
       (code == kMissing ? rest.missing : rest.bins[code]) -= 1.0;
       continue;
     }
     const double value = column.numbers[row];
     if (std::isnan(value)) {
-      window.missing += 1.0;
+      piece.missing += 1.0;
       rest.missing -= 1.0;
       continue;
     }
     const std::size_t bin = bin_of(value);
     rest.bins[bin] -= 1.0;
-    (value < low ? window.below : value > high ? window.above : window.bins[bin]) += 1.0;
+    (value < low ? piece.below : value > high ? piece.above : piece.bins[bin]) += 1.0;
   }
   if (kind == Kind::kCategory) {
     for (std::size_t i = 0; i < rest.bins.size(); ++i) {
-      if (rest.bins[i] <= 0.0) window.unseen += std::exchange(window.bins[i], 0.0);
+      if (rest.bins[i] <= 0.0) piece.unseen += std::exchange(piece.bins[i], 0.0);
     }
   }
-  const Aligned aligned = align(rest, window, singles);
+  const Aligned aligned = align(rest, piece, singles);
   const auto psi = population_stability(aligned.reference, aligned.live);
   if (!psi) return;
   excess.push_back(psi->value - psi->expected);
   noise += 2.0 * psi->expected * psi->expected / psi->freedom;
 }
 
-void Reference::Bins::measure_windows(const Column& column, const std::vector<std::vector<std::size_t>>& windows) {
-  if (windows.size() < kWindowsMin) return;
-  // The range without one window is another window's: the two lowest and highest tell all.
+void Reference::Bins::measure_pieces(const Column& column, const Pieces& pieces) {
+  if (pieces.rows.size() < kPiecesMin) return;
+  // The range without one piece is another piece's: the two lowest and highest tell all.
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   std::vector<std::pair<double, double>> ranges;
   if (kind == Kind::kNumber) {
-    for (const auto& rows : windows) {
+    for (const auto& rows : pieces.rows) {
       std::pair<double, double> range{kInfinity, -kInfinity};
       for (const std::size_t row : rows) {
         const double value = column.numbers[row];
@@ -220,23 +227,27 @@ void Reference::Bins::measure_windows(const Column& column, const std::vector<st
 
   std::vector<double> excess;
   double noise = 0.0;
-  for (std::size_t i = 0; i < windows.size(); ++i) {
+  for (std::size_t i = 0; i < pieces.rows.size(); ++i) {
     const bool number = kind == Kind::kNumber;
     const double low = number && ranges[i].first <= lows[0] ? lows[1] : lows[0];
     const double high = number && ranges[i].second >= highs[0] ? highs[1] : highs[0];
-    measure_window(column, windows[i], low, high, excess, noise);
+    measure_piece(column, pieces.rows[i], low, high, excess, noise);
   }
   const auto count = static_cast<double>(excess.size());
-  if (count < static_cast<double>(kWindowsMin)) return;
+  if (count < static_cast<double>(kPiecesMin)) return;
   double mean = 0.0;
   for (const double value : excess) mean += value / count;
   double variance = 0.0;
   for (const double value : excess) variance += (value - mean) * (value - mean) / (count - 1.0);
-  if (mean <= 3.0 * std::sqrt(variance / count)) return;
+  // Four deviations of what the mean would have if rows were independent.
+  if (mean <= 4.0 * std::sqrt(noise) / count) return;
   clustered = true;
-  between_mean = mean;
-  // The live window's own deviation, and that of the estimate: what a prediction interval has.
-  between_variance = std::max(0.0, variance - noise / count) * (count + 1.0) / (count - 1.0);
+  // A window of k pieces that are independent of each other deviates a k-th as much: PSI goes with the square of the
+  // deviation. The factor adds the estimate's own variance, as in a prediction interval.
+  const auto per_window = static_cast<double>(pieces.per_window);
+  between_mean = mean / per_window;
+  between_variance =
+      std::max(0.0, variance - noise / count) / (per_window * per_window) * (count + 1.0) / (count - 1.0);
 }
 
 ColumnDrift Reference::Bins::compare(const Sample::Values& values) const {
@@ -346,6 +357,37 @@ std::optional<TimePoint> time_of(const Column& column, std::size_t row) {
 
 }  // namespace
 
+// As long pieces as there may be, up to a window's length, so that few rows of different pieces are alike.
+Reference::Pieces Reference::cut(const Table& table, const ReferenceOptions& options) {
+  const Column* column = options.time_column.empty() ? nullptr : table.find(options.time_column);
+  if (column == nullptr) return {};
+  std::vector<std::pair<std::int64_t, std::size_t>> times;
+  for (std::size_t row = 0; row < table.rows; ++row) {
+    if (const auto time = time_of(*column, row)) times.emplace_back(to_micros(*time), row);
+  }
+  if (times.empty()) return {};
+  std::ranges::sort(times);
+  const std::int64_t first = times.front().first;
+  data_end_ = from_micros(times.back().first);
+
+  const std::int64_t span = times.back().first - first + 1;
+  const std::int64_t window = std::max<std::int64_t>(1, options.window.count());
+  Pieces pieces;
+  pieces.per_window = std::max<std::int64_t>(1, (window * static_cast<std::int64_t>(kPiecesMin) + span - 1) / span);
+  if (pieces.per_window > kPiecesMax) return {};
+  const std::int64_t length = std::max<std::int64_t>(1, window / pieces.per_window);
+  std::int64_t current = -1;
+  for (const auto& [time, row] : times) {
+    const std::int64_t piece = (time - first) / length;
+    if (piece != current && (pieces.rows.empty() || pieces.rows.back().size() >= kPieceRowsMin)) pieces.rows.emplace_back();
+    if (piece != current && pieces.rows.back().size() < kPieceRowsMin) pieces.rows.back().clear();
+    current = piece;
+    pieces.rows.back().push_back(row);
+  }
+  if (pieces.rows.back().size() < kPieceRowsMin) pieces.rows.pop_back();
+  return pieces;
+}
+
 Result<Reference> Reference::create(Table table, const ReferenceOptions& options) {
   if (table.rows < kRowsMin) {
     return fail(Code::kInvalidArgument, "the reference has {} rows, at least {} are needed", table.rows, kRowsMin);
@@ -353,22 +395,9 @@ Result<Reference> Reference::create(Table table, const ReferenceOptions& options
   Reference reference;
   reference.rows_ = table.rows;
 
-  std::vector<std::vector<std::size_t>> windows;
-  if (const Column* times = options.time_column.empty() ? nullptr : table.find(options.time_column)) {
-    std::map<std::int64_t, std::vector<std::size_t>> by_window;
-    for (std::size_t row = 0; row < table.rows; ++row) {
-      const auto time = time_of(*times, row);
-      if (!time) continue;
-      reference.data_end_ = std::max(reference.data_end_.value_or(*time), *time);
-      const std::int64_t micros = to_micros(*time);
-      const std::int64_t length = options.window.count();
-      by_window[micros / length - (micros % length < 0 ? 1 : 0)].push_back(row);
-    }
-    for (auto& [window, rows] : by_window) {
-      if (rows.size() >= kWindowRowsMin) windows.push_back(std::move(rows));
-    }
-    reference.windows_ = windows.size();
-  }
+  const Pieces pieces = reference.cut(table, options);
+  reference.pieces_ = pieces.rows.size();
+  reference.pieces_per_window_ = pieces.per_window;
 
   for (Column& column : table.columns) {
     ColumnInfo info{.name = column.name, .kind = column.kind};
@@ -378,7 +407,7 @@ Result<Reference> Reference::create(Table table, const ReferenceOptions& options
     Bins& bins = reference.bins_.emplace_back();
     if (info.compared) {
       bins.set_up(column);
-      bins.measure_windows(column, windows);
+      bins.measure_pieces(column, pieces);
       info.clustered = bins.clustered;
     }
     reference.infos_.push_back(std::move(info));

@@ -61,10 +61,10 @@ class Sample {
 //
 // Rows of one window are seldom independent: one day has one weather. Any day of the training months then differs from all of
 // them together, and a test that takes its rows for independent calls drift every day. Where the reference holds event
-// times, it is cut into windows of the live windows' length, each of which is compared with the rest. Columns in which they
-// differ by more than chance are `clustered`: a live window's PSI is then judged by the mean and variance of theirs (a
-// gamma distribution by moments, as Rao and Scott's second-order correction does for cluster samples, 1984). Other columns
-// are judged by the Kolmogorov-Smirnov and chi-squared tests as they stand.
+// times, it is cut into pieces of the live windows' length (or a k-th of it where that gives too few), each of which is
+// compared with the rest. Columns in which they differ by more than chance are `clustered`: a live window's PSI is then
+// judged by the mean and variance of theirs (a gamma distribution by moments, as Rao and Scott's second-order correction
+// does for cluster samples, 1984). Other columns are judged by the Kolmogorov-Smirnov and chi-squared tests as they stand.
 //
 // Values beyond the reference's range, and unseen categories, are bins of their own when there are more of them than chance
 // explains: "hotter than ever" is not the same as "a hot day".
@@ -89,7 +89,9 @@ class Reference {
   [[nodiscard]] const std::vector<ColumnInfo>& columns() const { return infos_; }
   [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const;
   [[nodiscard]] std::size_t rows() const { return rows_; }
-  [[nodiscard]] std::size_t windows() const { return windows_; }  // of the reference itself; 0 without event times
+  // Into how many pieces of time it is cut, and how many of them make a window; 0 without event times.
+  [[nodiscard]] std::size_t pieces() const { return pieces_; }
+  [[nodiscard]] std::int64_t pieces_per_window() const { return pieces_per_window_; }
   // The last event time; nothing without event times.
   [[nodiscard]] std::optional<TimePoint> data_end() const { return data_end_; }
 
@@ -101,11 +103,14 @@ class Reference {
 
  private:
   struct Bins;
+  struct Pieces;
+  Pieces cut(const Table& table, const ReferenceOptions& options);
 
   std::vector<ColumnInfo> infos_;
   std::vector<Bins> bins_;  // one a column; empty where not compared
   std::size_t rows_ = 0;
-  std::size_t windows_ = 0;
+  std::size_t pieces_ = 0;
+  std::int64_t pieces_per_window_ = 1;
   std::optional<TimePoint> data_end_;
 
  public:

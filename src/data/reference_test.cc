@@ -108,7 +108,8 @@ TEST(Reference, AHarmlessShiftIsSmallHoweverManyRowsShowIt) {
 TEST(Reference, ADayLikeSomeDaysOfTheReferenceIsNoDrift) {
   Random random(4);
   const Reference reference = make(days_table(random, 90), {.time_column = "when"});
-  EXPECT_EQ(reference.windows(), 90U);
+  EXPECT_EQ(reference.pieces(), 90U);
+  EXPECT_EQ(reference.pieces_per_window(), 1);
   EXPECT_TRUE(reference.columns()[1].clustered);
   EXPECT_FALSE(reference.columns()[2].clustered);
   EXPECT_EQ(reference.columns()[0].reason, "event time");
@@ -120,6 +121,35 @@ TEST(Reference, ADayLikeSomeDaysOfTheReferenceIsNoDrift) {
     significant += drifts[0].p < 0.05 ? 1 : 0;
   }
   EXPECT_LT(significant, kRounds * 9 / 100) << "nominally 5%, of a distribution that is known from 90 days alone";
+}
+
+TEST(Reference, LongWindowsAreJudgedByShorterPieces) {
+  Random random(9);
+  const Reference reference =
+      make(days_table(random, 90), {.time_column = "when", .window = std::chrono::days{28}});
+  EXPECT_EQ(reference.pieces_per_window(), 4);
+  EXPECT_GE(reference.pieces(), 12U);
+  EXPECT_TRUE(reference.columns()[1].clustered);
+  int significant = 0;
+  constexpr int kRounds = 200;
+  for (int round = 0; round < kRounds; ++round) {
+    Sample sample = reference.sample();
+    for (int day = 0; day < 28; ++day) {
+      const double today = normal(random, 35.0, 10.0);
+      for (int row = 0; row < 80; ++row) sample.add_number(1, normal(random, today, 2.0));
+    }
+    significant += reference.compare(sample, 1)[0].p < 0.05 ? 1 : 0;
+  }
+  EXPECT_LT(significant, kRounds * 12 / 100) << "nominally 5%, known from 13 weeks alone";
+
+  Sample warmer = reference.sample();
+  for (int day = 0; day < 28; ++day) {
+    const double today = normal(random, 60.0, 10.0);
+    for (int row = 0; row < 80; ++row) warmer.add_number(1, normal(random, today, 2.0));
+  }
+  const auto drifts = reference.compare(warmer, 1);
+  EXPECT_LT(drifts[0].p, 1e-4);
+  EXPECT_GT(drifts[0].psi, 1.0);
 }
 
 TEST(Reference, AHotterDayThanAnyIsDrift) {
@@ -135,7 +165,7 @@ TEST(Reference, AHotterDayThanAnyIsDrift) {
 TEST(Reference, WithoutEventTimesRowsCountAsIndependent) {
   Random random(6);
   const Reference reference = make(days_table(random, 90), {.leave_out = {"when"}});
-  EXPECT_EQ(reference.windows(), 0U);
+  EXPECT_EQ(reference.pieces(), 0U);
   EXPECT_FALSE(reference.columns()[1].clustered);
   EXPECT_FALSE(reference.data_end().has_value());
 }
