@@ -31,7 +31,7 @@ json::array to_json(const std::vector<config::Change>& changes) {
 }  // namespace
 
 Result<std::unique_ptr<ConfigStore>> ConfigStore::open(store::Database& db, Log& log) {
-  std::unique_ptr<ConfigStore> store(new ConfigStore(db, log));
+  std::unique_ptr<ConfigStore> store(new ConfigStore(db));
   WEIR_TRY(db.read([&](store::Reader& reader) -> Result<void> {
     return reader.query("SELECT repository, text FROM access_configs ORDER BY repository", {}, [&](const store::Row& row) {
       auto parsed = config::parse_config(row.text(1), "weir.yaml");

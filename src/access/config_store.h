@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log.h"
 #include "config/config.h"
 #include "store/database.h"
 #include "text/diagnostic.h"
@@ -44,13 +45,12 @@ class ConfigStore {
                         const std::string& actor, std::int64_t cause);
 
  private:
-  ConfigStore(store::Database& db, Log& log) : db_(db), log_(log) {}
+  explicit ConfigStore(store::Database& db) : db_(db) {}
   // Puts all repositories together; names the first thing that two of them configure.
   using Parts = std::map<std::string, std::shared_ptr<const config::Config>>;
   static Result<std::shared_ptr<const config::Config>> merge(const Parts& parts);
 
   store::Database& db_;
-  Log& log_;
   std::mutex applying_;            // one change at a time
   mutable std::mutex mutex_;       // guards what follows
   Parts parts_;
