@@ -12,6 +12,8 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+REQUIREMENTS = ["mlflow"]  # given, so that mlflow does not spend seconds to find them out; the tests install nothing
+
 
 def make_flights(folder, shift=0.0):
     """Named columns of several types, an input example, probabilities of two classes."""
@@ -33,7 +35,7 @@ def make_flights(folder, shift=0.0):
         make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["carrier"]),
                                 (StandardScaler(), ["distance", "hour"])), LogisticRegression()).fit(table, late)
     mlflow.sklearn.save_model(model, folder, signature=infer_signature(table, model.predict(table)),
-                              input_example=table.head(3))
+                              input_example=table.head(3), pip_requirements=REQUIREMENTS)
 
 
 def make_tensor(folder):
@@ -44,7 +46,7 @@ def make_tensor(folder):
 
     inputs = np.random.default_rng(0).normal(size=(50, 4))
     model = LinearRegression().fit(inputs, inputs @ [1.0, 2.0, 3.0, 4.0])
-    mlflow.sklearn.save_model(model, folder, signature=infer_signature(inputs, model.predict(inputs)))
+    mlflow.sklearn.save_model(model, folder, signature=infer_signature(inputs, model.predict(inputs)), pip_requirements=REQUIREMENTS)
 
 
 def make_no_signature(folder):
@@ -53,7 +55,7 @@ def make_no_signature(folder):
     from sklearn.linear_model import LinearRegression
 
     inputs = np.arange(20.0).reshape(10, 2)
-    mlflow.sklearn.save_model(LinearRegression().fit(inputs, inputs[:, 0]), folder)
+    mlflow.sklearn.save_model(LinearRegression().fit(inputs, inputs[:, 0]), folder, pip_requirements=REQUIREMENTS)
 
 
 def make_python(folder, model, example, params=None, signature=True):
@@ -62,7 +64,7 @@ def make_python(folder, model, example, params=None, signature=True):
 
     output = model.predict(None, example, params)
     mlflow.pyfunc.save_model(folder, python_model=model, input_example=(example, params) if params else example,
-                             signature=infer_signature(example, output, params) if signature else None)
+                             signature=infer_signature(example, output, params) if signature else None, pip_requirements=REQUIREMENTS)
 
 
 @pytest.fixture(scope="session")
