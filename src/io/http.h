@@ -36,6 +36,8 @@ class ByteSource {
   virtual ~ByteSource() = default;
   // Fills at most `size` bytes; 0 at the end. An error when the peer broke off or a limit was passed.
   virtual Result<std::size_t> read(char* buffer, std::size_t size) = 0;
+  // Makes a read that waits return soon, with an error; for sources that may wait long. Any thread.
+  virtual void cancel() {}
 };
 
 struct HttpRequest {
@@ -68,7 +70,7 @@ struct HttpResponse {
   std::string body;
   std::string file_path;                    // if set: sent instead of body, with Range and If-None-Match support
   std::unique_ptr<ByteSource> body_source;  // if set: sent chunked instead of body, read on a pool thread
-  // If set: answers as text/event-stream and hands over the stream, on a pool thread.
+  // If set: answers as text/event-stream and hands over the stream, on a pool thread, where it may already send.
   std::function<void(std::shared_ptr<EventStream>)> event_stream;
 };
 

@@ -133,16 +133,29 @@ Awaitable<bool> Connection::answer_file(HttpResponse& response, AnswerContext& c
   co_return co_await write(head_, response.body);
 }
 
-// Sends a body that comes piece by piece: read on the pool, written from here, so that a slow client holds no thread.
-// Without a length it goes out in chunks, to clients of HTTP/1.0 until the connection ends.
 Awaitable<bool> Connection::answer_stream(HttpResponse& response, AnswerContext& context,
                                           std::optional<std::uint64_t> length) {
-  const bool chunked = !length.has_value() && !context.http_1_0;
   if (!length.has_value() && context.http_1_0) context.keep_alive = false;
   if (context.head || !has_body(response.status)) {
     write_head(response, context, length);
     co_return co_await write(head_);
   }
+  source_ = response.body_source.get();
+  std::optional<Error> refused;
+  const bool sent = co_await pump_body(response, context, length, refused);
+  source_ = nullptr;
+  // Ending a source early may take a while (a process to be waited for): not on this thread.
+  if (!sent) shared_.stream_pool.submit([source = std::move(response.body_source)] {});
+  if (refused) co_return co_await answer(error_response(*refused), context);
+  co_return sent;
+}
+
+// Sends a body that comes piece by piece: read on the pool, written from here, so that a slow client holds no thread.
+// Without a length it goes out in chunks, to clients of HTTP/1.0 until the connection ends. `refused` is set when the
+// source failed before anything was sent; afterwards only a broken connection can tell the client.
+Awaitable<bool> Connection::pump_body(HttpResponse& response, const AnswerContext& context,
+                                      std::optional<std::uint64_t> length, std::optional<Error>& refused) {
+  const bool chunked = !length.has_value() && !context.http_1_0;
   std::string piece(kChunkRoom + kPieceBytes + 2, '\0');
   char* const bytes = piece.data() + kChunkRoom;
   Result<std::size_t> got = 0;
@@ -153,10 +166,8 @@ Awaitable<bool> Connection::answer_stream(HttpResponse& response, AnswerContext&
     if (forced_) co_return false;
     if (!got) {
       shared_.log.warning("{}: the answer broke off: {}", peer_, got.error().message);
-      // Nothing was sent yet: the client can be told. Otherwise only a broken connection tells it.
-      if (!first) co_return false;
-      response.body_source.reset();
-      co_return co_await answer(error_response(got.error()), context);
+      if (first) refused = std::move(got).error();
+      co_return false;
     }
     if (first) {
       write_head(response, context, length);
@@ -188,16 +199,15 @@ Awaitable<bool> Connection::answer_events(HttpResponse& response, AnswerContext&
 
   const auto queue = std::make_shared<EventQueue>(shared_from_this(), shared_.options.event_bytes_max);
   events_ = queue;
-  auto work = [&, handle = std::make_shared<EventHandle>(queue)]() mutable {
+  // Not waited for, so that what it sends already goes out.
+  shared_.stream_pool.submit([&log = shared_.log, start = std::move(response.event_stream),
+                              handle = std::make_shared<EventHandle>(queue)]() mutable {
     try {
-      response.event_stream(std::move(handle));
+      start(std::move(handle));
     } catch (const std::exception& exception) {
-      shared_.log.error("an event stream failed to start: {}", exception.what());
+      log.error("an event stream failed to start: {}", exception.what());
     }
-    handle.reset();
-    response.event_stream = nullptr;
-  };
-  co_await run_on(shared_.stream_pool, work);
+  });
   if (stopping_) queue->end();
   if (!forced_) {
     watch_for_goodbye();

@@ -162,6 +162,7 @@ void Connection::force_stop() {
   ::shutdown(socket_.native_handle(), SHUT_RDWR);
   socket_.cancel();
   if (events_ != nullptr) events_->detach();
+  if (source_ != nullptr) source_->cancel();
   events_timer_.cancel();
   if (slot_ != nullptr && slot_->abandon()) signal_.notify();
 }

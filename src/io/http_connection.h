@@ -201,6 +201,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Awaitable<bool> answer(HttpResponse response, AnswerContext& context);
   Awaitable<bool> answer_file(HttpResponse& response, AnswerContext& context);
   Awaitable<bool> answer_stream(HttpResponse& response, AnswerContext& context, std::optional<std::uint64_t> length);
+  Awaitable<bool> pump_body(HttpResponse& response, const AnswerContext& context, std::optional<std::uint64_t> length,
+                            std::optional<Error>& refused);
   Awaitable<bool> answer_events(HttpResponse& response, AnswerContext& context);
   Awaitable<> pump_events(EventQueue& queue);
   void watch_for_goodbye();
@@ -229,6 +231,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Signal signal_;
   std::shared_ptr<ReplySlot> slot_;     // of the asynchronous handler under way
   std::shared_ptr<EventQueue> events_;  // of the event stream under way
+  ByteSource* source_ = nullptr;        // of the streamed answer under way
   Timer events_timer_;
   std::array<char, 64> goodbye_{};
   std::string head_;  // header of the answer, reused

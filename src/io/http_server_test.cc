@@ -397,6 +397,66 @@ TEST(HttpServer, StopEndsWhatDoesNotFinishInTime) {
   kept.front()(text_response(200, "too late"));  // nobody is there to take it
 }
 
+// Waits in read until it is cancelled.
+class Silence final : public ByteSource {
+ public:
+  Silence(Event& reading, Event& cancelled) : reading_(reading), cancelled_(cancelled) {}
+  Result<std::size_t> read(char*, std::size_t) override {
+    reading_.set();
+    cancelled_.wait();
+    return fail(Code::kCancelled, "cancelled");
+  }
+  void cancel() override { cancelled_.set(); }
+
+ private:
+  Event& reading_;
+  Event& cancelled_;
+};
+
+TEST(HttpServer, StopCancelsAnswersWhoseSourceIsSilent) {
+  Event reading;
+  Event cancelled;
+  Router router;
+  router.handle("GET", "/silent", [&](HttpRequest&) {
+    HttpResponse response;
+    response.body_source = std::make_unique<Silence>(reading, cancelled);
+    return response;
+  });
+  TestServer server(std::move(router), {.stop_grace = std::chrono::milliseconds{10}});
+  RawClient client(server.port());
+  client.send("GET /silent HTTP/1.1\r\nHost: h\r\n\r\n");
+  ASSERT_TRUE(reading.wait());
+  server.stop();
+  EXPECT_TRUE(cancelled.wait(std::chrono::seconds{0}));
+  EXPECT_TRUE(client.closed());
+}
+
+TEST(HttpServer, ASourceThatFailsAtOnceIsAnErrorAndLaterBreaksTheConnection) {
+  class Failing final : public ByteSource {
+   public:
+    explicit Failing(int good) : good_(good) {}
+    Result<std::size_t> read(char* buffer, std::size_t) override {
+      if (good_-- <= 0) return fail(Code::kUnavailable, "the store is away");
+      *buffer = 'x';
+      return 1;
+    }
+
+   private:
+    int good_;
+  };
+  Router router;
+  router.handle("GET", "/after/{count}", [](HttpRequest& request) {
+    HttpResponse response;
+    response.body_source = std::make_unique<Failing>(std::stoi(request.params.find("count")->second));
+    return response;
+  });
+  TestServer server(std::move(router));
+  EXPECT_EQ(call("GET", server.url("/after/0"))->status, 503);
+  const auto broken = call("GET", server.url("/after/2"));
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().code, Code::kUnavailable);
+}
+
 TEST(HttpServer, ManyClientsOnSeveralThreadsAllGetTheirOwnAnswers) {
   TestServer server(basic_router(), {.network_threads = 3});
   std::atomic<int> right = 0;

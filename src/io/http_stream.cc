@@ -137,13 +137,6 @@ std::string environment(const char* lower, const char* upper) {
   return value == nullptr ? "" : value;
 }
 
-// The proxy's address, "" for none. HTTP_PROXY in capitals is not read: in CGI a client can set it.
-std::string proxy_for(const Url& url) {
-  if (url.scheme == "http+unix" || is_this_machine(url.host)) return "";
-  if (is_excluded(url.host, environment("no_proxy", "NO_PROXY"))) return "";
-  return url.scheme == "https" ? environment("https_proxy", "HTTPS_PROXY") : environment("http_proxy", nullptr);
-}
-
 // Asks a proxy for a tunnel to the host (RFC 9110, section 9.3.6).
 Result<void> open_tunnel(SocketStream& stream, const Url& url) {
   const bool is_v6 = url.host.find(':') != std::string::npos;
@@ -175,6 +168,12 @@ Result<void> wait_for(int fd, short events, Duration limit) {
     if (ready < 0) return fail_errno(errno, "cannot wait for the connection");
     return fail(Code::kDeadlineExceeded, "no answer for {}", format_duration(limit));
   }
+}
+
+std::string proxy_for(const Url& url) {
+  if (url.scheme == "http+unix" || is_this_machine(url.host)) return "";
+  if (is_excluded(url.host, environment("no_proxy", "NO_PROXY"))) return "";
+  return url.scheme == "https" ? environment("https_proxy", "HTTPS_PROXY") : environment("http_proxy", nullptr);
 }
 
 Result<Url> parse_url(std::string_view text) {

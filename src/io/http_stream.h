@@ -22,6 +22,10 @@ struct Url {
 // kInvalidArgument names the address and what is wrong with it.
 Result<Url> parse_url(std::string_view text);
 
+// The proxy that the environment names for an address (http_proxy, https_proxy, no_proxy), "" for none. HTTP_PROXY in
+// capitals is not read: in CGI a client can set it.
+std::string proxy_for(const Url& url);
+
 // A connected stream of bytes. Each call waits at most the limit that it was made with: kDeadlineExceeded. Blocking, one
 // thread at a time.
 class ClientStream {
@@ -33,8 +37,7 @@ class ClientStream {
   virtual bool readable() = 0;
 };
 
-// Connects to the address's host, through the proxy that the environment names (http_proxy, https_proxy, no_proxy) unless
-// the host is this machine. `through_proxy` says whether the request line must hold the whole address. kUnavailable if
+// Connects to the address's host, through its proxy if there is one. `through_proxy` says whether the request line must hold the whole address. kUnavailable if
 // nobody answers.
 Result<std::unique_ptr<ClientStream>> connect_stream(const Url& url, Duration limit, bool& through_proxy);
 

@@ -73,6 +73,8 @@ class GitOutput final : public io::ByteSource {
   GitOutput(const GitOutput&) = delete;
   GitOutput& operator=(const GitOutput&) = delete;
 
+  void cancel() override { process_.kill_group(SIGKILL); }
+
   Result<std::size_t> read(char* buffer, std::size_t size) override {
     if (ended_) return 0;
     pollfd wait{output_.get(), POLLIN, 0};
