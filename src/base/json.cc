@@ -61,6 +61,11 @@ const json::value* json_find(const json::value& object, std::string_view key) {
   return members == nullptr ? nullptr : members->if_contains({key.data(), key.size()});
 }
 
+const json::value* json_find(const json::object& object, std::string_view key) {
+  const auto* member = object.if_contains({key.data(), key.size()});
+  return member == nullptr || member->is_null() ? nullptr : member;
+}
+
 std::optional<std::string> json_string(const json::value& object, std::string_view key) {
   const auto* member = json_find(object, key);
   if (member == nullptr || !member->is_string()) return std::nullopt;

@@ -19,6 +19,8 @@ Result<json::value> parse_json(std::string_view text, std::string_view what, std
 // Members of an object, leniently: a member that is absent, null or of another kind gives nothing (or `fallback`).
 // Integers and doubles convert into each other where no digit is lost.
 const json::value* json_find(const json::value& object, std::string_view key);
+// For an object as such: without this overload it would be copied into a value, and the pointer lead into the copy.
+const json::value* json_find(const json::object& object, std::string_view key);
 std::optional<std::string> json_string(const json::value& object, std::string_view key);
 std::string json_string_or(const json::value& object, std::string_view key, std::string_view fallback);
 std::optional<std::int64_t> json_int(const json::value& object, std::string_view key);

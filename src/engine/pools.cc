@@ -19,6 +19,12 @@ bool has_label(const RunnerPool& pool, std::string_view label) {
   return std::ranges::any_of(pool.labels, [&](const auto& pattern) { return matches(pattern, label); });
 }
 
+// A label belongs to the first pool that has it.
+const RunnerPool* owner_of(const std::vector<RunnerPool>& pools, std::string_view label) {
+  const auto found = std::ranges::find_if(pools, [&](const auto& pool) { return has_label(pool, label); });
+  return found == pools.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 RunnerPool local_pool(int slots) {
@@ -28,24 +34,22 @@ RunnerPool local_pool(int slots) {
 }
 
 Result<RunnerPool> find_pool(const std::vector<RunnerPool>& pools, const std::vector<std::string>& labels) {
-  for (const auto& pool : pools) {
-    if (std::ranges::all_of(labels, [&](const auto& label) { return has_label(pool, label); })) return pool;
+  // Of the labels' owners the first in order: a configured pool need not repeat what every machine here is, so that
+  // [self-hosted, gpu] means the pool of gpu.
+  const RunnerPool* chosen = nullptr;
+  bool all_known = !labels.empty();
+  for (const auto& label : labels) {
+    const auto* owner = owner_of(pools, label);
+    all_known = all_known && owner != nullptr;
+    if (chosen == nullptr || (owner != nullptr && owner < chosen)) chosen = owner;
   }
-  // A configured pool need not repeat what every machine here is: [self-hosted, gpu] means the pool of gpu.
-  for (const auto& pool : pools) {
-    const bool own = std::ranges::any_of(labels, [&](const auto& label) { return has_label(pool, label); });
-    const bool rest_known = std::ranges::all_of(labels, [&](const auto& label) {
-      return has_label(pool, label) ||
-             std::ranges::any_of(pools, [&](const auto& other) { return has_label(other, label); });
-    });
-    if (own && rest_known) return pool;
-  }
+  if (all_known) return *chosen;
   std::string known;
   for (const auto& pool : pools) {
     for (const auto& label : pool.labels) known += (known.empty() ? "" : ", ") + label;
   }
   for (const auto& label : labels) {
-    if (std::ranges::none_of(pools, [&](const auto& pool) { return has_label(pool, label); })) {
+    if (owner_of(pools, label) == nullptr) {
       return fail(Code::kInvalidArgument,
                   "no runner has the label \"{}\"; known labels are {}. Change runs-on, or add the label under "
                   "`runners:` in weir.yaml",

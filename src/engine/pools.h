@@ -10,7 +10,7 @@
 
 namespace weir::engine {
 
-// The pool that has every one of `labels`. kInvalidArgument names the label that none has, and the known ones: GitHub
+// The pool that `labels` lead to: a label belongs to the first pool that has it. kInvalidArgument names the label that none has, and the known ones: GitHub
 // would let the job wait forever.
 Result<RunnerPool> find_pool(const std::vector<RunnerPool>& pools, const std::vector<std::string>& labels);
 

@@ -6,26 +6,36 @@ namespace {
 
 using types::JournalRecord;
 
+std::string text_of(const json::object& fields, std::string_view key) {
+  const auto* member = json_find(fields, key);
+  return member != nullptr && member->is_string() ? std::string(member->get_string()) : std::string();
+}
+
+std::int64_t number_of(const json::object& fields, std::string_view key, std::int64_t fallback) {
+  const auto* member = json_find(fields, key);
+  return member != nullptr && member->is_int64() ? member->get_int64() : fallback;
+}
+
 // The step that a record is about; steps come in order, but a record of an unknown one must not be lost.
 Step* find_step(JobReport& report, const JournalRecord& record) {
-  const auto index = json_int(record.fields, "step");
-  if (!index || *index < 0) return nullptr;
+  const auto index = number_of(record.fields, "step", -1);
+  if (index < 0) return nullptr;
   for (auto& step : report.steps) {
-    if (step.index == *index) return &step;
+    if (step.index == index) return &step;
   }
-  report.steps.push_back({.index = static_cast<int>(*index)});
+  report.steps.push_back({.index = static_cast<int>(index)});
   return &report.steps.back();
 }
 
 std::optional<types::Conclusion> conclusion_of(const JournalRecord& record) {
-  const auto parsed = types::parse_conclusion(json_string_or(record.fields, "conclusion", ""));
+  const auto parsed = types::parse_conclusion(text_of(record.fields, "conclusion"));
   return parsed ? std::optional(*parsed) : std::nullopt;
 }
 
 void apply_step(JobReport& report, const JournalRecord& record) {
   Step* step = find_step(report, record);
   if (step == nullptr) return;
-  if (auto name = json_string(record.fields, "name")) step->name = *std::move(name);
+  if (auto name = text_of(record.fields, "name"); !name.empty()) step->name = std::move(name);
   if (record.type == "step_started") {
     step->state = "in_progress";
     step->started_at = record.time;
@@ -53,7 +63,7 @@ void apply_end(JobReport& report, const JournalRecord& record) {
   if (const auto* outputs = json_find(record.fields, "outputs"); outputs != nullptr && outputs->is_object()) {
     report.outputs = outputs->get_object();
   }
-  report.layer = json_string_or(record.fields, "layer", "");
+  report.layer = text_of(record.fields, "layer");
 }
 
 }  // namespace
@@ -64,11 +74,11 @@ JobReport read_report(std::string_view journal) {
   for (const auto& record : types::read_journal(journal, consumed)) {
     if (record.type == "job_started") {
       report.started = true;
-      report.pid = json_int(record.fields, "pid").value_or(0);
+      report.pid = number_of(record.fields, "pid", 0);
     } else if (record.type == "step_started" || record.type == "step_finished") {
       apply_step(report, record);
     } else if (record.type == "summary") {
-      report.summary += json_string_or(record.fields, "text", "");
+      report.summary += text_of(record.fields, "text");
     } else if (record.type == "annotation") {
       apply_annotation(report, record);
     } else if (record.type == "job_finished") {
