@@ -24,7 +24,9 @@ class SchemaReader {
   void warning(const YamlNode& node, std::string message, std::string hint = {});
   void report(Severity severity, Position position, int length, std::string message, std::string hint = {});
 
-  // The problems so far, in order of the file.
+  // The problems so far, in the order in which they were found.
+  [[nodiscard]] const std::vector<Diagnostic>& diagnostics() const { return diagnostics_; }
+  // The problems so far, in order of the file; there are none afterwards.
   [[nodiscard]] std::vector<Diagnostic> take();
 
  private:

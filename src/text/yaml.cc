@@ -211,7 +211,14 @@ class YamlBuilder final : public YAML::EventHandler {
   void close() {
     const Open closed = std::move(open_.back());
     open_.pop_back();
-    if (closed.node->is_map()) index(*closed.node);
+    if (closed.node->is_map()) {
+      const auto& entries = closed.node->entries_;
+      // A map of lines is shown by its first key, one in braces by its brace.
+      if (!entries.empty() && entries[0].position == closed.node->position_) {
+        closed.node->length_ = std::max(1, static_cast<int>(entries[0].key.size()));
+      }
+      index(*closed.node);
+    }
     complete(*closed.node, closed.anchor);
   }
 

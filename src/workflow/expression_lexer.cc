@@ -123,8 +123,8 @@ class Lexer {
     bool legal = is_letter(word[0]);
     for (const char c : word) legal = legal && (is_letter(c) || is_digit(c) || c == '-');
     if (!legal) {
+      if (word[0] == '"') return fail_at(at_, length, "strings stand in single quotes: 'text'");
       std::string hint;
-      if (word[0] == '"') hint = "strings stand in single quotes: 'text'";
       if (word[0] == '$') hint = "${{ }} cannot stand within an expression; leave it out";
       return fail_at(at_, length, fmt::format("unexpected symbol \"{}\"", word), std::move(hint));
     }

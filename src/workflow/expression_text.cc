@@ -54,7 +54,7 @@ std::string describe(const ExpressionError& error, std::string_view text) {
   return out;
 }
 
-std::expected<std::vector<TextPart>, ExpressionError> split_text(std::string_view text) {
+std::vector<TextPart> split_all(std::string_view text, std::vector<ExpressionError>& errors) {
   std::vector<TextPart> parts;
   std::size_t at = 0;
   while (at < text.size()) {
@@ -66,21 +66,30 @@ std::expected<std::vector<TextPart>, ExpressionError> split_text(std::string_vie
     const std::size_t inner = open + 3;
     const std::size_t close = find_end(text, inner);
     if (close == std::string_view::npos) {
-      return std::unexpected(ExpressionError{"this ${{ is not closed by }}", "", open, 3});
+      errors.push_back({"this ${{ is not closed by }}", "", open, 3});
+      break;
     }
+    at = close + 2;
     const std::string_view code = text.substr(inner, close - inner);
     if (is_blank(code)) {
-      return std::unexpected(ExpressionError{"an expression is missing between ${{ and }}", "", open, close + 2 - open});
+      errors.push_back({"an expression is missing between ${{ and }}", "", open, at - open});
+      continue;
     }
     auto expression = Expression::parse(code);
-    if (!expression) {
-      ExpressionError error = std::move(expression).error();
-      error.offset += inner;
-      return std::unexpected(std::move(error));
+    if (expression) {
+      parts.push_back({.expression = std::move(*expression), .offset = inner});
+    } else {
+      errors.push_back(std::move(expression).error());
+      errors.back().offset += inner;
     }
-    parts.push_back({.expression = std::move(*expression), .offset = inner});
-    at = close + 2;
   }
+  return parts;
+}
+
+std::expected<std::vector<TextPart>, ExpressionError> split_text(std::string_view text) {
+  std::vector<ExpressionError> errors;
+  auto parts = split_all(text, errors);
+  if (!errors.empty()) return std::unexpected(std::move(errors.front()));
   return parts;
 }
 

@@ -49,6 +49,9 @@ std::span<const std::string_view> context_names();
 
 std::string lower_case(std::string_view text);  // ASCII letters
 
+// split_text() that goes on after a mistake: the parts that could be read, and every error.
+std::vector<TextPart> split_all(std::string_view text, std::vector<ExpressionError>& errors);
+
 struct ExpressionNode {
   enum class Kind : std::uint8_t {
     kLiteral,   // `literal`

@@ -146,6 +146,9 @@ ParseResult parse_workflow(std::string_view text, std::string_view file);
 // Rendered problems of a file, as `weir lint` and failed runs show them; "" if there is none.
 std::string lint_text(const ParseResult& result, std::string_view text, bool color = false);
 
+// The whole workflow as JSON, for `--json` and for looking at.
+json::value to_json(const Workflow& workflow);
+
 // Steps travel to the runner as JSON, with the file's own key names; expressions are not evaluated.
 json::value to_json(const Step& step);
 json::array steps_to_json(const std::vector<Step>& steps);

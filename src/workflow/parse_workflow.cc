@@ -1,0 +1,80 @@
+#include <fmt/format.h>
+
+#include <map>
+
+#include "workflow/expression_tree.h"
+#include "workflow/file_reader.h"
+#include "workflow/scopes.h"
+#include "workflow/workflow.h"
+
+namespace weir::workflow {
+namespace {
+
+using text::MapReader;
+using text::YamlNode;
+
+constexpr std::size_t kJobsMax = 500;
+
+void read_jobs(FileReader& reader, const YamlNode& node, Workflow& workflow) {
+  if (!node.is_map() || node.entries().empty()) {
+    reader.schema().error(node, node.is_map() ? "\"jobs\" is empty" : fmt::format("\"jobs\" must be a map, not {}", node.kind_name()));
+    return;
+  }
+  if (node.entries().size() > kJobsMax) {
+    reader.schema().error(node, fmt::format("the workflow has {} jobs; at most {} are run", node.entries().size(), kJobsMax));
+    return;
+  }
+  std::map<std::string, std::string> seen;
+  for (const auto& entry : node.entries()) {
+    const auto [first, added] = seen.emplace(lower_case(entry.key), entry.key);
+    if (!added) {
+      reader.schema().error(entry, fmt::format("the jobs \"{}\" and \"{}\" differ in case only", first->second, entry.key));
+    }
+    workflow.jobs.push_back(read_job(reader, entry, static_cast<int>(workflow.jobs.size())));
+  }
+}
+
+Workflow read_workflow(FileReader& reader, const YamlNode& root, std::string_view file) {
+  Workflow out;
+  out.file = file;
+  MapReader map(reader.schema(), root, "the workflow");
+  if (!map.is_map()) return out;
+  if (const YamlNode* name = map.find("name")) out.name = reader.text(*name, "\"name\" of the workflow", nullptr);
+  if (out.name.empty()) out.name = file;
+  if (const YamlNode* name = map.find("run-name")) out.run_name = reader.text(*name, "\"run-name\"", &scopes::kRunName);
+  if (const YamlNode* on = map.require("on")) out.on = read_on(reader, *on);
+  if (const YamlNode* env = map.find("env")) out.env = reader.env(*env, "\"env\" of the workflow", scopes::kWorkflowEnv);
+  if (const YamlNode* defaults = map.find("defaults")) {
+    out.defaults = read_defaults(reader, *defaults, "\"defaults\" of the workflow", nullptr);
+  }
+  if (const YamlNode* rule = map.find("concurrency")) {
+    out.concurrency = read_concurrency(reader, *rule, "\"concurrency\" of the workflow", scopes::kWorkflowConcurrency);
+  }
+  if (const YamlNode* permissions = map.find("permissions")) {
+    out.permissions = read_permissions(reader, *permissions, "\"permissions\" of the workflow");
+  }
+  if (const YamlNode* jobs = map.require("jobs")) {
+    read_jobs(reader, *jobs, out);
+    if (jobs->is_map()) check_graph(reader, out, *jobs);
+  }
+  map.finish();
+  check_mentions(reader, out);
+  return out;
+}
+
+}  // namespace
+
+ParseResult parse_workflow(std::string_view text, std::string_view file) {
+  ParseResult result;
+  auto yaml = text::parse_yaml(text, file);
+  result.diagnostics = std::move(yaml.diagnostics);
+  if (!yaml.document) return result;
+  FileReader reader(*yaml.document);
+  Workflow workflow = read_workflow(reader, yaml.document->root(), file);
+  for (auto& diagnostic : reader.schema().take()) result.diagnostics.push_back(std::move(diagnostic));
+  text::sort_and_deduplicate(result.diagnostics);
+  if (!text::has_errors(result.diagnostics)) result.workflow = std::move(workflow);
+  return result;
+}
+
+}  // namespace weir::workflow

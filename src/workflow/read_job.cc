@@ -1,0 +1,257 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "text/suggest.h"
+#include "workflow/file_reader.h"
+#include "workflow/plan.h"
+#include "workflow/scopes.h"
+
+namespace weir::workflow {
+namespace {
+
+using text::MapReader;
+using text::YamlEntry;
+using text::YamlNode;
+
+constexpr std::size_t kJobKeyMax = 100;
+
+// ---- strategy
+
+// Whether expressions stand anywhere in a tree, so that its value is not known yet.
+bool is_fixed(const json::value& value) {
+  if (const auto* text = value.if_string()) return !has_expression({text->data(), text->size()});
+  if (const auto* array = value.if_array()) return std::ranges::all_of(*array, is_fixed);
+  if (const auto* object = value.if_object()) {
+    return std::ranges::all_of(*object, [](const auto& member) { return is_fixed(member.value()); });
+  }
+  return true;
+}
+
+class StrategyReader {
+ public:
+  StrategyReader(FileReader& reader, std::string what) : reader_(reader), schema_(reader.schema()), what_(std::move(what)) {}
+
+  json::value read(const YamlNode& node) {
+    if (FileReader::is_one_expression(node)) return reader_.tree(node, scopes::kStrategy);
+    json::object out;
+    MapReader map(schema_, node, fmt::format("strategy of {}", what_));
+    if (const YamlNode* fail_fast = map.find("fail-fast")) {
+      out["fail-fast"] = reader_.boolean(*fail_fast, "\"fail-fast\"", scopes::kStrategy);
+    }
+    if (const YamlNode* most = map.find("max-parallel")) {
+      out["max-parallel"] = reader_.number(*most, "\"max-parallel\"", scopes::kStrategy);
+    }
+    if (const YamlNode* matrix = map.find("matrix")) out["matrix"] = read_matrix(*matrix);
+    map.finish();
+    return out;
+  }
+
+ private:
+  json::value read_matrix(const YamlNode& node) {
+    if (FileReader::is_one_expression(node)) return reader_.tree(node, scopes::kStrategy);
+    if (!node.is_map()) {
+      schema_.error(node, fmt::format("matrix of {} must be a map or an expression, not {}", what_, node.kind_name()));
+      return nullptr;
+    }
+    if (node.entries().empty()) schema_.error(node, fmt::format("matrix of {} is empty", what_));
+    reader_.check_keys(node);
+    json::object out;
+    for (const auto& entry : node.entries()) {
+      const bool filter = entry.key == "include" || entry.key == "exclude";
+      filter ? check_filter(entry, node) : check_vector(entry);
+      out.emplace(entry.key, reader_.tree(*entry.value, scopes::kStrategy));
+    }
+    return out;
+  }
+
+  void check_vector(const YamlEntry& entry) {
+    if (FileReader::is_one_expression(*entry.value)) return;
+    if (!entry.value->is_sequence()) {
+      schema_.error(*entry.value, fmt::format("matrix key \"{}\" must be a list or an expression, not {}", entry.key,
+                                              entry.value->kind_name()),
+                    entry.value->is_scalar() ? fmt::format("write [{}]", entry.value->text()) : "");
+    } else if (entry.value->items().empty()) {
+      schema_.error(*entry.value, fmt::format("matrix key \"{}\" is an empty list", entry.key));
+    }
+  }
+
+  void check_filter(const YamlEntry& entry, const YamlNode& matrix) {
+    if (FileReader::is_one_expression(*entry.value) || entry.value->is_null()) return;
+    if (!entry.value->is_sequence()) {
+      schema_.error(*entry.value, fmt::format("\"{}\" of a matrix must be a list of maps, not {}", entry.key, entry.value->kind_name()));
+      return;
+    }
+    std::vector<std::string> known;
+    for (const auto& other : matrix.entries()) known.push_back(other.key);
+    for (const YamlNode* item : entry.value->items()) {
+      if (FileReader::is_one_expression(*item)) continue;
+      if (!item->is_map() || item->entries().empty()) {
+        schema_.error(*item, fmt::format("an item of \"{}\" must be a map with keys", entry.key));
+        continue;
+      }
+      if (entry.key == "include") continue;
+      for (const auto& key : item->entries()) {
+        if (matrix.find(key.key) != nullptr) continue;
+        schema_.error(key, fmt::format("\"exclude\" names \"{}\", which is no key of the matrix", key.key),
+                      text::did_you_mean(key.key, known));
+      }
+    }
+  }
+
+  FileReader& reader_;
+  text::SchemaReader& schema_;
+  std::string what_;
+};
+
+// ---- the job
+
+class JobReader {
+ public:
+  JobReader(FileReader& reader, const YamlEntry& entry, int index)
+      : reader_(reader),
+        schema_(reader.schema()),
+        entry_(entry),
+        index_(index),
+        what_(fmt::format("job \"{}\"", entry.key)),
+        map_(reader.schema(), *entry.value, what_) {}
+
+  Job read() {
+    job_.key = entry_.key;
+    job_.position = entry_.position;
+    check_key();
+    if (!map_.is_map()) return std::move(job_);
+    reader_.enter(index_, -1);
+    if (const YamlEntry* uses = map_.find_entry("uses")) {
+      schema_.error(*uses, fmt::format("{} calls a reusable workflow with \"uses\", which is not supported yet", what_),
+                    "put its jobs into this file");
+      for (const auto* key : {"with", "secrets"}) map_.ignore(key);
+    }
+    read_placing();
+    read_values();
+    read_strategy();
+    refuse_unbuilt();
+    read_steps_of();
+    map_.finish();
+    reader_.enter(-1, -1);
+    return std::move(job_);
+  }
+
+ private:
+  [[nodiscard]] std::string of(std::string_view key) const { return fmt::format("\"{}\" of {}", key, what_); }
+
+  void check_key() {
+    if (!is_identifier(entry_.key)) {
+      schema_.error(entry_, fmt::format("the name of {} may hold letters, digits, - and _ only, and starts with a letter or _", what_));
+    } else if (entry_.key.size() > kJobKeyMax) {
+      schema_.error(entry_, fmt::format("the name of a job has at most {} characters", kJobKeyMax));
+    }
+  }
+
+  void read_placing() {
+    if (const YamlNode* name = map_.find("name")) job_.name = reader_.text(*name, of("name"), &scopes::kJobName);
+    if (const YamlNode* needs = map_.find("needs")) job_.needs = reader_.texts(*needs, of("needs"), nullptr);
+    if (const YamlNode* condition = map_.find("if")) job_.condition = reader_.condition(*condition, of("if"), scopes::kJobIf);
+    const bool calls = map_.node().find("uses") != nullptr;
+    if (const YamlNode* runs_on = calls ? map_.find("runs-on") : map_.require("runs-on")) job_.runs_on = read_runs_on(*runs_on);
+  }
+
+  json::value read_runs_on(const YamlNode& node) {
+    if (node.is_map()) {
+      json::object out;
+      MapReader map(schema_, node, of("runs-on"));
+      if (const YamlNode* group = map.find("group")) out["group"] = reader_.required_text(*group, "\"group\"", &scopes::kRunsOn);
+      if (const YamlNode* labels = map.find("labels")) out["labels"] = labels_of(*labels, "\"labels\"");
+      if (node.entries().empty()) schema_.error(node, fmt::format("{} needs \"labels\" or \"group\"", of("runs-on")));
+      map.finish();
+      return out;
+    }
+    return labels_of(node, of("runs-on"));
+  }
+
+  json::value labels_of(const YamlNode& node, std::string_view what) {
+    if (node.is_sequence() && node.items().empty()) schema_.error(node, fmt::format("{} is an empty list", what));
+    const auto labels = reader_.texts(node, what, &scopes::kRunsOn);
+    if (!node.is_sequence()) return labels.empty() ? json::value() : json::value(json::string(labels[0]));
+    json::array out;
+    for (const auto& label : labels) out.push_back(json::string(label));
+    return out;
+  }
+
+  void read_values() {
+    if (const YamlNode* env = map_.find("env")) job_.env = reader_.env(*env, of("env"), scopes::kJobEnv);
+    if (const YamlNode* outputs = map_.find("outputs")) job_.outputs = reader_.text_map(*outputs, of("outputs"), scopes::kOutputs);
+    if (const YamlNode* environment = map_.find("environment")) job_.environment = read_environment(*environment);
+    if (const YamlNode* rule = map_.find("concurrency")) {
+      job_.concurrency = read_concurrency(reader_, *rule, of("concurrency"), scopes::kJobConcurrency);
+    }
+    if (const YamlNode* permissions = map_.find("permissions")) {
+      job_.permissions = read_permissions(reader_, *permissions, of("permissions"));
+    }
+    if (const YamlNode* defaults = map_.find("defaults")) {
+      job_.defaults = read_defaults(reader_, *defaults, of("defaults"), &scopes::kJobDefaults);
+    }
+    if (const YamlNode* minutes = map_.find("timeout-minutes")) {
+      job_.timeout_minutes = reader_.number(*minutes, of("timeout-minutes"), scopes::kJobTimeout);
+    }
+    if (const YamlNode* value = map_.find("continue-on-error")) {
+      job_.continue_on_error = reader_.boolean(*value, of("continue-on-error"), scopes::kJobContinue);
+    }
+  }
+
+  std::optional<EnvironmentRule> read_environment(const YamlNode& node) {
+    EnvironmentRule out;
+    if (!node.is_map()) {
+      out.name = reader_.required_text(node, of("environment"), &scopes::kEnvironment);
+      return out;
+    }
+    MapReader map(schema_, node, of("environment"));
+    if (const YamlNode* name = map.require("name")) {
+      out.name = reader_.required_text(*name, "\"name\" of environment", &scopes::kEnvironment);
+    }
+    if (const YamlNode* url = map.find("url")) out.url = reader_.text(*url, "\"url\" of environment", &scopes::kEnvironmentUrl);
+    map.refuse("deployment", "\"deployment\" of environment is not supported yet");
+    map.finish();
+    return out;
+  }
+
+  void read_strategy() {
+    const YamlNode* strategy = map_.find("strategy");
+    if (strategy == nullptr) return;
+    job_.strategy = StrategyReader(reader_, what_).read(*strategy);
+    // What is known already is expanded now, so that a matrix that cannot run is found here.
+    if (!is_fixed(job_.strategy) || !strategy->is_map() || text::has_errors(schema_.diagnostics())) return;
+    const auto expansion = expand_matrix(job_, {});
+    if (expansion) return;
+    const YamlNode* matrix = strategy->find("matrix") != nullptr ? strategy->find("matrix")->value : strategy;
+    schema_.error(*matrix, expansion.error().message);
+  }
+
+  void refuse_unbuilt() {
+    map_.refuse("container", "jobs in a container are not supported yet; jobs run on the machine itself");
+    map_.refuse("services", "service containers are not supported yet");
+    map_.refuse("snapshot", "\"snapshot\" is not supported yet");
+    map_.refuse("cancel-timeout-minutes", "\"cancel-timeout-minutes\" is not supported yet");
+  }
+
+  void read_steps_of() {
+    const bool calls = map_.node().find("uses") != nullptr;
+    const YamlNode* steps = calls ? map_.find("steps") : map_.require("steps");
+    if (steps != nullptr) job_.steps = read_steps(reader_, *steps, what_, index_);
+  }
+
+  FileReader& reader_;
+  text::SchemaReader& schema_;
+  const YamlEntry& entry_;
+  int index_;
+  std::string what_;
+  MapReader map_;
+  Job job_;
+};
+
+}  // namespace
+
+Job read_job(FileReader& reader, const YamlEntry& entry, int index) { return JobReader(reader, entry, index).read(); }
+
+}  // namespace weir::workflow
