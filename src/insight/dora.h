@@ -23,9 +23,10 @@ namespace weir::insight {
 //                          median. Deployments whose commit is unknown are left out and counted.
 //   change failure rate    share of deployments that were followed, before the next deployment of the same endpoint, by
 //                          a rollback or by an alert of severity page.
-//   time to restore        of a failed deployment: from the first sign (the alert, or the rollback if none came before)
-//                          to the service being whole again (rollout.rolled_back or the next rollout.switched, for an
-//                          alert also its alert.resolved, whichever is first); the median. Unrestored ones are counted apart.
+//   time to restore        of a failed deployment: from the first page, or from the switch where nobody was paged (it was
+//                          bad from then on), to the service being whole again: rollout.rolled_back, the next
+//                          rollout.switched, or the page's alert.resolved, whichever is first; the median. Deployments
+//                          that are not restored yet are counted apart.
 struct Dora {
   std::string environment;
   TimePoint from;
