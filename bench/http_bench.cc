@@ -22,8 +22,9 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::string_view kBody = R"({"inputs": [[1.0, 2.0, 3.0, 4.0]]})";
 
 std::string request_text() {
-  return fmt::format("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
-                     kBody.size(), kBody);
+  return fmt::format(
+      "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+      kBody.size(), kBody);
 }
 
 struct Figures {

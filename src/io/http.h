@@ -20,8 +20,8 @@ namespace weir::io {
 // Header fields in order; names compare without case.
 class HttpHeaders {
  public:
-  void set(std::string name, std::string value);  // replaces
-  void add(std::string name, std::string value);  // appends
+  void set(std::string name, std::string value);                    // replaces
+  void add(std::string name, std::string value);                    // appends
   [[nodiscard]] std::string_view get(std::string_view name) const;  // "" if absent
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& all() const { return fields_; }
 
@@ -47,11 +47,11 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   std::map<std::string, std::string, std::less<>> params;  // what {name} and {name*} of the route matched, decoded
   HttpHeaders headers;
-  std::string body;                          // whole body, unless the route streams
-  std::unique_ptr<ByteSource> body_source;   // set for routes that stream their request body
-  std::string peer;                          // "127.0.0.1:51234"; "unix" on a socket file
-  bool loopback = false;                     // the peer is this machine
-  types::Identity identity;                  // set by the authentication filter (Router::before)
+  std::string body;                         // whole body, unless the route streams
+  std::unique_ptr<ByteSource> body_source;  // set for routes that stream their request body
+  std::string peer;                         // "127.0.0.1:51234"; "unix" on a socket file
+  bool loopback = false;                    // the peer is this machine
+  types::Identity identity;                 // set by the authentication filter (Router::before)
 
   [[nodiscard]] std::optional<std::string> query_value(std::string_view name) const;  // the first of that name
 };
@@ -90,7 +90,8 @@ int http_status(Code code);
 
 // May block; runs on a pool thread. Exceptions must not leave it.
 using HttpHandler = std::function<HttpResponse(HttpRequest&)>;
-// Must not block; runs on a network thread. `reply` may be called later, once, from any thread; dropping it answers 500.
+// Must not block; runs on a network thread. `reply` may be called later, once, from any thread; dropping it answers
+// 500.
 using HttpReply = std::move_only_function<void(HttpResponse)>;
 using AsyncHttpHandler = std::function<void(HttpRequest, HttpReply)>;
 

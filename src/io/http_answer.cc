@@ -7,10 +7,10 @@
 namespace weir::io {
 namespace {
 
-constexpr std::size_t kPieceBytes = 128U << 10;      // of a streamed body
-constexpr std::size_t kJoinBytesMax = 16U << 10;     // bodies up to here are copied behind the header: one buffer less
-constexpr std::size_t kWriteBytesMax = 1U << 20;     // one write, so that progress moves the deadline
-constexpr std::size_t kChunkRoom = 18;               // length of a chunk in hex and a line break
+constexpr std::size_t kPieceBytes = 128U << 10;   // of a streamed body
+constexpr std::size_t kJoinBytesMax = 16U << 10;  // bodies up to here are copied behind the header: one buffer less
+constexpr std::size_t kWriteBytesMax = 1U << 20;  // one write, so that progress moves the deadline
+constexpr std::size_t kChunkRoom = 18;            // length of a chunk in hex and a line break
 
 std::string_view reason(int status) {
   const auto text = beast::http::obsolete_reason(beast::http::int_to_status(static_cast<unsigned>(status)));
@@ -32,7 +32,9 @@ void append_value(std::string& out, std::string_view value) {
   for (const char c : value) out += static_cast<unsigned char>(c) < ' ' && c != '\t' ? ' ' : c;
 }
 
-bool has_body(int status) { return status >= 200 && status != 204 && status != 304; }
+bool has_body(int status) {
+  return status >= 200 && status != 204 && status != 304;
+}
 
 // Splits at any line break, as the event stream format wants each line in a field of its own.
 void append_field(std::string& out, std::string_view name, std::string_view text) {

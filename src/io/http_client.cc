@@ -167,7 +167,7 @@ Result<ClientResponse> perform(const ClientRequest& request, const Sink& sink) {
   std::uint64_t body_bytes = request.body.size();
   if (!request.body_file.empty()) {
     file.fd = ::open(request.body_file.c_str(), O_RDONLY | O_CLOEXEC);
-    struct stat info {};
+    struct stat info{};
     if (file.fd < 0 || ::fstat(file.fd, &info) != 0) {
       return fail_errno(errno, fmt::format("cannot open {}", request.body_file.string()));
     }

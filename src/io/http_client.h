@@ -14,8 +14,8 @@ struct ClientRequest {
   std::string url;  // http:// or https://, or http+unix://<percent-encoded socket path>/path
   HttpHeaders headers;
   std::string body;
-  std::filesystem::path body_file;      // if set: sent instead of body, with its length
-  std::filesystem::path response_file;  // if set: a 2xx answer's body goes there instead of memory
+  std::filesystem::path body_file;             // if set: sent instead of body, with its length
+  std::filesystem::path response_file;         // if set: a 2xx answer's body goes there instead of memory
   Duration timeout{std::chrono::seconds{60}};  // without a byte of progress
   std::size_t response_bytes_max = 256U << 20;
 };

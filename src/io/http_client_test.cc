@@ -72,14 +72,16 @@ class ScriptedServer {
 
 TEST_F(HttpClient, SendsAndReceivesFiles) {
   Router router;
-  router.handle("PUT", "/store", [&](HttpRequest& request) {
-    std::string body;
-    std::string piece(1 << 16, '\0');
-    while (const auto count = request.body_source->read(piece.data(), piece.size()).value_or(0)) {
-      body.append(piece, 0, count);
-    }
-    return text_response(200, fmt::format("{} {}", request.headers.get("Content-Length"), body));
-  }, {.stream_request = true});
+  router.handle("PUT", "/store",
+                [&](HttpRequest& request) {
+                  std::string body;
+                  std::string piece(1 << 16, '\0');
+                  while (const auto count = request.body_source->read(piece.data(), piece.size()).value_or(0)) {
+                    body.append(piece, 0, count);
+                  }
+                  return text_response(200, fmt::format("{} {}", request.headers.get("Content-Length"), body));
+                },
+                {.stream_request = true});
   TestServer server(std::move(router));
   std::string text;
   for (int i = 0; i < 300'000; ++i) text += fmt::format("{:06}\n", i);
@@ -98,7 +100,8 @@ TEST_F(HttpClient, SendsAndReceivesFiles) {
 }
 
 TEST_F(HttpClient, LeavesNoFileBehindWhenTheAnswerIsNotWhole) {
-  ScriptedServer server({"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno",
+  ScriptedServer server({"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
+                         "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno",
                          "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"});
   ClientRequest request;
   request.url = server.url();
@@ -116,7 +119,8 @@ TEST_F(HttpClient, LeavesNoFileBehindWhenTheAnswerIsNotWhole) {
 TEST_F(HttpClient, TakesAnswersOfEveryFraming) {
   ScriptedServer server({"HTTP/1.1 200 OK\r\n\r\nto the end", "HTTP/1.0 200 OK\r\n\r\nold",
                          "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-                         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n"});
+                         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+                         "HTTP/1.1 204 No Content\r\n\r\n"});
   for (const char* body : {"to the end", "old", "ok", "abc", ""}) {
     const auto response = call("GET", server.url());
     ASSERT_TRUE(response) << response.error().message;
@@ -231,7 +235,9 @@ TEST_F(HttpClient, ARefusedEventStreamIsAnError) {
 }
 
 TEST_F(HttpClient, EventsMayEndTheirLinesInAnyWay) {
-  ScriptedServer server({"HTTP/1.1 200 OK\r\n\r\n: hi\ndata: 1\r\ndata:2\r\r\nid: 5\nevent: e\r\ndata\r\n\r\nevent: lost\n\ndata: end\n\ndata: cut"});
+  ScriptedServer server(
+      {"HTTP/1.1 200 OK\r\n\r\n: hi\ndata: 1\r\ndata:2\r\r\nid: 5\nevent: e\r\ndata\r\n\r\nevent: lost\n\ndata: "
+       "end\n\ndata: cut"});
   ClientRequest request;
   request.url = server.url();
   std::string seen;

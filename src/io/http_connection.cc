@@ -12,8 +12,8 @@ namespace {
 namespace http = beast::http;
 
 constexpr std::size_t kReadBytes = 64U << 10;
-constexpr std::uint64_t kDrainBytesMax = 256U << 10;       // of a body that the handler left, to keep the connection
-constexpr std::uint64_t kLingerBytesMax = 256U << 20;      // of input that comes after the last answer
+constexpr std::uint64_t kDrainBytesMax = 256U << 10;        // of a body that the handler left, to keep the connection
+constexpr std::uint64_t kLingerBytesMax = 256U << 20;       // of input that comes after the last answer
 constexpr std::uint64_t kBodyBytesPerSecondMin = 1U << 10;  // slower bodies are given up
 
 // The body of a streaming route, for its handler.
@@ -79,7 +79,9 @@ void skip_blank_lines(beast::flat_buffer& buffer) {
   buffer.consume(std::min(text.find_first_not_of("\r\n"), text.size()));
 }
 
-std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
+std::string_view view(beast::string_view text) {
+  return {text.data(), text.size()};
+}
 
 }  // namespace
 
@@ -95,9 +97,7 @@ void Signal::notify() {
 Awaitable<> Signal::wait() {
   if (std::exchange(set_, false)) co_return;
   co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(
-      [this](auto handler) {
-        waiter_ = [handler = std::move(handler)]() mutable { std::move(handler)(); };
-      },
+      [this](auto handler) { waiter_ = [handler = std::move(handler)]() mutable { std::move(handler)(); }; },
       asio::use_awaitable_t<Executor>{});
 }
 
@@ -216,7 +216,7 @@ Awaitable<bool> Connection::exchange() {
   unread_input_ = !parser_->is_done();
   const auto micros = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - started).count();
   shared_.log.debug("{} {} {} us", peer_, status, micros);
-  co_return sent && context.keep_alive && !unread_input_ && !stopping_;
+  co_return sent&& context.keep_alive && !unread_input_ && !stopping_;
 }
 
 // Reads up to the end of a header. False if there is none to answer; refusals of broken ones are sent from here.
@@ -248,10 +248,10 @@ Awaitable<bool> Connection::read_header() {
     if (!error) continue;
     unread_input_ = true;
     if (error == http::error::header_limit) {
-      co_await answer(refuse(431, Code::kResourceExhausted,
-                             fmt::format("the request's header is larger than {} bytes",
-                                         shared_.options.header_bytes_max)),
-                      closing);
+      co_await answer(
+          refuse(431, Code::kResourceExhausted,
+                 fmt::format("the request's header is larger than {} bytes", shared_.options.header_bytes_max)),
+          closing);
     } else if (error == http::error::bad_version) {
       co_await answer(refuse(505, Code::kUnimplemented, "weir speaks HTTP/1.1 and HTTP/1.0"), closing);
     } else {

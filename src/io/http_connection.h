@@ -34,7 +34,8 @@ namespace beast = boost::beast;
 
 using Executor = asio::io_context::executor_type;
 using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
-using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+using Timer =
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 template <class T = void>
 using Awaitable = asio::awaitable<T, Executor>;
 using SteadyTime = std::chrono::steady_clock::time_point;
@@ -101,8 +102,8 @@ class Signal {
 
 // What of a request the answer depends on.
 struct AnswerContext {
-  bool head = false;        // HEAD: no body
-  bool http_1_0 = false;    // no chunks
+  bool head = false;      // HEAD: no body
+  bool http_1_0 = false;  // no chunks
   bool keep_alive = false;
   std::string if_none_match;
   std::string range;
@@ -222,8 +223,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool timed_out_ = false;
   bool stopping_ = false;
   bool forced_ = false;
-  bool unread_input_ = false;       // the client may still be sending: closing at once would lose our answer
-  bool continue_expected_ = false;  // the client waits for "100 Continue" before its body
+  bool unread_input_ = false;         // the client may still be sending: closing at once would lose our answer
+  bool continue_expected_ = false;    // the client waits for "100 Continue" before its body
   std::shared_ptr<BodyLease> lease_;  // while a handler may read the body
   SteadyTime body_started_{};
   std::uint64_t body_received_ = 0;

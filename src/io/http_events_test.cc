@@ -70,7 +70,8 @@ TEST(HttpEvents, ReachEveryClientWhole) {
   streams.send("event", "last");
   for (std::thread& client : clients) client.join();
   for (const std::string& text : seen) {
-    EXPECT_EQ(text, "[event|{\"a\":1}][message|two\nlines\nor three][log|" + std::string(100'000, 'x') + "][event|last]");
+    EXPECT_EQ(text,
+              "[event|{\"a\":1}][message|two\nlines\nor three][log|" + std::string(100'000, 'x') + "][event|last]");
   }
 }
 
@@ -122,9 +123,8 @@ TEST(HttpEvents, AClientThatDoesNotReadIsDroppedAndTheOthersGoOn) {
   ClientRequest request;
   request.url = server.url("/events");
   std::thread reader([&] {
-    const auto ended = http_event_stream(request, [&](std::string_view, std::string_view data) {
-      return data != "last";
-    });
+    const auto ended =
+        http_event_stream(request, [&](std::string_view, std::string_view data) { return data != "last"; });
     EXPECT_TRUE(ended);
     got_last.set();
   });

@@ -111,7 +111,7 @@ bool etag_matches(std::string_view if_none_match, std::string_view etag) {
 std::uint64_t prepare_file(HttpResponse& response, const FileConditions& conditions) {
   const std::string path = std::exchange(response.file_path, {});
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  struct stat info {};
+  struct stat info{};
   if (fd < 0 || ::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
     const int error = fd < 0 ? errno : EISDIR;
     if (fd >= 0) ::close(fd);

@@ -77,9 +77,7 @@ Node& param_child(Node& node, std::string_view prefix, std::string_view suffix) 
   const auto place = std::ranges::find_if(node.params, [&](const auto& edge) {
     return edge.prefix.size() + edge.suffix.size() < prefix.size() + suffix.size();
   });
-  return *node.params
-              .insert(place, {std::string{prefix}, std::string{suffix}, std::make_unique<Node>()})
-              ->node;
+  return *node.params.insert(place, {std::string{prefix}, std::string{suffix}, std::make_unique<Node>()})->node;
 }
 
 }  // namespace

@@ -33,9 +33,9 @@ struct Router::Impl {
 
   struct Node {
     std::map<std::string, std::unique_ptr<Node>, std::less<>> literals;
-    std::vector<ParamEdge> params;       // most text around the parameter first
-    std::vector<Route> routes;           // patterns that end here
-    std::vector<Route> rest_routes;      // patterns that go on with "{x*}"
+    std::vector<ParamEdge> params;   // most text around the parameter first
+    std::vector<Route> routes;       // patterns that end here
+    std::vector<Route> rest_routes;  // patterns that go on with "{x*}"
   };
 
   // What a look-up found: the route, or the methods that the path has.

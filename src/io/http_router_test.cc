@@ -18,7 +18,8 @@ std::string look_up(const Router& router, std::string_view method, std::string_v
   const auto target = parse_target(path);
   if (!target) return "400";
   const auto match = router.impl().find(method, *target);
-  if (match.route == nullptr) return match.allowed.empty() ? "404" : fmt::format("405 {}", fmt::join(match.allowed, " "));
+  if (match.route == nullptr)
+    return match.allowed.empty() ? "404" : fmt::format("405 {}", fmt::join(match.allowed, " "));
   HttpRequest request;
   std::string text = match.route->blocking(request).body;
   for (std::size_t i = 0; i < match.values.size(); ++i) {
@@ -38,14 +39,16 @@ TEST(Router, LiteralsWinOverParametersAndThoseOverTheRest) {
 }
 
 TEST(Router, GoesBackWhenALiteralBranchEndsInNothing) {
-  const Router router = make_router({{"GET", "/v2/models/{m}"}, {"POST", "/{endpoint}/invocations"}, {"GET", "/v2/{x}/z"}});
+  const Router router =
+      make_router({{"GET", "/v2/models/{m}"}, {"POST", "/{endpoint}/invocations"}, {"GET", "/v2/{x}/z"}});
   EXPECT_EQ(look_up(router, "POST", "/v2/invocations"), "/{endpoint}/invocations endpoint=v2");
   EXPECT_EQ(look_up(router, "GET", "/v2/models/z"), "/v2/models/{m} m=z");
   EXPECT_EQ(look_up(router, "GET", "/v2/other/z"), "/v2/{x}/z x=other");
 }
 
 TEST(Router, TextAroundAParameterMustMatch) {
-  const Router router = make_router({{"GET", "/git/{repo}.git/info/refs"}, {"GET", "/runs/{id}"}, {"POST", "/runs/{id}:stop"}});
+  const Router router =
+      make_router({{"GET", "/git/{repo}.git/info/refs"}, {"GET", "/runs/{id}"}, {"POST", "/runs/{id}:stop"}});
   EXPECT_EQ(look_up(router, "GET", "/git/fli.ghts.git/info/refs"), "/git/{repo}.git/info/refs repo=fli.ghts");
   EXPECT_EQ(look_up(router, "GET", "/git/.git/info/refs"), "404");
   EXPECT_EQ(look_up(router, "GET", "/git/flights/info/refs"), "404");

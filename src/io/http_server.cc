@@ -79,7 +79,8 @@ Result<OwnedFd> listen_unix(const std::filesystem::path& path) {
   address.sun_family = AF_UNIX;
   const std::string text = path.string();
   if (text.size() >= sizeof address.sun_path) {
-    return fail(Code::kInvalidArgument, "the socket path {} is longer than {} bytes", text, sizeof address.sun_path - 1);
+    return fail(Code::kInvalidArgument, "the socket path {} is longer than {} bytes", text,
+                sizeof address.sun_path - 1);
   }
   text.copy(address.sun_path, text.size());
   OwnedFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
@@ -117,8 +118,7 @@ std::pair<std::string, bool> describe_peer(const sockaddr_storage& storage) {
 
 class Server final : public HttpServer {
  public:
-  Server(HttpServerOptions options, Router router, Log& log)
-      : shared_(std::move(options), std::move(router), log) {}
+  Server(HttpServerOptions options, Router router, Log& log) : shared_(std::move(options), std::move(router), log) {}
   ~Server() override { stop(); }
 
   Result<void> start();
@@ -203,8 +203,8 @@ Awaitable<> Server::accept(Listener& listener) {
     }
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;
-    const int fd = ::accept4(listener.native_handle(), reinterpret_cast<sockaddr*>(&storage), &size,
-                             SOCK_CLOEXEC | SOCK_NONBLOCK);
+    const int fd =
+        ::accept4(listener.native_handle(), reinterpret_cast<sockaddr*>(&storage), &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) {
       const int reason = errno;
       {
@@ -310,9 +310,8 @@ void NetworkThread::sweep_later() {
 }
 
 std::string_view NetworkThread::date() {
-  const std::int64_t second = std::chrono::duration_cast<std::chrono::seconds>(
-                                  std::chrono::system_clock::now().time_since_epoch())
-                                  .count();
+  const std::int64_t second =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   if (std::exchange(date_second, second) != second) date_text = http_date(second);
   return date_text;
 }

@@ -14,19 +14,19 @@
 namespace weir::io {
 
 struct HttpServerOptions {
-  std::string host = "127.0.0.1";  // an IP address, "localhost" or "0.0.0.0"
-  std::uint16_t port = 0;          // 0: any free port
+  std::string host = "127.0.0.1";     // an IP address, "localhost" or "0.0.0.0"
+  std::uint16_t port = 0;             // 0: any free port
   std::filesystem::path unix_socket;  // additionally, if not empty (0600)
   int network_threads = 1;
-  int pool_threads = 8;            // for handlers that block; requests beyond wait in order
-  int stream_threads = 64;         // for bodies that stream and files; started when needed
+  int pool_threads = 8;                      // for handlers that block; requests beyond wait in order
+  int stream_threads = 64;                   // for bodies that stream and files; started when needed
   std::size_t header_bytes_max = 64U << 10;  // 431 above
   std::size_t connections_max = 4096;        // beyond, idle ones are closed and new ones wait in the kernel's queue
   std::size_t event_bytes_max = 1U << 20;    // waiting for one client of an event stream; beyond, it is dropped
-  Duration header_timeout{std::chrono::seconds{15}};   // from a request's first byte to its last header: 408
-  Duration idle_timeout{std::chrono::seconds{60}};     // between requests, and for the next piece of a body: 408
-  Duration heartbeat{std::chrono::seconds{15}};        // comment line on silent event streams
-  Duration stop_grace{std::chrono::seconds{5}};        // for requests under way when the server stops
+  Duration header_timeout{std::chrono::seconds{15}};  // from a request's first byte to its last header: 408
+  Duration idle_timeout{std::chrono::seconds{60}};    // between requests, and for the next piece of a body: 408
+  Duration heartbeat{std::chrono::seconds{15}};       // comment line on silent event streams
+  Duration stop_grace{std::chrono::seconds{5}};       // for requests under way when the server stops
 };
 
 // HTTP/1.1 server with keep-alive, pipelining of one, chunked bodies both ways, Expect: 100-continue and server-sent

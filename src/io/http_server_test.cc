@@ -50,8 +50,9 @@ HttpResponse count_body(HttpRequest& request) {
 Router basic_router() {
   Router router;
   router.handle("GET", "/hello/{name}", [](HttpRequest& request) {
-    return text_response(200, fmt::format("hello {} from {} {}", request.params.find("name")->second,
-                                          request.loopback ? "loopback" : "afar", request.query_value("x").value_or("-")));
+    return text_response(200,
+                         fmt::format("hello {} from {} {}", request.params.find("name")->second,
+                                     request.loopback ? "loopback" : "afar", request.query_value("x").value_or("-")));
   });
   router.handle("POST", "/echo", [](HttpRequest& request) { return text_response(200, request.body); },
                 {.body_bytes_max = 1000});
@@ -62,9 +63,8 @@ Router basic_router() {
     response.body_source = std::make_unique<Alphabet>(std::stoul(request.params.find("count")->second));
     return response;
   });
-  router.handle_async("POST", "/now", [](HttpRequest request, HttpReply reply) {
-    reply(text_response(200, request.body));
-  });
+  router.handle_async("POST", "/now",
+                      [](HttpRequest request, HttpReply reply) { reply(text_response(200, request.body)); });
   router.handle_async("GET", "/drop", [](HttpRequest, HttpReply) {});
   router.handle("GET", "/throw", [](HttpRequest&) -> HttpResponse { throw std::runtime_error("boom"); });
   return router;
@@ -86,10 +86,11 @@ TEST(HttpServer, AnswersOneRequestAfterAnotherOnTheSameConnection) {
 TEST(HttpServer, AnswersRequestsThatWereSentTogetherInTheirOrder) {
   TestServer server(basic_router());
   RawClient client(server.port());
-  ASSERT_TRUE(client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\none"
-                          "POST /now HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\ntwo\r\n"
-                          "POST /count HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"
-                          "GET /hello/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
+  ASSERT_TRUE(client.send(
+      "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\none"
+      "POST /now HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\ntwo\r\n"
+      "POST /count HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"
+      "GET /hello/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
   EXPECT_TRUE(client.read_answer().ends_with("\r\n\r\none"));
   EXPECT_TRUE(client.read_answer().ends_with("\r\n\r\ntwo"));
   EXPECT_TRUE(client.read_answer().ends_with("\r\n\r\n5 ok"));
@@ -179,16 +180,19 @@ TEST(HttpServer, GarbageGetsAnErrorAndHarmsNobody) {
   TestServer server(basic_router());
   for (const std::string_view garbage :
        {"\x16\x03\x01\x02nonsense\r\n\r\n", "GET\r\n\r\n", "GET /hello/x HTTP/9.9\r\n\r\n", "GET /%zz HTTP/1.1\r\n\r\n",
-        "GET /%2 HTTP/1.1\r\n\r\n", "GET /a/../b HTTP/1.1\r\n\r\n", "GET /a/%2e%2E HTTP/1.1\r\n\r\n", "GET /a%2f..%2fb HTTP/1.1\r\n\r\n",
-        "GET /a%00b HTTP/1.1\r\n\r\n", "GET hello HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nbad header\r\n\r\n",
-        "POST /echo HTTP/1.1\r\nContent-Length: -5\r\n\r\n", "POST /echo HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        "GET /%2 HTTP/1.1\r\n\r\n", "GET /a/../b HTTP/1.1\r\n\r\n", "GET /a/%2e%2E HTTP/1.1\r\n\r\n",
+        "GET /a%2f..%2fb HTTP/1.1\r\n\r\n", "GET /a%00b HTTP/1.1\r\n\r\n", "GET hello HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nbad header\r\n\r\n", "POST /echo HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
         "POST /echo HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", "POST /count HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcdefgh\r\n\r\n"}) {
+        "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
+        "POST /count HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcdefgh\r\n\r\n"}) {
     RawClient client(server.port());
     client.send(garbage);
     client.finish_sending();
     const std::string answer = client.read_to_end();
-    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ") || answer.starts_with("HTTP/1.1 505 ")) << garbage << "\n" << answer;
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ") || answer.starts_with("HTTP/1.1 505 ")) << garbage << "\n"
+                                                                                            << answer;
   }
   EXPECT_EQ(call("GET", server.url("/hello/x"))->status, 200);
 }
@@ -207,7 +211,8 @@ TEST(HttpServer, UnknownPathsAre404AndWrongMethods405) {
 TEST(HttpServer, HeadGivesTheHeaderOfGetWithoutABody) {
   TestServer server(basic_router());
   RawClient client(server.port());
-  client.send("HEAD /hello/x HTTP/1.1\r\nHost: h\r\n\r\nHEAD /letters/5 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  client.send(
+      "HEAD /hello/x HTTP/1.1\r\nHost: h\r\n\r\nHEAD /letters/5 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   EXPECT_NE(client.read_until("\r\n\r\n").find("Content-Length: 23\r\n"), std::string::npos);
   const std::string second = client.read_to_end();
   EXPECT_TRUE(second.starts_with("HTTP/1.1 200 OK")) << second;
@@ -272,8 +277,8 @@ TEST(HttpServer, HeaderValuesCannotBreakOutOfTheirLine) {
 }
 
 TEST(HttpServer, GivesUpClientsThatDribble) {
-  TestServer server(basic_router(), {.header_timeout = std::chrono::milliseconds{60},
-                                     .idle_timeout = std::chrono::milliseconds{60}});
+  TestServer server(basic_router(),
+                    {.header_timeout = std::chrono::milliseconds{60}, .idle_timeout = std::chrono::milliseconds{60}});
   RawClient header(server.port());
   header.send("GET /hello/x HTTP/1.1\r\nHost:");
   EXPECT_TRUE(header.read_to_end().starts_with("HTTP/1.1 408 "));
@@ -467,7 +472,8 @@ TEST(HttpServer, ManyClientsOnSeveralThreadsAllGetTheirOwnAnswers) {
       for (int k = 0; k < 200; ++k) {
         const std::string text = fmt::format("{}-{}", i, k);
         const std::string_view path = k % 2 == 0 ? "/echo" : "/now";
-        client.send(fmt::format("POST {} HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{}", path, text.size(), text));
+        client.send(
+            fmt::format("POST {} HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{}", path, text.size(), text));
         if (client.read_answer().ends_with("\r\n\r\n" + text)) ++right;
       }
     });

@@ -85,7 +85,8 @@ Result<SocketPtr> connect_local(const std::string& path, Duration limit) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) {
-    return fail(Code::kInvalidArgument, "the socket path {} is longer than {} bytes", path, sizeof address.sun_path - 1);
+    return fail(Code::kInvalidArgument, "the socket path {} is longer than {} bytes", path,
+                sizeof address.sun_path - 1);
   }
   path.copy(address.sun_path, path.size());
   auto stream = connect_to(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof address, limit);
@@ -140,7 +141,8 @@ std::string environment(const char* lower, const char* upper) {
 // Asks a proxy for a tunnel to the host (RFC 9110, section 9.3.6).
 Result<void> open_tunnel(SocketStream& stream, const Url& url) {
   const bool is_v6 = url.host.find(':') != std::string::npos;
-  const std::string host = is_v6 ? fmt::format("[{}]:{}", url.host, url.port) : fmt::format("{}:{}", url.host, url.port);
+  const std::string host =
+      is_v6 ? fmt::format("[{}]:{}", url.host, url.port) : fmt::format("{}:{}", url.host, url.port);
   std::string request = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n\r\n", host);
   for (std::string_view rest = request; !rest.empty();) rest.remove_prefix(WEIR_TRY(stream.write(rest)));
   std::string answer;
@@ -152,7 +154,8 @@ Result<void> open_tunnel(SocketStream& stream, const Url& url) {
     answer += c;
   }
   if (answer.size() > 12 && answer.starts_with("HTTP/1.") && answer[9] == '2') return {};
-  return fail(Code::kUnavailable, "the proxy refused a connection to {}: {}", host, answer.substr(0, answer.find('\r')));
+  return fail(Code::kUnavailable, "the proxy refused a connection to {}: {}", host,
+              answer.substr(0, answer.find('\r')));
 }
 
 }  // namespace

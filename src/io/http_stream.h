@@ -12,8 +12,8 @@ namespace weir::io {
 
 // The parts of an address.
 struct Url {
-  std::string scheme;     // "http", "https", "http+unix"
-  std::string host;       // a name or an address without brackets; the socket's path for http+unix
+  std::string scheme;  // "http", "https", "http+unix"
+  std::string host;    // a name or an address without brackets; the socket's path for http+unix
   std::uint16_t port = 0;
   std::string authority;  // for the Host header
   std::string target;     // path and query, for the request line
@@ -26,8 +26,8 @@ Result<Url> parse_url(std::string_view text);
 // capitals is not read: in CGI a client can set it.
 std::string proxy_for(const Url& url);
 
-// A connected stream of bytes. Each call waits at most the limit that it was made with: kDeadlineExceeded. Blocking, one
-// thread at a time.
+// A connected stream of bytes. Each call waits at most the limit that it was made with: kDeadlineExceeded. Blocking,
+// one thread at a time.
 class ClientStream {
  public:
   virtual ~ClientStream() = default;
@@ -37,8 +37,8 @@ class ClientStream {
   virtual bool readable() = 0;
 };
 
-// Connects to the address's host, through its proxy if there is one. `through_proxy` says whether the request line must hold the whole address. kUnavailable if
-// nobody answers.
+// Connects to the address's host, through its proxy if there is one. `through_proxy` says whether the request line must
+// hold the whole address. kUnavailable if nobody answers.
 Result<std::unique_ptr<ClientStream>> connect_stream(const Url& url, Duration limit, bool& through_proxy);
 
 // Speaks TLS over a connected socket, which it owns; the certificate must fit `host` and the system's authorities.

@@ -6,7 +6,9 @@
 namespace weir::io {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 bool equal_without_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
@@ -25,7 +27,9 @@ void HttpHeaders::set(std::string name, std::string value) {
   fields_.erase(std::remove_if(first + 1, fields_.end(), same), fields_.end());
 }
 
-void HttpHeaders::add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+void HttpHeaders::add(std::string name, std::string value) {
+  fields_.emplace_back(std::move(name), std::move(value));
+}
 
 std::string_view HttpHeaders::get(std::string_view name) const {
   for (const auto& [field, value] : fields_) {
@@ -111,8 +115,8 @@ int http_status(Code code) {
 HttpResponse error_response(const Error& error) {
   const std::string_view name = code_name(error.code);
   HttpResponse response =
-      json_response(http_status(error.code), json::object{{"error", json::string_view{name.data(), name.size()}},
-                                                          {"message", error.message}});
+      json_response(http_status(error.code),
+                    json::object{{"error", json::string_view{name.data(), name.size()}}, {"message", error.message}});
   if (error.code == Code::kUnauthenticated) response.headers.set("WWW-Authenticate", "Bearer realm=\"weir\"");
   return response;
 }

@@ -12,8 +12,8 @@ namespace weir::io {
 
 // What a request line asks for.
 struct Target {
-  std::string path;                                        // decoded; begins with "/", or is "*"
-  std::vector<std::string> segments;                       // decoded pieces of the path; an encoded slash stays inside one
+  std::string path;                   // decoded; begins with "/", or is "*"
+  std::vector<std::string> segments;  // decoded pieces of the path; an encoded slash stays inside one
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
 };
 

@@ -151,7 +151,9 @@ ThreadLoop::ThreadLoop() : impl_(std::make_unique<Impl>()) {
   impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
 }
 
-ThreadLoop::~ThreadLoop() { stop(); }
+ThreadLoop::~ThreadLoop() {
+  stop();
+}
 
 void ThreadLoop::post(Task task) {
   const std::scoped_lock lock(impl_->mutex);

@@ -1,7 +1,7 @@
 #include "io/thread_loop.h"
 
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include "io/http_test_support.h"

@@ -107,8 +107,8 @@ Result<void> discard(io::ByteSource& body, std::uint64_t bytes_max) {
 Result<GitHttp::Repository> GitHttp::find(const io::HttpRequest& request) const {
   const std::string& name = request.params.find("repo")->second;
   if (!is_repository_name(name)) {
-    return fail(Code::kInvalidArgument,
-                "\"{}\" cannot name a repository: use letters, digits, \"-\", \"_\" and \".\"", name.substr(0, 100));
+    return fail(Code::kInvalidArgument, "\"{}\" cannot name a repository: use letters, digits, \"-\", \"_\" and \".\"",
+                name.substr(0, 100));
   }
   return Repository{name, options_.repos / (name + ".git")};
 }
@@ -141,7 +141,8 @@ io::HttpResponse GitHttp::info_refs(io::HttpRequest& request) {
     if (const auto made = make_if_allowed(*repository, identity); !made) return refuse(identity, made.error());
   } else if (!std::filesystem::exists(repository->dir / "HEAD")) {
     return refuse(identity, {Code::kNotFound, fmt::format("there is no repository {} yet; a developer makes it by "
-                                                          "pushing to it", repository->name)});
+                                                          "pushing to it",
+                                                          repository->name)});
   }
   const std::string_view service = write ? "receive-pack" : "upload-pack";
   const std::string_view protocol = write ? std::string_view{} : protocol_of(request);
@@ -265,8 +266,8 @@ Result<std::string> GitHttp::run_push(const Repository& repository, const types:
       done = std::ranges::find(*reported, update.ref) != reported->end();
     } else if (refs) {
       const auto now = refs->find(update.ref);
-      done = update.before != update.after &&
-             (now == refs->end() ? update.after == kZeroId : update.after == now->second);
+      done =
+          update.before != update.after && (now == refs->end() ? update.after == kZeroId : update.after == now->second);
     }
     if (done) moved.push_back(update);
   }
@@ -276,9 +277,11 @@ Result<std::string> GitHttp::run_push(const Repository& repository, const types:
     if (const auto recorded = options_.pushed(repository.name, moved, identity); !recorded) {
       log_.error("a push to {} was stored but not recorded: {}", repository.name, recorded.error().message);
       if (!commands.report_status) return std::unexpected(recorded.error());
-      return refuse_push(commands, "stored, but not recorded",
-                         fmt::format("The push was stored, but what it triggers could not be recorded: {} It is made up "
-                                     "for when the server starts again.", recorded.error().message));
+      return refuse_push(
+          commands, "stored, but not recorded",
+          fmt::format("The push was stored, but what it triggers could not be recorded: {} It is made up "
+                      "for when the server starts again.",
+                      recorded.error().message));
     }
   }
   return answer;
@@ -325,12 +328,14 @@ void add_git_routes(io::Router& router, GitHttpOptions options, Log& log) {
   const io::RouteOptions streaming{.stream_request = true};
   for (const std::string_view base : {"/git/{repo}.git", "/git/{repo}"}) {
     const std::string prefix{base};
-    router.handle("GET", prefix + "/info/refs", [git](io::HttpRequest& request) { return git->info_refs(request); },
-                  streaming);
-    router.handle("POST", prefix + "/git-upload-pack", [git](io::HttpRequest& request) { return git->fetch(request); },
-                  streaming);
-    router.handle("POST", prefix + "/git-receive-pack", [git](io::HttpRequest& request) { return git->push(request); },
-                  streaming);
+    router.handle(
+        "GET", prefix + "/info/refs", [git](io::HttpRequest& request) { return git->info_refs(request); }, streaming);
+    router.handle(
+        "POST", prefix + "/git-upload-pack", [git](io::HttpRequest& request) { return git->fetch(request); },
+        streaming);
+    router.handle(
+        "POST", prefix + "/git-receive-pack", [git](io::HttpRequest& request) { return git->push(request); },
+        streaming);
   }
 }
 

@@ -88,8 +88,15 @@ class GitHttpTest : public ::testing::Test {
   // Runs git below the test's folder; its output, whatever happened.
   io::CapturedOutput git(std::vector<std::string> arguments, const fs::path& where = {}) {
     io::ProcessOptions process;
-    process.argv = {"git", "-c", "user.name=Ann", "-c", "user.email=ann@example.org", "-c", "init.defaultBranch=main",
-                    "-c", "core.compression=0"};
+    process.argv = {"git",
+                    "-c",
+                    "user.name=Ann",
+                    "-c",
+                    "user.email=ann@example.org",
+                    "-c",
+                    "init.defaultBranch=main",
+                    "-c",
+                    "core.compression=0"};
     process.argv.insert(process.argv.end(), arguments.begin(), arguments.end());
     process.working_dir = folder_ / where;
     process.env = std::map<std::string, std::string>{{"PATH", std::getenv("PATH")},
@@ -260,7 +267,8 @@ TEST_F(GitHttpTest, BrokenObjectsAreRefused) {
   const std::string blob = ok({"rev-parse", "HEAD:file"}, "work");
   std::string tree = "100644 ..";
   tree.push_back('\0');
-  for (std::size_t i = 0; i < blob.size(); i += 2) tree.push_back(static_cast<char>(std::stoi(blob.substr(i, 2), nullptr, 16)));
+  for (std::size_t i = 0; i < blob.size(); i += 2)
+    tree.push_back(static_cast<char>(std::stoi(blob.substr(i, 2), nullptr, 16)));
   std::ofstream(folder_ / "tree", std::ios::binary) << tree;
   const std::string id = ok({"hash-object", "-t", "tree", "-w", "--literally", "../tree"}, "work");
   const std::string bad = ok({"commit-tree", "-m", "bad", id}, "work");
@@ -300,12 +308,14 @@ TEST_F(GitHttpTest, AClientThatDiesInTheMiddleLeavesNothing) {
   const std::string first = commit("work", "one");
   ok({"push", "-q", url("dev"), "main"}, "work");
   const std::string head = pkt_line(fmt::format("{} {} refs/heads/main", first, std::string(40, '1')) +
-                                    std::string("\0 report-status", 15)) + std::string{kFlushPacket};
+                                    std::string("\0 report-status", 15)) +
+                           std::string{kFlushPacket};
   {
     RawClient client(server_->port());
-    client.send(fmt::format("POST /git/flights.git/git-receive-pack HTTP/1.1\r\nHost: h\r\nAuthorization: Basic {}\r\n"
-                            "Content-Type: application/x-git-receive-pack-request\r\nContent-Length: 1000000\r\n\r\n{}PACK",
-                            base64_encode("x:dev"), head));
+    client.send(
+        fmt::format("POST /git/flights.git/git-receive-pack HTTP/1.1\r\nHost: h\r\nAuthorization: Basic {}\r\n"
+                    "Content-Type: application/x-git-receive-pack-request\r\nContent-Length: 1000000\r\n\r\n{}PACK",
+                    base64_encode("x:dev"), head));
   }
   const fs::path repo = folder_ / "repos" / "flights.git";
   const auto leftovers = [&] {
@@ -320,9 +330,10 @@ TEST_F(GitHttpTest, AClientThatDiesInTheMiddleLeavesNothing) {
   // A fetch whose client goes away ends its git; the server goes on.
   for (int i = 0; i < 5; ++i) {
     RawClient client(server_->port());
-    client.send("POST /git/flights.git/git-upload-pack HTTP/1.1\r\nHost: h\r\n"
-                "Content-Type: application/x-git-upload-pack-request\r\nContent-Length: 54\r\n\r\n" +
-                pkt_line("want " + first + "\n") + std::string{kFlushPacket});
+    client.send(
+        "POST /git/flights.git/git-upload-pack HTTP/1.1\r\nHost: h\r\n"
+        "Content-Type: application/x-git-upload-pack-request\r\nContent-Length: 54\r\n\r\n" +
+        pkt_line("want " + first + "\n") + std::string{kFlushPacket});
   }
   ok({"clone", "-q", url(""), "copy"});
 }

@@ -47,7 +47,8 @@ bool is_ref_name(std::string_view name) {
     return false;
   }
   return std::ranges::none_of(name, [](char c) {
-    return static_cast<unsigned char>(c) <= ' ' || c == '\x7f' || std::string_view{"~^:?*[\\"}.find(c) != std::string_view::npos;
+    return static_cast<unsigned char>(c) <= ' ' || c == '\x7f' ||
+           std::string_view{"~^:?*[\\"}.find(c) != std::string_view::npos;
   });
 }
 
@@ -124,9 +125,7 @@ Result<std::optional<PushCommands>> parse_push_commands(std::string_view head) {
   while (true) {
     std::string_view payload;
     switch (take_packet(rest, payload)) {
-      case Packet::kFlush:
-        commands.size_bytes = head.size() - rest.size();
-        return commands;
+      case Packet::kFlush: commands.size_bytes = head.size() - rest.size(); return commands;
       case Packet::kData: WEIR_TRY(parse_command(without_newline(payload), commands)); break;
       case Packet::kPartial:
         if (head.size() > kCommandsBytesMax) return fail(Code::kInvalidArgument, "the push's commands have no end");
@@ -163,7 +162,8 @@ std::optional<std::vector<std::string>> parse_push_report(std::string_view answe
 std::string refuse_push(const PushCommands& commands, std::string_view reason, std::string_view message,
                         std::string_view unpack_error) {
   std::string report = pkt_line(fmt::format("unpack {}\n", unpack_error.empty() ? "ok" : one_line(unpack_error)));
-  for (const auto& update : commands.updates) report += pkt_line(fmt::format("ng {} {}\n", update.ref, one_line(reason)));
+  for (const auto& update : commands.updates)
+    report += pkt_line(fmt::format("ng {} {}\n", update.ref, one_line(reason)));
   report += kFlushPacket;
   if (!commands.side_band) return report;
   std::string answer;

@@ -25,8 +25,8 @@ struct PushCommands {
   std::size_t size_bytes = 0;  // of the commands with their flush packet; the pack follows
 };
 
-// Nothing if `head` ends before the commands do. kInvalidArgument for whatever git might read in another way than we do:
-// the decision what a push may touch rests on this. kUnimplemented for signed pushes.
+// Nothing if `head` ends before the commands do. kInvalidArgument for whatever git might read in another way than we
+// do: the decision what a push may touch rests on this. kUnimplemented for signed pushes.
 Result<std::optional<PushCommands>> parse_push_commands(std::string_view head);
 
 // The refs that an answer of `git receive-pack` reports as moved; nothing if it holds no report.

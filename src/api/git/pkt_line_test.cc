@@ -15,8 +15,9 @@ std::string command(std::string_view ref, std::string_view capabilities = {}) {
 }
 
 TEST(PushCommands, AreReadWithTheirCapabilities) {
-  const std::string head = command("refs/heads/main", " report-status-v2 side-band-64k object-format=sha1 agent=git/2") +
-                           command("refs/tags/v1\n") + "0000";
+  const std::string head =
+      command("refs/heads/main", " report-status-v2 side-band-64k object-format=sha1 agent=git/2") +
+      command("refs/tags/v1\n") + "0000";
   const auto parsed = parse_push_commands(head + "PACK…");
   ASSERT_TRUE(parsed && *parsed);
   EXPECT_EQ((*parsed)->size_bytes, head.size());
@@ -54,12 +55,13 @@ TEST(PushCommands, WhatGitMightReadDifferentlyIsRefused) {
 }
 
 TEST(PushReport, NamesTheRefsThatMoved) {
-  const std::string report = pkt_line("unpack ok\n") + pkt_line("ok refs/heads/a\n") + pkt_line("ng refs/heads/b no\n") +
-                             pkt_line("option forced-update\n") + pkt_line("ok refs/tags/c\n") + "0000";
+  const std::string report = pkt_line("unpack ok\n") + pkt_line("ok refs/heads/a\n") +
+                             pkt_line("ng refs/heads/b no\n") + pkt_line("option forced-update\n") +
+                             pkt_line("ok refs/tags/c\n") + "0000";
   const std::vector<std::string> moved{"refs/heads/a", "refs/tags/c"};
   EXPECT_EQ(parse_push_report(report, false), moved);
-  const std::string banded = pkt_line("\2Resolving\n") + pkt_line("\1" + report.substr(0, 20)) +
-                             pkt_line("\1" + report.substr(20)) + "0000";
+  const std::string banded =
+      pkt_line("\2Resolving\n") + pkt_line("\1" + report.substr(0, 20)) + pkt_line("\1" + report.substr(20)) + "0000";
   EXPECT_EQ(parse_push_report(banded, true), moved);
   EXPECT_EQ(parse_push_report("", true), std::nullopt);
   EXPECT_EQ(parse_push_report("0000", true), std::nullopt);
@@ -70,8 +72,9 @@ TEST(PushReport, NamesTheRefsThatMoved) {
 TEST(PushReport, ARefusalMovesNothing) {
   PushCommands commands;
   commands.updates = {{"refs/heads/a", kA, kB}, {"refs/heads/b", kA, kB}};
-  EXPECT_EQ(refuse_push(commands, "not\nallowed", "ask"),
-            pkt_line("unpack ok\n") + pkt_line("ng refs/heads/a not allowed\n") + pkt_line("ng refs/heads/b not allowed\n") + "0000");
+  EXPECT_EQ(refuse_push(commands, "not\nallowed", "ask"), pkt_line("unpack ok\n") +
+                                                              pkt_line("ng refs/heads/a not allowed\n") +
+                                                              pkt_line("ng refs/heads/b not allowed\n") + "0000");
   commands.side_band = true;
   const std::string answer = refuse_push(commands, "no", std::string(3000, 'm'), "disk full");
   EXPECT_EQ(parse_push_report(answer, true), std::vector<std::string>{});
