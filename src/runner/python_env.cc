@@ -77,6 +77,16 @@ void link_over(const std::string& target, const fs::path& path) {
   [[maybe_unused]] const int status = ::symlink(target.c_str(), path.c_str());
 }
 
+// Tells files apart by what identifies them. FNV-1a: OpenSSL would take longer to start than a job to set up.
+std::string short_hash(std::string_view text) {
+  std::uint64_t hash = 14'695'981'039'346'656'037U;
+  for (const char c : text) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 1'099'511'628'211U;
+  }
+  return fmt::format("{:016x}", hash);
+}
+
 std::string python_literal(std::string_view text) {
   // A JSON string is a Python string too.
   return json::serialize(json::string_view(text.data(), text.size()));
@@ -164,7 +174,7 @@ fs::path PythonEnv::base_dir() const {
   ::stat(spec_.interpreter.executable.c_str(), &info);
   const std::string identity =
       fmt::format("{}|{}|{}", spec_.interpreter.executable.string(), info.st_mtim.tv_sec, info.st_size);
-  return spec_.envs_dir / ("base-" + sha256_hex(identity).substr(0, 16));
+  return spec_.envs_dir / ("base-" + short_hash(identity));
 }
 
 Result<PythonEnv> PythonEnv::create(PythonEnvSpec spec) {
@@ -213,20 +223,27 @@ Result<void> PythonEnv::write_all() {
   if (!spec_.interpreter.virtual_env.empty()) add_layer(library_dir(spec_.interpreter.virtual_env));
   if (::access(base.c_str(), F_OK) == 0) {
     add_layer(library_dir(base));
-    ::unlink((site / kHookFile).c_str());
   } else {
-    WEIR_TRY(io::make_dirs(spec_.envs_dir));
-    WEIR_TRY(put(site / kHookFile,
-                 fmt::format("BASE = {}\nSITE = {}\nPYTHON = {}\n{}", python_literal(base.string()),
-                             python_literal(library_dir(base).string()),
-                             python_literal(spec_.interpreter.executable.string()), kHook)));
-    lines += "import _weir_base\n";
+    // Beside the layer to be, so that jobs without pip need not write it again and again.
+    lines += fmt::format("{}\nimport _weir_base\n", WEIR_TRY(hook_folder(base)).string());
   }
   WEIR_TRY(put(site / kPathFile, lines));
   WEIR_TRY(put(bin() / "pip", pip_script(), 0755));
   link_over("pip", bin() / "pip3");
   link_over("pip", bin() / ("pip" + minor));
   return link_layer_scripts();
+}
+
+Result<fs::path> PythonEnv::hook_folder(const fs::path& base) const {
+  const fs::path folder = base.string() + "-hook";
+  if (::access((folder / kHookFile).c_str(), F_OK) == 0) return folder;
+  WEIR_TRY(io::make_dirs(folder));
+  const fs::path fresh = folder / (random_hex(4) + ".new");
+  WEIR_TRY(put(fresh, fmt::format("BASE = {}\nSITE = {}\nPYTHON = {}\n{}", python_literal(base.string()),
+                                  python_literal(library_dir(base).string()),
+                                  python_literal(spec_.interpreter.executable.string()), kHook)));
+  if (::rename(fresh.c_str(), (folder / kHookFile).c_str()) == 0) return folder;
+  return fail_errno(errno, fmt::format("cannot make {}", (folder / kHookFile).string()));
 }
 
 Result<void> PythonEnv::link_layer_scripts() {
@@ -251,7 +268,7 @@ Result<fs::path> PythonEnv::scripts_of_outer_env() const {
   if (::stat(outer.c_str(), &info) != 0) return outer;
   const std::string identity =
       fmt::format("{}|{}.{}", outer.string(), info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
-  const fs::path folder = spec_.envs_dir / ("scripts-" + sha256_hex(identity).substr(0, 16));
+  const fs::path folder = spec_.envs_dir / ("scripts-" + short_hash(identity));
   std::error_code error;
   if (fs::exists(folder, error)) return folder;
   // Made aside and renamed: another job may be doing the same.
@@ -277,7 +294,7 @@ bool PythonEnv::is_own_file(const fs::path& path) const {
   const std::string name = path.filename().string();
   const fs::path folder = path.parent_path();
   if (folder == spec_.folder) return name == "pyvenv.cfg";
-  if (folder == site_packages()) return name == kPathFile || name == kHookFile;
+  if (folder == site_packages()) return name == kPathFile;
   if (folder != bin()) return false;
   if (is_interpreter_name(name) || fs::is_symlink(path)) return true;
   if (name != "pip") return false;
@@ -289,7 +306,7 @@ bool PythonEnv::has_packages() const {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(site_packages(), error)) {
     const std::string name = entry.path().filename().string();
-    if (name != kPathFile && name != kHookFile && name != "__pycache__") return true;
+    if (name != kPathFile && name != "__pycache__") return true;
   }
   return false;
 }

@@ -63,6 +63,7 @@ class PythonEnv {
   explicit PythonEnv(PythonEnvSpec spec) : spec_(std::move(spec)) {}
   Result<void> write_all();
   Result<void> link_layer_scripts();
+  [[nodiscard]] Result<std::filesystem::path> hook_folder(const std::filesystem::path& base) const;
   [[nodiscard]] std::filesystem::path library_dir(const std::filesystem::path& prefix) const;
   [[nodiscard]] std::filesystem::path base_dir() const;
   [[nodiscard]] Result<std::filesystem::path> scripts_of_outer_env() const;
