@@ -17,6 +17,7 @@ TEST(Permission, TheTableOfRolesIsAsDocumented) {
   const Row rows[] = {
       {Permission::kRead, "yyyyyy"},           {Permission::kInvoke, "yyyyyy"},
       {Permission::kLogExperiments, "yy-yyy"}, {Permission::kCreateVersion, "yy-yyy"},
+      {Permission::kDeleteExperiments, "-y-yyy"},
       {Permission::kEvaluateGate, "-y-yyy"},   {Permission::kUploadArtifact, "-y-yyy"},
       {Permission::kSendNotification, "-y-yyy"}, {Permission::kDispatchRun, "-y-yyy"},
       {Permission::kCancelRun, "---yyy"},      {Permission::kPush, "-y-yyy"},
