@@ -239,7 +239,8 @@ class Teller {
     std::string model = text_of(*event, "model");
     std::string version_number = text_of(*event, "version");
     if (model.empty()) model = WEIR_TRY(model_of(subject));
-    const std::string previous = text_of(*event, "previous");
+    std::string previous = text_of(*event, "previous");
+    if (previous == "0") previous.clear();  // nothing was live before
 
     Why why{.subject = shown};
     why.root = link_of(*event, back ? "rolled_back" : "switched",
@@ -282,7 +283,7 @@ class Teller {
         {event_type::kApprovalGranted, before}, [](const store::Row& row) { return row.integer(0); }));
     for (const auto id : ids) {
       auto event = WEIR_TRY(store::event_at(reader_, id));
-      if (event && text_of(*event, "job") == job) return event;
+      if (event && (text_of(*event, "job") == job || text_of(*event, "subject") == fmt::format("job/{}", job))) return event;
     }
     return std::optional<Event>{};
   }

@@ -122,9 +122,11 @@ TEST_F(WhyTest, VersionsRunsAndEventsHaveTheirOwnStories) {
 }
 
 TEST_F(WhyTest, WhatIsNotKnownIsLeftOut) {
-  tell("rollout.switched", "root", "endpoint/flights@production", {{"model", "flight-delay"}, {"version", 7}});
+  tell("rollout.switched", "root", "endpoint/flights@production",
+       {{"model", "flight-delay"}, {"version", 7}, {"previous", 0}});
   const auto text = to_text(*ask("flights"), loop.now());
   EXPECT_THAT(text, HasSubstr("flight-delay version 7, of which the log has no beginning"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("before")));
   sources = {};
   train(1);
   EXPECT_TRUE(ask("flight-delay/1"));
