@@ -41,8 +41,11 @@ class SteppedDatabase final : public store::Database {
 
   Result<void> read(const std::function<Result<void>(store::Reader&)>& work) override { return inner_->read(work); }
   void write_async(Work work, Done done) override {
-    if (fuse_ != nullptr && !fuse_->burn()) return;
-    queue_.push_back({std::move(work), std::move(done)});
+    if (fuse_ != nullptr && !fuse_->burn()) {
+      if (immediate_) done(fail(Code::kUnavailable, "the server is dead"));
+      return;
+    }
+    queue_.push_back({std::move(work), std::move(done), immediate_});
     if (immediate_) step_all();
   }
   Subscription subscribe(std::function<void(const types::Event&)> listener) override {
@@ -62,7 +65,8 @@ class SteppedDatabase final : public store::Database {
       if (fails) return fail(Code::kResourceExhausted, "no room on the disk");
       return {};
     });
-    if (fuse_ == nullptr || fuse_->burn()) request.done(std::move(result));
+    // Somebody waits for the answer of a write that is done at once, be the server dead or not.
+    if (fuse_ == nullptr || fuse_->burn() || request.awaited) request.done(std::move(result));
   }
   void step_all() {
     while (!queue_.empty()) step();
@@ -85,6 +89,7 @@ class SteppedDatabase final : public store::Database {
   struct Request {
     Work work;
     Done done;
+    bool awaited = false;
   };
   std::unique_ptr<store::Database> inner_;
   std::deque<Request> queue_;

@@ -21,7 +21,7 @@ pid_t session_of(const std::string& pid) {
   const auto bracket = rest.rfind(')');
   if (bracket == std::string_view::npos) return -1;
   rest.remove_prefix(bracket + 1);
-  for (int skipped = 0; skipped < 4; ++skipped) {
+  for (int skipped = 0; skipped < 3; ++skipped) {
     const auto space = rest.find(' ', 1);
     if (space == std::string_view::npos) return -1;
     rest.remove_prefix(space);
