@@ -1,0 +1,310 @@
+#include "monitor/notifier.h"
+
+#include "io/http_client.h"
+#include "io/process.h"
+
+namespace weir::monitor {
+namespace {
+
+using store::Row;
+using store::Transaction;
+
+// Persisted.
+enum class State : std::int64_t { kQueued = 1, kSent = 2, kGivenUp = 3 };
+
+constexpr Duration kPauseFirst{std::chrono::seconds{1}};
+constexpr Duration kPauseMax{std::chrono::minutes{10}};
+constexpr Duration kKeptFor{std::chrono::days{7}};  // once sent or given up
+constexpr std::int64_t kAtOnce = 20;
+constexpr std::int64_t kEventsAtOnce = 500;
+constexpr std::string_view kCursor = "notify";
+
+struct Queued {
+  std::int64_t id = 0;
+  std::string subject;
+  std::string target;
+  std::string message;
+  std::int64_t attempts = 0;
+  TimePoint created;
+};
+
+config::Severity severity_of(const types::Event& event) {
+  const bool bad = event.type.ends_with(".refused") || event.type.ends_with(".rolled_back") || event.type.ends_with(".rejected");
+  return bad ? config::Severity::kWarning : config::Severity::kInfo;
+}
+
+// "gate.refused model/flight-delay: auc is 0.51, at least 0.65 is wanted".
+std::string text_of(const types::Event& event) {
+  std::string text = fmt::format("{} {}", event.type, event.subject);
+  const json::value payload = event.payload;
+  for (const std::string_view member : {"message", "reason", "reasons", "summary", "conclusion"}) {
+    const std::string said = json_string_or(payload, member, "");
+    if (said.empty()) continue;
+    return text + ": " + said;
+  }
+  return text + fmt::format(" (by {})", event.actor);
+}
+
+Result<int> post_json(const std::string& url, const std::string& body) {
+  io::ClientRequest request{.method = "POST", .url = url, .body = body, .timeout = std::chrono::seconds{15}};
+  request.headers.set("Content-Type", "application/json");
+  request.response_bytes_max = 1U << 16;
+  return WEIR_TRY(io::http_exchange(request)).status;
+}
+
+// By the machine's own mail program, as cron does.
+Result<int> send_mail(const std::string& address, const std::string& text) {
+  if (address.find_first_of("\r\n,") != std::string::npos) {
+    return fail(Code::kInvalidArgument, "\"{}\" is not a mail address", address);
+  }
+  const std::string first_line = text.substr(0, text.find('\n'));
+  const std::string mail = fmt::format(
+      "To: {}\nSubject: [weir] {}\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n{}\n", address, first_line, text);
+  auto sent = io::run_checked({.argv = {"sendmail", "-i", "-t"}}, mail, std::chrono::seconds{30});
+  if (!sent) return std::unexpected(sent.error());
+  return 250;
+}
+
+Result<void> insert(Transaction& tx, std::string_view target, const Message& message) {
+  const std::int64_t id = WEIR_TRY(tx.next_id("monitor_notification"));
+  WEIR_TRY(tx.execute("INSERT INTO monitor_notifications(id, subject, target, severity, message, state, attempts, "
+                      "next_attempt_at, created_at, note) VALUES(?, ?, ?, ?, ?, ?, 0, ?, ?, '') "
+                      "ON CONFLICT(subject, target) DO NOTHING",
+                      {id, message.subject, target, static_cast<std::int64_t>(message.severity), message.text,
+                       static_cast<std::int64_t>(State::kQueued), tx.now(), tx.now()}));
+  return {};
+}
+
+}  // namespace
+
+Result<void> queue_message_to(Transaction& tx, std::string_view target, const Message& message) {
+  return insert(tx, target, message);
+}
+
+Result<void> queue_message(Transaction& tx, const std::vector<config::Notify>& notify, const Message& message) {
+  for (const config::Notify& entry : notify) {
+    if (!entry.events.empty()) continue;
+    if (std::ranges::find(entry.severities, message.severity) == entry.severities.end()) continue;
+    WEIR_TRY(insert(tx, entry.to.text, message));
+  }
+  return {};
+}
+
+struct Notifier::Impl : std::enable_shared_from_this<Notifier::Impl> {
+  explicit Impl(NotifierDeps given) : deps(std::move(given)) {}
+
+  NotifierDeps deps;
+  store::Database::Subscription subscription;
+  std::mutex mutex;
+  bool stopped = false;     // under mutex
+  bool scheduled = false;   // a round is posted; under mutex
+  Loop::TimerId timer = 0;  // of the next attempt; loop only
+
+  std::int64_t position = -1;  // of the last event looked at; loop only, after start()
+
+  static bool is_wanted(const config::Config* config, std::string_view type);
+  void wake();
+  void round();
+  Result<void> find_position();
+  Result<void> keep_position(Transaction& tx) const;
+  Result<void> follow_events();
+  Result<std::vector<Queued>> due();
+  Result<std::optional<TimePoint>> next_attempt();
+  void deliver(const Queued& queued);
+  Result<int> send(const Queued& queued);
+  Result<void> finish(const Queued& queued, State state, std::string_view note);
+  Result<void> try_later(const Queued& queued, std::string_view note);
+  Result<void> forget_old();
+};
+
+void Notifier::Impl::wake() {
+  {
+    const std::lock_guard lock(mutex);
+    if (stopped || std::exchange(scheduled, true)) return;
+  }
+  deps.loop->post([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->round();
+  });
+}
+
+void Notifier::Impl::round() {
+  {
+    const std::lock_guard lock(mutex);
+    scheduled = false;
+    if (stopped) return;
+  }
+  if (auto followed = follow_events(); !followed) deps.log->error("notifications: {}", followed.error().message);
+  auto queue = due();
+  if (!queue) return deps.log->error("notifications: {}", queue.error().message);
+  for (const Queued& queued : *queue) {
+    {
+      const std::lock_guard lock(mutex);
+      if (stopped) return;
+    }
+    deliver(queued);
+  }
+  if (auto forgotten = forget_old(); !forgotten) deps.log->error("notifications: {}", forgotten.error().message);
+
+  const auto next = next_attempt();
+  if (!next || !*next) return;
+  const Duration pause = std::max(Duration{0}, **next - deps.clock->now());
+  deps.loop->cancel(timer);
+  timer = deps.loop->after(pause, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->round();
+  });
+}
+
+bool Notifier::Impl::is_wanted(const config::Config* config, std::string_view type) {
+  if (config == nullptr) return false;
+  return std::ranges::any_of(config->notify, [&](const config::Notify& entry) {
+    return std::ranges::find(entry.events, type) != entry.events.end();
+  });
+}
+
+Result<void> Notifier::Impl::find_position() {
+  if (position >= 0) return {};
+  return deps.db->write([&](Transaction& tx) -> Result<void> {
+    const auto cursor = WEIR_TRY(tx.integer("SELECT sequence FROM monitor_cursors WHERE name = ?", {kCursor}));
+    // At the first start what happened before is history.
+    const auto newest = WEIR_TRY(tx.integer("SELECT MAX(sequence) FROM events", {}));
+    position = cursor.value_or(newest.value_or(0));
+    return keep_position(tx);
+  });
+}
+
+Result<void> Notifier::Impl::keep_position(Transaction& tx) const {
+  WEIR_TRY(tx.execute("INSERT INTO monitor_cursors(name, sequence) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET "
+                      "sequence = excluded.sequence", {kCursor, position}));
+  return {};
+}
+
+// Queues what the events since the last time ask for. The position is written with the messages alone: events that nobody
+// wants are read again after a restart, which is cheaper than a write for each.
+Result<void> Notifier::Impl::follow_events() {
+  WEIR_TRY(find_position());
+  const auto config = deps.config();
+  for (;;) {
+    const auto events = WEIR_TRY(deps.db->load<std::vector<types::Event>>(
+        [&](store::Reader& reader) { return store::read_events(reader, position, kEventsAtOnce); }));
+    if (events.empty()) return {};
+    const std::int64_t before = std::exchange(position, events.back().sequence);
+    const bool any = std::ranges::any_of(events, [&](const types::Event& event) { return is_wanted(config.get(), event.type); });
+    if (!any) continue;
+    auto queued = deps.db->write([&](Transaction& tx) -> Result<void> {
+      for (const types::Event& event : events) {
+        for (const config::Notify& entry : config->notify) {
+          if (std::ranges::find(entry.events, event.type) == entry.events.end()) continue;
+          WEIR_TRY(insert(tx, entry.to.text, {.subject = fmt::format("event/{}", event.sequence),
+                                              .severity = severity_of(event), .text = text_of(event)}));
+        }
+      }
+      return keep_position(tx);
+    });
+    if (!queued) {
+      position = before;
+      return queued;
+    }
+  }
+}
+
+Result<std::vector<Queued>> Notifier::Impl::due() {
+  return deps.db->load<std::vector<Queued>>([&](store::Reader& reader) {
+    return reader.all<Queued>(
+        "SELECT id, subject, target, message, attempts, created_at FROM monitor_notifications WHERE state = ? AND "
+        "next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?",
+        {static_cast<std::int64_t>(State::kQueued), deps.clock->now(), kAtOnce}, [](const Row& row) {
+          return Queued{row.integer(0), row.string(1), row.string(2), row.string(3), row.integer(4), row.time(5)};
+        });
+  });
+}
+
+Result<std::optional<TimePoint>> Notifier::Impl::next_attempt() {
+  return deps.db->load<std::optional<TimePoint>>([&](store::Reader& reader) -> Result<std::optional<TimePoint>> {
+    const auto next = WEIR_TRY(reader.integer("SELECT MIN(next_attempt_at) FROM monitor_notifications WHERE state = ?",
+                                              {static_cast<std::int64_t>(State::kQueued)}));
+    return next ? std::optional(from_micros(*next)) : std::nullopt;
+  });
+}
+
+Result<int> Notifier::Impl::send(const Queued& queued) {
+  const config::Template target = WEIR_TRY(config::parse_template(queued.target));
+  const std::string address = WEIR_TRY(deps.resolve(target));
+  if (address.starts_with("mailto:")) return send_mail(address.substr(7), queued.message);
+  const std::string body = json::serialize(json::object{{"text", queued.message}});
+  return deps.post ? deps.post(address, body) : post_json(address, body);
+}
+
+void Notifier::Impl::deliver(const Queued& queued) {
+  if (queued.attempts == 0) deps.log->info("notification to {}: {}", queued.target, queued.message);
+  const auto status = send(queued);
+  if (status && *status >= 200 && *status < 300) {
+    if (auto done = finish(queued, State::kSent, ""); !done) deps.log->error("notifications: {}", done.error().message);
+    return;
+  }
+  const std::string why = status ? fmt::format("the answer was {}", *status) : status.error().message;
+  const bool over = deps.clock->now() - queued.created >= kGiveUpAfter;
+  auto noted = over ? finish(queued, State::kGivenUp, why) : try_later(queued, why);
+  if (!noted) deps.log->error("notifications: {}", noted.error().message);
+  if (over) {
+    deps.log->error("notification {} to {} given up after {} attempts: {}", queued.subject, queued.target,
+                    queued.attempts + 1, why);
+  } else if (queued.attempts == 0) {
+    deps.log->warning("notification {} to {} could not be sent, trying again: {}", queued.subject, queued.target, why);
+  }
+}
+
+Result<void> Notifier::Impl::finish(const Queued& queued, State state, std::string_view note) {
+  return deps.db->write([&](Transaction& tx) -> Result<void> {
+    WEIR_TRY(tx.execute("UPDATE monitor_notifications SET state = ?, attempts = attempts + 1, note = ? WHERE id = ?",
+                        {static_cast<std::int64_t>(state), note, queued.id}));
+    return {};
+  });
+}
+
+Result<void> Notifier::Impl::try_later(const Queued& queued, std::string_view note) {
+  const Duration pause = std::min(kPauseMax, Duration{kPauseFirst.count() << std::min<std::int64_t>(queued.attempts, 20)});
+  return deps.db->write([&](Transaction& tx) -> Result<void> {
+    WEIR_TRY(tx.execute(
+        "UPDATE monitor_notifications SET attempts = attempts + 1, next_attempt_at = ?, note = ? WHERE id = ?",
+        {deps.clock->now() + pause, note, queued.id}));
+    return {};
+  });
+}
+
+Result<void> Notifier::Impl::forget_old() {
+  const TimePoint before = deps.clock->now() - kKeptFor;
+  const auto old = WEIR_TRY(deps.db->load<std::optional<std::int64_t>>([&](store::Reader& reader) {
+    return reader.integer("SELECT id FROM monitor_notifications WHERE state > ? AND next_attempt_at < ? LIMIT 1",
+                          {static_cast<std::int64_t>(State::kQueued), before});
+  }));
+  if (!old) return {};
+  return deps.db->write([&](Transaction& tx) -> Result<void> {
+    WEIR_TRY(tx.execute("DELETE FROM monitor_notifications WHERE state > ? AND next_attempt_at < ?",
+                        {static_cast<std::int64_t>(State::kQueued), before}));
+    return {};
+  });
+}
+
+Notifier::Notifier(NotifierDeps deps) : impl_(std::make_shared<Impl>(std::move(deps))) {}
+
+Notifier::~Notifier() { stop(); }
+
+Result<void> Notifier::start() {
+  WEIR_TRY(impl_->find_position());
+  impl_->subscription = impl_->deps.db->subscribe([weak = std::weak_ptr(impl_)](const types::Event& event) {
+    const auto impl = weak.lock();
+    if (impl && Impl::is_wanted(impl->deps.config().get(), event.type)) impl->wake();
+  });
+  impl_->wake();
+  return {};
+}
+
+void Notifier::wake() { impl_->wake(); }
+
+void Notifier::stop() {
+  impl_->subscription.reset();
+  const std::lock_guard lock(impl_->mutex);
+  impl_->stopped = true;
+}
+
+}  // namespace weir::monitor

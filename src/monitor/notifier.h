@@ -1,0 +1,68 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "config/config.h"
+#include "store/database.h"
+
+namespace weir::monitor {
+
+// What people are told.
+struct Message {
+  std::string subject;  // what it is about, unique for each message: "alert/7/fired"; a second one of it is not sent
+  config::Severity severity = config::Severity::kInfo;
+  std::string text;
+};
+
+// Queues the message to every target of `notify` that takes its severity, in the transaction of the change that it tells of.
+Result<void> queue_message(store::Transaction& tx, const std::vector<config::Notify>& notify, const Message& message);
+// To one target: a template as in weir.yaml.
+Result<void> queue_message_to(store::Transaction& tx, std::string_view target, const Message& message);
+
+struct NotifierDeps {
+  store::Database* db = nullptr;
+  const Clock* clock = nullptr;
+  Log* log = nullptr;
+  Loop* loop = nullptr;  // deliveries block: a loop of its own
+  std::function<std::shared_ptr<const config::Config>()> config;
+  // "https://…" of a target's template, with secrets filled in.
+  std::function<Result<std::string>(const config::Template& target)> resolve;
+  // Sends JSON to an address; gives the status of the answer. Default: io::http_exchange.
+  std::function<Result<int>(const std::string& url, const std::string& body)> post;
+};
+
+// Delivers queued messages to webhooks as {"text": …}, which Slack's incoming webhooks and their many relatives take, and
+// follows the event log for `notify` entries with `events`. A message that was queued is delivered at least once, also
+// after kill -9; refused or unreachable targets are tried again with growing pauses for a day, then given up with an error
+// in the log. Every message goes to the log too. Secrets are filled in when it is sent and never stored.
+class Notifier {
+ public:
+  explicit Notifier(NotifierDeps deps);
+  ~Notifier();
+
+  // Goes on with what is queued, and hears of new events from now on (and of those since the last start).
+  Result<void> start();
+  // Looks at the queue soon. Any thread, also the writer's.
+  void wake();
+  // Nothing is sent afterwards.
+  void stop();
+
+  static constexpr Duration kGiveUpAfter{std::chrono::hours{24}};
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace weir::monitor
