@@ -6,11 +6,14 @@
 
 #include "access/config_store.h"
 #include "access/schema.h"
+#include "access/approval_timer.h"
 #include "api/authentication.h"
+#include "api/git/git_http.h"
+#include "api/mlflow/routes.h"
 #include "api/weir/live.h"
 #include "api/weir/routes.h"
 #include "app/engine_binding.h"
-#include "app/models.h"
+#include "app/lineage.h"
 #include "app/schema.h"
 #include "app/web_routes.h"
 #include "app/version.h"
@@ -51,6 +54,7 @@ class ServerImpl final : public Server {
   Result<void> start_engine();
   Result<void> start_http();
   Result<void> catch_up();
+  [[nodiscard]] api::GitHttpOptions git_options();
   [[nodiscard]] Result<io::Git> git(const std::string& repo) const;
   void apply_config(const std::string& repo, const std::string& commit, const types::Identity& identity);
 
@@ -70,7 +74,8 @@ class ServerImpl final : public Server {
   std::unique_ptr<engine::LocalExecutor> executor_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<event::Triggers> triggers_;
-  std::unique_ptr<Models> models_;
+  std::unique_ptr<access::ApprovalTimer> approval_timer_;
+  std::unique_ptr<Lineage> lineage_;
   api::Services services_;
   std::unique_ptr<api::LiveFeed> feed_;
   std::unique_ptr<io::HttpServer> http_;
@@ -134,6 +139,7 @@ Result<void> ServerImpl::start_engine() {
   deps.git = binding.git;
   deps.default_branch_pushed = [this](const std::string& repo, const std::string& commit,
                                       const types::Identity& identity) { apply_config(repo, commit, identity); };
+  deps.server_url = binding.server_url;
   triggers_ = std::make_unique<event::Triggers>(std::move(deps));
   return {};
 }
@@ -156,15 +162,15 @@ void ServerImpl::apply_config(const std::string& repo, const std::string& commit
 }
 
 Result<void> ServerImpl::start_http() {
-  ModelBinding binding{.db = *db_, .blobs = *blobs_, .access = *access_, .config = *config_, .engine = *engine_,
-                       .triggers = *triggers_, .clock = clock_, .log = log_, .state = options_.state,
-                       .serve_models = options_.serve_models};
-  models_ = WEIR_TRY(Models::open(binding));
+  lineage_ = WEIR_TRY(Lineage::open(*db_, *blobs_, *config_, [](const std::string&) -> Result<std::optional<gate::Champion>> {
+    return std::nullopt;
+  }));
 
+  const auto find_git = [this](const std::string& repo) { return git(repo); };
   services_ = {.clock = &clock_, .log = &log_, .db = db_.get(), .blobs = blobs_.get(), .access = access_.get(),
                .config = config_.get(), .engine = engine_.get(), .artifacts = artifacts_.get(),
-               .triggers = triggers_.get(), .git = [this](const std::string& repo) { return git(repo); }};
-  models_->complete(services_);
+               .triggers = triggers_.get(), .gate = &lineage_->gate(), .insight = lineage_->insight_sources(find_git),
+               .git = find_git};
   feed_ = std::make_unique<api::LiveFeed>(*db_, *engine_);
 
   io::Router router;
@@ -185,8 +191,13 @@ Result<void> ServerImpl::start_http() {
   api::add_access_routes(router, services_);
   api::add_insight_routes(router, services_);
   api::add_live_route(router, services_, *feed_);
-  add_git_routes(router, services_, options_.state / "repos");
-  models_->add_routes(router, services_);
+  api::add_mlflow_routes(router, {.tracking = lineage_->tracking(),
+                                  .registry = lineage_->registry(),
+                                  .allow = [this](const types::Identity& identity, access::Permission permission,
+                                                  std::string_view object) {
+                                    return access_->allow(identity, permission, object);
+                                  }});
+  api::add_git_routes(router, git_options(), log_);
   add_web_routes(router);
 
   io::HttpServerOptions http;
@@ -204,17 +215,42 @@ Result<void> ServerImpl::start_http() {
   return {};
 }
 
+api::GitHttpOptions ServerImpl::git_options() {
+  api::GitHttpOptions options;
+  options.repos = options_.state / "repos";
+  options.authorize = [this](const types::Identity& identity, std::string_view repo, bool write,
+                             std::span<const event::RefUpdate> updates) -> Result<void> {
+    const std::string object = fmt::format("repo/{}", repo);
+    if (!write) return access_->allow(identity, access::Permission::kRead, object);
+    WEIR_TRY(access_->allow(identity, access::Permission::kPush, object));
+    const auto repository = git(std::string(repo));
+    const std::string protected_ref = (repository ? repository->head_ref() : Result<std::string>("")).value_or("refs/heads/main");
+    for (const auto& update : updates) {
+      if (update.ref != protected_ref && !(protected_ref.empty() && update.ref == "refs/heads/main")) continue;
+      WEIR_TRY(access_->allow(identity, access::Permission::kPushProtected, fmt::format("{} {}", object, update.ref)));
+    }
+    return {};
+  };
+  options.pushed = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
+                          const types::Identity& identity) -> Result<void> {
+    WEIR_TRY(triggers_->repository_pushed(repo, updates, identity));
+    return {};
+  };
+  return options;
+}
+
 Result<void> ServerImpl::catch_up() {
   WEIR_TRY(engine_->start());
+  approval_timer_ = std::make_unique<access::ApprovalTimer>(*access_, *db_, *loop_, log_);
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(options_.state / "repos", ignored)) {
     if (entry.path().extension() != ".git") continue;
+    WEIR_TRY(api::wait_for_pushes(entry.path()));
     const auto missed = triggers_->reconcile(entry.path().stem().string());
     if (!missed) log_.error("cannot reconcile {}: {}", entry.path().string(), missed.error().message);
     if (missed && !missed->empty()) log_.info("{}: started {} runs of pushes whose trigger was missed", entry.path().stem().string(), missed->size());
   }
   triggers_->start_schedules();
-  WEIR_TRY(models_->start());
   return {};
 }
 
@@ -223,7 +259,7 @@ void ServerImpl::stop() {
   stopped_ = true;
   if (feed_) feed_->close();
   if (http_) http_->stop();
-  if (models_) models_->stop();
+  approval_timer_.reset();
   if (triggers_) triggers_->stop();
   if (engine_) engine_->stop();
   if (executor_) executor_->detach();

@@ -1,0 +1,139 @@
+#include <CLI/CLI.hpp>
+
+#include "app/cli/command.h"
+#include "app/cli/print.h"
+#include "app/cli/run_display.h"
+#include "config/parse.h"
+#include "io/file.h"
+#include "io/git.h"
+#include "text/diagnostic.h"
+#include "workflow/workflow.h"
+
+// weir lint, weir run --list: what the files of this repository say.
+namespace weir::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The root of the repository around the working directory, else that directory.
+fs::path repository_root() {
+  const auto git = io::Git::discover(fs::current_path());
+  return git ? git->git_dir().parent_path() : fs::current_path();
+}
+
+bool is_yaml(const fs::path& path) { return path.extension() == ".yml" || path.extension() == ".yaml"; }
+
+std::vector<fs::path> workflow_files(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.is_regular_file() && is_yaml(entry.path())) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// Files that are named, or everything of the repository that weir reads.
+Result<std::vector<fs::path>> files_to_check(const std::vector<std::string>& given) {
+  std::vector<fs::path> files;
+  for (const auto& text : given) {
+    const fs::path path = text;
+    if (!fs::exists(path)) return fail(Code::kNotFound, "there is no file {}", text);
+    if (fs::is_directory(path)) {
+      for (auto& file : workflow_files(path)) files.push_back(std::move(file));
+    } else {
+      files.push_back(path);
+    }
+  }
+  if (!given.empty()) return files;
+  const fs::path root = repository_root();
+  files = workflow_files(root / ".github" / "workflows");
+  if (fs::exists(root / "weir.yaml")) files.push_back(root / "weir.yaml");
+  if (files.empty()) {
+    return fail(Code::kNotFound, "{} has neither .github/workflows/*.yml nor weir.yaml; name a file", root.string());
+  }
+  return files;
+}
+
+Result<int> lint(Cli& cli, const std::vector<std::string>& given) {
+  int errors = 0;
+  int warnings = 0;
+  json::array list;
+  const auto files = WEIR_TRY(files_to_check(given));
+  for (const auto& file : files) {
+    std::error_code ignored;
+    std::string name = fs::proximate(file, ignored).string();
+    if (name.starts_with("..")) name = file.string();
+    const std::string text = WEIR_TRY(io::read_file(file, 64U << 20));
+    const auto diagnostics = file.filename() == "weir.yaml"
+                                 ? config::parse_config(text, name, {.accept_unset = true}).diagnostics
+                                 : workflow::parse_workflow(text, name).diagnostics;
+    for (const auto& diagnostic : diagnostics) {
+      ++(diagnostic.severity == text::Severity::kError ? errors : warnings);
+      if (cli.json) list.push_back(text::to_json(diagnostic));
+    }
+    if (!cli.json) fmt::print("{}", text::render_all(diagnostics, text, is_terminal(1)));
+  }
+  if (cli.json) {
+    print_json(json::object{{"files", files.size()}, {"errors", errors}, {"warnings", warnings}, {"problems", std::move(list)}});
+  } else if (errors + warnings == 0) {
+    print_line(fmt::format("{} {} file{} without a problem", styled(Style::kGood, "✓"), files.size(), files.size() == 1 ? "" : "s"));
+  } else {
+    print_line(fmt::format("{} error{}, {} warning{} in {} file{}", errors, errors == 1 ? "" : "s", warnings,
+                           warnings == 1 ? "" : "s", files.size(), files.size() == 1 ? "" : "s"));
+  }
+  return errors == 0 ? 0 : 1;
+}
+
+// "push, workflow_dispatch"
+std::string event_names(const workflow::On& on) {
+  std::string names;
+  const auto add = [&names](bool present, std::string_view name) {
+    if (present) names += (names.empty() ? "" : ", ") + std::string(name);
+  };
+  add(on.push.has_value(), "push");
+  add(on.pull_request.has_value(), "pull_request");
+  add(on.dispatch.has_value(), "workflow_dispatch");
+  add(!on.schedule.empty(), "schedule");
+  return names;
+}
+
+}  // namespace
+
+Result<int> list_workflows(bool as_json) {
+  std::vector<std::vector<std::string>> rows{{"WORKFLOW", "FILE", "EVENTS", "JOB", "NEEDS"}};
+  json::array list;
+  for (const auto& file : workflow_files(repository_root() / ".github" / "workflows")) {
+    const std::string name = file.filename().string();
+    const auto parsed = workflow::parse_workflow(WEIR_TRY(io::read_file(file, 64U << 20)), name);
+    if (!parsed.workflow) {
+      rows.push_back({"(does not parse: weir lint)", name, "", "", ""});
+      continue;
+    }
+    const std::string events = event_names(parsed.workflow->on);
+    for (const auto& job : parsed.workflow->jobs) {
+      std::string needs;
+      for (const auto& need : job.needs) needs += (needs.empty() ? "" : ", ") + need;
+      rows.push_back({parsed.workflow->name, name, events, job.key, needs});
+      list.push_back({{"workflow", parsed.workflow->name}, {"file", name}, {"events", events}, {"job", job.key},
+                      {"needs", json::value_from(job.needs)}});
+    }
+  }
+  if (as_json) {
+    print_json(json::object{{"jobs", std::move(list)}});
+  } else {
+    fmt::print("{}", rows.size() == 1 ? "there is no workflow file below .github/workflows\n" : table(rows));
+  }
+  return 0;
+}
+
+void add_lint(CLI::App& app, Cli& cli) {
+  const auto files = std::make_shared<std::vector<std::string>>();
+  auto* command = app.add_subcommand("lint", "Check workflow files and weir.yaml; every problem with its place");
+  command->add_option("FILES", *files, "files or folders (default: .github/workflows and weir.yaml of this repository)");
+  command->add_flag("--json", cli.json, "print JSON");
+  set_examples(*command, "weir lint\nweir lint .github/workflows/ml-pipeline.yml\nweir lint --json");
+  command->callback([&cli, files] { cli.action = [&cli, files] { return lint(cli, *files); }; });
+}
+
+}  // namespace weir::app
