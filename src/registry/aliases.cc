@@ -37,21 +37,26 @@ Result<void> drop_alias(store::Transaction& tx, std::int64_t number, std::string
 
 Result<Version> Registry::set_stage(std::string_view model, std::int64_t version, Stage stage, bool archive_others,
                                     const types::Identity& actor) {
+  return db_.write_with<Version>([&](store::Transaction& tx) {
+    return set_stage(tx, model, version, stage, archive_others, actor);
+  });
+}
+
+Result<Version> Registry::set_stage(store::Transaction& tx, std::string_view model, std::int64_t version, Stage stage,
+                                    bool archive_others, const types::Identity& actor) {
   if (archive_others && stage != Stage::kStaging && stage != Stage::kProduction) {
     return fail(Code::kInvalidArgument,
                 "archive_existing_versions goes with the stages Staging and Production, not with {}", stage_name(stage));
   }
-  return db_.write_with<Version>([&](store::Transaction& tx) -> Result<Version> {
-    const auto before = WEIR_TRY(Registry::version(tx, model, version));
-    if (archive_others) {
-      const store::Value values[] = {WEIR_TRY(find_model(tx, model)), static_cast<int>(stage), version};
-      const auto others = WEIR_TRY(
-          load_versions(tx, "WHERE v.model = ? AND v.stage = ? AND v.version <> ? AND v.deleted = 0", values));
-      for (const auto& other : others) WEIR_TRY(put_in_stage(tx, other, Stage::kArchived, actor));
-    }
-    WEIR_TRY(put_in_stage(tx, before, stage, actor));
-    return Registry::version(tx, model, version);
-  });
+  const auto before = WEIR_TRY(Registry::version(tx, model, version));
+  if (archive_others) {
+    const store::Value values[] = {WEIR_TRY(find_model(tx, model)), static_cast<int>(stage), version};
+    const auto others = WEIR_TRY(
+        load_versions(tx, "WHERE v.model = ? AND v.stage = ? AND v.version <> ? AND v.deleted = 0", values));
+    for (const auto& other : others) WEIR_TRY(put_in_stage(tx, other, Stage::kArchived, actor));
+  }
+  WEIR_TRY(put_in_stage(tx, before, stage, actor));
+  return Registry::version(tx, model, version);
 }
 
 Result<std::vector<Version>> Registry::latest_versions(std::string_view model, std::span<const Stage> stages) {

@@ -118,6 +118,8 @@ class Registry {
   // With `archive_others` the versions that are in that stage become archived; only for Staging and Production.
   Result<Version> set_stage(std::string_view model, std::int64_t version, Stage stage, bool archive_others,
                             const types::Identity& actor);
+  static Result<Version> set_stage(store::Transaction& tx, std::string_view model, std::int64_t version, Stage stage,
+                                   bool archive_others, const types::Identity& actor);
   // The highest version of each of `stages`; of all stages if empty.
   Result<std::vector<Version>> latest_versions(std::string_view model, std::span<const Stage> stages);
   Result<void> set_alias(std::string_view model, std::string_view alias, std::int64_t version,
