@@ -24,9 +24,10 @@ class LocalAccess final : public Access {
   Result<types::Identity> authenticate(std::string_view bearer) const override {
     if (!bearer.empty()) return tokens_.authenticate(bearer);
     if (!tokens_required_) return types::Identity{};
-    return fail(Code::kUnauthenticated,
-                "this server listens beyond loopback and answers to tokens only: send \"Authorization: Bearer <token>\", or "
-                "set WEIR_TOKEN (MLFLOW_TRACKING_TOKEN for mlflow)");
+    return fail(
+        Code::kUnauthenticated,
+        "this server listens beyond loopback and answers to tokens only: send \"Authorization: Bearer <token>\", or "
+        "set WEIR_TOKEN (MLFLOW_TRACKING_TOKEN for mlflow)");
   }
 
   Result<void> allow(const types::Identity& identity, Permission permission, std::string_view object) const override {
@@ -37,7 +38,9 @@ class LocalAccess final : public Access {
                                 const types::Identity& actor) override {
     return tokens_.create(name, role, expires_at, actor);
   }
-  Result<void> revoke_token(std::int64_t id, const types::Identity& actor) override { return tokens_.revoke(id, actor); }
+  Result<void> revoke_token(std::int64_t id, const types::Identity& actor) override {
+    return tokens_.revoke(id, actor);
+  }
   Result<std::vector<Token>> tokens() override { return tokens_.list(); }
   Result<std::string> issue_job_token(store::Transaction& tx, std::int64_t job_id, std::int64_t run_id,
                                       std::span<const std::string> environments) override {

@@ -59,17 +59,18 @@ struct Approval {
   std::string ref;
   std::optional<std::int64_t> run_id;
   std::optional<std::int64_t> job_id;
-  std::vector<std::string> reviewers;       // as they were when it was requested; empty = none needed
+  std::vector<std::string> reviewers;  // as they were when it was requested; empty = none needed
   bool self_review = false;
-  std::optional<TimePoint> wait_until;      // not granted before
-  std::optional<std::string> reviewed_by;   // also set while a reviewed approval waits for its time
+  std::optional<TimePoint> wait_until;     // not granted before
+  std::optional<std::string> reviewed_by;  // also set while a reviewed approval waits for its time
   std::optional<TimePoint> decided_at;
   std::string comment;
-  bool bypassed = false;      // an admin agreed without being a reviewer, or to an own request
-  std::int64_t event = 0;     // newest approval.* event about it: the cause of what follows
+  bool bypassed = false;   // an admin agreed without being a reviewer, or to an own request
+  std::int64_t event = 0;  // newest approval.* event about it: the cause of what follows
 };
 
-// {"id","environment","subject","summary","requested_by","requested_at","state","reviewers",…} as GET /api/v1/approvals.
+// {"id","environment","subject","summary","requested_by","requested_at","state","reviewers",…} as GET
+// /api/v1/approvals.
 json::object to_json(const Approval& approval);
 
 struct ApprovalFilter {
@@ -156,8 +157,8 @@ class Access {
   // Closes a pending approval whose subject went away (a cancelled run, a newer rollout): state expired. Fine if it was
   // decided already.
   virtual Result<void> expire(store::Transaction& tx, std::int64_t id, std::string_view reason, std::int64_t cause) = 0;
-  // Grants what was only waiting for its time and expires what nobody decided within 30 days. Gives the time of the next
-  // change, if there is one. Call it at start and then (see ApprovalTimer).
+  // Grants what was only waiting for its time and expires what nobody decided within 30 days. Gives the time of the
+  // next change, if there is one. Call it at start and then (see ApprovalTimer).
   virtual Result<std::optional<TimePoint>> settle(store::Transaction& tx) = 0;
 
   virtual Result<Approval> approval(std::int64_t id) = 0;

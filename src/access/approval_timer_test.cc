@@ -58,7 +58,9 @@ TEST_F(ApprovalTimerTest, WhatFellDueWhileTheServerWasAwayIsSettledAtTheStart) {
 }
 
 TEST_F(ApprovalTimerTest, TasksThatOutliveItDoNothing) {
-  { ApprovalTimer timer(world.access(), world.db(), world.loop, world.log()); }
+  {
+    ApprovalTimer timer(world.access(), world.db(), world.loop, world.log());
+  }
   world.loop.run_ready();
   {
     ApprovalTimer timer(world.access(), world.db(), world.loop, world.log());

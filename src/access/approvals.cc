@@ -14,7 +14,8 @@ constexpr Duration kExpiry = std::chrono::days{30};
 constexpr std::string_view kSelf = "weir";
 
 constexpr std::string_view kColumns =
-    "id, state, environment, subject, summary, requested_by, requested_at, ref, run_id, job_id, reviewers, self_review, "
+    "id, state, environment, subject, summary, requested_by, requested_at, ref, run_id, job_id, reviewers, "
+    "self_review, "
     "wait_until, reviewed_by, decided_at, comment, bypassed, event";
 
 Approval read_approval(const store::Row& row) {
@@ -60,10 +61,11 @@ Result<void> insert(store::Transaction& tx, const Approval& approval) {
 }
 
 Result<void> update(store::Transaction& tx, const Approval& approval) {
-  WEIR_TRY(tx.execute("UPDATE access_approvals SET state = ?, reviewed_by = ?, decided_at = ?, comment = ?, bypassed = ?, "
-                      "event = ? WHERE id = ?",
-                      {static_cast<int>(approval.state), approval.reviewed_by, approval.decided_at, approval.comment,
-                       approval.bypassed, approval.event, approval.id}));
+  WEIR_TRY(
+      tx.execute("UPDATE access_approvals SET state = ?, reviewed_by = ?, decided_at = ?, comment = ?, bypassed = ?, "
+                 "event = ? WHERE id = ?",
+                 {static_cast<int>(approval.state), approval.reviewed_by, approval.decided_at, approval.comment,
+                  approval.bypassed, approval.event, approval.id}));
   return {};
 }
 
@@ -129,7 +131,8 @@ Result<bool> may_decide(const Approval& approval, const types::Identity& identit
   if (admin) return true;
   if (!listed) {
     return fail(Code::kPermissionDenied, "{} is not a reviewer of {}: {} may decide approval {}", identity.name,
-                approval.environment, approval.reviewers.empty() ? "an admin" : either_of(approval.reviewers), approval.id);
+                approval.environment, approval.reviewers.empty() ? "an admin" : either_of(approval.reviewers),
+                approval.id);
   }
   return fail(Code::kPermissionDenied,
               "{} asked for approval {} and may not grant it: {} does not allow self-review. {} may, or an admin",
@@ -145,8 +148,8 @@ Result<void> check_branch(const config::Environment& environment, std::string_vi
       if (branch_matches(branch, pattern)) return {};
     }
   }
-  return fail(Code::kFailedPrecondition, "environment {} takes branch {} only, and this comes from {}", environment.name,
-              either_of(environment.branches), ref);
+  return fail(Code::kFailedPrecondition, "environment {} takes branch {} only, and this comes from {}",
+              environment.name, either_of(environment.branches), ref);
 }
 
 }  // namespace
@@ -154,9 +157,8 @@ Result<void> check_branch(const config::Environment& environment, std::string_vi
 bool branch_matches(std::string_view branch, std::string_view pattern) {
   if (pattern.empty()) return branch.empty();
   if (pattern.starts_with("**")) {
-    const auto rest = pattern.substr(pattern.find_first_not_of('*') == std::string_view::npos
-                                         ? pattern.size()
-                                         : pattern.find_first_not_of('*'));
+    const auto rest = pattern.substr(
+        pattern.find_first_not_of('*') == std::string_view::npos ? pattern.size() : pattern.find_first_not_of('*'));
     if (rest.empty()) return true;
     for (std::size_t i = 0; i <= branch.size(); ++i) {
       if (branch_matches(branch.substr(i), rest)) return true;
@@ -212,8 +214,8 @@ Result<Approval> ApprovalDesk::grant(std::int64_t id, const types::Identity& ide
     const bool waits = approval.wait_until && *approval.wait_until > tx.now();
     const bool agreed_before = approval.reviewed_by.has_value();
     if (agreed_before && !bypass) {
-      return fail(Code::kFailedPrecondition, "{} granted approval {} already; it waits until {}", *approval.reviewed_by, id,
-                  to_iso8601(approval.wait_until.value_or(tx.now())));
+      return fail(Code::kFailedPrecondition, "{} granted approval {} already; it waits until {}", *approval.reviewed_by,
+                  id, to_iso8601(approval.wait_until.value_or(tx.now())));
     }
     approval.reviewed_by = identity.name;
     approval.comment = comment;
@@ -240,7 +242,8 @@ Result<Approval> ApprovalDesk::reject(std::int64_t id, const types::Identity& id
   });
 }
 
-Result<void> ApprovalDesk::expire(store::Transaction& tx, std::int64_t id, std::string_view reason, std::int64_t cause) {
+Result<void> ApprovalDesk::expire(store::Transaction& tx, std::int64_t id, std::string_view reason,
+                                  std::int64_t cause) {
   Approval approval = WEIR_TRY(get(tx, id));
   if (approval.state != ApprovalState::kPending) return {};
   approval.comment = reason;
@@ -248,9 +251,9 @@ Result<void> ApprovalDesk::expire(store::Transaction& tx, std::int64_t id, std::
 }
 
 Result<std::optional<TimePoint>> ApprovalDesk::settle(store::Transaction& tx) {
-  auto pending = WEIR_TRY(tx.all<Approval>(
-      fmt::format("SELECT {} FROM access_approvals WHERE state = ? ORDER BY id", kColumns),
-      {static_cast<int>(ApprovalState::kPending)}, read_approval));
+  auto pending =
+      WEIR_TRY(tx.all<Approval>(fmt::format("SELECT {} FROM access_approvals WHERE state = ? ORDER BY id", kColumns),
+                                {static_cast<int>(ApprovalState::kPending)}, read_approval));
   std::optional<TimePoint> next;
   const auto wake_at = [&](TimePoint time) { next = next ? std::min(*next, time) : time; };
   for (auto& approval : pending) {
@@ -271,8 +274,8 @@ Result<std::optional<TimePoint>> ApprovalDesk::settle(store::Transaction& tx) {
 }
 
 Result<Approval> ApprovalDesk::get(store::Reader& reader, std::int64_t id) {
-  auto found = WEIR_TRY(reader.first<Approval>(
-      fmt::format("SELECT {} FROM access_approvals WHERE id = ?", kColumns), {id}, read_approval));
+  auto found = WEIR_TRY(reader.first<Approval>(fmt::format("SELECT {} FROM access_approvals WHERE id = ?", kColumns),
+                                               {id}, read_approval));
   if (!found) return fail(Code::kNotFound, "there is no approval {}; `weir approve` shows what waits", id);
   return *std::move(found);
 }

@@ -29,8 +29,8 @@ class ApprovalDesk {
   ConfigSource config_;
 };
 
-// Does `branch` fit `pattern`, as GitHub's environments have it? "*" stands for any characters but "/", "**" for any, "?"
-// for one character but "/".
+// Does `branch` fit `pattern`, as GitHub's environments have it? "*" stands for any characters but "/", "**" for any,
+// "?" for one character but "/".
 bool branch_matches(std::string_view branch, std::string_view pattern);
 
 }  // namespace weir::access

@@ -81,9 +81,10 @@ TEST_F(Approvals, AReviewerGrantsWhatWaits) {
   EXPECT_EQ(requested.cause, 1);
   EXPECT_EQ(requested.actor, "dan");
   EXPECT_EQ(events.back().cause, requested.sequence);
-  EXPECT_EQ(json::serialize(events.back().payload),
-            R"({"environment":"production","subject":"endpoint/flights@production","summary":"flight-delay version 3",)"
-            R"("requested_by":"dan","reviewers":["alice","bob"],"run":7,"job":42,"by":"alice","comment":"looks good"})");
+  EXPECT_EQ(
+      json::serialize(events.back().payload),
+      R"({"environment":"production","subject":"endpoint/flights@production","summary":"flight-delay version 3",)"
+      R"("requested_by":"dan","reviewers":["alice","bob"],"run":7,"job":42,"by":"alice","comment":"looks good"})");
 }
 
 TEST_F(Approvals, OnlyReviewersWithTheRoleMayDecide) {
@@ -138,7 +139,8 @@ TEST_F(Approvals, ARejectionNeedsNoReasonButKeepsOne) {
 TEST_F(Approvals, ADecisionIsTakenOnce) {
   const auto approval = ask();
   ASSERT_TRUE(world.access().grant(approval->id, kAlice, ""));
-  for (const auto& again : {world.access().grant(approval->id, kBob, ""), world.access().reject(approval->id, kBob, "")}) {
+  for (const auto& again :
+       {world.access().grant(approval->id, kBob, ""), world.access().reject(approval->id, kBob, "")}) {
     ASSERT_FALSE(again);
     EXPECT_EQ(again.error().code, Code::kFailedPrecondition);
     EXPECT_NE(again.error().message.find("was granted already by alice"), std::string::npos);
@@ -213,7 +215,8 @@ TEST_F(Approvals, OnlyTheEnvironmentsBranchesEnter) {
 TEST_F(Approvals, SurviveARestartAndAreFoundBySubjectAndState) {
   const auto approval = ask();
   ASSERT_TRUE(world.reopen());
-  const auto found = world.access().approvals({.state = ApprovalState::kPending, .subject = "endpoint/flights@production"});
+  const auto found =
+      world.access().approvals({.state = ApprovalState::kPending, .subject = "endpoint/flights@production"});
   ASSERT_EQ(found->size(), 1U);
   EXPECT_EQ(json::serialize(to_json(found->front())), json::serialize(to_json(*approval)));
   EXPECT_TRUE(world.access().approvals({.subject = "job/42"})->empty());

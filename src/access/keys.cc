@@ -15,7 +15,9 @@ constexpr std::size_t kNonceBytes = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 constexpr std::size_t kTagBytes = crypto_aead_xchacha20poly1305_ietf_ABYTES;
 static_assert(crypto_aead_xchacha20poly1305_ietf_KEYBYTES == Keys::kKeyBytes);
 
-const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+const unsigned char* bytes_of(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
 
 std::string keyed_hash(std::string_view text, const unsigned char* key) {
   std::string digest(crypto_generichash_BYTES, '\0');
@@ -27,8 +29,9 @@ std::string keyed_hash(std::string_view text, const unsigned char* key) {
 Result<std::string> decode_hex(std::string_view hex) {
   std::string bytes(hex.size() / 2, '\0');
   std::size_t length = 0;
-  if (hex.size() % 2 != 0 || sodium_hex2bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), hex.data(),
-                                            hex.size(), nullptr, &length, nullptr) != 0 ||
+  if (hex.size() % 2 != 0 ||
+      sodium_hex2bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), hex.data(), hex.size(), nullptr,
+                     &length, nullptr) != 0 ||
       length != bytes.size()) {
     return fail(Code::kCorrupt, "not hexadecimal");
   }
@@ -37,7 +40,7 @@ Result<std::string> decode_hex(std::string_view hex) {
 
 // A folder and files that others can read would give the keys away.
 void close_to_others(const std::filesystem::path& path, mode_t mode, Log& log) {
-  struct stat status {};
+  struct stat status{};
   if (stat(path.c_str(), &status) != 0 || (status.st_mode & 077) == 0) return;
   log.warning("{} could be read by others; its mode is {:o} now", path.string(), mode);
   if (chmod(path.c_str(), mode) != 0) log.warning("{}: cannot change its mode", path.string());
@@ -86,7 +89,8 @@ Result<Keys::Key> Keys::load(store::Database& db, const std::filesystem::path& d
   }
   const std::string fingerprint = keyed_hash("weir key " + name, key.data());
   if (known && *known != fingerprint) {
-    return fail(Code::kCorrupt, "{} is not the key that stored tokens and secrets were made with: bring the right one back",
+    return fail(Code::kCorrupt,
+                "{} is not the key that stored tokens and secrets were made with: bring the right one back",
                 file.string());
   }
   if (!known) {
@@ -108,7 +112,9 @@ Keys::~Keys() {
   sodium_memzero(master_.data(), master_.size());
 }
 
-std::string Keys::hash_token(std::string_view token) const { return keyed_hash(token, pepper_.data()); }
+std::string Keys::hash_token(std::string_view token) const {
+  return keyed_hash(token, pepper_.data());
+}
 
 std::string Keys::seal(std::string_view text, std::string_view context) const {
   std::string sealed(kNonceBytes + text.size() + kTagBytes, '\0');

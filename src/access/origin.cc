@@ -8,7 +8,7 @@ namespace weir::access {
 namespace {
 
 struct HostPort {
-  std::string host;                   // lower case, IPv6 without brackets
+  std::string host;  // lower case, IPv6 without brackets
   std::optional<std::uint16_t> port;
 };
 

@@ -41,7 +41,9 @@ constexpr std::array kTable = {
 
 constexpr std::array kRoles = {Role::kViewer, Role::kDeveloper, Role::kApprover, Role::kAdmin};
 
-const Row& row_of(Permission permission) { return kTable[static_cast<std::size_t>(permission)]; }
+const Row& row_of(Permission permission) {
+  return kTable[static_cast<std::size_t>(permission)];
+}
 
 consteval bool table_is_in_order() {
   for (std::size_t i = 0; i < kTable.size(); ++i) {
@@ -60,7 +62,9 @@ std::string how_to_get(Role role) {
 
 }  // namespace
 
-std::string_view permission_name(Permission permission) { return row_of(permission).name; }
+std::string_view permission_name(Permission permission) {
+  return row_of(permission).name;
+}
 
 std::span<const Permission> all_permissions() {
   static constexpr auto kAll = [] {
@@ -71,9 +75,15 @@ std::span<const Permission> all_permissions() {
   return kAll;
 }
 
-types::Role required_role(Permission permission) { return row_of(permission).role; }
-bool anonymous_may(Permission permission) { return row_of(permission).anonymous; }
-bool job_may(Permission permission) { return row_of(permission).job; }
+types::Role required_role(Permission permission) {
+  return row_of(permission).role;
+}
+bool anonymous_may(Permission permission) {
+  return row_of(permission).anonymous;
+}
+bool job_may(Permission permission) {
+  return row_of(permission).job;
+}
 
 std::string_view role_name(Role role) {
   switch (role) {
@@ -106,8 +116,8 @@ Result<void> allow(const types::Identity& identity, Permission permission, std::
                 object, role_name(row.role), how_to_get(row.role));
   }
   if (*identity.role >= row.role) return {};
-  return fail(Code::kPermissionDenied, "{} has role {} and may not {} {}: that needs role {} or more. {}", identity.name,
-              role_name(*identity.role), row.name, object, role_name(row.role), how_to_get(row.role));
+  return fail(Code::kPermissionDenied, "{} has role {} and may not {} {}: that needs role {} or more. {}",
+              identity.name, role_name(*identity.role), row.name, object, role_name(row.role), how_to_get(row.role));
 }
 
 }  // namespace weir::access

@@ -10,24 +10,24 @@
 namespace weir::access {
 
 enum class Permission : std::uint8_t {
-  kRead,              // everything that is shown, except secrets and tokens
-  kInvoke,            // ask a served model, send feedback
-  kLogExperiments,    // runs, params, metrics, tags, artifacts of experiments
-  kCreateVersion,     // registered models and their versions
-  kDeleteExperiments, // experiments, runs, logged models and their artifacts
+  kRead,               // everything that is shown, except secrets and tokens
+  kInvoke,             // ask a served model, send feedback
+  kLogExperiments,     // runs, params, metrics, tags, artifacts of experiments
+  kCreateVersion,      // registered models and their versions
+  kDeleteExperiments,  // experiments, runs, logged models and their artifacts
   kEvaluateGate,
-  kUploadArtifact,    // artifacts and caches of workflow runs
+  kUploadArtifact,  // artifacts and caches of workflow runs
   kSendNotification,
-  kDispatchRun,       // start or rerun a workflow
+  kDispatchRun,  // start or rerun a workflow
   kCancelRun,
-  kPush,              // to branches that are not protected
-  kMoveAlias,         // aliases and stages: the wish; the environment's reviewers still decide
-  kDeploy,            // the same, asked for by name of endpoint
+  kPush,       // to branches that are not protected
+  kMoveAlias,  // aliases and stages: the wish; the environment's reviewers still decide
+  kDeploy,     // the same, asked for by name of endpoint
   kDeleteVersion,
-  kRollback,          // back to the version before, at once
-  kApprove,           // grant or reject what waits
-  kPushProtected,     // to the default branch and other protected ones
-  kConfigure,         // environments, gates, endpoints, variables, deletion of runs
+  kRollback,       // back to the version before, at once
+  kApprove,        // grant or reject what waits
+  kPushProtected,  // to the default branch and other protected ones
+  kConfigure,      // environments, gates, endpoints, variables, deletion of runs
   kManageTokens,
   kManageSecrets,
 };
@@ -46,7 +46,8 @@ std::string_view role_name(types::Role role);  // "viewer", "developer", "approv
 Result<types::Role> parse_role(std::string_view name);
 
 // Decides by the tables above. kUnauthenticated without a token where one is needed, kPermissionDenied otherwise; the
-// message says who asks, for what on `object` ("endpoint/flights@production"), which role is needed and how to get a token.
+// message says who asks, for what on `object` ("endpoint/flights@production"), which role is needed and how to get a
+// token.
 Result<void> allow(const types::Identity& identity, Permission permission, std::string_view object);
 
 }  // namespace weir::access

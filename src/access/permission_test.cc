@@ -15,16 +15,25 @@ TEST(Permission, TheTableOfRolesIsAsDocumented) {
     const char* may;
   };
   const Row rows[] = {
-      {Permission::kRead, "yyyyyy"},           {Permission::kInvoke, "yyyyyy"},
-      {Permission::kLogExperiments, "yy-yyy"}, {Permission::kCreateVersion, "yy-yyy"},
+      {Permission::kRead, "yyyyyy"},
+      {Permission::kInvoke, "yyyyyy"},
+      {Permission::kLogExperiments, "yy-yyy"},
+      {Permission::kCreateVersion, "yy-yyy"},
       {Permission::kDeleteExperiments, "-y-yyy"},
-      {Permission::kEvaluateGate, "-y-yyy"},   {Permission::kUploadArtifact, "-y-yyy"},
-      {Permission::kSendNotification, "-y-yyy"}, {Permission::kDispatchRun, "-y-yyy"},
-      {Permission::kCancelRun, "---yyy"},      {Permission::kPush, "-y-yyy"},
-      {Permission::kMoveAlias, "-y-yyy"},      {Permission::kDeploy, "-y-yyy"},
-      {Permission::kDeleteVersion, "----yy"},  {Permission::kRollback, "----yy"},
-      {Permission::kApprove, "----yy"},        {Permission::kPushProtected, "----yy"},
-      {Permission::kConfigure, "-----y"},      {Permission::kManageTokens, "-----y"},
+      {Permission::kEvaluateGate, "-y-yyy"},
+      {Permission::kUploadArtifact, "-y-yyy"},
+      {Permission::kSendNotification, "-y-yyy"},
+      {Permission::kDispatchRun, "-y-yyy"},
+      {Permission::kCancelRun, "---yyy"},
+      {Permission::kPush, "-y-yyy"},
+      {Permission::kMoveAlias, "-y-yyy"},
+      {Permission::kDeploy, "-y-yyy"},
+      {Permission::kDeleteVersion, "----yy"},
+      {Permission::kRollback, "----yy"},
+      {Permission::kApprove, "----yy"},
+      {Permission::kPushProtected, "----yy"},
+      {Permission::kConfigure, "-----y"},
+      {Permission::kManageTokens, "-----y"},
       {Permission::kManageSecrets, "-----y"},
   };
   const Identity callers[] = {
@@ -48,21 +57,24 @@ TEST(Permission, AJobWithAHigherRoleIsStillAJob) {
   const auto denied = allow(job, Permission::kApprove, "approval/5");
   ASSERT_FALSE(denied);
   EXPECT_EQ(denied.error().code, Code::kPermissionDenied);
-  EXPECT_NE(denied.error().message.find("job:1 may not approve approval/5: a job's token never may"), std::string::npos);
+  EXPECT_NE(denied.error().message.find("job:1 may not approve approval/5: a job's token never may"),
+            std::string::npos);
 }
 
 TEST(Permission, ARefusalSaysWhoWhatIsNeededAndHowToGetIt) {
   const auto anonymous = allow({}, Permission::kDeploy, "endpoint/flights@production");
   ASSERT_FALSE(anonymous);
   EXPECT_EQ(anonymous.error().code, Code::kUnauthenticated);
-  EXPECT_NE(anonymous.error().message.find("deploy endpoint/flights@production needs a token of role developer or more"),
-            std::string::npos);
+  EXPECT_NE(
+      anonymous.error().message.find("deploy endpoint/flights@production needs a token of role developer or more"),
+      std::string::npos);
   EXPECT_NE(anonymous.error().message.find("weir token create --name NAME --role developer"), std::string::npos);
 
   const auto dan = allow({.name = "dan", .role = Role::kDeveloper}, Permission::kRollback, "endpoint/flights");
   ASSERT_FALSE(dan);
   EXPECT_EQ(dan.error().code, Code::kPermissionDenied);
-  EXPECT_NE(dan.error().message.find("dan has role developer and may not rollback endpoint/flights"), std::string::npos);
+  EXPECT_NE(dan.error().message.find("dan has role developer and may not rollback endpoint/flights"),
+            std::string::npos);
   EXPECT_NE(dan.error().message.find("<state>/keys/admin.token"), std::string::npos);
 }
 

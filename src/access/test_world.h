@@ -55,7 +55,8 @@ class TestWorld {
   Access& access() { return *access_; }
 
   std::vector<types::Event> events() {
-    return db_->load<std::vector<types::Event>>([](store::Reader& r) { return store::read_events(r, 0, 1000); }).value();
+    return db_->load<std::vector<types::Event>>([](store::Reader& r) { return store::read_events(r, 0, 1000); })
+        .value();
   }
 
   FakeLoop loop;

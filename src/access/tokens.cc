@@ -20,10 +20,11 @@ Result<void> check_name(std::string_view name) {
   const bool odd = name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@-") !=
                    std::string_view::npos;
   if (name.empty() || name.size() > 64 || odd || name == kSelf || name == "anonymous") {
-    return fail(Code::kInvalidArgument,
-                "\"{}\" cannot name a token: 1 to 64 letters, digits, \".\", \"_\", \"@\" or \"-\", and neither \"weir\" "
-                "nor \"anonymous\"",
-                name);
+    return fail(
+        Code::kInvalidArgument,
+        "\"{}\" cannot name a token: 1 to 64 letters, digits, \".\", \"_\", \"@\" or \"-\", and neither \"weir\" "
+        "nor \"anonymous\"",
+        name);
   }
   return {};
 }
@@ -74,9 +75,10 @@ Result<void> TokenBook::ensure_admin_file(const std::filesystem::path& file, Log
   }));
   const bool file_there = std::filesystem::exists(file);
   // Once made, a token that was revoked on purpose stays revoked: only a missing file asks for a new one.
-  const bool made_before = existing || WEIR_TRY(db_.load<std::int64_t>([](store::Reader& reader) -> Result<std::int64_t> {
-    return WEIR_TRY(reader.integer("SELECT last FROM series WHERE name = 'token'", {})).value_or(0);
-  })) > 0;
+  const bool made_before =
+      existing || WEIR_TRY(db_.load<std::int64_t>([](store::Reader& reader) -> Result<std::int64_t> {
+                    return WEIR_TRY(reader.integer("SELECT last FROM series WHERE name = 'token'", {})).value_or(0);
+                  })) > 0;
   if (file_there && made_before) return {};
   const types::Identity self{.name = std::string(kSelf)};
   if (existing) WEIR_TRY(revoke(*existing, self));
@@ -107,19 +109,23 @@ Result<Access::NewToken> TokenBook::create(std::string_view name, types::Role ro
                                            const types::Identity& actor) {
   WEIR_TRY(check_name(name));
   if (expires_at && *expires_at <= clock_.now()) {
-    return fail(Code::kInvalidArgument, "the token of {} would have expired already at {}", name, to_iso8601(*expires_at));
+    return fail(Code::kInvalidArgument, "the token of {} would have expired already at {}", name,
+                to_iso8601(*expires_at));
   }
   Access::NewToken made;
   made.secret = new_token();
   const std::string hash = keys_.hash_token(made.secret);
   made.token = WEIR_TRY(db_.write_with<Token>([&](store::Transaction& tx) -> Result<Token> {
-    Token token{.name = std::string(name), .role = role, .created_at = tx.now(), .created_by = actor.name,
+    Token token{.name = std::string(name),
+                .role = role,
+                .created_at = tx.now(),
+                .created_by = actor.name,
                 .expires_at = expires_at};
     token.id = WEIR_TRY(tx.next_id("token"));
-    WEIR_TRY(tx.execute("INSERT INTO access_tokens(id, hash, name, role, created_at, created_by, expires_at, environments) "
-                        "VALUES(?, ?, ?, ?, ?, ?, ?, '[]')",
-                        {token.id, hash, token.name, static_cast<int>(role), token.created_at, token.created_by,
-                         expires_at}));
+    WEIR_TRY(tx.execute(
+        "INSERT INTO access_tokens(id, hash, name, role, created_at, created_by, expires_at, environments) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?, '[]')",
+        {token.id, hash, token.name, static_cast<int>(role), token.created_at, token.created_by, expires_at}));
     json::object payload{{"name", token.name}, {"role", role_name(role)}};
     if (expires_at) payload["expires_at"] = to_iso8601(*expires_at);
     WEIR_TRY(tx.append({.type = std::string(types::event_type::kTokenCreated),
@@ -134,8 +140,8 @@ Result<Access::NewToken> TokenBook::create(std::string_view name, types::Role ro
 
 Result<void> TokenBook::revoke(std::int64_t id, const types::Identity& actor) {
   WEIR_TRY(db_.write([&](store::Transaction& tx) -> Result<void> {
-    const auto name = WEIR_TRY(tx.first<std::string>("SELECT name FROM access_tokens WHERE id = ? AND job_id IS NULL", {id},
-                                                     [](const store::Row& row) { return row.string(0); }));
+    const auto name = WEIR_TRY(tx.first<std::string>("SELECT name FROM access_tokens WHERE id = ? AND job_id IS NULL",
+                                                     {id}, [](const store::Row& row) { return row.string(0); }));
     if (!name) return fail(Code::kNotFound, "there is no token {}; `weir token list` shows them", id);
     WEIR_TRY(tx.execute("DELETE FROM access_tokens WHERE id = ?", {id}));
     WEIR_TRY(tx.append({.type = std::string(types::event_type::kTokenRevoked),
@@ -151,10 +157,13 @@ Result<void> TokenBook::revoke(std::int64_t id, const types::Identity& actor) {
 Result<std::vector<Token>> TokenBook::list() {
   return db_.load<std::vector<Token>>([](store::Reader& reader) {
     return reader.all<Token>(
-        "SELECT id, name, role, created_at, created_by, expires_at FROM access_tokens WHERE job_id IS NULL ORDER BY id", {},
-        [](const store::Row& row) {
-          Token token{.id = row.integer(0), .name = row.string(1), .role = static_cast<types::Role>(row.integer(2)),
-                      .created_at = row.time(3), .created_by = row.string(4)};
+        "SELECT id, name, role, created_at, created_by, expires_at FROM access_tokens WHERE job_id IS NULL ORDER BY id",
+        {}, [](const store::Row& row) {
+          Token token{.id = row.integer(0),
+                      .name = row.string(1),
+                      .role = static_cast<types::Role>(row.integer(2)),
+                      .created_at = row.time(3),
+                      .created_by = row.string(4)};
           if (!row.is_null(5)) token.expires_at = row.time(5);
           return token;
         });
@@ -169,12 +178,16 @@ Result<std::string> TokenBook::issue_for_job(store::Transaction& tx, std::int64_
   entry.id = WEIR_TRY(tx.next_id("job token"));
   // Job tokens count downwards, so that they never share a number with a person's.
   entry.id = -entry.id;
-  entry.identity = {.name = fmt::format("job:{}", job_id), .role = types::Role::kDeveloper, .job_id = job_id,
-                    .run_id = run_id, .environments = {environments.begin(), environments.end()}};
-  WEIR_TRY(tx.execute("INSERT INTO access_tokens(id, hash, name, role, created_at, created_by, job_id, run_id, environments) "
-                      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                      {entry.id, hash, entry.identity.name, static_cast<int>(types::Role::kDeveloper), tx.now(), kSelf,
-                       job_id, run_id, environments_text(environments)}));
+  entry.identity = {.name = fmt::format("job:{}", job_id),
+                    .role = types::Role::kDeveloper,
+                    .job_id = job_id,
+                    .run_id = run_id,
+                    .environments = {environments.begin(), environments.end()}};
+  WEIR_TRY(tx.execute(
+      "INSERT INTO access_tokens(id, hash, name, role, created_at, created_by, job_id, run_id, environments) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      {entry.id, hash, entry.identity.name, static_cast<int>(types::Role::kDeveloper), tx.now(), kSelf, job_id, run_id,
+       environments_text(environments)}));
   // Known before the commit: should that fail, the caller drops a token that nobody else ever saw.
   remember(hash, std::move(entry));
   return secret;

@@ -17,7 +17,7 @@ std::string admin_token(TestWorld& world) {
 }
 
 unsigned mode_of(const std::filesystem::path& path) {
-  struct stat status {};
+  struct stat status{};
   EXPECT_EQ(stat(path.c_str(), &status), 0) << path;
   return status.st_mode & 0777;
 }
@@ -52,7 +52,8 @@ TEST(Tokens, NoTokenIsAnonymousAndAWrongOneIsRefused) {
 
 TEST(Tokens, WhereTokensAreRequiredNobodyIsAnonymous) {
   TestWorld world;
-  auto strict = Access::open(world.db(), world.loop, world.log(), {.keys_dir = world.keys_dir(), .tokens_required = true});
+  auto strict =
+      Access::open(world.db(), world.loop, world.log(), {.keys_dir = world.keys_dir(), .tokens_required = true});
   ASSERT_TRUE(strict) << strict.error().message;
   const auto refused = (*strict)->authenticate("");
   ASSERT_FALSE(refused);

@@ -25,7 +25,8 @@ Result<std::string> checked_name(std::string_view what, std::string_view name) {
     return fail(Code::kInvalidArgument, "\"{}\" cannot name a {}: it begins with a digit", name, what);
   }
   if (upper.starts_with("GITHUB_")) {
-    return fail(Code::kInvalidArgument, "\"{}\" cannot name a {}: names that begin with GITHUB_ are reserved", name, what);
+    return fail(Code::kInvalidArgument, "\"{}\" cannot name a {}: names that begin with GITHUB_ are reserved", name,
+                what);
   }
   return upper;
 }
@@ -48,8 +49,8 @@ json::object about(std::string_view environment) {
 
 Result<void> append(store::Transaction& tx, std::string_view type, const types::Identity& actor, std::string subject,
                     json::object payload) {
-  WEIR_TRY(tx.append({.type = std::string(type), .actor = actor.name, .subject = std::move(subject),
-                      .payload = std::move(payload)}));
+  WEIR_TRY(tx.append(
+      {.type = std::string(type), .actor = actor.name, .subject = std::move(subject), .payload = std::move(payload)}));
   return {};
 }
 
@@ -61,10 +62,11 @@ Result<void> Vault::set_secret(std::string_view name, std::string_view value, st
   WEIR_TRY(check_value("secret", upper, value));
   const std::string sealed = keys_.seal(value, seal_context(environment, upper));
   return db_.write([&](store::Transaction& tx) -> Result<void> {
-    WEIR_TRY(tx.execute("INSERT INTO access_secrets(environment, name, sealed, updated_at, updated_by) VALUES(?, ?, ?, ?, ?) "
-                        "ON CONFLICT(environment, name) DO UPDATE SET sealed = excluded.sealed, "
-                        "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
-                        {environment, upper, sealed, tx.now(), actor.name}));
+    WEIR_TRY(tx.execute(
+        "INSERT INTO access_secrets(environment, name, sealed, updated_at, updated_by) VALUES(?, ?, ?, ?, ?) "
+        "ON CONFLICT(environment, name) DO UPDATE SET sealed = excluded.sealed, "
+        "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
+        {environment, upper, sealed, tx.now(), actor.name}));
     return append(tx, types::event_type::kSecretSet, actor, "secret/" + upper, about(environment));
   });
 }
@@ -97,7 +99,8 @@ Result<std::map<std::string, std::string>> Vault::secrets(store::Reader& reader,
   };
   // "" sorts first, so that the environment's own value replaces the general one.
   const auto rows = WEIR_TRY(reader.all<Sealed>(
-      "SELECT environment, name, sealed FROM access_secrets WHERE environment = '' OR environment = ? ORDER BY environment",
+      "SELECT environment, name, sealed FROM access_secrets WHERE environment = '' OR environment = ? ORDER BY "
+      "environment",
       {environment}, [](const store::Row& row) { return Sealed{row.string(0), row.string(1), row.string(2)}; }));
   std::map<std::string, std::string> values;
   for (const auto& row : rows) {
@@ -113,10 +116,11 @@ Result<void> Vault::set_variable(std::string_view name, std::string_view value, 
   const std::string upper = WEIR_TRY(checked_name("variable", name));
   WEIR_TRY(check_value("variable", upper, value));
   return db_.write([&](store::Transaction& tx) -> Result<void> {
-    WEIR_TRY(tx.execute("INSERT INTO access_variables(environment, name, value, updated_at, updated_by) "
-                        "VALUES(?, ?, ?, ?, ?) ON CONFLICT(environment, name) DO UPDATE SET value = excluded.value, "
-                        "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
-                        {environment, upper, value, tx.now(), actor.name}));
+    WEIR_TRY(
+        tx.execute("INSERT INTO access_variables(environment, name, value, updated_at, updated_by) "
+                   "VALUES(?, ?, ?, ?, ?) ON CONFLICT(environment, name) DO UPDATE SET value = excluded.value, "
+                   "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
+                   {environment, upper, value, tx.now(), actor.name}));
     auto payload = about(environment);
     payload["value"] = value;
     return append(tx, types::event_type::kVariableSet, actor, "variable/" + upper, std::move(payload));

@@ -14,7 +14,9 @@
 // Golden tests: inputs and expected outputs as text below tests/golden. For tests only.
 namespace weir::golden {
 
-inline std::filesystem::path folder(std::string_view name) { return std::filesystem::path(WEIR_GOLDEN_DIR) / name; }
+inline std::filesystem::path folder(std::string_view name) {
+  return std::filesystem::path(WEIR_GOLDEN_DIR) / name;
+}
 
 inline std::string read(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
@@ -32,7 +34,9 @@ inline std::vector<std::filesystem::path> files(const std::filesystem::path& dir
   return found;
 }
 
-inline bool updating() { return std::getenv("WEIR_UPDATE_GOLDEN") != nullptr; }
+inline bool updating() {
+  return std::getenv("WEIR_UPDATE_GOLDEN") != nullptr;
+}
 
 // `actual` must be the bytes of `file`. With WEIR_UPDATE_GOLDEN=1 the file is written instead; end the test with
 // `if (golden::updating()) GTEST_SKIP() << "golden files were rewritten";`.

@@ -8,7 +8,7 @@ namespace weir::config {
 namespace {
 
 template <class T>
-const T* by_name(const std::vector<T>& all, std::string T::*name, std::string_view wanted) {
+const T* by_name(const std::vector<T>& all, std::string T::* name, std::string_view wanted) {
   const auto found = std::find_if(all.begin(), all.end(), [&](const T& one) { return one.*name == wanted; });
   return found == all.end() ? nullptr : &*found;
 }
@@ -83,8 +83,7 @@ json::object to_json(const Capture& capture) {
 }
 
 json::object to_json(const Rollout& rollout) {
-  return {{"strategy", "blue-green"},
-          {"rollback", rollout.rollback == Rollback::kAutomatic ? "automatic" : "manual"}};
+  return {{"strategy", "blue-green"}, {"rollback", rollout.rollback == Rollback::kAutomatic ? "automatic" : "manual"}};
 }
 
 json::object to_json(const Endpoint& endpoint) {
@@ -139,7 +138,7 @@ json::object to_json(const Notify& notify) {
 }
 
 template <class T>
-json::object keyed(const std::vector<T>& all, std::string T::*name) {
+json::object keyed(const std::vector<T>& all, std::string T::* name) {
   json::object object;
   for (const auto& one : all) object[one.*name] = to_json(one);
   return object;
@@ -230,7 +229,8 @@ Result<ModelReference> parse_model_reference(std::string_view text) {
   ModelReference reference{.model = std::string(rest.substr(0, separator))};
   const std::string_view selector = rest.substr(separator + 1);
   if (reference.model.find_first_of("/@:") != std::string::npos) {
-    return fail(Code::kInvalidArgument, "\"{}\" is not {}: a model's name holds no \"/\", \":\" or \"@\"", text, kForms);
+    return fail(Code::kInvalidArgument, "\"{}\" is not {}: a model's name holds no \"/\", \":\" or \"@\"", text,
+                kForms);
   }
   if (rest[separator] == '@') {
     reference.alias = selector;
@@ -243,9 +243,10 @@ Result<ModelReference> parse_model_reference(std::string_view text) {
     return reference;
   }
   if (std::find(kStages.begin(), kStages.end(), selector) == kStages.end()) {
-    return fail(Code::kInvalidArgument,
-                "\"{}\": \"{}\" is neither a version nor a stage (Staging, Production, Archived); an alias follows \"@\"",
-                text, selector);
+    return fail(
+        Code::kInvalidArgument,
+        "\"{}\": \"{}\" is neither a version nor a stage (Staging, Production, Archived); an alias follows \"@\"", text,
+        selector);
   }
   reference.stage = selector;
   return reference;
@@ -255,16 +256,24 @@ const EndpointEnvironment* Endpoint::environment(std::string_view wanted) const 
   return by_name(environments, &EndpointEnvironment::name, wanted);
 }
 
-const Endpoint* Config::endpoint(std::string_view name) const { return by_name(endpoints, &Endpoint::name, name); }
+const Endpoint* Config::endpoint(std::string_view name) const {
+  return by_name(endpoints, &Endpoint::name, name);
+}
 const Environment* Config::environment(std::string_view name) const {
   return by_name(environments, &Environment::name, name);
 }
-const Gate* Config::gate(std::string_view model) const { return by_name(gates, &Gate::model, model); }
+const Gate* Config::gate(std::string_view model) const {
+  return by_name(gates, &Gate::model, model);
+}
 const Monitor* Config::monitor(std::string_view endpoint) const {
   return by_name(monitors, &Monitor::endpoint, endpoint);
 }
-const Retrain* Config::retrain_of(std::string_view model) const { return by_name(retrain, &Retrain::model, model); }
-const Runner* Config::runner(std::string_view label) const { return by_name(runners, &Runner::label, label); }
+const Retrain* Config::retrain_of(std::string_view model) const {
+  return by_name(retrain, &Retrain::model, model);
+}
+const Runner* Config::runner(std::string_view label) const {
+  return by_name(runners, &Runner::label, label);
+}
 
 json::object to_json(const Config& config) {
   json::object gates;
@@ -300,8 +309,10 @@ std::vector<Change> diff(const Config& before, const Config& after) {
   std::vector<Change> changes;
   for (const auto& [path, value] : old_leaves) {
     const auto found = new_values.find(path);
-    if (found == new_values.end()) changes.push_back({path, value, ""});
-    else if (found->second != value) changes.push_back({path, value, found->second});
+    if (found == new_values.end())
+      changes.push_back({path, value, ""});
+    else if (found->second != value)
+      changes.push_back({path, value, found->second});
   }
   for (const auto& [path, value] : new_leaves) {
     if (!old_values.contains(path)) changes.push_back({path, "", value});
@@ -311,8 +322,9 @@ std::vector<Change> diff(const Config& before, const Config& after) {
 
 bool is_reserved_endpoint_name(std::string_view name) {
   static constexpr std::array<std::string_view, 20> kReserved = {
-      "api",     "v1",     "v2",     "v3",     "health", "version", "metrics", "ping", "static",  "assets",
-      "ajax-api", "graphql", "git",  "twirp",  "_apis",  "apis",    "login",   "index.html", "get-artifact", "favicon.ico"};
+      "api",   "v1",     "v2",     "v3",         "health",       "version",    "metrics",
+      "ping",  "static", "assets", "ajax-api",   "graphql",      "git",        "twirp",
+      "_apis", "apis",   "login",  "index.html", "get-artifact", "favicon.ico"};
   return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
 }
 

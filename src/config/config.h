@@ -34,7 +34,8 @@ struct Template {
   bool operator==(const Template&) const = default;
 };
 
-// Finds the references of `text`. kInvalidArgument for an unclosed `${{` or for anything but vars.NAME and secrets.NAME.
+// Finds the references of `text`. kInvalidArgument for an unclosed `${{` or for anything but vars.NAME and
+// secrets.NAME.
 Result<Template> parse_template(std::string_view text);
 
 // "models:/flight-delay@champion", "models:/flight-delay/3", "models:/flight-delay/Production".
@@ -72,7 +73,7 @@ struct EndpointEnvironment {
   ModelReference model;  // the wish: default <endpoint>@champion in production, <endpoint>@candidate elsewhere
   Capture capture;
   Rollout rollout;
-  int workers = 2;       // model processes
+  int workers = 2;  // model processes
   bool operator==(const EndpointEnvironment&) const = default;
 };
 

@@ -65,7 +65,8 @@ TEST(Config, VariablesAreValuesOfAnyKind) {
   EXPECT_TRUE(config.strict);
   EXPECT_THAT(problems(text), HasSubstr("variable WORKERS is not set"));
   EXPECT_EQ(problems(text, {.accept_unset = true}), "");
-  EXPECT_THAT(problems(text, {.vars = {{"WORKERS", "x"}}, .accept_unset = true}), HasSubstr("whole number from 1 to 64"));
+  EXPECT_THAT(problems(text, {.vars = {{"WORKERS", "x"}}, .accept_unset = true}),
+              HasSubstr("whole number from 1 to 64"));
 }
 
 TEST(Config, ARuleOutOfAVariableIsShownAsItCameOut) {
@@ -86,8 +87,7 @@ TEST(Config, EveryProblemIsReportedAtOnceWithItsPlace) {
 }
 
 TEST(Config, AnAliasOfYamlMayShareAValue) {
-  const auto config = parsed(
-      "endpoints:\n  a: {capture: &kept {sample: 0.5}}\n  b: {capture: *kept}\n");
+  const auto config = parsed("endpoints:\n  a: {capture: &kept {sample: 0.5}}\n  b: {capture: *kept}\n");
   EXPECT_DOUBLE_EQ(config.endpoints[1].environments[0].capture.sample, 0.5);
 }
 
@@ -134,21 +134,24 @@ TEST(Diff, NamesWhatChangesByPath) {
   for (const auto& change : diff(before, after)) {
     lines.push_back(fmt::format("{}: {} -> {}", change.path, change.before, change.after));
   }
-  EXPECT_THAT(lines, ElementsAre("environments.production.reviewers[0]: alice -> ",
-                                 "environments.production.self_review: false -> ",
-                                 "environments.production.wait: 0s -> ", "gates.m[0]: auc >= 0.65 -> auc >= 0.7",
-                                 "strict: false -> true", "gates.m[1]:  -> f1 > 0.5"));
+  EXPECT_THAT(
+      lines, ElementsAre("environments.production.reviewers[0]: alice -> ",
+                         "environments.production.self_review: false -> ", "environments.production.wait: 0s -> ",
+                         "gates.m[0]: auc >= 0.65 -> auc >= 0.7", "strict: false -> true", "gates.m[1]:  -> f1 > 0.5"));
   EXPECT_TRUE(diff(after, after).empty());
 }
 
 TEST(Diff, ShowsWhatNoTextHolds) {
-  EXPECT_EQ(parsed(pretty_json(to_json(parsed("endpoints: {a: }\nrunners: {gpu: }\nmonitors: {a: {accuracy_7d: }}\n")))),
-            parsed("endpoints: {a: }\nrunners: {gpu: }\nmonitors: {a: {accuracy_7d: }}\n"));
+  EXPECT_EQ(
+      parsed(pretty_json(to_json(parsed("endpoints: {a: }\nrunners: {gpu: }\nmonitors: {a: {accuracy_7d: }}\n")))),
+      parsed("endpoints: {a: }\nrunners: {gpu: }\nmonitors: {a: {accuracy_7d: }}\n"));
 }
 
 // --- the schema says what the parser does
 
-std::string as_yaml(const json::value& value) { return json::serialize(value); }
+std::string as_yaml(const json::value& value) {
+  return json::serialize(value);
+}
 
 // A document in which `value` stands where maps of the definition `name` stand.
 std::string document_of(const std::string& name, const json::value& value) {
@@ -217,8 +220,8 @@ TEST(Schema, DefaultsAreThoseOfTheParser) {
     }
     EXPECT_EQ(parsed(document_of(name, map)), parsed(bare)) << name;
   };
-  for (const char* name : {"", "endpoint", "endpoint_environment", "capture", "rollout", "environment", "monitor", "drift",
-                           "accuracy", "alert", "retrain", "notify", "runner"}) {
+  for (const char* name : {"", "endpoint", "endpoint_environment", "capture", "rollout", "environment", "monitor",
+                           "drift", "accuracy", "alert", "retrain", "notify", "runner"}) {
     with_default(name);
   }
 }

@@ -66,11 +66,10 @@ std::span<const Key<Capture>> capture_keys() {
                    [](Reader& reader, const YamlEntry& entry, Capture& capture) {
                      reader.read_ratio(*entry.value, capture.sample);
                    }},
-      Key<Capture>{"redact", "Columns that are never kept.",
-                   R"({"$ref": "#/$defs/texts", "default": [], "examples": [["tailnum"]]})",
-                   [](Reader& reader, const YamlEntry& entry, Capture& capture) {
-                     reader.read(*entry.value, capture.redact);
-                   }},
+      Key<Capture>{
+          "redact", "Columns that are never kept.",
+          R"({"$ref": "#/$defs/texts", "default": [], "examples": [["tailnum"]]})",
+          [](Reader& reader, const YamlEntry& entry, Capture& capture) { reader.read(*entry.value, capture.redact); }},
       Key<Capture>{"keep", "How long captured requests are kept.",
                    R"({"$ref": "#/$defs/duration", "default": "30d", "examples": ["30d"]})",
                    [](Reader& reader, const YamlEntry& entry, Capture& capture) {
@@ -85,9 +84,12 @@ std::span<const Key<Rollout>> rollout_keys() {
       Key<Rollout>{"strategy", "How a new version takes over.",
                    R"({"enum": ["blue-green"], "default": "blue-green", "examples": ["blue-green"]})", read_strategy},
       Key<Rollout>{"rollback", "Whether alerts with `do: [rollback]` act by themselves.",
-                   R"({"enum": ["automatic", "manual"], "default": "automatic", "examples": ["manual"]})", read_rollback},
-      Key<Rollout>{"steps", "", "", nullptr, "rollout steps are not built yet: blue-green switches all traffic at once"},
-      Key<Rollout>{"verdict", "", "", nullptr, "a rollout's verdict is not built yet: the gate and the smoke test decide"},
+                   R"({"enum": ["automatic", "manual"], "default": "automatic", "examples": ["manual"]})",
+                   read_rollback},
+      Key<Rollout>{"steps", "", "", nullptr,
+                   "rollout steps are not built yet: blue-green switches all traffic at once"},
+      Key<Rollout>{"verdict", "", "", nullptr,
+                   "a rollout's verdict is not built yet: the gate and the smoke test decide"},
   };
   return kKeys;
 }
@@ -98,12 +100,14 @@ std::span<const Key<EndpointEnvironment>> endpoint_environment_keys() {
           "model", "The model that this environment wishes to serve: by alias, version or stage.",
           R"({"type": "string", "pattern": "^models:/[^/@:]+(@.+|/.+)$|\\$\\{\\{", "examples": ["models:/flight-delay@champion"]})",
           read_model},
-      Key<EndpointEnvironment>{"capture", "What is kept of this environment's traffic, instead of the endpoint's setting.",
+      Key<EndpointEnvironment>{"capture",
+                               "What is kept of this environment's traffic, instead of the endpoint's setting.",
                                R"({"$ref": "#/$defs/capture", "examples": [{"sample": 0.5}]})",
                                [](Reader& reader, const YamlEntry& entry, EndpointEnvironment& environment) {
                                  read_map(reader, *entry.value, capture_keys(), environment.capture, "capture");
                                }},
-      Key<EndpointEnvironment>{"rollout", "How new versions come to this environment, instead of the endpoint's setting.",
+      Key<EndpointEnvironment>{"rollout",
+                               "How new versions come to this environment, instead of the endpoint's setting.",
                                R"({"$ref": "#/$defs/rollout", "examples": [{"rollback": "manual"}]})",
                                [](Reader& reader, const YamlEntry& entry, EndpointEnvironment& environment) {
                                  read_map(reader, *entry.value, rollout_keys(), environment.rollout, "rollout");
@@ -144,11 +148,12 @@ std::span<const Key<EndpointDraft>> endpoint_keys() {
                          [](Reader& reader, const YamlEntry& entry, EndpointDraft& draft) {
                            read_map(reader, *entry.value, rollout_keys(), draft.rollout, "rollout");
                          }},
-      Key<EndpointDraft>{"workers", "Processes that answer requests, in each environment.",
-                         R"({"type": ["integer", "string"], "minimum": 1, "maximum": 64, "default": 2, "examples": [2]})",
-                         [](Reader& reader, const YamlEntry& entry, EndpointDraft& draft) {
-                           reader.read_count(*entry.value, draft.workers, 1, 64);
-                         }},
+      Key<EndpointDraft>{
+          "workers", "Processes that answer requests, in each environment.",
+          R"({"type": ["integer", "string"], "minimum": 1, "maximum": 64, "default": 2, "examples": [2]})",
+          [](Reader& reader, const YamlEntry& entry, EndpointDraft& draft) {
+            reader.read_count(*entry.value, draft.workers, 1, 64);
+          }},
   };
   return kKeys;
 }
@@ -161,7 +166,8 @@ void read_endpoints(Reader& reader, const YamlEntry& entry, Config& config) {
   for (const auto& one : entry.value->entries()) {
     if (!reader.check_name(one, "an endpoint")) continue;
     if (is_reserved_endpoint_name(one.key)) {
-      reader.error(one, fmt::format("\"{}\" cannot name an endpoint: the server itself answers below /{}", one.key, one.key));
+      reader.error(
+          one, fmt::format("\"{}\" cannot name an endpoint: the server itself answers below /{}", one.key, one.key));
       continue;
     }
     EndpointDraft draft;

@@ -45,7 +45,8 @@ void check_retraining(Reader& reader, const text::YamlNode& root, const Config& 
     if (retrain == nullptr) continue;
     if (!served.contains(entry.key)) {
       const std::vector<std::string> names(served.begin(), served.end());
-      reader.warning(*entry.value, fmt::format("no endpoint serves {} in production, so it is never retrained", entry.key),
+      reader.warning(*entry.value,
+                     fmt::format("no endpoint serves {} in production, so it is never retrained", entry.key),
                      text::did_you_mean(entry.key, names));
     } else if (!monitored.contains(entry.key)) {
       reader.warning(*entry.value,

@@ -12,9 +12,9 @@
 namespace weir::config {
 
 struct ParseOptions {
-  // Values of `${{ vars.X }}` in numbers, times, names and rules; they are put in before a value is read. A variable that
-  // is not here is an error, unless `accept_unset`: then the value keeps its default, as a linter that does not know the
-  // server's variables wants it.
+  // Values of `${{ vars.X }}` in numbers, times, names and rules; they are put in before a value is read. A variable
+  // that is not here is an error, unless `accept_unset`: then the value keeps its default, as a linter that does not
+  // know the server's variables wants it.
   std::map<std::string, std::string> vars;
   bool accept_unset = false;
 };

@@ -69,8 +69,9 @@ void read_reference(Reader& reader, const YamlEntry& entry, Monitor& monitor) {
   std::string path = monitor.reference;
   reader.read(*entry.value, path);
   if (path.find(':') != std::string::npos) {
-    reader.error(*entry.value, fmt::format("\"{}\" is not an artifact of the training run; other references are not built yet",
-                                           path));
+    reader.error(
+        *entry.value,
+        fmt::format("\"{}\" is not an artifact of the training run; other references are not built yet", path));
   } else if (path.starts_with('/') || path.find("..") != std::string::npos) {
     reader.error(*entry.value, fmt::format("\"{}\" is not a path within the artifacts of the training run", path));
   } else if (!path.ends_with(".csv")) {
@@ -92,7 +93,8 @@ void read_workflow(Reader& reader, const YamlEntry& entry, Retrain& retrain) {
   if (path.starts_with(".github/workflows/") && (path.ends_with(".yml") || path.ends_with(".yaml"))) {
     retrain.run = path;
   } else {
-    reader.error(*entry.value, fmt::format("\"{}\" is not a workflow's path", path), "e.g. .github/workflows/ml-pipeline.yml");
+    reader.error(*entry.value, fmt::format("\"{}\" is not a workflow's path", path),
+                 "e.g. .github/workflows/ml-pipeline.yml");
   }
 }
 
@@ -186,8 +188,7 @@ std::span<const Key<Monitor::Drift>> drift_keys() {
 std::span<const Key<Monitor::Accuracy>> accuracy_keys() {
   using Accuracy = Monitor::Accuracy;
   static constexpr std::array kKeys = {
-      Key<Accuracy>{"min", "Below it an alert fires.",
-                    R"({"$ref": "#/$defs/ratio", "default": 0, "examples": [0.7]})",
+      Key<Accuracy>{"min", "Below it an alert fires.", R"({"$ref": "#/$defs/ratio", "default": 0, "examples": [0.7]})",
                     [](Reader& reader, const YamlEntry& entry, Accuracy& accuracy) {
                       reader.read_ratio(*entry.value, accuracy.min);
                     }},
@@ -205,7 +206,8 @@ std::span<const Key<Alert>> alert_keys() {
       Key<Alert>{"when", "The rule: a signal, a comparison, a limit and how long it must hold.",
                  R"({"type": "string", "examples": ["latency_p95 > 100ms for 5m"]})",
                  [](Reader& reader, const YamlEntry& entry, Alert& alert) {
-                   if (auto rule = reader.rule<AlertRule>(*entry.value, parse_alert_rule)) alert.when = *std::move(rule);
+                   if (auto rule = reader.rule<AlertRule>(*entry.value, parse_alert_rule))
+                     alert.when = *std::move(rule);
                  }},
       Key<Alert>{"severity", "Who is to be disturbed.",
                  R"({"$ref": "#/$defs/severity", "default": "warning", "examples": ["page"]})", read_severity},
@@ -311,9 +313,10 @@ std::span<const Key<Config>> root_keys() {
                   R"({"type": "object", "additionalProperties": {"$ref": "#/$defs/runner"},
                       "examples": [{"gpu": {"executor": "local", "slots": 1}}]})",
                   read_runners},
-      Key<Config>{"strict", "GitHub's empty machine: no implicit checkout, no shared Python layers.",
-                  R"({"$ref": "#/$defs/flag", "default": false, "examples": [true]})",
-                  [](Reader& reader, const YamlEntry& entry, Config& config) { reader.read(*entry.value, config.strict); }},
+      Key<Config>{
+          "strict", "GitHub's empty machine: no implicit checkout, no shared Python layers.",
+          R"({"$ref": "#/$defs/flag", "default": false, "examples": [true]})",
+          [](Reader& reader, const YamlEntry& entry, Config& config) { reader.read(*entry.value, config.strict); }},
   };
   return kKeys;
 }
@@ -331,7 +334,8 @@ void read_gates(Reader& reader, const YamlEntry& entry, Config& config) {
   for_each_entry(reader, entry, "model", [&](const YamlEntry& one) {
     if (!check_model_name(reader, one)) return;
     Gate gate{.model = one.key};
-    if (one.value->is_null()) reader.error(one, fmt::format("the gate of {} has no rules", one.key), "e.g. [auc >= 0.65]");
+    if (one.value->is_null())
+      reader.error(one, fmt::format("the gate of {} has no rules", one.key), "e.g. [auc >= 0.65]");
     else {
       for (const auto* item : reader.items(*one.value, "a list of rules")) {
         if (auto rule = reader.rule<GateRule>(*item, parse_gate_rule)) gate.rules.push_back(*std::move(rule));

@@ -36,8 +36,9 @@ std::optional<std::string> Reader::scalar(const text::YamlNode& node, std::strin
     return std::nullopt;
   }
   if (!parsed->secrets.empty()) {
-    error(node, fmt::format("a secret cannot stand here, where it would be shown: ${{{{ secrets.{} }}}}",
-                            parsed->secrets.front()),
+    error(node,
+          fmt::format("a secret cannot stand here, where it would be shown: ${{{{ secrets.{} }}}}",
+                      parsed->secrets.front()),
           "secrets are for notify's `to`; use ${{ vars.NAME }} for what is not secret");
     return std::nullopt;
   }

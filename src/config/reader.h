@@ -34,14 +34,14 @@ class Reader {
   // At byte `offset` of a scalar's text, to its end.
   void error_at(const text::YamlNode& node, std::size_t offset, std::string message);
 
-  // A scalar's text with its variables put in. Nothing if it is no scalar, holds a reference that cannot be resolved, or
-  // is null. `expected` completes "… must be".
+  // A scalar's text with its variables put in. Nothing if it is no scalar, holds a reference that cannot be resolved,
+  // or is null. `expected` completes "… must be".
   std::optional<std::string> scalar(const text::YamlNode& node, std::string_view expected);
   void read(const text::YamlNode& node, std::string& value);
   void read(const text::YamlNode& node, bool& value);
   void read(const text::YamlNode& node, std::vector<std::string>& values);  // a list, or one value
   void read_duration(const text::YamlNode& node, Duration& value);
-  void read_ratio(const text::YamlNode& node, double& value);               // "85%" or 0.85, from 0 to 1
+  void read_ratio(const text::YamlNode& node, double& value);  // "85%" or 0.85, from 0 to 1
   void read_number(const text::YamlNode& node, double& value, double min, double max);
   void read_count(const text::YamlNode& node, int& value, int min, int max);
   void read_template(const text::YamlNode& node, Template& value);
@@ -88,7 +88,8 @@ struct Key {
 
 // Reads `node`, which must be a map, by `keys`. `what` names the map: "endpoint \"flights\"".
 template <class T>
-void read_map(Reader& reader, const text::YamlNode& node, std::span<const Key<T>> keys, T& into, std::string_view what) {
+void read_map(Reader& reader, const text::YamlNode& node, std::span<const Key<T>> keys, T& into,
+              std::string_view what) {
   if (node.is_null()) return;
   if (!node.is_map()) {
     reader.error(node, fmt::format("{} must be a map, not {}", what, node.kind_name()));
@@ -123,7 +124,6 @@ struct EndpointDraft {
   int workers = 2;
   const text::YamlNode* environments = nullptr;
 };
-
 
 // The keys of each map of the file, in the order of the documentation.
 std::span<const Key<Config>> root_keys();

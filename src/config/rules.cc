@@ -32,16 +32,28 @@ struct SignalName {
 };
 
 constexpr std::array kSignals = {
-    SignalName{"latency_p50", Signal::kLatencyP50}, SignalName{"latency_p95", Signal::kLatencyP95},
-    SignalName{"latency_p99", Signal::kLatencyP99}, SignalName{"error_rate", Signal::kErrorRate},
-    SignalName{"drift", Signal::kDrift},            SignalName{"prediction_drift", Signal::kPredictionDrift},
-    SignalName{"accuracy_7d", Signal::kAccuracy7d}, SignalName{"age", Signal::kAge},
+    SignalName{"latency_p50", Signal::kLatencyP50},
+    SignalName{"latency_p95", Signal::kLatencyP95},
+    SignalName{"latency_p99", Signal::kLatencyP99},
+    SignalName{"error_rate", Signal::kErrorRate},
+    SignalName{"drift", Signal::kDrift},
+    SignalName{"prediction_drift", Signal::kPredictionDrift},
+    SignalName{"accuracy_7d", Signal::kAccuracy7d},
+    SignalName{"age", Signal::kAge},
 };
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_metric_char(char c) { return is_letter(c) || is_digit(c) || c == '.' || c == '/' || c == ':'; }
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_metric_char(char c) {
+  return is_letter(c) || is_digit(c) || c == '.' || c == '/' || c == ':';
+}
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 struct Quantity {
   double value = 0.0;  // normalised
@@ -271,8 +283,8 @@ Result<double> read_limit(RuleReader& reader, Signal signal) {
 Result<Signal> read_signal(RuleReader& reader, bool for_retraining) {
   const std::size_t start = reader.position();
   const auto signal = find_signal(reader.word());
-  const bool fits = signal && (for_retraining ? !is_latency(*signal) && *signal != Signal::kErrorRate
-                                              : *signal != Signal::kAge);
+  const bool fits =
+      signal && (for_retraining ? !is_latency(*signal) && *signal != Signal::kErrorRate : *signal != Signal::kAge);
   if (!fits) {
     reader.move_to(start);
     return reader.expected(for_retraining ? "one of drift, prediction_drift, accuracy_7d, age"

@@ -29,8 +29,8 @@ std::string format_quantity(double value, Unit unit, int digits = 5);
 // A demand on one metric: `auc >= 0.65`, `auc >= champion.auc - 0.01`, `log_loss <= champion.log_loss * 1.02`.
 //
 // The right side is `factor * champion.<champion_metric> + limit`, or `limit` alone; a percentage is a ratio, so that
-// `champion.auc - 1%` allows a loss of 0.01 and `champion.auc * 99%` one of a hundredth. A metric's name may hold letters,
-// digits and `_ . / :`; any other stands in quotes: `"val/f1 score" >= 0.8`, `champion."val/f1 score"`.
+// `champion.auc - 1%` allows a loss of 0.01 and `champion.auc * 99%` one of a hundredth. A metric's name may hold
+// letters, digits and `_ . / :`; any other stands in quotes: `"val/f1 score" >= 0.8`, `champion."val/f1 score"`.
 struct GateRule {
   std::string text;    // as written, without outer blanks
   std::string metric;  // key as logged, e.g. "val/auc"

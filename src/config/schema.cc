@@ -34,7 +34,8 @@ json::object schema_of(std::span<const Key<T>> keys) {
     for (const auto& [name, value] : schema.get_object()) property[name] = value;
     properties[key.name] = std::move(property);
   }
-  return {{"type", json::array{"object", "null"}}, {"additionalProperties", false}, {"properties", std::move(properties)}};
+  return {
+      {"type", json::array{"object", "null"}}, {"additionalProperties", false}, {"properties", std::move(properties)}};
 }
 
 json::object event_names() {

@@ -53,8 +53,8 @@ json::object event_payload(const Request& request, const Verdict& verdict) {
   return payload;
 }
 
-Result<void> record(store::Transaction& tx, const Request& request, const Verdict& verdict, const types::Identity& actor,
-                    std::int64_t cause) {
+Result<void> record(store::Transaction& tx, const Request& request, const Verdict& verdict,
+                    const types::Identity& actor, std::int64_t cause) {
   const auto type = verdict.passed ? types::event_type::kGatePassed : types::event_type::kGateRefused;
   const auto event = WEIR_TRY(tx.append({.type = std::string(type),
                                          .actor = actor.name,
@@ -62,10 +62,11 @@ Result<void> record(store::Transaction& tx, const Request& request, const Verdic
                                          .cause = cause != 0 ? cause : WEIR_TRY(cause_of(tx, request)),
                                          .payload = event_payload(request, verdict)}));
   const auto id = WEIR_TRY(tx.next_id("gate"));
-  WEIR_TRY(tx.execute("INSERT INTO gate_verdicts(id, time, model, version, run_id, workflow_run, job, passed, event, verdict) "
-                      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                      {id, tx.now(), verdict.model, verdict.candidate_version, verdict.candidate_run, request.workflow_run,
-                       request.job, verdict.passed, event, json::serialize(to_json(verdict))}));
+  WEIR_TRY(tx.execute(
+      "INSERT INTO gate_verdicts(id, time, model, version, run_id, workflow_run, job, passed, event, verdict) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      {id, tx.now(), verdict.model, verdict.candidate_version, verdict.candidate_run, request.workflow_run, request.job,
+       verdict.passed, event, json::serialize(to_json(verdict))}));
   return {};
 }
 
@@ -87,8 +88,8 @@ class Facts {
     if (!request_.rules.empty()) return parse_rules(request_.rules);
     const auto* gate = config_->gate(model);
     if (gate != nullptr && !gate->rules.empty()) return gate->rules;
-    return fail(Code::kNotFound, "weir.yaml has no gate for model {} (it has: {}); add one under gates:, or give rules", model,
-                gate_names(*config_));
+    return fail(Code::kNotFound, "weir.yaml has no gate for model {} (it has: {}); add one under gates:, or give rules",
+                model, gate_names(*config_));
   }
 
   Result<ModelFacts> candidate(const std::string& model) const {
@@ -109,8 +110,8 @@ class Facts {
     if (auto found = sources_.run_facts(live->run_id)) {
       facts = *std::move(found);
     } else if (found.error().code == Code::kNotFound) {
-      warnings.push_back(fmt::format("the experiment run of champion version {} is gone: {}", live->version,
-                                     found.error().message));
+      warnings.push_back(
+          fmt::format("the experiment run of champion version {} is gone: {}", live->version, found.error().message));
     } else {
       return std::unexpected(found.error());
     }
@@ -129,10 +130,11 @@ class Facts {
       auto made = WEIR_TRY(sources_.run_of_workflow(*request_.workflow_run));
       if (made) return *std::move(made);
       if (request_.metrics.empty()) {
-        return fail(Code::kNotFound,
-                    "workflow run {} has logged no experiment run with metrics: log them with mlflow before the gate, or name "
-                    "the candidate by run_id or version",
-                    *request_.workflow_run);
+        return fail(
+            Code::kNotFound,
+            "workflow run {} has logged no experiment run with metrics: log them with mlflow before the gate, or name "
+            "the candidate by run_id or version",
+            *request_.workflow_run);
       }
     }
     if (request_.metrics.empty()) {
@@ -175,8 +177,10 @@ Result<Request> request_from_json(const json::value& body) {
   request.model = json_string_or(body, "model", "");
   request.run_id = json_string_or(body, "run_id", "");
   // MLflow's versions are texts that look like numbers; both are taken.
-  if (const auto number = json_int(body, "version")) request.version = std::to_string(*number);
-  else request.version = json_string_or(body, "version", "");
+  if (const auto number = json_int(body, "version"))
+    request.version = std::to_string(*number);
+  else
+    request.version = json_string_or(body, "version", "");
   if (const auto* rules = json_find(body, "rules"); rules != nullptr && !rules->is_null()) {
     if (!rules->is_array()) return fail(Code::kInvalidArgument, "member \"rules\" must be an array of texts");
     for (const auto& rule : rules->get_array()) {
@@ -187,7 +191,8 @@ Result<Request> request_from_json(const json::value& body) {
   if (const auto* metrics = json_find(body, "metrics"); metrics != nullptr && !metrics->is_null()) {
     if (!metrics->is_object()) return fail(Code::kInvalidArgument, "member \"metrics\" must be an object of numbers");
     for (const auto& [name, value] : metrics->get_object()) {
-      if (!value.is_number()) return fail(Code::kInvalidArgument, "metric \"{}\" must be a number", std::string_view(name));
+      if (!value.is_number())
+        return fail(Code::kInvalidArgument, "metric \"{}\" must be a number", std::string_view(name));
       request.metrics.emplace(std::string(name), value.to_number<double>());
     }
   }
@@ -210,13 +215,14 @@ Result<Verdict> GateService::judge(const Request& request, const types::Identity
   return verdict;
 }
 
-Result<std::optional<Record>> GateService::latest(store::Reader& reader, std::string_view model, std::string_view version,
-                                                  std::string_view run_id) {
+Result<std::optional<Record>> GateService::latest(store::Reader& reader, std::string_view model,
+                                                  std::string_view version, std::string_view run_id) {
   // A verdict from before the registration knows the run only.
-  return reader.first<Record>(fmt::format("SELECT {} FROM gate_verdicts WHERE model = ? AND ((version <> '' AND version = ?) "
-                                          "OR (run_id <> '' AND run_id = ?)) ORDER BY id DESC LIMIT 1",
-                                          kColumns),
-                              {model, version, run_id}, read_record);
+  return reader.first<Record>(
+      fmt::format("SELECT {} FROM gate_verdicts WHERE model = ? AND ((version <> '' AND version = ?) "
+                  "OR (run_id <> '' AND run_id = ?)) ORDER BY id DESC LIMIT 1",
+                  kColumns),
+      {model, version, run_id}, read_record);
 }
 
 Result<std::vector<Record>> GateService::history(store::Reader& reader, std::string_view model, std::int64_t limit) {

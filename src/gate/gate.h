@@ -23,7 +23,7 @@ namespace weir::gate {
 // Who is judged, by what.
 struct Request {
   std::string model;
-  std::string run_id;              // experiment run; "" = by version, or the one that workflow run `workflow_run` made
+  std::string run_id;  // experiment run; "" = by version, or the one that workflow run `workflow_run` made
   std::string version;
   std::vector<std::string> rules;  // instead of the gate of weir.yaml, if not empty
   // Numbers given by the caller instead of logged ones (`weir gate --metrics metrics.json`); they win over logged ones.

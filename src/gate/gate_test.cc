@@ -82,7 +82,8 @@ TEST_F(GateServiceTest, JudgesTheRunThatTheWorkflowMadeAgainstTheLiveVersion) {
 
 TEST_F(GateServiceTest, RecordsEveryVerdictWithItsEvent) {
   runs[kRun2].metrics["auc"].value = 0.5;
-  const auto verdict = service().judge({.model = "flight-delay", .run_id = kRun2, .workflow_run = 7, .job = 42}, kJob, 3);
+  const auto verdict =
+      service().judge({.model = "flight-delay", .run_id = kRun2, .workflow_run = 7, .job = 42}, kJob, 3);
   ASSERT_TRUE(verdict) << verdict.error().message;
   EXPECT_FALSE(verdict->passed);
   ASSERT_EQ(events().size(), 1U);
@@ -134,8 +135,10 @@ TEST_F(GateServiceTest, TheOnlyGateNeedsNoName) {
 
 TEST_F(GateServiceTest, WhatItCannotFindItNames) {
   auto gate = service();
-  EXPECT_NE(gate.judge({.model = "spam"}, kJob, 0).error().message.find("weir.yaml has no gate for model spam (it has: "
-                                                                        "flight-delay)"),
+  EXPECT_NE(gate.judge({.model = "spam"}, kJob, 0)
+                .error()
+                .message.find("weir.yaml has no gate for model spam (it has: "
+                              "flight-delay)"),
             std::string::npos);
   EXPECT_EQ(gate.judge({.model = "flight-delay", .version = "9"}, kJob, 0).error().code, Code::kNotFound);
   EXPECT_EQ(gate.judge({.model = "flight-delay", .run_id = "nope"}, kJob, 0).error().code, Code::kNotFound);
@@ -156,13 +159,13 @@ TEST_F(GateServiceTest, AChampionWhoseRunIsGoneIsSaidSo) {
 }
 
 TEST(GateRequest, IsReadFromJson) {
-  const auto request = request_from_json(*parse_json(
-      R"({"model": "m", "version": 3, "rules": ["auc > 0.5"], "metrics": {"auc": 1, "f1": 0.5}})", "body"));
+  const auto request = request_from_json(
+      *parse_json(R"({"model": "m", "version": 3, "rules": ["auc > 0.5"], "metrics": {"auc": 1, "f1": 0.5}})", "body"));
   ASSERT_TRUE(request) << request.error().message;
   EXPECT_EQ(request->version, "3");
   EXPECT_EQ(request->metrics.at("auc"), 1.0);
-  for (const char* bad : {"[]", R"({"rules": "auc > 1"})", R"({"rules": [1]})", R"({"metrics": {"a": "b"}})",
-                          R"({"metrics": []})"}) {
+  for (const char* bad :
+       {"[]", R"({"rules": "auc > 1"})", R"({"rules": [1]})", R"({"metrics": {"a": "b"}})", R"({"metrics": []})"}) {
     EXPECT_FALSE(request_from_json(*parse_json(bad, "body"))) << bad;
   }
 }

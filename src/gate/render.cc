@@ -37,7 +37,8 @@ std::string outcome_line(const Verdict& verdict) {
 // Metric names and rules come from outside: nothing of theirs may steer a terminal.
 std::string printable(std::string_view text) {
   std::string result(text);
-  std::replace_if(result.begin(), result.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  std::replace_if(
+      result.begin(), result.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
   return result;
 }
 
@@ -64,7 +65,9 @@ std::string escape_markdown(std::string_view text) {
   return escaped;
 }
 
-json::value number_or_null(const std::optional<double>& value) { return value ? json::value(*value) : json::value(); }
+json::value number_or_null(const std::optional<double>& value) {
+  return value ? json::value(*value) : json::value();
+}
 
 }  // namespace
 
@@ -96,14 +99,15 @@ std::string to_text(const Verdict& verdict) {
 }
 
 std::string to_markdown(const Verdict& verdict) {
-  std::string text = fmt::format("### {} Gate {}\n\n{}\n\n| | Rule | Candidate | Champion | Needed | Why |\n"
-                                 "|---|---|---:|---:|---|---|\n",
-                                 verdict.passed ? "✅" : "❌", verdict.passed ? "passed" : "refused",
-                                 escape_markdown(subject_line(verdict)));
+  std::string text = fmt::format(
+      "### {} Gate {}\n\n{}\n\n| | Rule | Candidate | Champion | Needed | Why |\n"
+      "|---|---|---:|---:|---|---|\n",
+      verdict.passed ? "✅" : "❌", verdict.passed ? "passed" : "refused", escape_markdown(subject_line(verdict)));
   for (const auto& finding : verdict.findings) {
-    text += fmt::format("| {} | {} | {} | {} | {} | {} |\n", finding.passed ? "✅" : "❌", escape_markdown(finding.rule),
-                        shown(finding.candidate, finding.unit), shown(finding.champion, finding.unit),
-                        escape_markdown(shown_limit(finding)), escape_markdown(finding.reason));
+    text +=
+        fmt::format("| {} | {} | {} | {} | {} | {} |\n", finding.passed ? "✅" : "❌", escape_markdown(finding.rule),
+                    shown(finding.candidate, finding.unit), shown(finding.champion, finding.unit),
+                    escape_markdown(shown_limit(finding)), escape_markdown(finding.reason));
   }
   for (const auto& warning : verdict.warnings) text += "\n⚠️ " + escape_markdown(warning) + "\n";
   return text + "\n" + outcome_line(verdict) + "\n";

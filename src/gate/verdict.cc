@@ -64,7 +64,8 @@ Rows compare_rows(const Digests& candidate, const Digests& champion) {
   if (candidate.empty() || champion.empty()) return Rows::kUnknown;
   if (candidate == champion) return Rows::kSame;
   // Runs that share some of several inputs: which of them the metric used cannot be told.
-  const bool overlap = std::any_of(candidate.begin(), candidate.end(), [&](const auto& d) { return champion.contains(d); });
+  const bool overlap =
+      std::any_of(candidate.begin(), candidate.end(), [&](const auto& d) { return champion.contains(d); });
   return overlap ? Rows::kUnknown : Rows::kDifferent;
 }
 
@@ -128,7 +129,8 @@ class Judge {
   static bool meets_by_rounding(const GateRule& rule, const Finding& finding) {
     const bool inclusive = rule.comparison == Comparison::kAtLeast || rule.comparison == Comparison::kAtMost;
     if (!inclusive || !finding.champion) return false;
-    return std::abs(*finding.candidate - *finding.limit) <= 1e-12 * std::max(std::abs(*finding.limit), std::abs(rule.limit));
+    return std::abs(*finding.candidate - *finding.limit) <=
+           1e-12 * std::max(std::abs(*finding.limit), std::abs(rule.limit));
   }
 
   // Sets the champion's number and the limit, or the reason why there is none.
@@ -167,17 +169,19 @@ class Judge {
       case Rows::kSame: return true;
       case Rows::kDifferent:
         finding.reason = fmt::format(
-            "{} of the candidate comes from other rows (dataset {}) than the champion's (dataset {}), so the numbers do not "
+            "{} of the candidate comes from other rows (dataset {}) than the champion's (dataset {}), so the numbers "
+            "do not "
             "compare: score the champion on the candidate's rows and log that as champion/{}",
             name, join(mine), join(theirs), champion_name);
         return false;
       case Rows::kUnknown: break;
     }
     if (!warned_) {
-      verdict_.warnings.push_back(fmt::format(
-          "it is not known whether {} was measured on the same rows for candidate and champion ({}): log the evaluation data "
-          "of both with mlflow.log_input, or champion/{}",
-          name, name_of(*champion_), champion_name));
+      verdict_.warnings.push_back(
+          fmt::format("it is not known whether {} was measured on the same rows for candidate and champion ({}): log "
+                      "the evaluation data "
+                      "of both with mlflow.log_input, or champion/{}",
+                      name, name_of(*champion_), champion_name));
     }
     warned_ = true;
     return true;
@@ -204,7 +208,8 @@ class Judge {
 
 }  // namespace
 
-Verdict evaluate(std::span<const GateRule> rules, const ModelFacts& candidate, const std::optional<ModelFacts>& champion) {
+Verdict evaluate(std::span<const GateRule> rules, const ModelFacts& candidate,
+                 const std::optional<ModelFacts>& champion) {
   Verdict verdict;
   verdict.model = candidate.model;
   verdict.candidate_version = candidate.version;
@@ -215,8 +220,8 @@ Verdict evaluate(std::span<const GateRule> rules, const ModelFacts& candidate, c
   }
   Judge judge(candidate, champion, verdict);
   for (const auto& rule : rules) verdict.findings.push_back(judge.judge(rule));
-  verdict.passed = !verdict.findings.empty() &&
-                   std::all_of(verdict.findings.begin(), verdict.findings.end(), [](const auto& f) { return f.passed; });
+  verdict.passed = !verdict.findings.empty() && std::all_of(verdict.findings.begin(), verdict.findings.end(),
+                                                            [](const auto& f) { return f.passed; });
   return verdict;
 }
 

@@ -62,10 +62,10 @@ struct Verdict {
 // Judges `candidate` by `rules`. Pure: stored facts give the stored verdict again; any thread.
 //
 // A metric that is missing or not a number fails its rule. A comparison takes the champion's number from
-// `champion/<metric>` if the candidate's own run logged it, since then both were scored on the same rows; otherwise from
-// the champion's run, and then the datasets must agree: equal digests compare, different ones fail the rule, and where a
-// side has none the rule is judged with a warning. Which digest counts: the metric's own, else those of the run's inputs
-// that are not marked as training data. Without a champion comparisons pass (a first release) and say so.
+// `champion/<metric>` if the candidate's own run logged it, since then both were scored on the same rows; otherwise
+// from the champion's run, and then the datasets must agree: equal digests compare, different ones fail the rule, and
+// where a side has none the rule is judged with a warning. Which digest counts: the metric's own, else those of the
+// run's inputs that are not marked as training data. Without a champion comparisons pass (a first release) and say so.
 //
 // Metrics hold times in milliseconds and shares as ratios, unless the name ends in _s, _sec, _seconds, _us or in _pct,
 // _percent.

@@ -15,7 +15,8 @@ std::vector<config::GateRule> rules(std::initializer_list<const char*> texts) {
 
 ModelFacts model(std::string version, std::initializer_list<std::pair<const char*, double>> metrics,
                  std::vector<Dataset> datasets = {{.name = "april", .digest = "d0d0", .context = "eval"}}) {
-  ModelFacts facts{.model = "flight-delay", .version = std::move(version), .run_id = "0123456789abcdef0123456789abcdef"};
+  ModelFacts facts{
+      .model = "flight-delay", .version = std::move(version), .run_id = "0123456789abcdef0123456789abcdef"};
   for (const auto& [name, value] : metrics) facts.metrics[name] = {.value = value};
   facts.datasets = std::move(datasets);
   return facts;
@@ -48,7 +49,9 @@ TEST(Gate, ReachingALimitExactlyIsEnoughWhateverBinaryMakesOfIt) {
     const double champion = hundredths / 100.0;
     const double candidate = (hundredths - 1) / 100.0;
     EXPECT_TRUE(evaluate(rules({"auc >= champion.auc - 0.01"}), model("3", {{"auc", candidate}}),
-                         model("2", {{"auc", champion}})).passed) << champion;
+                         model("2", {{"auc", champion}}))
+                    .passed)
+        << champion;
   }
   const auto verdict = evaluate(rules({"auc >= 0.72"}), model("3", {{"auc", 0.7199999999}}), std::nullopt);
   EXPECT_EQ(verdict.findings[0].reason, "auc is 0.7199999999, needed at least 0.72");
@@ -84,17 +87,20 @@ TEST(Gate, WhatIsNotANumberFails) {
   const double infinity = std::numeric_limits<double>::infinity();
   EXPECT_FALSE(evaluate(rules({"auc >= 0.65"}), model("1", {{"auc", nan}}), std::nullopt).passed);
   EXPECT_FALSE(evaluate(rules({"auc >= 0.65"}), model("1", {{"auc", infinity}}), std::nullopt).passed);
-  EXPECT_FALSE(evaluate(rules({"loss <= champion.loss"}), model("1", {{"loss", 0.1}}), model("0", {{"loss", nan}})).passed);
+  EXPECT_FALSE(
+      evaluate(rules({"loss <= champion.loss"}), model("1", {{"loss", 0.1}}), model("0", {{"loss", nan}})).passed);
   EXPECT_FALSE(evaluate(rules({"loss < 3"}), model("1", {{"loss", nan}}), std::nullopt).findings[0].candidate);
 }
 
 TEST(Gate, NumbersOfDifferentRowsAreRefusedWithThatReason) {
-  const auto verdict = evaluate(rules({"auc >= champion.auc - 0.01"}), model("3", {{"auc", 0.9}}, {{"may", "d1d1", "eval"}}),
-                                model("2", {{"auc", 0.7}}, {{"april", "d0d0", "eval"}}));
+  const auto verdict =
+      evaluate(rules({"auc >= champion.auc - 0.01"}), model("3", {{"auc", 0.9}}, {{"may", "d1d1", "eval"}}),
+               model("2", {{"auc", 0.7}}, {{"april", "d0d0", "eval"}}));
   EXPECT_FALSE(verdict.passed);
-  EXPECT_EQ(verdict.findings[0].reason,
-            "auc of the candidate comes from other rows (dataset d1d1) than the champion's (dataset d0d0), so the numbers do "
-            "not compare: score the champion on the candidate's rows and log that as champion/auc");
+  EXPECT_EQ(
+      verdict.findings[0].reason,
+      "auc of the candidate comes from other rows (dataset d1d1) than the champion's (dataset d0d0), so the numbers do "
+      "not compare: score the champion on the candidate's rows and log that as champion/auc");
 }
 
 TEST(Gate, TheChampionScoredInTheCandidatesRunComparesWhateverTheChampionsOwnRows) {
@@ -162,24 +168,23 @@ TEST(Gate, WithoutRulesNothingPasses) {
 }
 
 TEST(Verdict, IsATableForLogsAndSummaries) {
-  const auto verdict =
-      evaluate(rules({"auc >= 0.65", "auc >= champion.auc - 0.01", "latency_p95 < 100ms"}),
-               model("3", {{"auc", 0.7012}, {"latency_p95", 12.5}}), model("2", {{"auc", 0.7312}}));
-  EXPECT_EQ(to_text(verdict),
-            "flight-delay: version 3 (run 01234567) against champion version 2\n"
-            "        rule                        candidate  champion  needed\n"
-            "  pass  auc >= 0.65                    0.7012         -  >= 0.65\n"
-            "  FAIL  auc >= champion.auc - 0.01     0.7012    0.7312  >= 0.7212  auc is 0.7012, champion has 0.7312, needed "
-            "at least 0.7212\n"
-            "  pass  latency_p95 < 100ms            12.5ms         -  < 100ms\n"
-            "refused: 1 of 3 rules fails\n");
+  const auto verdict = evaluate(rules({"auc >= 0.65", "auc >= champion.auc - 0.01", "latency_p95 < 100ms"}),
+                                model("3", {{"auc", 0.7012}, {"latency_p95", 12.5}}), model("2", {{"auc", 0.7312}}));
+  EXPECT_EQ(
+      to_text(verdict),
+      "flight-delay: version 3 (run 01234567) against champion version 2\n"
+      "        rule                        candidate  champion  needed\n"
+      "  pass  auc >= 0.65                    0.7012         -  >= 0.65\n"
+      "  FAIL  auc >= champion.auc - 0.01     0.7012    0.7312  >= 0.7212  auc is 0.7012, champion has 0.7312, needed "
+      "at least 0.7212\n"
+      "  pass  latency_p95 < 100ms            12.5ms         -  < 100ms\n"
+      "refused: 1 of 3 rules fails\n");
   EXPECT_NE(to_markdown(verdict).find("| ❌ | auc &gt;= champion.auc - 0.01 | 0.7012 | 0.7312 | &gt;= 0.7212 |"),
             std::string::npos)
       << to_markdown(verdict);
   const auto object = to_json(verdict);
   EXPECT_FALSE(object.at("passed").as_bool());
-  EXPECT_EQ(json::serialize(object.at("champion")),
-            R"({"version":"2","run_id":"0123456789abcdef0123456789abcdef"})");
+  EXPECT_EQ(json::serialize(object.at("champion")), R"({"version":"2","run_id":"0123456789abcdef0123456789abcdef"})");
   EXPECT_EQ(object.at("findings").as_array().size(), 3U);
 }
 

@@ -20,8 +20,8 @@ std::optional<Duration> median(std::vector<Duration> values) {
   return (values[middle - 1] + values[middle]) / 2;
 }
 
-// "flights@production" of "endpoint/flights@production"; an endpoint without an environment means `environment`. "" if it
-// is another environment's or no endpoint's.
+// "flights@production" of "endpoint/flights@production"; an endpoint without an environment means `environment`. "" if
+// it is another environment's or no endpoint's.
 std::string endpoint_of(const Event& event, std::string_view environment) {
   static constexpr std::string_view kPrefix = "endpoint/";
   if (!event.subject.starts_with(kPrefix)) return "";
@@ -91,8 +91,10 @@ void summarise(Dora& dora) {
     if (deployment.lead_time) lead_times.push_back(*deployment.lead_time);
     if (!deployment.failed) continue;
     ++dora.failed;
-    if (deployment.restored_after) restore_times.push_back(*deployment.restored_after);
-    else ++dora.unrestored;
+    if (deployment.restored_after)
+      restore_times.push_back(*deployment.restored_after);
+    else
+      ++dora.unrestored;
   }
   const double days = std::chrono::duration<double, std::chrono::days::period>(dora.to - dora.from).count();
   if (days > 0) dora.deployments_per_day = static_cast<double>(dora.deployments) / days;
@@ -104,7 +106,9 @@ void summarise(Dora& dora) {
   }
 }
 
-std::string shown(const std::optional<Duration>& duration) { return duration ? format_duration(*duration) : "-"; }
+std::string shown(const std::optional<Duration>& duration) {
+  return duration ? format_duration(*duration) : "-";
+}
 
 json::value seconds(const std::optional<Duration>& duration) {
   return duration ? json::value(std::chrono::duration<double>(*duration).count()) : json::value();
@@ -122,11 +126,10 @@ Result<Dora> dora(store::Reader& reader, const Sources& sources, TimePoint from,
                   std::string_view environment) {
   if (to <= from) return fail(Code::kInvalidArgument, "the window ends at {}, before it begins", to_iso8601(to));
   Dora dora{.environment = std::string(environment), .from = from, .to = to};
-  const auto events =
-      WEIR_TRY(events_since(reader,
-                            {event_type::kRolloutSwitched, event_type::kRolloutRolledBack, event_type::kAlertFired,
-                             event_type::kAlertResolved},
-                            from));
+  const auto events = WEIR_TRY(events_since(reader,
+                                            {event_type::kRolloutSwitched, event_type::kRolloutRolledBack,
+                                             event_type::kAlertFired, event_type::kAlertResolved},
+                                            from));
   // At most one deployment an event: references to elements stay good.
   dora.list.reserve(events.size());
   std::map<std::string, Course> live;
@@ -165,13 +168,13 @@ std::string to_text(const Dora& dora) {
   text += row("lead time for changes",
               dora.lead_time ? fmt::format("{} (median of {})", shown(dora.lead_time), dora.lead_time_known)
                              : std::string("- (no deployment of a known commit)"));
-  text += row("change failure rate", dora.change_failure_rate
-                                         ? fmt::format("{:.3g}% ({} of {})", *dora.change_failure_rate * 100.0, dora.failed,
-                                                       dora.deployments)
-                                         : std::string("- (no deployment)"));
-  std::string restore = dora.failed == 0 ? "- (nothing failed)"
-                                         : fmt::format("{} (median of {})", shown(dora.time_to_restore),
-                                                       dora.failed - dora.unrestored);
+  text += row("change failure rate",
+              dora.change_failure_rate
+                  ? fmt::format("{:.3g}% ({} of {})", *dora.change_failure_rate * 100.0, dora.failed, dora.deployments)
+                  : std::string("- (no deployment)"));
+  std::string restore =
+      dora.failed == 0 ? "- (nothing failed)"
+                       : fmt::format("{} (median of {})", shown(dora.time_to_restore), dora.failed - dora.unrestored);
   if (dora.unrestored > 0) restore += fmt::format(", {} not restored yet", dora.unrestored);
   text += row("time to restore", restore);
   if (dora.list.empty()) return text;

@@ -23,7 +23,8 @@ namespace weir::insight {
 //                          median. Deployments whose commit is unknown are left out and counted.
 //   change failure rate    share of deployments that were followed, before the next deployment of the same endpoint, by
 //                          a rollback or by an alert of severity page.
-//   time to restore        of a failed deployment: from the first page, or from the switch where nobody was paged (it was
+//   time to restore        of a failed deployment: from the first page, or from the switch where nobody was paged (it
+//   was
 //                          bad from then on), to the service being whole again: rollout.rolled_back, the next
 //                          rollout.switched, or the page's alert.resolved, whichever is first; the median. Deployments
 //                          that are not restored yet are counted apart.
@@ -34,8 +35,8 @@ struct Dora {
   std::int64_t deployments = 0;
   std::int64_t rollbacks = 0;
   double deployments_per_day = 0.0;
-  std::optional<Duration> lead_time;        // median; none without deployments of known commits
-  std::int64_t lead_time_known = 0;         // deployments that it rests on
+  std::optional<Duration> lead_time;  // median; none without deployments of known commits
+  std::int64_t lead_time_known = 0;   // deployments that it rests on
   std::int64_t failed = 0;
   std::optional<double> change_failure_rate;  // 0 to 1; none without deployments
   std::optional<Duration> time_to_restore;    // median; none without a restored failure

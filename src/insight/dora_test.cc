@@ -15,8 +15,9 @@ class DoraTest : public Story {
   const TimePoint start_ = loop.now();
 
   Dora figures(std::optional<TimePoint> to = {}) {
-    const auto result = db->load<Dora>(
-        [&](store::Reader& reader) { return dora(reader, sources, start_, to.value_or(start_ + std::chrono::days{2})); });
+    const auto result = db->load<Dora>([&](store::Reader& reader) {
+      return dora(reader, sources, start_, to.value_or(start_ + std::chrono::days{2}));
+    });
     EXPECT_TRUE(result) << result.error().message;
     return result.value_or(Dora{});
   }

@@ -52,10 +52,9 @@ Result<std::vector<types::Event>> events_since(store::Reader& reader, std::initi
   for (const auto type : types) values.emplace_back(type);
   values.emplace_back(from);
   std::vector<std::int64_t> sequences;
-  WEIR_TRY(reader.query(
-      fmt::format("SELECT sequence FROM events WHERE type IN ({}) AND time >= ? ORDER BY sequence",
-                  placeholders(types.size())),
-      values, [&](const store::Row& row) { sequences.push_back(row.integer(0)); }));
+  WEIR_TRY(reader.query(fmt::format("SELECT sequence FROM events WHERE type IN ({}) AND time >= ? ORDER BY sequence",
+                                    placeholders(types.size())),
+                        values, [&](const store::Row& row) { sequences.push_back(row.integer(0)); }));
   std::vector<types::Event> events;
   for (const auto sequence : sequences) {
     if (auto event = WEIR_TRY(store::event_at(reader, sequence))) events.push_back(*std::move(event));

@@ -31,9 +31,9 @@ Result<std::vector<types::Event>> causes_of(store::Reader& reader, const types::
 
 // Where a model version came from, as far as the log and the sources know.
 struct Origin {
-  std::optional<types::Event> version;      // version.created
+  std::optional<types::Event> version;  // version.created
   std::optional<ExperimentRun> experiment;
-  std::optional<types::Event> run;          // run.created of the workflow run
+  std::optional<types::Event> run;  // run.created of the workflow run
   std::string repository;
   std::optional<Commit> commit;
 };

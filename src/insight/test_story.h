@@ -54,11 +54,15 @@ class Story : public testing::Test {
     const std::string run_id(32, static_cast<char>('0' + number));
     commits[commit] = {.id = commit, .author = "Dan", .time = loop.now(), .message = "Change " + n + "\n\nlong story"};
     loop.advance(std::chrono::minutes{1});
-    const auto push = tell("repo.pushed", "dan", "repo/flights",
-                           {{"ref", "refs/heads/main"}, {"before", ""}, {"after", commit}});
+    const auto push =
+        tell("repo.pushed", "dan", "repo/flights", {{"ref", "refs/heads/main"}, {"before", ""}, {"after", commit}});
     const auto run = tell("run.created", "dan", "run/" + n,
-                          {{"workflow", "ML Pipeline"}, {"repo", "flights"}, {"event", "push"}, {"commit", commit},
-                           {"ref", "refs/heads/main"}, {"reason", "push to main by dan"}},
+                          {{"workflow", "ML Pipeline"},
+                           {"repo", "flights"},
+                           {"event", "push"},
+                           {"commit", commit},
+                           {"ref", "refs/heads/main"},
+                           {"reason", "push to main by dan"}},
                           push);
     const auto job = tell("job.started", "weir", "job/" + n, {{"run", number}, {"key", "train"}}, run);
     experiments[run_id] = {.run_id = run_id,
@@ -71,7 +75,10 @@ class Story : public testing::Test {
     json::array findings{json::object{
         {"rule", "auc >= 0.65"}, {"passed", passed}, {"candidate", 0.7 + 0.01 * number}, {"champion", nullptr}}};
     tell(passed ? "gate.passed" : "gate.refused", "job:" + n, fmt::format("model/{}", model),
-         {{"candidate", json::object{{"version", ""}, {"run_id", run_id}}}, {"champion", nullptr}, {"findings", findings}}, job);
+         {{"candidate", json::object{{"version", ""}, {"run_id", run_id}}},
+          {"champion", nullptr},
+          {"findings", findings}},
+         job);
     if (passed) {
       tell("version.created", "job:" + n, fmt::format("model/{}/{}", model, number),
            {{"model", model}, {"version", number}, {"run_id", run_id}, {"workflow_run", number}, {"job", number}}, job);
@@ -86,11 +93,11 @@ class Story : public testing::Test {
     const auto started = tell("rollout.started", "weir", "endpoint/flights@production",
                               {{"model", "flight-delay"}, {"version", number}}, alias);
     const std::string approval = fmt::format("approval/{}", number);
-    const auto asked = tell("approval.requested", "dan", approval,
-                            {{"environment", "production"}, {"summary", "flight-delay version " + std::to_string(number)}},
-                            started);
-    const auto granted =
-        tell("approval.granted", "alice", approval, {{"environment", "production"}, {"by", "alice"}, {"comment", "good"}}, asked);
+    const auto asked =
+        tell("approval.requested", "dan", approval,
+             {{"environment", "production"}, {"summary", "flight-delay version " + std::to_string(number)}}, started);
+    const auto granted = tell("approval.granted", "alice", approval,
+                              {{"environment", "production"}, {"by", "alice"}, {"comment", "good"}}, asked);
     json::object payload{{"model", "flight-delay"}, {"version", number}};
     if (previous > 0) payload["previous"] = previous;
     return tell("rollout.switched", "weir", "endpoint/flights@production", std::move(payload), granted);

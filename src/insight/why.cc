@@ -14,8 +14,12 @@ using types::Event;
 constexpr std::string_view kProduction = "production";
 
 Link link_of(const Event& event, std::string kind, std::string title) {
-  return {.kind = std::move(kind), .title = std::move(title), .time = event.time, .actor = event.actor,
-          .subject = event.subject, .event = event.sequence};
+  return {.kind = std::move(kind),
+          .title = std::move(title),
+          .time = event.time,
+          .actor = event.actor,
+          .subject = event.subject,
+          .event = event.sequence};
 }
 
 // The first line of a text, short enough for a line of a tree.
@@ -29,9 +33,13 @@ std::string short_text(std::string_view text, std::size_t characters_max = 100) 
   return std::string(text);
 }
 
-std::string number_text(double value) { return fmt::format("{:.5g}", value); }
+std::string number_text(double value) {
+  return fmt::format("{:.5g}", value);
+}
 
-std::string short_id(std::string_view id) { return std::string(id.substr(0, 8)); }
+std::string short_id(std::string_view id) {
+  return std::string(id.substr(0, 8));
+}
 
 std::string joined(const Event& event, std::string_view key) {
   std::string text;
@@ -45,8 +53,11 @@ std::string joined(const Event& event, std::string_view key) {
 }
 
 Link commit_link(const Commit& commit) {
-  Link link{.kind = "commit", .title = fmt::format("commit {}: {}", short_id(commit.id), short_text(commit.message)),
-            .time = commit.time, .actor = commit.author, .subject = "commit/" + commit.id};
+  Link link{.kind = "commit",
+            .title = fmt::format("commit {}: {}", short_id(commit.id), short_text(commit.message)),
+            .time = commit.time,
+            .actor = commit.author,
+            .subject = "commit/" + commit.id};
   return link;
 }
 
@@ -54,7 +65,8 @@ Link push_link(const Event& event) {
   std::string ref = text_of(event, "ref");
   if (ref.starts_with("refs/heads/")) ref = ref.substr(std::string_view("refs/heads/").size());
   const std::string repository = event.subject.starts_with("repo/") ? event.subject.substr(5) : event.subject;
-  return link_of(event, "push", fmt::format("push of {} to {} of {}", short_id(text_of(event, "after")), ref, repository));
+  return link_of(event, "push",
+                 fmt::format("push of {} to {} of {}", short_id(text_of(event, "after")), ref, repository));
 }
 
 // An event of the log that needs no story of its own; empty kind for those that would only repeat others.
@@ -80,12 +92,12 @@ Link plain_link(const Event& event) {
     return link;
   }
   if (is(event_type::kAliasSet)) {
-    return link_of(event, "alias", fmt::format("alias {} was set to version {}", text_of(event, "alias"),
-                                               text_of(event, "version")));
+    return link_of(event, "alias",
+                   fmt::format("alias {} was set to version {}", text_of(event, "alias"), text_of(event, "version")));
   }
   if (is(event_type::kStageSet)) {
-    return link_of(event, "stage", fmt::format("version {} was moved to stage {}", text_of(event, "version"),
-                                               text_of(event, "stage")));
+    return link_of(event, "stage",
+                   fmt::format("version {} was moved to stage {}", text_of(event, "version"), text_of(event, "stage")));
   }
   return {};
 }
@@ -101,9 +113,9 @@ Link approval_link(const Event& granted, std::optional<Event> requested) {
     link.details.emplace_back("environment", environment);
   }
   if (requested) {
-    link.causes.push_back(link_of(*requested, "request",
-                                  fmt::format("{} asked for it: {}", requested->actor,
-                                              short_text(text_of(*requested, "summary")))));
+    link.causes.push_back(
+        link_of(*requested, "request",
+                fmt::format("{} asked for it: {}", requested->actor, short_text(text_of(*requested, "summary")))));
   }
   return link;
 }
@@ -149,10 +161,10 @@ class Teller {
 
   Result<Link> run(const Event& created, const std::optional<Commit>& commit) {
     std::string number = text_of(created, "number");
-    auto link = link_of(created, "run",
-                        fmt::format("workflow run {} of {}", created.subject.substr(created.subject.find('/') + 1),
-                                    text_of(created, "workflow").empty() ? text_of(created, "path")
-                                                                         : text_of(created, "workflow")));
+    auto link = link_of(
+        created, "run",
+        fmt::format("workflow run {} of {}", created.subject.substr(created.subject.find('/') + 1),
+                    text_of(created, "workflow").empty() ? text_of(created, "path") : text_of(created, "workflow")));
     if (const auto reason = text_of(created, "reason"); !reason.empty()) link.details.emplace_back("reason", reason);
     link.details.emplace_back("event", text_of(created, "event"));
     Link* at = &link;
@@ -175,7 +187,8 @@ class Teller {
     const Origin origin = WEIR_TRY(origin_of_version(reader_, sources_, model, number, before));
     commit_ = origin.commit;
     if (!origin.version) {
-      return Link{.kind = "version", .title = fmt::format("{} version {}, of which the log has no beginning", model, number),
+      return Link{.kind = "version",
+                  .title = fmt::format("{} version {}, of which the log has no beginning", model, number),
                   .subject = fmt::format("model/{}/{}", model, number)};
     }
     auto link = link_of(*origin.version, "version", fmt::format("{} version {} was registered", model, number));
@@ -197,8 +210,8 @@ class Teller {
     const std::string run_id = created ? text_of(*created, "run_id") : "";
     std::int64_t bound = before;
     while (true) {
-      const auto event = WEIR_TRY(newest(reader_, fmt::format("model/{}", model),
-                                         {event_type::kGatePassed, event_type::kGateRefused}, bound));
+      const auto event = WEIR_TRY(
+          newest(reader_, fmt::format("model/{}", model), {event_type::kGatePassed, event_type::kGateRefused}, bound));
       if (!event) return std::optional<Link>{};
       const auto* candidate = json_find(event->payload, "candidate");
       if (candidate != nullptr) {
@@ -283,7 +296,8 @@ class Teller {
         {event_type::kApprovalGranted, before}, [](const store::Row& row) { return row.integer(0); }));
     for (const auto id : ids) {
       auto event = WEIR_TRY(store::event_at(reader_, id));
-      if (event && (text_of(*event, "job") == job || text_of(*event, "subject") == fmt::format("job/{}", job))) return event;
+      if (event && (text_of(*event, "job") == job || text_of(*event, "subject") == fmt::format("job/{}", job)))
+        return event;
     }
     return std::optional<Event>{};
   }
@@ -397,8 +411,9 @@ Result<Why> why(store::Reader& reader, const Sources& sources, std::string_view 
     return why_version(reader, teller, subject.substr(0, slash), subject.substr(slash + 1));
   }
   if (subject.empty()) {
-    return fail(Code::kInvalidArgument, "why what? An endpoint (flights@production), a version (flight-delay/3), a run "
-                                        "(run/7) or an event (#123)");
+    return fail(Code::kInvalidArgument,
+                "why what? An endpoint (flights@production), a version (flight-delay/3), a run "
+                "(run/7) or an event (#123)");
   }
   const auto at = subject.find('@');
   return teller.endpoint(subject.substr(0, at), at == std::string_view::npos ? kProduction : subject.substr(at + 1));

@@ -47,12 +47,12 @@ struct Sources {
 
 // One link of the chain: a fact with its time, and what led to it below.
 struct Link {
-  std::string kind;     // "switched", "approval", "gate", "version", "experiment", "run", "push", "commit", …
-  std::string title;    // "flight-delay version 3 went live (before: 2)"
+  std::string kind;   // "switched", "approval", "gate", "version", "experiment", "run", "push", "commit", …
+  std::string title;  // "flight-delay version 3 went live (before: 2)"
   TimePoint time;
-  std::string actor;    // "" where nobody is named
-  std::string subject;  // "model/flight-delay/3"
-  std::int64_t event = 0;  // its row in the event log; 0 if it is not an event
+  std::string actor;                                         // "" where nobody is named
+  std::string subject;                                       // "model/flight-delay/3"
+  std::int64_t event = 0;                                    // its row in the event log; 0 if it is not an event
   std::vector<std::pair<std::string, std::string>> details;  // {"auc", "0.7312"}, in order
   std::vector<Link> causes;
 };

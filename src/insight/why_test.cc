@@ -15,26 +15,27 @@ TEST_F(WhyTest, TellsTheWholeChainFromSwitchToCommit) {
   deploy(1, 0, train(1));
   const auto why = ask("flights@production");
   ASSERT_TRUE(why) << why.error().message;
-  EXPECT_EQ(to_text(*why, loop.now()),
-            "flights@production serves version 1 of flight-delay since 2026-01-01T00:11:00Z, approved by alice, made from "
-            "commit bbbbbbbb by Dan\n"
-            "\n"
-            "2026-01-01 00:11:00Z  flight-delay version 1 went live · weir  (1m 0s ago)\n"
-            "2026-01-01 00:10:00Z  ├── approved by alice: good  (2m 0s ago)\n"
-            "                      │   │   environment: production\n"
-            "2026-01-01 00:09:00Z  │   └── dan asked for it: flight-delay version 1  (3m 0s ago)\n"
-            "2026-01-01 00:07:00Z  ├── alias champion was set to version 1 · job:1  (5m 0s ago)\n"
-            "2026-01-01 00:05:00Z  ├── the gate passed (a first release) · job:1  (7m 0s ago)\n"
-            "                      │       auc >= 0.65: 0.71 holds\n"
-            "2026-01-01 00:06:00Z  └── flight-delay version 1 was registered · job:1  (6m 0s ago)\n"
-            "2026-01-01 00:04:00Z      └── experiment run 11111111 train  (8m 0s ago)\n"
-            "                              │   auc: 0.71\n"
-            "                              │   eval data: april d0d0\n"
-            "2026-01-01 00:02:00Z          └── workflow run 1 of ML Pipeline · dan  (10m 0s ago)\n"
-            "                                  │   reason: push to main by dan\n"
-            "                                  │   event: push\n"
-            "2026-01-01 00:01:00Z              └── push of bbbbbbbb to main of flights · dan  (11m 0s ago)\n"
-            "2026-01-01 00:00:00Z                  └── commit bbbbbbbb: Change 1 · Dan  (12m 0s ago)\n");
+  EXPECT_EQ(
+      to_text(*why, loop.now()),
+      "flights@production serves version 1 of flight-delay since 2026-01-01T00:11:00Z, approved by alice, made from "
+      "commit bbbbbbbb by Dan\n"
+      "\n"
+      "2026-01-01 00:11:00Z  flight-delay version 1 went live · weir  (1m 0s ago)\n"
+      "2026-01-01 00:10:00Z  ├── approved by alice: good  (2m 0s ago)\n"
+      "                      │   │   environment: production\n"
+      "2026-01-01 00:09:00Z  │   └── dan asked for it: flight-delay version 1  (3m 0s ago)\n"
+      "2026-01-01 00:07:00Z  ├── alias champion was set to version 1 · job:1  (5m 0s ago)\n"
+      "2026-01-01 00:05:00Z  ├── the gate passed (a first release) · job:1  (7m 0s ago)\n"
+      "                      │       auc >= 0.65: 0.71 holds\n"
+      "2026-01-01 00:06:00Z  └── flight-delay version 1 was registered · job:1  (6m 0s ago)\n"
+      "2026-01-01 00:04:00Z      └── experiment run 11111111 train  (8m 0s ago)\n"
+      "                              │   auc: 0.71\n"
+      "                              │   eval data: april d0d0\n"
+      "2026-01-01 00:02:00Z          └── workflow run 1 of ML Pipeline · dan  (10m 0s ago)\n"
+      "                                  │   reason: push to main by dan\n"
+      "                                  │   event: push\n"
+      "2026-01-01 00:01:00Z              └── push of bbbbbbbb to main of flights · dan  (11m 0s ago)\n"
+      "2026-01-01 00:00:00Z                  └── commit bbbbbbbb: Change 1 · Dan  (12m 0s ago)\n");
 }
 
 TEST_F(WhyTest, ProductionIsMeantWhereAnEndpointStandsAlone) {
@@ -65,12 +66,13 @@ TEST_F(WhyTest, TheGateIsThatOfThisVersionNotTheNewest) {
 }
 
 TEST_F(WhyTest, ARetrainingGoesBackToTheDriftThatAskedForIt) {
-  const auto drift = tell("drift.detected", "weir", "endpoint/flights", {{"columns", {"temp", "wind"}}, {"score", 0.42}});
+  const auto drift =
+      tell("drift.detected", "weir", "endpoint/flights", {{"columns", {"temp", "wind"}}, {"score", 0.42}});
   const auto retrain = tell("retrain.triggered", "weir", "model/flight-delay",
                             {{"reasons", {"drift 0.42 > 0.3"}}, {"data_until", "2013-07-31"}}, drift);
-  const auto run = tell("run.created", "weir", "run/9",
-                        {{"workflow", "ML Pipeline"}, {"repo", "flights"}, {"event", "workflow_dispatch"}, {"commit", ""}},
-                        retrain);
+  const auto run =
+      tell("run.created", "weir", "run/9",
+           {{"workflow", "ML Pipeline"}, {"repo", "flights"}, {"event", "workflow_dispatch"}, {"commit", ""}}, retrain);
   tell("version.created", "job:9", "model/flight-delay/4",
        {{"model", "flight-delay"}, {"version", 4}, {"run_id", ""}, {"workflow_run", 9}}, run);
   tell("rollout.switched", "weir", "endpoint/flights@production", {{"model", "flight-delay"}, {"version", "4"}});

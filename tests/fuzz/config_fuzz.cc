@@ -2,8 +2,8 @@
 
 #include "config/parse.h"
 
-// weir.yaml comes from whoever pushes. Whatever is accepted must survive being written out and read again, since that is
-// how the event log and the API show it; whatever is refused must say why.
+// weir.yaml comes from whoever pushes. Whatever is accepted must survive being written out and read again, since that
+// is how the event log and the API show it; whatever is refused must say why.
 namespace {
 
 void require(bool condition) {

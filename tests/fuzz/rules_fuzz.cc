@@ -4,8 +4,8 @@
 #include "config/config.h"
 #include "config/rules.h"
 
-// Rules come from weir.yaml and from the body of a request. What is accepted has finite numbers and reads the same again;
-// what is refused points into the text.
+// Rules come from weir.yaml and from the body of a request. What is accepted has finite numbers and reads the same
+// again; what is refused points into the text.
 namespace {
 
 void require(bool condition) {
