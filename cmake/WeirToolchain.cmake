@@ -29,12 +29,6 @@ if(WEIR_FUZZ)
   add_link_options(-fsanitize=fuzzer-no-link)
 endif()
 
-option(WEIR_FUZZ "Build the fuzz targets" OFF)
-if(WEIR_FUZZ)
-  # Lets libFuzzer see which branches the layers take.
-  add_compile_options(-fsanitize=fuzzer-no-link)
-endif()
-
 find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(SQLite3 REQUIRED)
