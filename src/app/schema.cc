@@ -6,6 +6,7 @@
 #include "event/schema.h"
 #include "gate/schema.h"
 #include "registry/schema.h"
+#include "rollout/schema.h"
 #include "track/schema.h"
 
 namespace weir::app {
@@ -13,7 +14,8 @@ namespace weir::app {
 std::vector<store::Migration> all_migrations() {
   std::vector<store::Migration> all;
   for (const auto part : {access::migrations(), track::migrations(), event::migrations(), engine::migrations(),
-                          engine::run_artifact_migrations(), registry::migrations(), gate::migrations()}) {
+                          engine::run_artifact_migrations(), registry::migrations(), gate::migrations(),
+                          rollout::migrations()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

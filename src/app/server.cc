@@ -12,9 +12,11 @@
 #include "api/mlflow/routes.h"
 #include "api/weir/live.h"
 #include "api/weir/routes.h"
+#include "api/weir/serving.h"
 #include "app/engine_binding.h"
 #include "app/lineage.h"
 #include "app/schema.h"
+#include "app/serving.h"
 #include "app/web_routes.h"
 #include "app/version.h"
 #include "engine/local_executor.h"
@@ -76,6 +78,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<event::Triggers> triggers_;
   std::unique_ptr<access::ApprovalTimer> approval_timer_;
   std::unique_ptr<Lineage> lineage_;
+  std::unique_ptr<Serving> serving_;
   api::Services services_;
   std::unique_ptr<api::LiveFeed> feed_;
   std::unique_ptr<io::HttpServer> http_;
@@ -162,9 +165,10 @@ void ServerImpl::apply_config(const std::string& repo, const std::string& commit
 }
 
 Result<void> ServerImpl::start_http() {
-  lineage_ = WEIR_TRY(Lineage::open(*db_, *blobs_, *config_, [](const std::string&) -> Result<std::optional<gate::Champion>> {
-    return std::nullopt;
-  }));
+  lineage_ = WEIR_TRY(Lineage::open(*db_, *blobs_, *config_, [this](const std::string& model) { return find_champion(*db_, model); }));
+  if (options_.serve_models) {
+    serving_ = std::make_unique<Serving>(Serving::Parts{*db_, *access_, *config_, *lineage_, *triggers_, clock_, log_, options_.state});
+  }
 
   const auto find_git = [this](const std::string& repo) { return git(repo); };
   services_ = {.clock = &clock_, .log = &log_, .db = db_.get(), .blobs = blobs_.get(), .access = access_.get(),
@@ -198,6 +202,13 @@ Result<void> ServerImpl::start_http() {
                                     return access_->allow(identity, permission, object);
                                   }});
   api::add_git_routes(router, git_options(), log_);
+  if (serving_) {
+    const api::ServingServices serving{.rollouts = &serving_->rollouts(), .gateway = &serving_->gateway(),
+                                       .registry = &lineage_->registry(), .tracking = &lineage_->tracking()};
+    api::add_model_routes(router, services_, serving);
+    api::add_endpoint_routes(router, services_, serving);
+    serving_->add_gateway_routes(router);
+  }
   add_web_routes(router);
 
   io::HttpServerOptions http;
@@ -251,6 +262,7 @@ Result<void> ServerImpl::catch_up() {
     if (missed && !missed->empty()) log_.info("{}: started {} runs of pushes whose trigger was missed", entry.path().stem().string(), missed->size());
   }
   triggers_->start_schedules();
+  if (serving_) serving_->start();
   return {};
 }
 
@@ -259,6 +271,7 @@ void ServerImpl::stop() {
   stopped_ = true;
   if (feed_) feed_->close();
   if (http_) http_->stop();
+  if (serving_) serving_->stop();
   approval_timer_.reset();
   if (triggers_) triggers_->stop();
   if (engine_) engine_->stop();

@@ -28,4 +28,4 @@ export interface ModelVersion {
 }
 export interface Alert { id: number; endpoint: string; alert: string; severity: string; message: string; fired_at: string; resolved_at: string | null }
 export interface WeirEvent { sequence: number; type: string; subject: string; time: string; actor: string; cause: number | null; data: Record<string, unknown> }
-export interface Dora { deployments: number; deployments_per_day: number; lead_time_s: number | null; change_failure_rate: number | null; time_to_restore_s: number | null }
+export interface Dora { deployments: number; deployments_per_day: number; lead_time_seconds: number | null; change_failure_rate: number | null; time_to_restore_seconds: number | null }

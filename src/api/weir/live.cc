@@ -1,7 +1,5 @@
 #include "api/weir/live.h"
 
-#include "api/weir/routes.h"
-
 namespace weir::api {
 
 LiveFeed::LiveFeed(store::Database& db, engine::Engine& engine)
@@ -26,6 +24,15 @@ void LiveFeed::close() {
 void LiveFeed::broadcast(std::string_view kind, std::string_view data, std::string_view id) {
   const std::scoped_lock lock(mutex_);
   std::erase_if(streams_, [&](const auto& stream) { return !stream->send(kind, data, id); });
+}
+
+void add_live_route(io::Router& router, const Services& services, LiveFeed& feed) {
+  add_route(router, services, "GET", "/api/v1/events/stream", access::Permission::kRead,
+            [&feed](io::HttpRequest&) -> Result<io::HttpResponse> {
+              io::HttpResponse response;
+              response.event_stream = [&feed](std::shared_ptr<io::EventStream> stream) { feed.add(std::move(stream)); };
+              return response;
+            });
 }
 
 }  // namespace weir::api

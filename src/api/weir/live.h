@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "api/weir/routes.h"
 #include "engine/engine.h"
 #include "io/http.h"
 #include "store/database.h"
@@ -30,5 +31,8 @@ class LiveFeed {
   store::Database::Subscription events_;
   engine::Engine::Subscription updates_;
 };
+
+// GET /api/v1/events/stream.
+void add_live_route(io::Router& router, const Services& services, LiveFeed& feed);
 
 }  // namespace weir::api

@@ -57,9 +57,9 @@ export function Overview() {
         <Card title={t('keyFigures')}>
           <dl class="figures">
             <div><dt>{t('deployments')}</dt><dd>{dora.value.deployments}</dd></div>
-            <div><dt>{t('leadTime')}</dt><dd>{dora.value.lead_time_s == null ? '–' : seconds(dora.value.lead_time_s)}</dd></div>
+            <div><dt>{t('leadTime')}</dt><dd>{dora.value.lead_time_seconds == null ? '–' : seconds(dora.value.lead_time_seconds)}</dd></div>
             <div><dt>{t('failureRate')}</dt><dd>{dora.value.change_failure_rate == null ? '–' : `${Math.round(dora.value.change_failure_rate * 100)} %`}</dd></div>
-            <div><dt>{t('restore')}</dt><dd>{dora.value.time_to_restore_s == null ? '–' : seconds(dora.value.time_to_restore_s)}</dd></div>
+            <div><dt>{t('restore')}</dt><dd>{dora.value.time_to_restore_seconds == null ? '–' : seconds(dora.value.time_to_restore_seconds)}</dd></div>
           </dl>
         </Card>
       )}

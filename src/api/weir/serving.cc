@@ -1,0 +1,138 @@
+#include "api/weir/serving.h"
+
+namespace weir::api {
+namespace {
+
+// Where each version of a model serves: version -> "flights@production".
+std::multimap<std::int64_t, std::string> places_of(const ServingServices& serving, std::string_view model) {
+  std::multimap<std::int64_t, std::string> places;
+  for (const auto& status : serving.rollouts->statuses()) {
+    if (status.record.live.model != model) continue;
+    places.emplace(status.record.live.version,
+                   rollout::target_name(status.record.endpoint, status.record.environment));
+  }
+  return places;
+}
+
+Result<io::HttpResponse> list_models(const ServingServices& serving) {
+  json::array list;
+  for (const auto& model : WEIR_TRY(serving.registry->models())) {
+    json::object aliases;
+    for (const auto& [alias, version] : model.aliases) aliases[alias] = version;
+    json::object live;
+    for (const auto& [version, place] : places_of(serving, model.name)) live[place] = version;
+    list.push_back({{"name", model.name},
+                    {"description", model.description},
+                    {"versions", WEIR_TRY(serving.registry->versions(model.name)).size()},
+                    {"aliases", std::move(aliases)},
+                    {"live", std::move(live)}});
+  }
+  return io::json_response(200, json::object{{"models", std::move(list)}});
+}
+
+Result<json::object> version_json(const Services& services, const ServingServices& serving,
+                                  const registry::Version& version) {
+  json::object metrics;
+  std::string commit;
+  if (const auto run = serving.tracking->run(version.run_id)) {
+    for (const auto& metric : run->metrics) metrics[metric.key] = metric.value;
+    for (const auto& tag : run->tags) {
+      if (tag.key == "mlflow.source.git.commit") commit = tag.value;
+    }
+  }
+  const auto verdict = WEIR_TRY(services.db->load<std::optional<gate::Record>>([&](store::Reader& reader) {
+    return gate::GateService::latest(reader, version.model, std::to_string(version.version), version.run_id);
+  }));
+  return json::object{{"version", std::to_string(version.version)},
+                      {"run_id", version.run_id},
+                      {"workflow_run", version.workflow_run ? json::value(*version.workflow_run) : nullptr},
+                      {"commit", commit},
+                      {"stage", registry::stage_name(version.stage)},
+                      {"aliases", json::value_from(version.aliases)},
+                      {"user", version.user_id},
+                      {"created_at", to_iso8601(from_millis(version.created_ms))},
+                      {"metrics", std::move(metrics)},
+                      {"gate", verdict ? json::value(verdict->verdict) : nullptr}};
+}
+
+Result<io::HttpResponse> show_model(const Services& services, const ServingServices& serving, io::HttpRequest& request) {
+  const std::string& name = request.params["name"];
+  const auto places = places_of(serving, name);
+  json::array versions;
+  for (const auto& version : WEIR_TRY(serving.registry->versions(name))) {
+    auto shown = WEIR_TRY(version_json(services, serving, version));
+    json::array live_in;
+    for (auto [place, end] = places.equal_range(version.version); place != end; ++place) live_in.emplace_back(place->second);
+    shown["live_in"] = std::move(live_in);
+    versions.push_back(std::move(shown));
+  }
+  return io::json_response(200, json::object{{"name", name}, {"versions", std::move(versions)}});
+}
+
+json::array endpoints(const ServingServices& serving) {
+  return rollout::endpoints_json(serving.rollouts->statuses(), serving.gateway->snapshot());
+}
+
+Result<io::HttpResponse> show_endpoint(const ServingServices& serving, io::HttpRequest& request) {
+  for (const auto& endpoint : endpoints(serving)) {
+    if (json_string_or(endpoint, "name", "") == request.params["name"]) return io::json_response(200, endpoint);
+  }
+  return fail(Code::kNotFound, "there is no endpoint \"{}\"; describe it in a repository's weir.yaml",
+              request.params["name"].substr(0, 100));
+}
+
+Result<io::HttpResponse> deploy(const ServingServices& serving, io::HttpRequest& request) {
+  const auto body = WEIR_TRY(body_object(request));
+  const auto version = WEIR_TRY(registry::parse_version(WEIR_TRY(json_require_string(body, "version"))));
+  const std::string environment = json_string_or(body, "environment", "production");
+  const auto status = WEIR_TRY(serving.rollouts->deploy(request.params["name"], environment, version, request.identity));
+  const auto& wish = status.record.wish;
+  const std::string name = rollout::target_name(request.params["name"], environment);
+  std::string message = fmt::format("{}: {} is wished for, {}", name, wish.target.text(), rollout::wish_state_name(wish.state));
+  if (wish.state == rollout::WishState::kWaiting) {
+    message = fmt::format("{} waits for a reviewer of {} (weir approve {})", wish.target.text(), environment, wish.approval);
+  }
+  return io::json_response(202, json::object{{"endpoint", name},
+                                             {"version", wish.target.version},
+                                             {"state", rollout::wish_state_name(wish.state)},
+                                             {"approval", wish.approval != 0 ? json::value(wish.approval) : nullptr},
+                                             {"message", message}});
+}
+
+Result<io::HttpResponse> roll_back(const ServingServices& serving, io::HttpRequest& request) {
+  const auto body = WEIR_TRY(body_object(request));
+  const std::string environment = json_string_or(body, "environment", "production");
+  const auto status = WEIR_TRY(serving.rollouts->roll_back(request.params["name"], environment,
+                                                           json_string_or(body, "reason", ""), request.identity));
+  const std::string name = rollout::target_name(request.params["name"], environment);
+  return io::json_response(
+      200, json::object{{"endpoint", name},
+                        {"version", status.record.live.version},
+                        {"message", fmt::format("{} serves {} again", name, status.record.live.text())}});
+}
+
+}  // namespace
+
+void add_model_routes(io::Router& router, const Services& services, const ServingServices& serving) {
+  using access::Permission;
+  add_route(router, services, "GET", "/api/v1/models", Permission::kRead,
+            [serving](io::HttpRequest&) { return list_models(serving); });
+  add_route(router, services, "GET", "/api/v1/models/{name}", Permission::kRead,
+            [&services, serving](io::HttpRequest& request) { return show_model(services, serving, request); });
+}
+
+void add_endpoint_routes(io::Router& router, const Services& services, const ServingServices& serving) {
+  using access::Permission;
+  add_route(router, services, "GET", "/api/v1/endpoints", Permission::kRead,
+            [serving](io::HttpRequest&) -> Result<io::HttpResponse> {
+              return io::json_response(200, json::object{{"endpoints", endpoints(serving)}});
+            });
+  add_route(router, services, "GET", "/api/v1/endpoints/{name}", Permission::kRead,
+            [serving](io::HttpRequest& request) { return show_endpoint(serving, request); });
+  add_route(router, services, "POST", "/api/v1/endpoints/{name}/deploy", Permission::kDeploy,
+            [serving](io::HttpRequest& request) { return deploy(serving, request); });
+  add_route(router, services, "POST", "/api/v1/endpoints/{name}/rollback", Permission::kRollback,
+            [serving](io::HttpRequest& request) { return roll_back(serving, request); });
+}
+
+}  // namespace weir::api
