@@ -274,7 +274,9 @@ Result<std::string> GitHttp::run_push(const Repository& repository, const types:
   if (!moved.empty()) {
     choose_head(repository, identity, moved);
     log_.info("{} pushed {} of {} refs to {}", identity.name, moved.size(), commands.updates.size(), repository.name);
-    if (const auto recorded = options_.pushed(repository.name, moved, identity); !recorded) {
+    auto recorded = sync_push(repository.dir, moved);
+    if (recorded) recorded = options_.pushed(repository.name, moved, identity);
+    if (!recorded) {
       log_.error("a push to {} was stored but not recorded: {}", repository.name, recorded.error().message);
       if (!commands.report_status) return std::unexpected(recorded.error());
       return refuse_push(

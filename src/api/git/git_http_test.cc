@@ -33,7 +33,8 @@ class GitHttpTest : public ::testing::Test {
   GitHttpTest() {
     fs::create_directories(folder_ / "repos");
     io::Router router;
-    router.before([](io::HttpRequest& request) -> std::optional<io::HttpResponse> {
+    router.before([this](io::HttpRequest& request) -> std::optional<io::HttpResponse> {
+      if (request.headers.get("Content-Encoding") == "gzip") ++compressed_;
       const std::string_view authorization = request.headers.get("Authorization");
       if (authorization == "Basic " + base64_encode("x:dev")) request.identity = {"ann", types::Role::kDeveloper};
       if (authorization == "Basic " + base64_encode("x:view")) request.identity = {"vic", types::Role::kViewer};
@@ -135,6 +136,7 @@ class GitHttpTest : public ::testing::Test {
   std::mutex mutex_;
   std::vector<Push> pushes_;
   std::atomic<bool> recording_fails_ = false;
+  std::atomic<int> compressed_ = 0;  // requests with a compressed body
   std::unique_ptr<TestServer> server_;
 };
 
@@ -177,6 +179,14 @@ TEST_F(GitHttpTest, FetchWorksInBothProtocolVersionsAndByCommit) {
     ok({"-c", fmt::format("protocol.version={}", version), "fetch", "-q", "--depth=1", url(""), first}, "bare" + copy);
   }
   ok({"clone", "-q", "--filter=blob:none", url(""), "partial"});
+  // Many wants make a long request, which git compresses.
+  for (int i = 0; i < 30; ++i) {
+    ok({"commit", "-q", "--allow-empty", "-m", std::to_string(i)}, "work");
+    ok({"branch", fmt::format("b{}", i)}, "work");
+  }
+  ok({"push", "-q", "--all", url("dev")}, "work");
+  ok({"fetch", "-q"}, "copy2");
+  EXPECT_GT(compressed_, 0);
   // Without the ending, as people type it.
   ok({"clone", "-q", fmt::format("http://127.0.0.1:{}/git/flights", server_->port()), "short"});
 }

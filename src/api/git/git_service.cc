@@ -9,7 +9,9 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <set>
 
+#include "io/file.h"
 #include "io/process.h"
 
 namespace weir::api {
@@ -42,6 +44,8 @@ std::vector<std::string> command(std::string_view service) {
   if (service == "receive-pack") {
     set("core.fsync=loose-object,pack,pack-metadata,reference");
     set("core.fsyncMethod=fsync");
+    // One pack for each push, so that few folders have to be synced; git packs them together now and then.
+    set("receive.unpackLimit=1");
     set("receive.fsckObjects=true");
     // Old, harmless flaws of real histories.
     set("receive.fsck.zeroPaddedFilemode=warn");
@@ -207,6 +211,22 @@ Result<std::string> receive_pack(const std::filesystem::path& git_dir, const Des
   auto answer = read_all(*output);
   if (answer) return answer;
   return fail(answer.error().code, "{} {}", answer.error().message, lock.messages());
+}
+
+Result<void> sync_push(const std::filesystem::path& git_dir, std::span<const event::RefUpdate> moved) {
+  std::set<std::filesystem::path> folders{git_dir, git_dir / "objects" / "pack", git_dir / "refs"};
+  for (const auto& update : moved) {
+    const auto refs = git_dir / "refs";
+    for (auto folder = (git_dir / update.ref).parent_path(); folder != refs && folder != folder.root_path();
+         folder = folder.parent_path()) {
+      folders.insert(folder);
+    }
+  }
+  for (const auto& folder : folders) {
+    // git removes folders that a deleted ref leaves empty.
+    if (std::filesystem::exists(folder)) WEIR_TRY(io::sync_path(folder));
+  }
+  return {};
 }
 
 }  // namespace weir::api

@@ -2,10 +2,13 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
+#include "event/triggers.h"
 #include "io/http.h"
 
 // `git upload-pack` and `git receive-pack` on one bare repository. Functions block; any thread.
@@ -55,8 +58,11 @@ class PushLock {
   Descriptor file_;
 };
 
-// Runs a push from `spool`, which is read from its beginning, and gives git's answer. Objects and refs are on disk
-// (synced) when it returns. kFailedPrecondition with git's words if it failed as a whole.
+// Runs a push from `spool`, which is read from its beginning, and gives git's answer. The bytes of objects and refs are
+// synced when it returns. kFailedPrecondition with git's words if it failed as a whole.
 Result<std::string> receive_pack(const std::filesystem::path& git_dir, const Descriptor& spool, const PushLock& lock);
+
+// Syncs the folders that a push has changed, which git itself leaves to the operating system.
+Result<void> sync_push(const std::filesystem::path& git_dir, std::span<const event::RefUpdate> moved);
 
 }  // namespace weir::api
