@@ -46,7 +46,17 @@ inline void expect(const std::filesystem::path& file, std::string_view actual) {
     return;
   }
   ASSERT_TRUE(std::filesystem::exists(file)) << file << " is missing; WEIR_UPDATE_GOLDEN=1 writes it:\n" << actual;
-  EXPECT_EQ(read(file), actual) << "differs from " << file;
+  const std::string expected = read(file);
+  if (expected == actual) return;
+  // The first line that differs says more than two whole files.
+  std::size_t same = 0;
+  while (same < expected.size() && same < actual.size() && expected[same] == actual[same]) ++same;
+  const std::size_t start = expected.rfind('\n', same == 0 ? 0 : same - 1);
+  const std::size_t line = start == std::string::npos ? 0 : start + 1;
+  ADD_FAILURE() << file << " differs from line "
+                << std::count(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(line), '\n') + 1
+                << " on\nexpected: " << expected.substr(line, 500) << "\nactual:   " << actual.substr(line, 500)
+                << "\nWEIR_UPDATE_GOLDEN=1 takes the actual text over";
 }
 
 }  // namespace weir::golden
