@@ -1,8 +1,7 @@
-#include <algorithm>
-
 #include "io/file.h"
 #include "io/git.h"
 #include "runner/action.h"
+#include "runner/checkout.h"
 
 namespace weir::runner {
 namespace {
@@ -14,34 +13,16 @@ bool is_object_id(std::string_view text) {
          text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-struct Target {
-  std::string sha;
-  std::string ref;  // "refs/heads/main", "" for a bare commit
-};
-
 // What to check out: `ref` as a commit, a full ref, a branch, a tag, in that order; without it the run's own commit.
-Result<Target> find_target(const io::Git& git, const ActionRequest& request) {
+Result<CheckoutTarget> find_target(const io::Git& git, const ActionRequest& request) {
   const std::string ref = request.input("ref");
-  if (ref.empty() || ref == request.spec->ref) return Target{request.spec->commit, request.spec->ref};
-  if (is_object_id(ref)) return Target{WEIR_TRY(git.resolve(ref + "^{commit}")), ""};
-  if (ref.starts_with("refs/")) return Target{WEIR_TRY(git.resolve(ref + "^{commit}")), ref};
+  if (ref.empty() || ref == request.spec->ref) return CheckoutTarget{request.spec->commit, request.spec->ref};
+  if (is_object_id(ref)) return CheckoutTarget{WEIR_TRY(git.resolve(ref + "^{commit}")), ""};
+  if (ref.starts_with("refs/")) return CheckoutTarget{WEIR_TRY(git.resolve(ref + "^{commit}")), ref};
   for (const char* folder : {"refs/heads/", "refs/tags/"}) {
-    if (auto sha = git.resolve(folder + ref + "^{commit}")) return Target{*std::move(sha), folder + ref};
+    if (auto sha = git.resolve(folder + ref + "^{commit}")) return CheckoutTarget{*std::move(sha), folder + ref};
   }
   return fail(Code::kNotFound, "A branch or tag with the name '{}' could not be found", ref);
-}
-
-// All branches and tags as a clone with the whole history would have them.
-Result<void> record_refs(const io::Git& git, const fs::path& work_tree, const Target& target) {
-  std::string text = "# pack-refs with: peeled fully-peeled sorted\n";
-  std::map<std::string, std::string> refs;
-  for (const auto& [name, sha] : WEIR_TRY(git.refs())) {
-    if (name.starts_with("refs/heads/")) refs["refs/remotes/origin/" + name.substr(11)] = sha;
-    if (name.starts_with("refs/tags/")) refs[name] = sha;
-  }
-  if (!target.ref.empty()) refs[target.ref] = target.sha;
-  for (const auto& [name, sha] : refs) text += fmt::format("{} {}\n", sha, name);
-  return io::write_file_atomic(work_tree / ".git" / "packed-refs", text);
 }
 
 Result<void> refuse_unbuilt(const ActionRequest& request) {
@@ -68,13 +49,13 @@ Result<void> refuse_unbuilt(const ActionRequest& request) {
   return {};
 }
 
-Result<ActionResult> check_out(const ActionRequest& request) {
+Result<ActionResult> run(const ActionRequest& request) {
   WEIR_TRY(refuse_unbuilt(request));
   const fs::path folder = request.input("path").empty()
                               ? request.workspace
                               : WEIR_TRY(io::join_below(request.workspace, request.input("path")));
   const io::Git git(request.spec->git_dir);
-  const Target target = WEIR_TRY(find_target(git, request));
+  const CheckoutTarget target = WEIR_TRY(find_target(git, request));
   request.reporter->line(fmt::format("Syncing repository: {}", request.spec->repository));
 
   WEIR_TRY(io::make_dirs(folder));
@@ -82,20 +63,16 @@ Result<ActionResult> check_out(const ActionRequest& request) {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder, error)) WEIR_TRY(io::remove_tree(entry.path()));
   }
-  WEIR_TRY(git.checkout_to(folder, target.sha, target.ref));
-  if (request.input_or("fetch-depth", "1") == "0" || WEIR_TRY(request.input_bool("fetch-tags", false))) {
-    WEIR_TRY(record_refs(git, folder, target));
-  }
+  const bool all_refs =
+      request.input_or("fetch-depth", "1") == "0" || WEIR_TRY(request.input_bool("fetch-tags", false));
+  WEIR_TRY(check_out(*request.spec, folder, target, all_refs));
   const std::string place = target.ref.empty() ? "detached" : target.ref;
   request.reporter->line(fmt::format("HEAD is now at {} ({})", target.sha, place));
 
   ActionResult result;
   result.outputs = {{"ref", target.ref.empty() ? target.sha : target.ref}, {"commit", target.sha}};
-  if (WEIR_TRY(request.input_bool("persist-credentials", true)) && !request.token.empty()) {
-    // To git by the environment: a file in the workspace could be carried off by an artifact.
-    result.hidden_env = {{"GIT_CONFIG_COUNT", "1"},
-                         {"GIT_CONFIG_KEY_0", fmt::format("http.{}/.extraheader", request.spec->server_url)},
-                         {"GIT_CONFIG_VALUE_0", "Authorization: Bearer " + request.token}};
+  if (WEIR_TRY(request.input_bool("persist-credentials", true))) {
+    result.hidden_env = git_credentials(*request.spec, request.token);
   }
   return result;
 }
@@ -107,7 +84,7 @@ BuiltinAction checkout_action() {
           {"repository", "ref", "token", "ssh-key", "ssh-known-hosts", "ssh-strict", "ssh-user", "persist-credentials",
            "path", "clean", "filter", "sparse-checkout", "sparse-checkout-cone-mode", "fetch-depth", "fetch-tags",
            "show-progress", "lfs", "submodules", "set-safe-directory", "github-server-url"},
-          check_out};
+          run};
 }
 
 }  // namespace weir::runner

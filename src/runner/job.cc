@@ -8,8 +8,7 @@
 #include <thread>
 
 #include "io/file.h"
-#include "io/git.h"
-#include "runner/glob.h"
+#include "runner/checkout.h"
 #include "runner/job_context.h"
 #include "runner/job_state.h"
 #include "runner/step_run.h"
@@ -42,7 +41,8 @@ Result<void> prepare_folders(JobState& job) {
 Result<void> check_out_commit(JobState& job) {
   const auto& spec = *job.spec;
   if (!spec.implicit_checkout || spec.strict) return {};
-  WEIR_TRY(io::Git(spec.git_dir).checkout_to(job.workspace, spec.commit, spec.ref));
+  WEIR_TRY(check_out(spec, job.workspace, {spec.commit, spec.ref}, false));
+  job.hidden_env = git_credentials(spec, job.token);
   job.line(-1, 'c', fmt::format("No actions/checkout step: the job starts with {} at {} checked out (--strict turns this "
                                 "off)", spec.ref, spec.commit.substr(0, 12)));
   return {};
@@ -101,7 +101,7 @@ json::object job_outputs(JobState& job, StepState& step) {
 // ground to build on.
 void keep_packages(JobState& job, StepState& step, json::object& fields) {
   if (!job.python || job.spec->strict) return;
-  auto& layers = fields["layers"].emplace_array();
+  json::array layers;
   const bool good = !job.failed && !job.cancelled();
   if (good && job.python->has_packages()) {
     std::vector<std::string> left_out;
@@ -118,6 +118,7 @@ void keep_packages(JobState& job, StepState& step, json::object& fields) {
     }
   }
   for (const auto& layer : job.python->spec().layers) layers.emplace_back(layer.string());
+  fields["layers"] = std::move(layers);
 }
 
 Result<void> finish_job(JobState& job, StepState& step) {
@@ -156,14 +157,19 @@ Result<JobSecrets> parse_secrets(std::string_view text) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return secrets;
   const auto value = WEIR_TRY(parse_json(text, "standard input"));
   secrets.token = json_string_or(value, "token", "");
-  if (const auto* all = json_find(value, "secrets"); all != nullptr && all->is_object()) {
-    for (const auto& [name, secret] : all->get_object()) {
-      if (!secret.is_string()) {
-        return fail(Code::kInvalidArgument, "standard input: secret \"{}\" must be a string", std::string_view(name));
+  const auto read = [&](std::string_view member, std::string_view what, json::object& target) -> Result<void> {
+    const auto* all = json_find(value, member);
+    if (all == nullptr || !all->is_object()) return {};
+    for (const auto& [name, text_value] : all->get_object()) {
+      if (!text_value.is_string()) {
+        return fail(Code::kInvalidArgument, "standard input: {} \"{}\" must be a string", what, std::string_view(name));
       }
-      secrets.secrets[name] = secret;
+      target[name] = text_value;
     }
-  }
+    return {};
+  };
+  WEIR_TRY(read("secrets", "secret", secrets.secrets));
+  WEIR_TRY(read("env", "variable", secrets.env));
   return secrets;
 }
 
@@ -175,7 +181,7 @@ Result<void> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOptio
   job.journal.emplace(WEIR_TRY(Journal::open(job.job_dir / "journal.jsonl", job.clock)));
   job.log = WEIR_TRY(JobLog::open(job.job_dir / "log.txt", job.clock));
   job.supervisor = WEIR_TRY(Supervisor::create(
-      {.pauses = options.pauses},
+      {.pauses = options.pauses, .on_cancelled = [&job] { job.record("job_cancelled", {}); }},
       [&job](int step, const LineSplitter::Line& line) { take_line(job, step, line); }, [&job] { job.log->flush(); }));
   job.supervisor->set_job_deadline(std::chrono::steady_clock::now() + job.spec->timeout);
   WEIR_TRY(job.journal->append("job_started", {{"pid", ::getpid()}}));
@@ -188,6 +194,7 @@ Result<void> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOptio
   StepState set_up{.index = -1, .step = {}, .title = "Set up job"};
   auto ready = prepare_folders(job);
   if (ready) ready = prepare_contexts(job);
+  for (const auto& [name, value] : secrets.env) job.job_env[name] = value;
   if (ready) ready = check_out_commit(job);
   if (ready) ready = prepare_python(job, set_up);
   job.log->flush();

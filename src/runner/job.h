@@ -18,6 +18,7 @@ struct JobOptions {
 struct JobSecrets {
   json::object secrets;  // names to strings
   std::string token;     // the job's; "" without a server that wants one
+  json::object env;      // of workflow and job, where a value holds a secret
 };
 Result<JobSecrets> parse_secrets(std::string_view text);
 

@@ -327,8 +327,9 @@ Result<fs::path> PythonEnv::make_layer(std::string_view name, std::vector<std::s
   json::object info;
   info["version"] = to_string(spec_.interpreter.version);
   info["interpreter"] = spec_.interpreter.executable.string();
-  auto& below = info["layers"].emplace_array();
+  json::array below;
   for (const auto& lower : spec_.layers) below.emplace_back(lower.string());
+  info["layers"] = std::move(below);
   WEIR_TRY(put(spec_.folder / kLayerFile, pretty_json(info) + "\n"));
 
   WEIR_TRY(io::make_dirs(layer.parent_path()));

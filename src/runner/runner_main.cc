@@ -1,5 +1,5 @@
 // weir-runner <job dir>: runs one job. Its secrets and token come on standard input as
-// {"secrets": {"NAME": "value"}, "token": "…"}. Exit code 0 once the journal says how the job ended.
+// {"secrets": {"NAME": "value"}, "token": "…", "env": {…}}. Exit code 0 once the journal says how the job ended.
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -225,6 +225,7 @@ void Supervisor::take_signals(Watch& watch) {
 void Supervisor::cancel(Watch& watch) {
   cancelled_ = true;
   cancelled_at_ = SteadyClock::now();
+  options_.on_cancelled();
   if (watch.on_cancel != nullptr && (*watch.on_cancel)()) begin_stop(watch, StopReason::kCancelled);
 }
 

@@ -44,6 +44,7 @@ class Supervisor {
     Duration cancel_limit{std::chrono::minutes{5}};     // for steps with `if: always()` after a cancellation
     Duration output_silence{std::chrono::milliseconds{500}};  // see run()
     Duration output_limit{std::chrono::seconds{5}};
+    std::function<void()> on_cancelled = [] {};               // once, when the job is cancelled or its time is up
   };
 
   // `use_line` gets every line that a step prints; `after_lines` is called once what was there has been read.
