@@ -214,17 +214,19 @@ Result<std::string> receive_pack(const std::filesystem::path& git_dir, const Des
 }
 
 Result<void> sync_push(const std::filesystem::path& git_dir, std::span<const event::RefUpdate> moved) {
-  std::set<std::filesystem::path> folders{git_dir, git_dir / "objects" / "pack", git_dir / "refs"};
+  // With the files that make it a repository, which its first push has just written.
+  std::set<std::filesystem::path> paths{git_dir, git_dir / "HEAD", git_dir / "config", git_dir / "refs",
+                                        git_dir / "objects" / "pack"};
   for (const auto& update : moved) {
     const auto refs = git_dir / "refs";
     for (auto folder = (git_dir / update.ref).parent_path(); folder != refs && folder != folder.root_path();
          folder = folder.parent_path()) {
-      folders.insert(folder);
+      paths.insert(folder);
     }
   }
-  for (const auto& folder : folders) {
+  for (const auto& path : paths) {
     // git removes folders that a deleted ref leaves empty.
-    if (std::filesystem::exists(folder)) WEIR_TRY(io::sync_path(folder));
+    if (std::filesystem::exists(path)) WEIR_TRY(io::sync_path(path));
   }
   return {};
 }

@@ -62,7 +62,7 @@ class PushLock {
 // synced when it returns. kFailedPrecondition with git's words if it failed as a whole.
 Result<std::string> receive_pack(const std::filesystem::path& git_dir, const Descriptor& spool, const PushLock& lock);
 
-// Syncs the folders that a push has changed, which git itself leaves to the operating system.
+// Syncs what git itself leaves to the operating system: the folders that a push has changed, HEAD and configuration.
 Result<void> sync_push(const std::filesystem::path& git_dir, std::span<const event::RefUpdate> moved);
 
 }  // namespace weir::api
