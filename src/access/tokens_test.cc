@@ -104,9 +104,9 @@ TEST(Tokens, NothingThatOpensADoorIsInDatabaseOrEvents) {
     if (entry.is_regular_file()) bytes += io::read_file(entry.path()).value();
   }
   EXPECT_NE(bytes.find("alice"), std::string::npos);
-  for (const auto& secret : {token->secret, admin, std::string("hunter2")}) {
+  const std::size_t prefix = std::string_view("weir_").size();
+  for (const auto& secret : {token->secret.substr(prefix), admin.substr(prefix), std::string("hunter2hunter2")}) {
     EXPECT_EQ(bytes.find(secret), std::string::npos);
-    EXPECT_EQ(bytes.find(secret.substr(5)), std::string::npos);
   }
 }
 
