@@ -48,9 +48,23 @@ Result<void> check_out_commit(JobState& job) {
   return {};
 }
 
+// The interpreter that the nearest earlier job installed its packages for, if it is another than `python3` is here: a job
+// without setup-python means the Python of the jobs that it needs.
+std::optional<Interpreter> python_of_layers(const JobState& job) {
+  for (const auto& layer : job.spec->python_layers) {
+    const auto info = read_layer_info(layer);
+    if (!info || ::access(info->interpreter.c_str(), X_OK) != 0) continue;
+    if (job.outer_python && job.outer_python->version.same_minor(info->version)) return std::nullopt;
+    return Interpreter{
+        .executable = info->interpreter, .version = info->version, .patch_known = true, .virtual_env = {}};
+  }
+  return std::nullopt;
+}
+
 Result<void> prepare_python(JobState& job, StepState& step) {
   if (job.spec->strict || job.spec->envs_dir.empty()) return {};
   job.outer_python = default_interpreter(python_places(job));
+  if (const auto earlier = python_of_layers(job)) return set_up_python(job, step, *earlier, false);
   if (!job.outer_python) return {};
   return set_up_python(job, step, *job.outer_python, true);
 }

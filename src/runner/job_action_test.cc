@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "io/git.h"
+#include "runner/python_find.h"
 #include "runner/test_job.h"
 #include "runner/test_server.h"
 
@@ -326,6 +328,54 @@ TEST(Python, WhatAJobInstalledBecomesALayer) {
   strict.spec.python_layers = {layer};
   strict.run_step("python3 -c 'import mine'");
   EXPECT_EQ(strict.run().conclusion(), "failure");
+}
+
+TEST(Python, AJobWithoutSetupPythonTakesThePythonOfTheJobsThatItNeeds) {
+  const PythonPlaces places{.path = std::getenv("PATH"), .home = std::getenv("HOME"), .tool_dir = {}, .pyenv_root = {},
+                            .uv_dir = {}, .memory_file = {}};
+  const auto usual = default_interpreter(places);
+  std::optional<Interpreter> other;
+  for (auto& interpreter : installed_interpreters(places)) {
+    if (usual && !interpreter.version.same_minor(usual->version)) other = interpreter;
+  }
+  if (!other) GTEST_SKIP() << "needs two versions of Python";
+  const std::string version = minor_version(other->version);
+  TestJob job;
+  job.spec.strict = false;
+  job.uses_step("actions/setup-python@v5", {{"python-version", version}});
+  job.run_step("site=$(python -c 'import site; print(site.getsitepackages()[0])'); echo 'x = 7' > $site/mine.py");
+  const std::string layer = json_string_or(*job.run().all("job_finished").at(0), "layer", "");
+
+  TestJob next;
+  next.spec.strict = false;
+  next.spec.python_layers = {layer};
+  next.run_step("python -c 'import mine, sys; print(mine.x, \"%d.%d\" % sys.version_info[:2])'");
+  const JobRecord record = next.run();
+  EXPECT_EQ(record.output_of(0), "7 " + version + "\n") << record.text();
+}
+
+// The fifth document's way: cache the whole environment under a key that names its place.
+TEST_F(ActionTest, TheEnvironmentOfPythonCanBeCachedByItsLocation) {
+  const auto add_steps = [&](TestJob& job) {
+    use(job);
+    job.run_step("echo one > requirements.txt");
+    job.uses_step("actions/setup-python@v5", {{"python-version", "3.x"}});
+    job.uses_step("actions/cache@v2", {{"path", "${{ env.pythonLocation }}"},
+                                       {"key", "${{ env.pythonLocation }}-${{ hashFiles('requirements.txt') }}"}},
+                  {{"id", "cache"}});
+  };
+  add_steps(job_);
+  job_.run_step("site=$(python -c 'import site; print(site.getsitepackages()[0])'); echo 'x = 7' > $site/mine.py\n"
+                "printf '#!%s\\nimport mine, sys; print(mine.x, sys.prefix)\\n' $pythonLocation/bin/python > $pythonLocation/bin/mine\n"
+                "chmod +x $pythonLocation/bin/mine; mine");
+  const JobRecord first = job_.run();
+  EXPECT_EQ(first.output_of(3), fmt::format("7 {}\n", (job_.dir() / "venv").string())) << first.text();
+
+  TestJob next;
+  add_steps(next);
+  next.run_step("echo hit=${{ steps.cache.outputs.cache-hit }}; mine; python -c 'import sys; print(sys.prefix)'");
+  const JobRecord record = next.run();
+  EXPECT_EQ(record.output_of(3), fmt::format("hit=true\n7 {0}\n{0}\n", (next.dir() / "venv").string())) << record.text();
 }
 
 }  // namespace

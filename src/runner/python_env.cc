@@ -348,7 +348,7 @@ Result<LayerInfo> read_layer_info(const fs::path& layer) {
   const auto value = WEIR_TRY(parse_json(text, (layer / kLayerFile).string()));
   const auto version = parse_python_version(json_string_or(value, "version", ""));
   if (!version) return fail(Code::kCorrupt, "{} names no version", (layer / kLayerFile).string());
-  LayerInfo info{.version = *version};
+  LayerInfo info{.version = *version, .interpreter = json_string_or(value, "interpreter", ""), .layers = {}};
   if (const auto* below = json_find(value, "layers"); below != nullptr && below->is_array()) {
     for (const auto& lower : below->get_array()) {
       if (lower.is_string()) info.layers.emplace_back(std::string(lower.get_string()));

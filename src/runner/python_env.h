@@ -74,6 +74,7 @@ class PythonEnv {
 // What a layer's weir-layer.json says.
 struct LayerInfo {
   PythonVersion version;
+  std::filesystem::path interpreter;
   std::vector<std::filesystem::path> layers;  // those that it was made upon, nearest first
 };
 Result<LayerInfo> read_layer_info(const std::filesystem::path& layer);

@@ -171,6 +171,7 @@ Result<std::string> setting(const JobState& job, const std::string& own, std::st
 
 Result<void> run_script(JobState& job, StepState& step, std::optional<Duration> limit) {
   step.variables = job.process_env(step.env);
+  step.variables["GITHUB_ACTION"] = step.step.id.empty() ? "__run" : step.step.id;
   WEIR_TRY(job.files.prepare(step.variables));
   const std::string script = WEIR_TRY(workflow::interpolate(step.step.run, job.contexts));
   const Shell shell = WEIR_TRY(choose_shell(WEIR_TRY(setting(job, step.step.shell, "shell")), step.variables["PATH"]));
