@@ -27,6 +27,7 @@ struct Step {
 // What a job's journal says so far.
 struct JobReport {
   bool started = false;   // the runner has begun; steps may have run
+  bool cancelled = false; // the runner knows that it is to stop
   bool finished = false;  // job_finished is there: conclusion, outputs and layer are final
   std::int64_t pid = 0;
   types::Conclusion conclusion = types::Conclusion::kFailure;

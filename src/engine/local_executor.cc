@@ -108,8 +108,8 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
     Fd adopted;                          // pidfd of an earlier server's
     pid_t pid = 0;                       // 0: alive, but its journal does not say it yet
     int watch = -1;                      // inotify
-    bool kill_when_known = false;
-    bool cancel_when_known = false;
+    bool killed = false;
+    bool cancelled = false;              // asked to stop; twice would mean at once
 
     [[nodiscard]] int pid_fd() const { return process ? process->pid_fd() : adopted.get(); }
   };
@@ -203,14 +203,15 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
     if (found == running.end() || detached) return;
     auto& entry = found->second;
     const bool alive = runner_lives(entry.dir);
-    const auto pid = static_cast<pid_t>(read_report_file(entry.dir).pid);
+    const auto report = read_report_file(entry.dir);
+    const auto pid = static_cast<pid_t>(report.pid);
     if (alive && pid > 0) {
       entry.adopted = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
       // Still locked: then the number was that of the runner when the descriptor was made, not a later process's.
       if (entry.adopted && runner_lives(entry.dir)) {
         entry.pid = pid;
-        if (entry.kill_when_known) kill_session(pid, SIGKILL);
-        if (entry.cancel_when_known) signal(entry, SIGTERM);
+        if (entry.killed) kill_session(pid, SIGKILL);
+        if (entry.cancelled && !report.cancelled) signal(entry, SIGTERM);
         watch_end(job, entry.adopted.get());
         return;
       }
@@ -282,15 +283,14 @@ Result<Adoption> LocalExecutor::adopt(std::int64_t job, const fs::path& job_dir)
 
 void LocalExecutor::cancel(std::int64_t job) {
   const auto found = impl_->running.find(job);
-  if (found == impl_->running.end()) return;
-  found->second.cancel_when_known = true;
+  if (found == impl_->running.end() || std::exchange(found->second.cancelled, true)) return;
   Impl::signal(found->second, SIGTERM);
 }
 
 void LocalExecutor::kill(std::int64_t job) {
   const auto found = impl_->running.find(job);
   if (found == impl_->running.end()) return;
-  found->second.kill_when_known = true;
+  found->second.killed = true;
   if (found->second.pid > 0) kill_session(found->second.pid, SIGKILL);
 }
 

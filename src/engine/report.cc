@@ -81,6 +81,8 @@ JobReport read_report(std::string_view journal) {
       report.summary += text_of(record.fields, "text");
     } else if (record.type == "annotation") {
       apply_annotation(report, record);
+    } else if (record.type == "job_cancelled") {
+      report.cancelled = true;
     } else if (record.type == "job_finished") {
       apply_end(report, record);
     }

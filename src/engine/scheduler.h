@@ -124,8 +124,6 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   std::unordered_map<ConcurrencyGroups::Member, Ref> members_;
   std::unordered_map<std::int64_t, Ref> running_;    // by job id: a runner is there
   std::unordered_map<std::int64_t, Ref> approvals_;  // by approval id: a job waits for it
-  int approvals_asked_ = 0;                          // whose answer is not committed yet
-  std::set<std::int64_t> decided_early_;             // decided before the answer was seen to be committed
   Slots slots_;
   std::deque<Ref> queue_;
   std::vector<Ref> starting_;

@@ -161,14 +161,12 @@ void Scheduler::ask_approval(const RunPtr& run, const JobPtr& job) {
     WEIR_TRY(tx.execute("UPDATE engine_jobs SET approval = ? WHERE id = ?", {(*answer)->id, *id}));
     return {};
   });
-  ++approvals_asked_;
   outbox_.after([this, run, job, answer] {
     if (*answer) {
       apply_approval(run, job, **answer);
     } else if (job->row.state != JobState::kCompleted) {
       complete(run, job, Conclusion::kFailure, answer->error().message);
     }
-    if (--approvals_asked_ == 0) decided_early_.clear();
     touch(run);
   });
 }
@@ -199,18 +197,16 @@ void Scheduler::apply_approval(const RunPtr& run, const JobPtr& job, const Appro
                            answer.comment.empty() ? "" : ": ", answer.comment));
       break;
     case ApprovalState::kPending:
+      // Nobody can have decided it before: a decision is written after the request, and the writer tells of writes in
+      // their order.
       approvals_[answer.id] = {run, job};
-      if (decided_early_.erase(answer.id) > 0) approval_decided(answer.id);
       break;
   }
 }
 
 void Scheduler::approval_decided(std::int64_t approval) {
   const auto found = approvals_.find(approval);
-  if (found == approvals_.end()) {
-    if (approvals_asked_ > 0) decided_early_.insert(approval);
-    return;
-  }
+  if (found == approvals_.end()) return;
   const auto ref = found->second;
   auto answer = deps_.approval(approval);
   if (!answer) {

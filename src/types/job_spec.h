@@ -10,7 +10,8 @@
 namespace weir::types {
 
 // Everything that a runner needs to run one job, written by the engine as <job dir>/spec.json. Secrets are not in it:
-// they come on the runner's standard input as {"secrets": {...}, "token": "..."} and stay in its memory.
+// they come on the runner's standard input as {"secrets": {...}, "token": "...", "env": {...}} and stay in its memory;
+// `env` are the variables of workflow and job whose values were made from a secret.
 struct JobSpec {
   static constexpr int kVersion = 1;
 
@@ -55,6 +56,7 @@ Result<Conclusion> parse_conclusion(std::string_view name);
 //   {"type": "step_started", "step": 0, "name": "Train model"}
 //   {"type": "step_finished", "step": 0, "conclusion": "success", "outcome": "success", "outputs": {…}}
 //   {"type": "summary", "step": 0, "text": "…"}       {"type": "annotation", "level": "error", "message": …, "file": …, "line": …}
+//   {"type": "job_cancelled"}: the runner was asked to stop, or its time is up
 //   {"type": "job_finished", "conclusion": "success", "outputs": {…}, "layer": "<python environment folder, if anything was installed>"}
 struct JournalRecord {
   std::int64_t sequence = 0;
