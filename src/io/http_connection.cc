@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <exception>
+#include <tuple>
 
 namespace weir::io {
 namespace {
@@ -177,7 +178,7 @@ Awaitable<> Connection::run() {
 // A client that is still sending when its connection is closed sees a reset instead of the answer: so let it finish.
 Awaitable<> Connection::linger() {
   beast::error_code ignored;
-  socket_.shutdown(Socket::shutdown_send, ignored);
+  std::ignore = socket_.shutdown(Socket::shutdown_send, ignored);
   if (unread_input_ && !forced_) {
     set_phase(Phase::kWrite, std::chrono::seconds{3});
     std::uint64_t left = kLingerBytesMax;
@@ -188,7 +189,7 @@ Awaitable<> Connection::linger() {
       left -= std::min<std::uint64_t>(left, count);
     }
   }
-  socket_.close(ignored);
+  std::ignore = socket_.close(ignored);
 }
 
 // One request and its answer. False if the connection is to be closed.
@@ -457,7 +458,7 @@ Result<void> Connection::fill_buffer_blocking() {
   const int fd = socket_.native_handle();
   while (true) {
     const auto room = buffer_.prepare(kReadBytes);
-    const auto count = ::recv(fd, room.data(), room.size(), MSG_DONTWAIT);
+    const auto count = ::recv(fd, room.data(), room.size(), MSG_DONTWAIT);  // NOLINT(*-BlockInCriticalSection)
     if (count > 0) {
       buffer_.commit(static_cast<std::size_t>(count));
       return {};

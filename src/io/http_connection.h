@@ -226,7 +226,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool unread_input_ = false;         // the client may still be sending: closing at once would lose our answer
   bool continue_expected_ = false;    // the client waits for "100 Continue" before its body
   std::shared_ptr<BodyLease> lease_;  // while a handler may read the body
-  SteadyTime body_started_{};
+  SteadyTime body_started_;
   std::uint64_t body_received_ = 0;
 
   Signal signal_;

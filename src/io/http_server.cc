@@ -14,6 +14,7 @@
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <cerrno>
 #include <cstring>
+#include <tuple>
 
 #include "io/http_connection.h"
 #include "io/http_file.h"
@@ -248,7 +249,7 @@ void Server::stop() {
     asio::post(threads_.front()->io, [this] {
       for (const auto& listener : listeners_) {
         boost::system::error_code ignored;
-        listener->close(ignored);
+        std::ignore = listener->close(ignored);
       }
     });
     everywhere([](Connection& connection) { connection.begin_stop(); });
@@ -279,7 +280,7 @@ void NetworkThread::adopt(int fd, std::string peer, bool loopback) {
   if (local.ss_family != AF_UNIX) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   Socket socket(io);
   boost::system::error_code error;
-  socket.assign(asio::generic::stream_protocol(local.ss_family, 0), fd, error);
+  std::ignore = socket.assign(asio::generic::stream_protocol(local.ss_family, 0), fd, error);
   const auto forget = [this] {
     const std::scoped_lock lock(shared.mutex);
     if (--shared.connections == 0) shared.none_left.notify_all();
