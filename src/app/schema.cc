@@ -5,6 +5,7 @@
 #include "engine/schema.h"
 #include "event/schema.h"
 #include "gate/schema.h"
+#include "monitor/schema.h"
 #include "registry/schema.h"
 #include "rollout/schema.h"
 #include "track/schema.h"
@@ -15,7 +16,7 @@ std::vector<store::Migration> all_migrations() {
   std::vector<store::Migration> all;
   for (const auto part : {access::migrations(), track::migrations(), event::migrations(), engine::migrations(),
                           engine::run_artifact_migrations(), registry::migrations(), gate::migrations(),
-                          rollout::migrations()}) {
+                          rollout::migrations(), monitor::migrations()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

@@ -175,6 +175,12 @@ Result<void> ServerImpl::start_http() {
                .config = config_.get(), .engine = engine_.get(), .artifacts = artifacts_.get(),
                .triggers = triggers_.get(), .gate = &lineage_->gate(), .insight = lineage_->insight_sources(find_git),
                .git = find_git};
+  services_.notify = [this](std::string_view severity, std::string_view title, std::string_view message,
+                            std::string_view to) -> Result<void> {
+    if (serving_) return serving_->notify(severity, title, message, to);
+    log_.warning("{}: {} {}", severity, title, message);  // `weir run` has no webhooks
+    return {};
+  };
   feed_ = std::make_unique<api::LiveFeed>(*db_, *engine_);
 
   io::Router router;
@@ -204,7 +210,8 @@ Result<void> ServerImpl::start_http() {
   api::add_git_routes(router, git_options(), log_);
   if (serving_) {
     const api::ServingServices serving{.rollouts = &serving_->rollouts(), .gateway = &serving_->gateway(),
-                                       .registry = &lineage_->registry(), .tracking = &lineage_->tracking()};
+                                       .monitor = &serving_->monitor(), .registry = &lineage_->registry(),
+                                       .tracking = &lineage_->tracking()};
     api::add_model_routes(router, services_, serving);
     api::add_endpoint_routes(router, services_, serving);
     serving_->add_gateway_routes(router);
@@ -262,7 +269,7 @@ Result<void> ServerImpl::catch_up() {
     if (missed && !missed->empty()) log_.info("{}: started {} runs of pushes whose trigger was missed", entry.path().stem().string(), missed->size());
   }
   triggers_->start_schedules();
-  if (serving_) serving_->start();
+  if (serving_) WEIR_TRY(serving_->start());
   return {};
 }
 

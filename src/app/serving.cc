@@ -3,6 +3,9 @@
 #include <cstdlib>
 
 #include "app/version.h"
+#include "base/hash.h"
+#include "io/thread_loop.h"
+#include "monitor/notifier.h"
 #include "runner/python_find.h"
 #include "serve/model_host.h"
 
@@ -50,39 +53,148 @@ Result<serve::Interpreter> interpreter_for(std::string_view version, const runne
 }  // namespace
 
 struct Serving::Impl {
-  explicit Impl(Parts given) : parts(given), gateway({.server_version = std::string(version())}, parts.clock) {
-    runner::PythonPlaces places;
-    places.path = environment_variable("PATH");
-    places.home = environment_variable("HOME");
-    places.tool_dir = parts.state / "tools";
-    places.memory_file = parts.state / "envs" / "interpreters.json";
-    serve::ModelHost::Options host;
-    host.environments.folder = parts.state / "envs";
-    host.environments.find_interpreter = [places](std::string_view wanted) { return interpreter_for(wanted, places); };
-    host.environments.uv = find_uv();
-    rollouts = std::make_unique<rollout::Rollouts>(
-        rollout::Rollouts::Parts{.db = parts.db,
-                                 .registry = parts.lineage.registry(),
-                                 .access = parts.access,
-                                 .gateway = gateway,
-                                 .clock = parts.clock,
-                                 .log = parts.log,
-                                 .config = [&config = parts.config] { return config.current(); }},
-        rollout::Rollouts::Options{.models = parts.state / "models", .host = std::move(host)});
-  }
+  explicit Impl(Parts given)
+      : parts(given),
+        monitor(monitor_deps()),
+        notifier(notifier_deps()),
+        gateway({.server_version = std::string(version()), .captures = &monitor, .feedback = &monitor}, parts.clock),
+        rollouts({.db = parts.db,
+                  .registry = parts.lineage.registry(),
+                  .access = parts.access,
+                  .gateway = gateway,
+                  .clock = parts.clock,
+                  .log = parts.log,
+                  .config = [this] { return parts.config.current(); }},
+                 rollout_options()) {}
+
+  rollout::Rollouts::Options rollout_options();
+  monitor::MonitorDeps monitor_deps();
+  monitor::NotifierDeps notifier_deps();
+  std::optional<monitor::LiveVersion> live(const monitor::Place& place);
+  Result<std::int64_t> start_training(const monitor::RetrainRequest& request);
 
   Parts parts;
+  io::ThreadLoop monitor_loop;
+  io::ThreadLoop notifier_loop;  // deliveries block
+  monitor::Monitor monitor;
+  monitor::Notifier notifier;
   serve::Gateway gateway;
-  std::unique_ptr<rollout::Rollouts> rollouts;
+  rollout::Rollouts rollouts;
+  bool stopped = false;
 };
+
+rollout::Rollouts::Options Serving::Impl::rollout_options() {
+  runner::PythonPlaces places;
+  places.path = environment_variable("PATH");
+  places.home = environment_variable("HOME");
+  places.tool_dir = parts.state / "tools";
+  places.memory_file = parts.state / "envs" / "interpreters.json";
+  rollout::Rollouts::Options options;
+  options.models = parts.state / "models";
+  options.host.environments.folder = parts.state / "envs";
+  options.host.environments.find_interpreter = [places](std::string_view wanted) { return interpreter_for(wanted, places); };
+  options.host.environments.uv = find_uv();
+  return options;
+}
+
+std::optional<monitor::LiveVersion> Serving::Impl::live(const monitor::Place& place) {
+  for (const auto& status : rollouts.statuses()) {
+    const auto& record = status.record;
+    if (record.endpoint != place.endpoint || record.environment != place.environment || !record.live.exists()) continue;
+    const auto version = parts.lineage.registry().version(record.live.model, record.live.version);
+    return monitor::LiveVersion{.model = record.live.model,
+                                .version = std::to_string(record.live.version),
+                                .since = version ? from_millis(version->created_ms) : record.live_since};
+  }
+  return std::nullopt;
+}
+
+Result<std::int64_t> Serving::Impl::start_training(const monitor::RetrainRequest& request) {
+  const std::string repository = parts.config.repository_of_model(request.model);
+  if (repository.empty()) return fail(Code::kNotFound, "no repository configures the retraining of {}", request.model);
+  return parts.triggers.dispatch(repository, request.workflow, "",
+                                 {{"reasons", request.reasons}, {"data_until", request.data_until}},
+                                 {.name = "weir", .role = types::Role::kDeveloper}, request.cause,
+                                 "retraining: " + request.reasons);
+}
+
+monitor::MonitorDeps Serving::Impl::monitor_deps() {
+  monitor::MonitorDeps deps;
+  deps.db = &parts.db;
+  deps.clock = &parts.clock;
+  deps.log = &parts.log;
+  deps.loop = &monitor_loop;
+  deps.config = [this] { return parts.config.current(); };
+  deps.live = [this](const monitor::Place& place) { return live(place); };
+  deps.artifact = [this](const std::string& model, const std::string& version,
+                         const std::string& path) -> Result<std::string> {
+    const auto found = WEIR_TRY(parts.lineage.registry().version(model, WEIR_TRY(registry::parse_version(version))));
+    const auto run = WEIR_TRY(parts.lineage.tracking().run(found.run_id));
+    const auto folder = WEIR_TRY(track::artifact_path_of(run.info.artifact_uri));
+    if (!folder) return fail(Code::kNotFound, "the artifacts of run {} are not on this server", found.run_id);
+    return parts.lineage.tracking().artifacts().read(*folder + "/" + path);
+  };
+  deps.traffic = [this] { return gateway.snapshot(); };
+  deps.start_training = [this](const monitor::RetrainRequest& request) { return start_training(request); };
+  deps.roll_back = [this](const monitor::Place& place, const std::string& reason) -> Result<void> {
+    WEIR_TRY(rollouts.roll_back(place.endpoint, place.environment, reason, {.name = "weir", .role = types::Role::kAdmin}));
+    return {};
+  };
+  return deps;
+}
+
+monitor::NotifierDeps Serving::Impl::notifier_deps() {
+  monitor::NotifierDeps deps;
+  deps.db = &parts.db;
+  deps.clock = &parts.clock;
+  deps.log = &parts.log;
+  deps.loop = &notifier_loop;
+  deps.config = [this] { return parts.config.current(); };
+  deps.resolve = [this](const config::Template& target) {
+    return parts.db.load<std::string>([&](store::Reader& reader) -> Result<std::string> {
+      return target.resolve(WEIR_TRY(parts.access.variables(reader, "")), WEIR_TRY(parts.access.secrets(reader, "")));
+    });
+  };
+  return deps;
+}
 
 Serving::Serving(Parts parts) : impl_(std::make_unique<Impl>(parts)) {}
 Serving::~Serving() { stop(); }
 
 void Serving::add_gateway_routes(io::Router& router) { impl_->gateway.add_routes(router); }
-void Serving::start() { impl_->rollouts->start(); }
-void Serving::stop() { impl_->rollouts->stop(); }
-rollout::Rollouts& Serving::rollouts() { return *impl_->rollouts; }
+
+Result<void> Serving::start() {
+  impl_->rollouts.start();
+  WEIR_TRY(impl_->notifier.start());
+  return impl_->monitor.start();
+}
+
+void Serving::stop() {
+  if (std::exchange(impl_->stopped, true)) return;
+  impl_->monitor.stop();
+  impl_->notifier.stop();
+  impl_->rollouts.stop();
+  impl_->monitor_loop.stop();
+  impl_->notifier_loop.stop();
+}
+
+Result<void> Serving::notify(std::string_view severity, std::string_view title, std::string_view message,
+                             std::string_view to) {
+  const auto known = config::find_severity(severity);
+  if (!known) return fail(Code::kInvalidArgument, "\"{}\" is no severity; choose info, warning or page", severity);
+  const weir::monitor::Message sent{.subject = "message/" + random_hex(8),
+                              .severity = *known,
+                              .text = title.empty() ? std::string(message) : fmt::format("{}: {}", title, message)};
+  const auto config = impl_->parts.config.current();
+  WEIR_TRY(impl_->parts.db.write([&](store::Transaction& tx) {
+    return to.empty() ? weir::monitor::queue_message(tx, config->notify, sent) : weir::monitor::queue_message_to(tx, to, sent);
+  }));
+  impl_->notifier.wake();
+  return {};
+}
+
+rollout::Rollouts& Serving::rollouts() { return impl_->rollouts; }
+weir::monitor::Monitor& Serving::monitor() { return impl_->monitor; }
 const serve::Gateway& Serving::gateway() const { return impl_->gateway; }
 
 Result<std::optional<gate::Champion>> find_champion(store::Database& db, const std::string& model) {

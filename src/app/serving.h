@@ -9,6 +9,7 @@
 #include "app/lineage.h"
 #include "event/triggers.h"
 #include "io/http.h"
+#include "monitor/monitor.h"
 #include "rollout/rollouts.h"
 #include "serve/gateway.h"
 
@@ -34,10 +35,14 @@ class Serving {
   // Routes of the gateway; they match any first path segment, so they go last.
   void add_gateway_routes(io::Router& router);
   // Follows wishes and traffic; what was live is loaded again in the background.
-  void start();
+  Result<void> start();
   void stop();
 
+  // Queues a message to the targets of weir.yaml that take its severity, or to `to` alone.
+  Result<void> notify(std::string_view severity, std::string_view title, std::string_view message, std::string_view to);
+
   [[nodiscard]] rollout::Rollouts& rollouts();
+  [[nodiscard]] weir::monitor::Monitor& monitor();
   [[nodiscard]] const serve::Gateway& gateway() const;
 
  private:

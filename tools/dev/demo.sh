@@ -5,7 +5,10 @@ cmd_demo() {
   # shellcheck source=tools/dev/build.sh
   source tools/dev/build.sh
   cmd_build --preset release
-  export PATH="$ROOT/build/bin:$VENV/bin:$PATH"
+  # `uv` alone of the Python environment: jobs shall find the machine's Python, as they do at a user's.
+  mkdir -p .cache/tools
+  ln -sf "$VENV/bin/uv" .cache/tools/uv
+  export PATH="$ROOT/build/bin:$ROOT/.cache/tools:$PATH"
   DEMO=$ROOT/.cache/demo
   rm -rf "$DEMO"
   mkdir -p "$DEMO"
@@ -53,7 +56,7 @@ demo_start() {
   URL=$(jq -r .url "$DEMO/state/server.json")
   wait_until 20 curl -fsS -o /dev/null "$URL/health"
   export WEIR_STATE=$DEMO/state
-  python "$ROOT/examples/flights/demo/webhook.py" "$DEMO/webhook.port" >"$DEMO/alerts.txt" &
+  "$VENV/bin/python" "$ROOT/examples/flights/demo/webhook.py" "$DEMO/webhook.port" >"$DEMO/alerts.txt" &
   WEBHOOK_PID=$!
   wait_until 10 test -s "$DEMO/webhook.port"
   weir secret set SLACK_WEBHOOK --value "http://127.0.0.1:$(cat "$DEMO/webhook.port")/hook"
@@ -127,7 +130,7 @@ demo_first_release() {
 demo_serve_rows() {
   step "3. Real rows through the gateway, by both protocols"
   printf '\033[2m$ python tests/smoke_test.py --server %s --name flights --version 1\033[0m\n' "$URL"
-  (cd "$REPO" && python tests/smoke_test.py --server "$URL" --name flights --version "$(live_version)")
+  (cd "$REPO" && "$VENV/bin/python" tests/smoke_test.py --server "$URL" --name flights --version "$(live_version)")
   result "served rows" "MLflow /invocations and Open Inference v2 agree"
 }
 
@@ -158,7 +161,7 @@ demo_bug() {
 
 demo_rollback() {
   step "6. Roll back under load"
-  (cd "$REPO" && python - >"$DEMO/row.json" <<'PY'
+  (cd "$REPO" && "$VENV/bin/python" - >"$DEMO/row.json" <<'PY'
 import json, sys
 sys.path.insert(0, "scripts")
 import flights
@@ -187,7 +190,7 @@ demo_year() {
   (cd "$REPO" && git push -q weir main) || true
   cancel_reverted_run
 
-  local replay=("python" "$ROOT/examples/flights/demo/replay.py" --endpoint "$URL/flights")
+  local replay=("$VENV/bin/python" "$ROOT/examples/flights/demo/replay.py" --endpoint "$URL/flights")
   local alerts
   alerts=$(alert_count)
   "${replay[@]}" --from 2013-05-01 --to 2013-05-31

@@ -70,7 +70,27 @@ Result<io::HttpResponse> show_model(const Services& services, const ServingServi
 }
 
 json::array endpoints(const ServingServices& serving) {
-  return rollout::endpoints_json(serving.rollouts->statuses(), serving.gateway->snapshot());
+  auto list = rollout::endpoints_json(serving.rollouts->statuses(), serving.gateway->snapshot());
+  for (auto& endpoint : list) {
+    endpoint.as_object()["monitor"] = serving.monitor->status(json_string_or(endpoint, "name", ""));
+  }
+  return list;
+}
+
+Result<io::HttpResponse> show_drift(const ServingServices& serving, io::HttpRequest& request) {
+  const auto limit = WEIR_TRY(number_query(request, "limit", 100, 1, 2'000));
+  return io::json_response(200, WEIR_TRY(serving.monitor->drift(request.params["name"], limit)));
+}
+
+Result<io::HttpResponse> list_alerts(const ServingServices& serving, io::HttpRequest& request) {
+  const auto limit = WEIR_TRY(number_query(request, "limit", 100, 1, 1'000));
+  return io::json_response(200, WEIR_TRY(serving.monitor->alerts(limit, request.query_value("open") == "true")));
+}
+
+Result<io::HttpResponse> show_metrics(const ServingServices& serving) {
+  monitor::Exposition exposition;
+  serving.monitor->write_metrics(exposition);
+  return io::text_response(200, exposition.finish(), monitor::Exposition::kContentType);
 }
 
 Result<io::HttpResponse> show_endpoint(const ServingServices& serving, io::HttpRequest& request) {
@@ -129,6 +149,16 @@ void add_endpoint_routes(io::Router& router, const Services& services, const Ser
             });
   add_route(router, services, "GET", "/api/v1/endpoints/{name}", Permission::kRead,
             [serving](io::HttpRequest& request) { return show_endpoint(serving, request); });
+  add_route(router, services, "GET", "/api/v1/endpoints/{name}/drift", Permission::kRead,
+            [serving](io::HttpRequest& request) { return show_drift(serving, request); });
+  add_route(router, services, "GET", "/api/v1/alerts", Permission::kRead,
+            [serving](io::HttpRequest& request) { return list_alerts(serving, request); });
+  add_route(router, services, "GET", "/api/v1/retrainings", Permission::kRead,
+            [serving](io::HttpRequest&) -> Result<io::HttpResponse> {
+              return io::json_response(200, WEIR_TRY(serving.monitor->retrainings(100)));
+            });
+  add_route(router, services, "GET", "/metrics", Permission::kRead,
+            [serving](io::HttpRequest&) { return show_metrics(serving); });
   add_route(router, services, "POST", "/api/v1/endpoints/{name}/deploy", Permission::kDeploy,
             [serving](io::HttpRequest& request) { return deploy(serving, request); });
   add_route(router, services, "POST", "/api/v1/endpoints/{name}/rollback", Permission::kRollback,

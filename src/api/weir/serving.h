@@ -1,6 +1,7 @@
 #pragma once
 
 #include "api/weir/routes.h"
+#include "monitor/monitor.h"
 #include "registry/registry.h"
 #include "rollout/rollouts.h"
 #include "serve/gateway.h"
@@ -12,6 +13,7 @@ namespace weir::api {
 struct ServingServices {
   rollout::Rollouts* rollouts = nullptr;
   const serve::Gateway* gateway = nullptr;
+  monitor::Monitor* monitor = nullptr;
   registry::Registry* registry = nullptr;
   track::Tracking* tracking = nullptr;
 };
