@@ -1,0 +1,334 @@
+#include "event/triggers.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/fake_loop.h"
+#include "event/payload.h"
+#include "event/schema.h"
+#include "io/file.h"
+#include "io/process.h"
+#include "store/sqlite/sqlite_database.h"
+
+namespace weir::event {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+// Records what it is asked to start; a run's id counts from 1.
+class FakeStarter final : public RunStarter {
+ public:
+  Result<PreparedRun> prepare(RunRequest request) override { return PreparedRun{.request = std::move(request)}; }
+  Result<std::int64_t> insert(store::Transaction& tx, const PreparedRun& run) override {
+    const auto id = WEIR_TRY(tx.next_id("run"));
+    if (fails_next) {
+      fails_next = false;
+      return fail(Code::kResourceExhausted, "no room on the disk");
+    }
+    runs.push_back(run.request);
+    return id;
+  }
+  std::vector<RunRequest> runs;
+  bool fails_next = false;
+};
+
+// A bare repository that a work tree is pushed to, and the triggers on it.
+class TriggersTest : public testing::Test {
+ protected:
+  TriggersTest() : log_(loop_, null_file_, LogLevel::kError) {
+    std::string pattern = (fs::temp_directory_path() / "weir-triggers-XXXXXX").string();
+    root_ = ::mkdtemp(pattern.data());
+    EXPECT_TRUE(io::Git::init_bare(root_ / "flights.git").has_value());
+    shell("git init -q -b main work && cd work && git remote add origin ../flights.git && git config user.name alice "
+          "&& git config user.email alice@example.com");
+    db_ = store::open_sqlite(root_ / "weir.db", migrations(), loop_, log_).value();
+    make_triggers();
+  }
+  ~TriggersTest() override {
+    triggers_.reset();
+    db_->stop();
+    std::error_code ignored;
+    fs::remove_all(root_, ignored);
+    ::close(null_file_);
+  }
+
+  void make_triggers() {
+    triggers_ = std::make_unique<Triggers>(TriggerDeps{
+        .db = db_.get(),
+        .clock = &loop_,
+        .log = &log_,
+        .loop = &loop_,
+        .starter = &starter_,
+        .git = [this](const std::string& repo) -> Result<io::Git> { return io::Git(root_ / (repo + ".git")); },
+        .default_branch_pushed = [this](const std::string&, const std::string& commit,
+                                        const types::Identity&) { configured_.push_back(commit); },
+        .server_url = [] { return std::string("http://127.0.0.1:4510"); }});
+  }
+
+  std::string shell(const std::string& command) {
+    auto out = io::run_checked({.argv = {"/bin/sh", "-ec", command}, .working_dir = root_});
+    if (!out) {
+      ADD_FAILURE() << out.error().message;
+      return {};
+    }
+    while (out->ends_with('\n')) out->pop_back();
+    return *out;
+  }
+
+  void write(const std::string& path, const std::string& text) {
+    EXPECT_TRUE(io::make_dirs((root_ / "work" / path).parent_path()).has_value());
+    EXPECT_TRUE(io::write_file_atomic(root_ / "work" / path, text).has_value());
+  }
+
+  // Commits everything and moves the ref of the bare repository, as git receive-pack does.
+  RefUpdate push(const std::string& ref = "refs/heads/main", const std::string& message = "Change things") {
+    shell("cd work && git add -A && git commit -q --allow-empty -m '" + message + "'");
+    const auto before = shell("git --git-dir=flights.git rev-parse -q --verify " + ref + " || true");
+    shell("cd work && git push -q --force origin HEAD:" + ref);
+    return {ref, before.empty() ? std::string(kNoObject) : before,
+            shell("git --git-dir=flights.git rev-parse " + ref)};
+  }
+
+  std::vector<std::int64_t> pushed(const RefUpdate& update) {
+    auto runs = triggers_->repository_pushed("flights", {update}, alice_);
+    if (!runs) ADD_FAILURE() << runs.error().message;
+    return std::move(runs).value_or(std::vector<std::int64_t>{});
+  }
+
+  std::vector<types::Event> events() {
+    return db_->load<std::vector<types::Event>>([](store::Reader& reader) { return store::read_events(reader, 0, 1000); })
+        .value();
+  }
+
+  // Lets ticks run and their writes arrive.
+  void pass(Duration time) {
+    loop_.advance(time);
+    (void)db_->write([](store::Transaction&) -> Result<void> { return {}; });
+  }
+
+  FakeLoop loop_;
+  int null_file_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  Log log_;
+  fs::path root_;
+  std::unique_ptr<store::Database> db_;
+  FakeStarter starter_;
+  std::unique_ptr<Triggers> triggers_;
+  std::vector<std::string> configured_;
+  types::Identity alice_{.name = "alice"};
+};
+
+constexpr const char* kJobs = "jobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: \"true\"\n";
+
+std::string workflow(const std::string& on) { return "on: " + on + "\n" + kJobs; }
+
+TEST_F(TriggersTest, APushStartsTheWorkflowsThatListenToItsBranch) {
+  write(".github/workflows/train.yml", workflow("{push: {branches: [main]}}"));
+  write(".github/workflows/deploy.yaml", workflow("workflow_dispatch"));
+  write(".github/workflows/notes.txt", "no workflow");
+  write(".github/workflows/deep/er.yml", "also: none");
+  const auto update = push("refs/heads/main", "Train a model");
+  EXPECT_EQ(pushed(update).size(), 1U);
+  ASSERT_EQ(starter_.runs.size(), 1U);
+  const auto& run = starter_.runs[0];
+  EXPECT_EQ(run.workflow_path, ".github/workflows/train.yml");
+  EXPECT_EQ(run.commit, update.after);
+  EXPECT_EQ(run.ref, "refs/heads/main");
+  EXPECT_EQ(run.event_name, "push");
+  EXPECT_EQ(run.title, "Train a model");
+  EXPECT_EQ(run.reason, "push to main by alice");
+  EXPECT_EQ(run.event_payload.at("repository").at("full_name").as_string(), "weir/flights");
+  EXPECT_EQ(run.event_payload.at("head_commit").at("message").as_string(), "Train a model");
+  EXPECT_EQ(run.event_payload.at("pusher").at("name").as_string(), "alice");
+  EXPECT_TRUE(run.event_payload.at("created").as_bool());
+  ASSERT_EQ(events().size(), 1U);
+  EXPECT_EQ(events()[0].type, "repo.pushed");
+  EXPECT_EQ(events()[0].subject, "repo/flights");
+  EXPECT_EQ(run.cause, events()[0].sequence);
+  EXPECT_EQ(configured_, std::vector{update.after});
+}
+
+TEST_F(TriggersTest, PathFiltersSeeWhatThePushChanged) {
+  write(".github/workflows/train.yml", workflow("{push: {paths: ['src/**']}}"));
+  write("README", "1");
+  pushed(push());
+  starter_.runs.clear();
+  write("README", "2");
+  EXPECT_TRUE(pushed(push()).empty());
+  write("src/train.py", "print()");
+  EXPECT_EQ(pushed(push()).size(), 1U);
+}
+
+TEST_F(TriggersTest, ABranchThatNobodyListensToIsRecordedButStartsNothing) {
+  write(".github/workflows/train.yml", workflow("{push: {branches: [main]}}"));
+  EXPECT_TRUE(pushed(push("refs/heads/dev")).empty());
+  EXPECT_EQ(events().size(), 1U);
+  EXPECT_TRUE(configured_.empty());
+}
+
+TEST_F(TriggersTest, ABrokenWorkflowBecomesARunThatSaysWhatIsWrong) {
+  write(".github/workflows/broken.yml", "on: push\njobs:\n  a:\n    runs-no: ubuntu-latest\n");
+  EXPECT_EQ(pushed(push()).size(), 1U);
+  ASSERT_EQ(starter_.runs.size(), 1U);
+  EXPECT_THAT(starter_.runs[0].problem, HasSubstr("runs-no"));
+}
+
+TEST_F(TriggersTest, ACommitThatAsksForNoRunsStartsNone) {
+  write(".github/workflows/train.yml", workflow("push"));
+  EXPECT_TRUE(pushed(push("refs/heads/main", "Fix a typo [skip ci]")).empty());
+}
+
+TEST_F(TriggersTest, APushThatWasRecordedIsNotRecordedAgain) {
+  write(".github/workflows/train.yml", workflow("push"));
+  const auto update = push();
+  pushed(update);
+  EXPECT_TRUE(pushed(update).empty());
+  EXPECT_EQ(starter_.runs.size(), 1U);
+}
+
+TEST_F(TriggersTest, APushThatTheServerDidNotLiveToRecordIsFiredOnceAtTheNextStart) {
+  write(".github/workflows/train.yml", workflow("push"));
+  pushed(push());
+  const auto missed = push();
+  make_triggers();
+  EXPECT_EQ(triggers_->reconcile("flights").value().size(), 1U);
+  EXPECT_EQ(starter_.runs.back().commit, missed.after);
+  EXPECT_EQ(starter_.runs.back().event_payload.at("before").as_string(), missed.before);
+  EXPECT_TRUE(triggers_->reconcile("flights").value().empty());
+}
+
+TEST_F(TriggersTest, PushAndRunsAreRecordedTogetherOrNotAtAll) {
+  write(".github/workflows/train.yml", workflow("push"));
+  const auto update = push();
+  starter_.fails_next = true;
+  EXPECT_FALSE(triggers_->repository_pushed("flights", {update}, alice_).has_value());
+  EXPECT_TRUE(events().empty());
+  EXPECT_EQ(triggers_->reconcile("flights").value().size(), 1U);
+}
+
+TEST_F(TriggersTest, ADeletedBranchIsRecordedAndStartsNothing) {
+  write(".github/workflows/train.yml", workflow("push"));
+  const auto made = push("refs/heads/dev");
+  pushed(made);
+  shell("git --git-dir=flights.git update-ref -d refs/heads/dev");
+  EXPECT_TRUE(triggers_->reconcile("flights").value().empty());
+  EXPECT_EQ(events().back().payload.at("after").as_string(), kNoObject);
+  EXPECT_EQ(starter_.runs.size(), 1U);
+  EXPECT_TRUE(triggers_->reconcile("flights").value().empty());
+  EXPECT_EQ(events().size(), 2U);
+}
+
+TEST_F(TriggersTest, AnAnnotatedTagRunsAtItsCommit) {
+  write(".github/workflows/release.yml", workflow("{push: {tags: ['v*']}}"));
+  const auto commit = push();
+  pushed(commit);
+  shell("cd work && git tag -a v1 -m 'Version 1' && git push -q origin v1");
+  const auto tag = shell("git --git-dir=flights.git rev-parse v1");
+  EXPECT_EQ(pushed({"refs/tags/v1", std::string(kNoObject), tag}).size(), 1U);
+  EXPECT_EQ(starter_.runs[0].commit, commit.after);
+  EXPECT_EQ(starter_.runs[0].ref, "refs/tags/v1");
+}
+
+constexpr const char* kDispatch =
+    "{workflow_dispatch: {inputs: {version: {required: true}, environment: {type: choice, options: [staging, prod], "
+    "default: staging}}}}";
+
+TEST_F(TriggersTest, ADispatchFillsInDefaultsAndTellsItsCause) {
+  write(".github/workflows/deploy.yml", workflow(kDispatch));
+  pushed(push());
+  const auto run = triggers_->dispatch("flights", "deploy.yml", "main", {{"version", "3"}}, alice_, 17, "drift 0.4 > 0.3");
+  ASSERT_TRUE(run.has_value()) << run.error().message;
+  const auto& request = starter_.runs.back();
+  EXPECT_EQ(request.event_payload.at("inputs").at("environment").as_string(), "staging");
+  EXPECT_EQ(request.inputs.at("version").as_string(), "3");
+  EXPECT_EQ(request.cause, 17);
+  EXPECT_EQ(request.reason, "drift 0.4 > 0.3");
+  EXPECT_EQ(request.ref, "refs/heads/main");
+}
+
+TEST_F(TriggersTest, AWrongDispatchIsRefusedAndSaysWhatWouldBeRight) {
+  write(".github/workflows/deploy.yml", workflow(kDispatch));
+  write(".github/workflows/train.yml", workflow("push"));
+  pushed(push());
+  const auto message = [&](std::string_view file, std::string_view ref, const json::object& inputs) {
+    const auto run = triggers_->dispatch("flights", file, ref, inputs, alice_);
+    return run ? std::string("started") : run.error().message;
+  };
+  EXPECT_THAT(message("deploy.yml", "", {}), HasSubstr("version"));
+  EXPECT_THAT(message("deploy.yml", "", {{"version", "1"}, {"enviroment", "prod"}}), HasSubstr("enviroment"));
+  EXPECT_THAT(message("train.yml", "", {}), HasSubstr("workflow_dispatch"));
+  EXPECT_THAT(message("dploy.yml", "", {}), HasSubstr("deploy.yml, train.yml"));
+  EXPECT_THAT(message("deploy.yml", "mian", {}), HasSubstr("did you mean \"main\""));
+  EXPECT_EQ(starter_.runs.size(), 1U);
+}
+
+TEST_F(TriggersTest, ALocalPullRequestRunsWithItsOwnRefAndPayload) {
+  write(".github/workflows/test.yml", workflow("{pull_request: {branches: [main]}}"));
+  const auto update = push("refs/heads/dev");
+  const auto runs = triggers_->local_event({.repo = "flights",
+                                            .event_name = "pull_request",
+                                            .commit = update.after,
+                                            .ref = "refs/heads/dev",
+                                            .payload = {{"pull_request", {{"title", "Better"}}}}},
+                                           alice_);
+  ASSERT_TRUE(runs.has_value()) << runs.error().message;
+  const auto& run = starter_.runs.at(0);
+  EXPECT_EQ(run.ref, "refs/pull/1/merge");
+  EXPECT_EQ(run.head_ref, "dev");
+  EXPECT_EQ(run.base_ref, "main");
+  EXPECT_EQ(run.event_payload.at("pull_request").at("title").as_string(), "Better");
+  EXPECT_EQ(run.event_payload.at("pull_request").at("head").at("sha").as_string(), update.after);
+}
+
+TEST_F(TriggersTest, ALocalEventThatNobodyListensToNamesWhatIsListenedTo) {
+  write(".github/workflows/train.yml", workflow("[push, workflow_dispatch]"));
+  const auto update = push();
+  const auto runs = triggers_->local_event(
+      {.repo = "flights", .event_name = "schedule", .commit = update.after, .ref = "refs/heads/main"}, alice_);
+  ASSERT_FALSE(runs.has_value());
+  EXPECT_THAT(runs.error().message, HasSubstr("train.yml listens to push, workflow_dispatch"));
+  const auto unknown = triggers_->local_event(
+      {.repo = "flights", .event_name = "puhs", .commit = update.after, .ref = "refs/heads/main"}, alice_);
+  EXPECT_THAT(unknown.error().message, HasSubstr("did you mean \"push\""));
+}
+
+TEST_F(TriggersTest, AScheduleFiresAtItsTimeAndOnceAfterTheServerWasDown) {
+  write(".github/workflows/nightly.yml", workflow("{schedule: [{cron: '30 2 * * *'}]}"));
+  pushed(push());
+  triggers_->start_schedules();
+  pass(std::chrono::hours{2});
+  EXPECT_TRUE(starter_.runs.empty());
+  pass(std::chrono::minutes{31});
+  ASSERT_EQ(starter_.runs.size(), 1U);
+  EXPECT_EQ(starter_.runs[0].event_name, "schedule");
+  EXPECT_EQ(starter_.runs[0].event_payload.at("schedule").as_string(), "30 2 * * *");
+  pass(std::chrono::hours{1});
+  EXPECT_EQ(starter_.runs.size(), 1U);
+
+  triggers_->stop();
+  pass(std::chrono::hours{24 * 5});
+  EXPECT_EQ(starter_.runs.size(), 1U);
+  make_triggers();
+  triggers_->start_schedules();
+  pass(std::chrono::minutes{5});
+  EXPECT_EQ(starter_.runs.size(), 2U) << "five missed times are made up for by one run";
+}
+
+TEST_F(TriggersTest, AScheduleThatLeftTheDefaultBranchFiresNoMore) {
+  write(".github/workflows/nightly.yml", workflow("{schedule: [{cron: '0 * * * *'}]}"));
+  pushed(push());
+  triggers_->start_schedules();
+  pass(std::chrono::minutes{61});
+  EXPECT_EQ(starter_.runs.size(), 1U);
+  write(".github/workflows/nightly.yml", workflow("workflow_dispatch"));
+  pushed(push());
+  pass(std::chrono::hours{3});
+  EXPECT_EQ(starter_.runs.size(), 1U);
+}
+
+}  // namespace
+}  // namespace weir::event
