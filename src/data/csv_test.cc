@@ -102,6 +102,13 @@ TEST(Table, RefusesRaggedRecordsAndBrokenHeaders) {
   EXPECT_FALSE(read_table("").has_value());
 }
 
+TEST(NumberText, IsTheShortestThatReadsBack) {
+  EXPECT_EQ(number_text(3.0), "3");
+  EXPECT_EQ(number_text(0.0005), "0.0005");
+  EXPECT_EQ(number_text(0.1), "0.1");
+  EXPECT_EQ(parse_number(number_text(1.0 / 3.0)), 1.0 / 3.0);
+}
+
 TEST(EventTime, IsReadFromTextSecondsAndMilliseconds) {
   const auto expected = parse_iso8601("2013-07-04T12:00:00Z").value();
   EXPECT_EQ(parse_event_time("2013-07-04T12:00:00Z"), expected);

@@ -91,11 +91,7 @@ std::optional<TimePoint> parse_event_time(std::string_view text) {
   return *time;
 }
 
-std::string number_text(double value) {
-  std::array<char, 32> buffer{};
-  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  return error == std::errc() ? std::string(buffer.data(), end) : std::string();
-}
+std::string number_text(double value) { return fmt::format("{}", value); }
 
 TableReader::TableReader(TableLimits limits)
     : limits_(limits), csv_([this](const std::vector<std::string>& fields) { return take(fields); }, limits.csv) {}

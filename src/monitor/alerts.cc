@@ -28,6 +28,14 @@ Alert read_alert(const Row& row) {
   return alert;
 }
 
+// "5m", "1h 30m": without a second unit of nothing.
+std::string hold_text(Duration hold) {
+  std::string text = format_duration(hold);
+  const auto space = text.find(' ');
+  if (space != std::string::npos && text[space + 1] == '0') text.resize(space);
+  return text;
+}
+
 bool is_drift(Signal signal) { return signal == Signal::kDrift || signal == Signal::kPredictionDrift; }
 
 json::object payload_of(const Alert& alert) {
@@ -69,7 +77,7 @@ Result<Alert> AlertBook::fire(Transaction& tx, const Place& place, const Watched
   Alert alert{.place = place, .rule = rule.text, .severity = rule.severity, .version = moment.version,
               .value = reading.value, .limit = rule.limit};
   alert.message = describe(rule.signal, reading, rule.comparison, rule.limit);
-  if (rule.hold > Duration{0}) alert.message += " for " + format_duration(rule.hold);
+  if (rule.hold > Duration{0}) alert.message += " for " + hold_text(rule.hold);
   if (follows_event_time(rule.signal)) alert.event_time = moment.event_time;
   alert.fired_at = tx.now();
   alert.id = WEIR_TRY(tx.next_id("alert"));
