@@ -47,7 +47,7 @@ void Controller::Impl::commit(const EnvironmentPtr& env, Change change, Committe
       [this, env, then = std::move(then)](Result<Record> stored) mutable {
         if (stored) {
           env->record = *stored;
-        } else {
+        } else if (stored.error().code != Code::kNotFound) {  // which is for who named the version to hear
           ports_.log.error("{}: cannot store a step of the rollout: {}", env->name(), stored.error().message);
         }
         then(std::move(stored));
