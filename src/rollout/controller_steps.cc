@@ -358,13 +358,15 @@ void Controller::Impl::deploy(const std::string& name, std::int64_t version, typ
     Change change{.record = env->record};
     change.move = {env->target.reference, version, std::move(actor), 0};
     commit(env, std::move(change), [this, env, shared, next = std::move(next)](const Result<Record>& stored) mutable {
-      if (stored) {
-        queue_observe(env, true);
-        (*shared)(status_of(*env));
-      } else {
+      if (!stored) {
         (*shared)(std::unexpected(stored.error()));
+        return next();
       }
-      next();
+      // The answer tells what became of the wish: it waits, or is being prepared.
+      observe(env, true, [env, shared, next = std::move(next)]() mutable {
+        (*shared)(status_of(*env));
+        next();
+      });
     });
   });
 }

@@ -254,8 +254,9 @@ TEST_F(RolloutsTest, DeployMovesTheAliasAndWaitsForTheReviewersAsAnyWishDoes) {
   const auto version = add_version("1.0");
   const auto status = rollouts_->deploy("flights", "production", version, {.name = "carol"});
   ASSERT_TRUE(status.has_value()) << status.error().message;
-  wait_for_wish("production", version, WishState::kWaiting);
-  EXPECT_THAT(record("production").wish.reason, HasSubstr("by bob"));
+  EXPECT_EQ(status->record.wish.target.version, version);
+  EXPECT_EQ(status->record.wish.state, WishState::kWaiting);
+  EXPECT_THAT(status->record.wish.reason, HasSubstr("by bob"));
   EXPECT_EQ(registry_.version_by_alias("delay", "champion")->version, version);
   const auto missing = rollouts_->deploy("flights", "production", 99, {.name = "carol"});
   ASSERT_FALSE(missing.has_value());
