@@ -22,15 +22,16 @@ std::string_view trim(std::string_view text) {
 }
 
 std::vector<BuiltinAction> all_actions() {
-  return {checkout_action(),      setup_python_action(),  upload_artifact_action(),
-          download_artifact_action(), cache_action(),     cache_restore_action(),
-          cache_save_action(),    notify_action(),        gate_action()};
+  return {checkout_action(),          setup_python_action(), upload_artifact_action(),
+          download_artifact_action(), cache_action(),        cache_restore_action(),
+          cache_save_action(),        notify_action(),       gate_action()};
 }
 
 // What people can do today instead of an action that is not built in.
 std::string_view instead_of(std::string_view name) {
   if (name == "actions/github-script") {
-    return "write the script to a file and start it with `run: node script.js`; weir's own REST API is at $WEIR_URL/api/v1 "
+    return "write the script to a file and start it with `run: node script.js`; weir's own REST API is at "
+           "$WEIR_URL/api/v1 "
            "(token in $WEIR_TOKEN)";
   }
   if (name == "iterative/setup-cml") return "install it in a `run` step: `npm install -g @dvcorg/cml`";
@@ -99,7 +100,8 @@ std::filesystem::path ActionRequest::resolve(std::string_view path) const {
 }
 
 UsesReference parse_uses(std::string_view uses) {
-  if (uses.starts_with("./") || uses.starts_with("../") || uses.starts_with("docker://")) return {std::string(uses), ""};
+  if (uses.starts_with("./") || uses.starts_with("../") || uses.starts_with("docker://"))
+    return {std::string(uses), ""};
   const auto at = uses.rfind('@');
   if (at == std::string_view::npos) return {lower(uses), ""};
   return {lower(uses.substr(0, at)), std::string(uses.substr(at + 1))};

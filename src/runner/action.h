@@ -16,25 +16,25 @@
 #include "runner/server_client.h"
 #include "types/job_spec.h"
 
-// Actions that are built in: what `uses:` can name. An action is a function that gets everything by value or by pointers
-// that outlive it, runs on a thread of its own, and answers with what the job is to take over.
+// Actions that are built in: what `uses:` can name. An action is a function that gets everything by value or by
+// pointers that outlive it, runs on a thread of its own, and answers with what the job is to take over.
 namespace weir::runner {
 
 // Where an action writes. Any thread.
 class Reporter {
  public:
   virtual ~Reporter() = default;
-  virtual void line(std::string_view text) = 0;                                // to the step's log
+  virtual void line(std::string_view text) = 0;                                 // to the step's log
   virtual void annotate(std::string_view level, std::string_view message) = 0;  // "error", "warning" or "notice"
 };
 
 using Inputs = std::map<std::string, std::string, CaseLess>;
 
 struct ActionRequest {
-  std::string uses;     // "actions/checkout@v4"
-  std::string name;     // "actions/checkout", lower case
-  int version = 0;      // 4; 0 if the tag has no number
-  Inputs inputs;        // evaluated; blanks around values removed, as actions read them
+  std::string uses;                        // "actions/checkout@v4"
+  std::string name;                        // "actions/checkout", lower case
+  int version = 0;                         // 4; 0 if the tag has no number
+  Inputs inputs;                           // evaluated; blanks around values removed, as actions read them
   std::map<std::string, std::string> env;  // the step's environment
   std::shared_ptr<const types::JobSpec> spec;
   std::filesystem::path job_dir;
@@ -42,8 +42,8 @@ struct ActionRequest {
   std::filesystem::path temp_dir;
   std::string token;
   std::shared_ptr<Reporter> reporter;
-  std::shared_ptr<std::atomic<bool>> stop;     // the step is to end
-  std::shared_ptr<const PythonEnv> python;     // the job's environment; null if it has none
+  std::shared_ptr<std::atomic<bool>> stop;  // the step is to end
+  std::shared_ptr<const PythonEnv> python;  // the job's environment; null if it has none
 
   // "" if absent.
   [[nodiscard]] std::string input(std::string_view key) const;
@@ -62,13 +62,13 @@ struct ActionRequest {
 
 struct ActionResult {
   std::vector<std::pair<std::string, std::string>> outputs;
-  std::map<std::string, std::string> env;         // for the steps to come, as GITHUB_ENV
-  std::map<std::string, std::string> hidden_env;  // the same, but not in the `env` context or the log
-  std::vector<std::string> paths;                 // as GITHUB_PATH
-  std::string summary;                            // as GITHUB_STEP_SUMMARY
-  std::optional<Interpreter> python;              // the job's environment is to stand on it
-  bool python_files_changed = false;              // a cache was unpacked over the environment
-  bool failed = false;                            // the reason was reported
+  std::map<std::string, std::string> env;                          // for the steps to come, as GITHUB_ENV
+  std::map<std::string, std::string> hidden_env;                   // the same, but not in the `env` context or the log
+  std::vector<std::string> paths;                                  // as GITHUB_PATH
+  std::string summary;                                             // as GITHUB_STEP_SUMMARY
+  std::optional<Interpreter> python;                               // the job's environment is to stand on it
+  bool python_files_changed = false;                               // a cache was unpacked over the environment
+  bool failed = false;                                             // the reason was reported
   std::function<Result<ActionResult>(const ActionRequest&)> post;  // runs after the job's steps if they succeeded
 };
 

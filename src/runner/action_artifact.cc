@@ -20,8 +20,9 @@ Result<void> check_characters(std::string_view text, bool is_name) {
   const auto at = text.find_first_of(bad);
   if (at == std::string_view::npos) return {};
   const std::string shown = text[at] == '\r' ? "\\r" : text[at] == '\n' ? "\\n" : std::string(1, text[at]);
-  return fail(Code::kInvalidArgument, "The {} is not valid: {}. It contains the character {}, which some file systems "
-                                      "don't take",
+  return fail(Code::kInvalidArgument,
+              "The {} is not valid: {}. It contains the character {}, which some file systems "
+              "don't take",
               is_name ? "artifact name" : "path for one of the files in artifact", text, shown);
 }
 
@@ -49,14 +50,14 @@ Result<Found> find_files(const ActionRequest& request, std::string_view patterns
   const Glob glob = WEIR_TRY(Glob::parse(patterns, request.workspace, request.home()));
   Found found;
   for (auto& path : WEIR_TRY(glob.search({.exclude_hidden_files = !include_hidden}))) {
-    struct stat info {};
+    struct stat info{};
     if (::stat(path.c_str(), &info) == 0 && !S_ISDIR(info.st_mode)) found.files.push_back(std::move(path));
   }
   const auto paths = glob.search_paths();
   if (paths.size() > 1) {
     found.root = common_ancestor(paths);
-    request.reporter->line(fmt::format("The least common ancestor is {}. This will be the root directory of the artifact",
-                                       found.root));
+    request.reporter->line(
+        fmt::format("The least common ancestor is {}. This will be the root directory of the artifact", found.root));
   } else if (!paths.empty()) {
     const bool single = found.files.size() == 1 && found.files[0] == paths[0];
     found.root = single ? fs::path(paths[0]).parent_path().string() : paths[0];
@@ -74,7 +75,7 @@ Result<Upload> list_upload(const Found& found) {
   for (const auto& path : found.files) {
     const std::string name = fs::path(path).lexically_relative(found.root).generic_string();
     WEIR_TRY(check_characters(name, false));
-    struct stat info {};
+    struct stat info{};
     if (::stat(path.c_str(), &info) != 0) return fail_errno(errno, fmt::format("cannot read {}", path));
     upload.entries.push_back({path, name});
     upload.files.push_back({{"path", name}, {"size_bytes", static_cast<std::int64_t>(info.st_size)}});
@@ -92,8 +93,10 @@ Result<ActionResult> report_nothing_found(const ActionRequest& request, const st
   } else if (wish == "warn") {
     request.reporter->annotate("warning", message);
   } else {
-    return fail(Code::kInvalidArgument, "Unrecognized if-no-files-found input. Provided: {}. Available options: warn, "
-                                        "error, ignore", wish);
+    return fail(Code::kInvalidArgument,
+                "Unrecognized if-no-files-found input. Provided: {}. Available options: warn, "
+                "error, ignore",
+                wish);
   }
   return ActionResult{};
 }
@@ -131,8 +134,10 @@ Result<void> merge_existing(const ActionRequest& request, ServerClient& server, 
       upload.entries.push_back({entry.path(), inside});
       upload.files.push_back({{"path", inside}, {"size_bytes", static_cast<std::int64_t>(entry.file_size())}});
     }
-    request.reporter->line(fmt::format("Artifact {} is there already: the files are added to it, as versions before 4 "
-                                       "of upload-artifact do", name));
+    request.reporter->line(
+        fmt::format("Artifact {} is there already: the files are added to it, as versions before 4 "
+                    "of upload-artifact do",
+                    name));
   }
   return {};
 }
@@ -165,18 +170,23 @@ Result<ActionResult> upload(const ActionRequest& request) {
                             {"files", upload.files},
                             {"overwrite", merges || WEIR_TRY(request.input_bool("overwrite", false))}};
   const auto answer = WEIR_TRY(server.post(fmt::format("/runs/{}/artifacts", request.spec->run_id), body));
-  if (merges) [[maybe_unused]] const auto removed = io::remove_tree(merge_dir);
+  if (merges) [[maybe_unused]]
+    const auto removed = io::remove_tree(merge_dir);
   if (answer.status == 409) {
-    return fail(Code::kAlreadyExists, "Conflict: an artifact with the name {} already exists on the workflow run; choose "
-                                      "another name or set `overwrite: true`", name);
+    return fail(Code::kAlreadyExists,
+                "Conflict: an artifact with the name {} already exists on the workflow run; choose "
+                "another name or set `overwrite: true`",
+                name);
   }
   if (answer.status != 200 && answer.status != 201) {
     return std::unexpected(answer_error(answer, fmt::format("cannot upload the artifact {}", name)));
   }
   std::string id = json_string_or(answer.body, "id", "");
   if (const auto number = json_int(answer.body, "id")) id = fmt::format("{}", *number);
-  request.reporter->line(fmt::format("Artifact {} has been successfully uploaded! Final size is {} bytes. Artifact ID is "
-                                     "{}", name, packed.size_bytes, id));
+  request.reporter->line(
+      fmt::format("Artifact {} has been successfully uploaded! Final size is {} bytes. Artifact ID is "
+                  "{}",
+                  name, packed.size_bytes, id));
   ActionResult result;
   result.outputs = {{"artifact-id", id},
                     {"artifact-digest", packed.sha256},
@@ -201,7 +211,8 @@ Result<json::array> select(const ActionRequest& request, const json::array& all)
   const std::string pattern = request.input("pattern");
   std::string ids = request.input("artifact-ids");
   if (!name.empty() && !ids.empty()) {
-    return fail(Code::kInvalidArgument, "Inputs 'name' and 'artifact-ids' cannot be used together. Please specify only one.");
+    return fail(Code::kInvalidArgument,
+                "Inputs 'name' and 'artifact-ids' cannot be used together. Please specify only one.");
   }
   std::erase(ids, ' ');
   json::array chosen;
@@ -227,8 +238,10 @@ Result<json::array> select(const ActionRequest& request, const json::array& all)
 Result<ActionResult> download(const ActionRequest& request) {
   const std::string run_id = request.input("run-id");
   if (!run_id.empty() && run_id != fmt::format("{}", request.spec->run_id)) {
-    return fail(Code::kUnimplemented, "actions/download-artifact: `run-id: {}`: only artifacts of this run ({}) can be "
-                                      "downloaded", run_id, request.spec->run_id);
+    return fail(Code::kUnimplemented,
+                "actions/download-artifact: `run-id: {}`: only artifacts of this run ({}) can be "
+                "downloaded",
+                run_id, request.spec->run_id);
   }
   ServerClient server = request.server();
   const auto chosen = WEIR_TRY(select(request, WEIR_TRY(list_artifacts(server, request))));
@@ -237,8 +250,7 @@ Result<ActionResult> download(const ActionRequest& request) {
                     (request.version >= 5 && chosen.size() == 1);
   WEIR_TRY(io::make_dirs(target));
   for (const auto& artifact : chosen) {
-    const fs::path folder =
-        flat ? target : WEIR_TRY(io::join_below(target, json_string_or(artifact, "name", "")));
+    const fs::path folder = flat ? target : WEIR_TRY(io::join_below(target, json_string_or(artifact, "name", "")));
     WEIR_TRY(download_one(request, server, artifact, folder));
   }
   request.reporter->line(fmt::format("Total of {} artifact(s) downloaded", chosen.size()));

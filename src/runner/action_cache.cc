@@ -120,18 +120,18 @@ Result<void> save(const ActionRequest& request, const CacheWish& wish) {
     if (std::ranges::find(entries, name, &ArchiveEntry::name) == entries.end()) add_tree(request, roots, path, entries);
   }
   if (entries.empty()) {
-    return fail(Code::kNotFound, "Path Validation Error: Path(s) specified in the action for caching do(es) not exist, "
-                                 "hence no cache is being saved.");
+    return fail(Code::kNotFound,
+                "Path Validation Error: Path(s) specified in the action for caching do(es) not exist, "
+                "hence no cache is being saved.");
   }
   const TemporaryFile archive(request);
   const PackResult packed =
       WEIR_TRY(pack(entries, archive.path, {.follow_symbolic_links = false, .stop = request.stop.get()}));
   ServerClient server = request.server();
   WEIR_TRY(server.put_blob(archive.path, packed.sha256));
-  const auto answer = WEIR_TRY(server.post("/caches", {{"key", wish.key},
-                                                       {"version", wish.version},
-                                                       {"sha256", packed.sha256},
-                                                       {"size_bytes", packed.size_bytes}}));
+  const auto answer = WEIR_TRY(server.post(
+      "/caches",
+      {{"key", wish.key}, {"version", wish.version}, {"sha256", packed.sha256}, {"size_bytes", packed.size_bytes}}));
   if (answer.status == 409) {
     request.reporter->line(fmt::format("Cache {} was saved by another job meanwhile", wish.key));
     return {};
@@ -147,8 +147,8 @@ Result<std::string> restore(const ActionRequest& request, const CacheWish& wish)
   json::array restore_keys;
   for (const auto& key : wish.restore_keys) restore_keys.emplace_back(key);
   ServerClient server = request.server();
-  const auto answer = WEIR_TRY(server.post(
-      "/caches/lookup", {{"key", wish.key}, {"restore_keys", restore_keys}, {"version", wish.version}}));
+  const auto answer = WEIR_TRY(
+      server.post("/caches/lookup", {{"key", wish.key}, {"restore_keys", restore_keys}, {"version", wish.version}}));
   if (answer.status == 404) return std::string();
   if (answer.status != 200) return std::unexpected(answer_error(answer, "cannot look up the cache"));
   std::string found = json_string_or(answer.body, "key", "");

@@ -35,7 +35,8 @@ Result<void> refuse_unbuilt(const ActionRequest& request) {
   const std::string submodules = request.input_or("submodules", "false");
   if (submodules != "false") {
     return fail(Code::kUnimplemented,
-                "actions/checkout: `submodules: {}` is not built; run `git submodule update --init` in a step", submodules);
+                "actions/checkout: `submodules: {}` is not built; run `git submodule update --init` in a step",
+                submodules);
   }
   if (WEIR_TRY(request.input_bool("lfs", false))) {
     return fail(Code::kUnimplemented, "actions/checkout: `lfs: true` is not built; run `git lfs pull` in a step");
@@ -43,7 +44,8 @@ Result<void> refuse_unbuilt(const ActionRequest& request) {
   for (const char* key : {"sparse-checkout", "filter"}) {
     if (!request.input(key).empty()) {
       request.reporter->annotate("warning", fmt::format("actions/checkout: `{}` is ignored: everything is checked out, "
-                                                        "without a copy of the objects", key));
+                                                        "without a copy of the objects",
+                                                        key));
     }
   }
   return {};
@@ -81,9 +83,26 @@ Result<ActionResult> run(const ActionRequest& request) {
 
 BuiltinAction checkout_action() {
   return {"actions/checkout",
-          {"repository", "ref", "token", "ssh-key", "ssh-known-hosts", "ssh-strict", "ssh-user", "persist-credentials",
-           "path", "clean", "filter", "sparse-checkout", "sparse-checkout-cone-mode", "fetch-depth", "fetch-tags",
-           "show-progress", "lfs", "submodules", "set-safe-directory", "github-server-url"},
+          {"repository",
+           "ref",
+           "token",
+           "ssh-key",
+           "ssh-known-hosts",
+           "ssh-strict",
+           "ssh-user",
+           "persist-credentials",
+           "path",
+           "clean",
+           "filter",
+           "sparse-checkout",
+           "sparse-checkout-cone-mode",
+           "fetch-depth",
+           "fetch-tags",
+           "show-progress",
+           "lfs",
+           "submodules",
+           "set-safe-directory",
+           "github-server-url"},
           run};
 }
 

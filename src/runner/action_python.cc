@@ -36,8 +36,9 @@ Result<std::vector<std::string>> wanted_versions(const ActionRequest& request) {
   const std::string file = request.input("python-version-file");
   if (!versions.empty()) {
     if (!file.empty()) {
-      request.reporter->annotate("warning", "Both python-version and python-version-file inputs are specified, only "
-                                            "python-version will be used.");
+      request.reporter->annotate("warning",
+                                 "Both python-version and python-version-file inputs are specified, only "
+                                 "python-version will be used.");
     }
     return versions;
   }
@@ -53,7 +54,7 @@ Result<std::vector<std::string>> wanted_versions(const ActionRequest& request) {
 // `uv python install`, where there is a uv. Tried once an hour at most: it needs the network.
 bool install_with_uv(const ActionRequest& request, const std::string& wanted, const PythonPlaces& places) {
   const fs::path mark = fs::path(request.spec->envs_dir) / ("uv-failed-" + sha256_hex(wanted).substr(0, 16));
-  struct stat info {};
+  struct stat info{};
   if (::stat(mark.c_str(), &info) == 0) {
     const auto age = std::chrono::system_clock::now() - std::chrono::system_clock::from_time_t(info.st_mtime);
     if (age < kUvPause) return false;
@@ -82,15 +83,18 @@ Result<Interpreter> find(const ActionRequest& request, const std::string& wanted
   }
   auto nearest = nearest_interpreter(std::move(all), range, places);
   if (!nearest) {
-    return fail(Code::kNotFound, "The version '{}' was not found: this machine has no Python 3; install python3 and "
-                                 "python3-venv, or uv", wanted);
+    return fail(Code::kNotFound,
+                "The version '{}' was not found: this machine has no Python 3; install python3 and "
+                "python3-venv, or uv",
+                wanted);
   }
   std::string advice = "install that version (with uv or pyenv), or ask for this one";
-  if (wanted == "3.1" || wanted == "3.2") advice = fmt::format("YAML reads 3.{}0 as a number: write '3.{}0' in quotes", wanted[2], wanted[2]);
-  request.reporter->annotate("warning", fmt::format("Python '{}' is not installed on this machine; {} ({}) is used "
-                                                    "instead: {}",
-                                                    wanted, to_string(nearest->version), nearest->executable.string(),
-                                                    advice));
+  if (wanted == "3.1" || wanted == "3.2")
+    advice = fmt::format("YAML reads 3.{}0 as a number: write '3.{}0' in quotes", wanted[2], wanted[2]);
+  request.reporter->annotate("warning",
+                             fmt::format("Python '{}' is not installed on this machine; {} ({}) is used "
+                                         "instead: {}",
+                                         wanted, to_string(nearest->version), nearest->executable.string(), advice));
   return *std::move(nearest);
 }
 
@@ -99,8 +103,9 @@ Result<ActionResult> set_up_python(const ActionRequest& request) {
   const PythonPlaces places = places_of(request);
   std::optional<Interpreter> chosen;
   if (versions.empty()) {
-    request.reporter->annotate("warning", "The `python-version` input is not set.  The version of Python currently in "
-                                          "`PATH` will be used.");
+    request.reporter->annotate("warning",
+                               "The `python-version` input is not set.  The version of Python currently in "
+                               "`PATH` will be used.");
     if (request.python) chosen = request.python->spec().interpreter;
     if (!chosen) chosen = default_interpreter(places);
     if (!chosen) return fail(Code::kNotFound, "there is no Python 3 on PATH; install python3 and python3-venv");
@@ -117,10 +122,11 @@ Result<ActionResult> set_up_python(const ActionRequest& request) {
   }
   if (const auto pip = request.input("pip-version"); !pip.empty()) {
     request.reporter->annotate("warning", fmt::format("`pip-version` is not built in: run `python -m pip install "
-                                                      "pip=={}` in a step", pip));
+                                                      "pip=={}` in a step",
+                                                      pip));
   }
-  request.reporter->line(fmt::format("Successfully set up CPython ({}) from {}", to_string(chosen->version),
-                                     chosen->executable.string()));
+  request.reporter->line(
+      fmt::format("Successfully set up CPython ({}) from {}", to_string(chosen->version), chosen->executable.string()));
   const fs::path location = request.job_dir / "venv";
   const bool update = WEIR_TRY(request.input_bool("update-environment", true));
   ActionResult result;

@@ -13,10 +13,10 @@ Result<ActionResult> notify(const ActionRequest& request) {
   if (severity != "info" && severity != "warning" && severity != "page") {
     return fail(Code::kInvalidArgument, "Input \"severity\" is \"{}\"; it must be info, warning or page", severity);
   }
-  json::object body{{"severity", severity},
-                    {"title", request.input_or("title", fmt::format("{} / {}", request.spec->workflow_name,
-                                                                    request.spec->job_name))},
-                    {"message", message}};
+  json::object body{
+      {"severity", severity},
+      {"title", request.input_or("title", fmt::format("{} / {}", request.spec->workflow_name, request.spec->job_name))},
+      {"message", message}};
   std::string to = request.input("to");
   for (const char* key : {"webhook", "webhook-url", "webhook_url"}) {
     if (to.empty()) to = request.input(key);
@@ -84,10 +84,13 @@ Result<ActionResult> ask_gate(const ActionRequest& request) {
 }  // namespace
 
 BuiltinAction notify_action() {
-  return {"slack/notify-action", {"message", "text", "title", "severity", "to", "webhook", "webhook-url", "webhook_url"},
+  return {"slack/notify-action",
+          {"message", "text", "title", "severity", "to", "webhook", "webhook-url", "webhook_url"},
           notify};
 }
 
-BuiltinAction gate_action() { return {"weir/gate", {"model", "run-id", "version", "rules", "metrics"}, ask_gate}; }
+BuiltinAction gate_action() {
+  return {"weir/gate", {"model", "run-id", "version", "rules", "metrics"}, ask_gate};
+}
 
 }  // namespace weir::runner

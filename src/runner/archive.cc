@@ -61,7 +61,9 @@ la_ssize_t write_to_sink(::archive*, void* data, const void* bytes, std::size_t 
   return static_cast<la_ssize_t>(size);
 }
 
-bool stopped(const std::atomic<bool>* stop) { return stop != nullptr && stop->load(); }
+bool stopped(const std::atomic<bool>* stop) {
+  return stop != nullptr && stop->load();
+}
 
 Result<void> pack_contents(::archive* out, const ArchiveEntry& item, const std::atomic<bool>* stop,
                            std::string& buffer) {
@@ -87,9 +89,9 @@ Result<void> pack_contents(::archive* out, const ArchiveEntry& item, const std::
 }
 
 Result<void> pack_entry(::archive* out, const ArchiveEntry& item, const PackOptions& options, std::string& buffer) {
-  struct stat info {};
-  const int status = options.follow_symbolic_links ? ::stat(item.source.c_str(), &info)
-                                                   : ::lstat(item.source.c_str(), &info);
+  struct stat info{};
+  const int status =
+      options.follow_symbolic_links ? ::stat(item.source.c_str(), &info) : ::lstat(item.source.c_str(), &info);
   if (status != 0) return fail_errno(errno, fmt::format("cannot read {}", item.source.string()));
   // Sockets, pipes and devices have no contents that another machine could use.
   if (!S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode) && !S_ISLNK(info.st_mode)) return {};
@@ -192,7 +194,7 @@ class Placer {
                     parent.string());
       }
       if (!checked_.insert(parent).second) continue;
-      struct stat info {};
+      struct stat info{};
       if (::lstat(parent.c_str(), &info) == 0 && S_ISLNK(info.st_mode)) {
         return fail(Code::kCorrupt, "{}: \"{}\" leads through {}, which is a link", kRefused, found.relative.string(),
                     parent.string());
@@ -225,8 +227,8 @@ class Placer {
 
 Result<void> extract_file(::archive* in, ::archive_entry* entry, const fs::path& target) {
   // O_EXCL after unlink(): an existing link or file of other owners is never written through.
-  const int fd = ::open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                        ::archive_entry_perm(entry) & 0777);
+  const int fd =
+      ::open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, ::archive_entry_perm(entry) & 0777);
   if (fd < 0) return fail_errno(errno, fmt::format("cannot make {}", target.string()));
   Result<void> result;
   const void* block = nullptr;
@@ -254,7 +256,8 @@ Result<void> extract_file(::archive* in, ::archive_entry* entry, const fs::path&
   if (result && ::ftruncate(fd, ::archive_entry_size(entry)) != 0) {  // a sparse end
     result = fail_errno(errno, fmt::format("cannot write {}", target.string()));
   }
-  const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_NOW}, {.tv_sec = ::archive_entry_mtime(entry), .tv_nsec = 0}};
+  const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_NOW},
+                             {.tv_sec = ::archive_entry_mtime(entry), .tv_nsec = 0}};
   ::futimens(fd, times);
   ::fchmod(fd, ::archive_entry_perm(entry) & 0777);  // the mask of new files does not apply
   if (::close(fd) != 0 && result) result = fail_errno(errno, fmt::format("cannot write {}", target.string()));
@@ -328,8 +331,8 @@ Result<std::uint64_t> unpack_rooted(const fs::path& archive, const std::vector<U
     if (error) return fail_errno(error.value(), fmt::format("cannot reach {}", root.folder.string()));
   }
   Placer placer(std::move(real), options.allow_outside_links);
-  WEIR_TRY(for_each_entry(archive, options.stop,
-                          [&](::archive*, ::archive_entry* entry) { return placer.check(entry); }));
+  WEIR_TRY(
+      for_each_entry(archive, options.stop, [&](::archive*, ::archive_entry* entry) { return placer.check(entry); }));
   std::uint64_t files = 0;
   WEIR_TRY(for_each_entry(archive, options.stop, [&](::archive* in, ::archive_entry* entry) -> Result<void> {
     files += ::archive_entry_filetype(entry) == AE_IFDIR ? 0 : 1;

@@ -48,7 +48,9 @@ void write_archive(const fs::path& path, const std::vector<HostileEntry>& entrie
   ::archive_write_free(out);
 }
 
-bool is_empty_folder(const fs::path& path) { return !fs::exists(path) || fs::is_empty(path); }
+bool is_empty_folder(const fs::path& path) {
+  return !fs::exists(path) || fs::is_empty(path);
+}
 
 TEST(Archive, ComesBackAsItWent) {
   const TestFolder folder;

@@ -39,8 +39,8 @@ Result<void> check_out(const types::JobSpec& spec, const fs::path& folder, const
       if (name.starts_with("refs/tags/")) refs[name] = sha;
     }
   }
-  std::string config = fmt::format("[remote \"origin\"]\n\turl = {}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n",
-                                   origin_url(spec));
+  std::string config =
+      fmt::format("[remote \"origin\"]\n\turl = {}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n", origin_url(spec));
   if (!target.ref.empty()) refs.try_emplace(target.ref, target.sha);
   if (target.ref.starts_with("refs/heads/")) {
     const std::string branch = target.ref.substr(11);

@@ -22,9 +22,9 @@ struct CaseLess {
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 
 struct Command {
-  std::string name;                                            // as written, e.g. "set-output"
-  std::map<std::string, std::string, CaseLess> properties;     // unescaped, e.g. {"name": "auc"}
-  std::string data;                                            // unescaped
+  std::string name;                                         // as written, e.g. "set-output"
+  std::map<std::string, std::string, CaseLess> properties;  // unescaped, e.g. {"name": "auc"}
+  std::string data;                                         // unescaped
 
   // "" if absent.
   [[nodiscard]] std::string_view property(std::string_view name) const;

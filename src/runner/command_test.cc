@@ -26,9 +26,13 @@ TEST(Command, TakesPropertiesAndDataApartAndUnescapesThem) {
   EXPECT_EQ(command->data, "first\nsecond 100%");
 }
 
-TEST(Command, AnEscapeIsUndoneOnceOnly) { EXPECT_EQ(parse("::error::%250A")->data, "%0A"); }
+TEST(Command, AnEscapeIsUndoneOnceOnly) {
+  EXPECT_EQ(parse("::error::%250A")->data, "%0A");
+}
 
-TEST(Command, DataMayHoldColons) { EXPECT_EQ(parse("::set-output name=url::http://x::y")->data, "http://x::y"); }
+TEST(Command, DataMayHoldColons) {
+  EXPECT_EQ(parse("::set-output name=url::http://x::y")->data, "http://x::y");
+}
 
 TEST(Command, LeadingBlanksAreAllowedOtherTextIsNot) {
   EXPECT_TRUE(parse("   ::error::x").has_value());
@@ -92,7 +96,9 @@ TEST(KeyValues, NamesAndDelimitersMustNotBeEmpty) {
   EXPECT_FALSE(parse_key_values("a<<\n\n", pairs).has_value());
 }
 
-TEST(PathLines, EmptyLinesAreLeftOut) { EXPECT_THAT(parse_path_lines("/a\n\n/b c\r\n"), ElementsAre("/a", "/b c")); }
+TEST(PathLines, EmptyLinesAreLeftOut) {
+  EXPECT_THAT(parse_path_lines("/a\n\n/b c\r\n"), ElementsAre("/a", "/b c"));
+}
 
 }  // namespace
 }  // namespace weir::runner

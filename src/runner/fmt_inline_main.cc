@@ -9,7 +9,8 @@
 
 namespace weir::runner {
 
-// The compiler emits what is used. Were something missing, the shared library would be linked after all: slower, not wrong.
+// The compiler emits what is used. Were something missing, the shared library would be linked after all: slower, not
+// wrong.
 std::string use_fmt(double real, float small, const char* text, char character) {
   try {
     std::string out = fmt::vformat("{:L}{}{:?}{:?}", fmt::make_format_args(real, small, text, character));

@@ -222,11 +222,10 @@ struct Search {
   Result<void> visit(const std::string& path) {
     const auto segments = split_path(path);
     const unsigned kinds = match_all(patterns, segments);
-    const bool below = std::ranges::any_of(patterns, [&](const auto& pattern) {
-      return !pattern.negate() && pattern.may_match_below(segments);
-    });
+    const bool below = std::ranges::any_of(
+        patterns, [&](const auto& pattern) { return !pattern.negate() && pattern.may_match_below(segments); });
     if (kinds == 0 && !below) return {};
-    struct stat info {};
+    struct stat info{};
     const int status = options.follow_symbolic_links ? ::stat(path.c_str(), &info) : ::lstat(path.c_str(), &info);
     if (status != 0) return {};  // a broken link, or gone since the folder was read
     if (options.exclude_hidden_files && !segments.empty() && segments.back().starts_with('.')) return {};
@@ -330,9 +329,8 @@ std::vector<std::string> Glob::search_paths() const {
   }
   std::vector<std::string> top;
   for (const auto& path : all) {
-    const bool below_another = std::ranges::any_of(all, [&](const auto& other) {
-      return other != path && (other == "/" || path.starts_with(other + "/"));
-    });
+    const bool below_another = std::ranges::any_of(
+        all, [&](const auto& other) { return other != path && (other == "/" || path.starts_with(other + "/")); });
     if (!below_another) top.push_back(path);
   }
   return top;

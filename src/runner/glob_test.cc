@@ -105,7 +105,8 @@ TEST(HashFiles, IsTheHashOfTheHashesInSearchOrder) {
   folder.write("a/z.txt", "one");
   const auto binary = [](std::string_view hex) {
     std::string bytes;
-    for (std::size_t i = 0; i < hex.size(); i += 2) bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+    for (std::size_t i = 0; i < hex.size(); i += 2)
+      bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
     return bytes;
   };
   const std::string expected = sha256_hex(binary(sha256_hex("one")) + binary(sha256_hex("two")));

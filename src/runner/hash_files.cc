@@ -49,8 +49,8 @@ Result<std::string> hash_files(const std::vector<std::string>& patterns, const s
   for (std::size_t i = 0; i < patterns.size(); ++i) {
     if (i == 0 && patterns[0].starts_with("--")) {
       if (patterns[0] != "--follow-symbolic-links") {
-        return fail(Code::kInvalidArgument,
-                    "Invalid glob option {}, available option: '--follow-symbolic-links'.", patterns[0]);
+        return fail(Code::kInvalidArgument, "Invalid glob option {}, available option: '--follow-symbolic-links'.",
+                    patterns[0]);
       }
       options.follow_symbolic_links = true;
       continue;
@@ -64,7 +64,7 @@ Result<std::string> hash_files(const std::vector<std::string>& patterns, const s
   bool any = false;
   for (const auto& path : WEIR_TRY(glob.search(options))) {
     if (!path.starts_with(prefix)) continue;
-    struct stat info {};
+    struct stat info{};
     if (::stat(path.c_str(), &info) != 0) return fail_errno(errno, fmt::format("hashFiles cannot read {}", path));
     if (S_ISDIR(info.st_mode)) continue;
     all.update(bytes_of_hex(WEIR_TRY(hash_file(path))));

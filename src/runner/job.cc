@@ -43,13 +43,15 @@ Result<void> check_out_commit(JobState& job) {
   if (!spec.implicit_checkout || spec.strict) return {};
   WEIR_TRY(check_out(spec, job.workspace, {spec.commit, spec.ref}, false));
   job.hidden_env = git_credentials(spec, job.token);
-  job.line(-1, 'c', fmt::format("No actions/checkout step: the job starts with {} at {} checked out (--strict turns this "
-                                "off)", spec.ref, spec.commit.substr(0, 12)));
+  job.line(-1, 'c',
+           fmt::format("No actions/checkout step: the job starts with {} at {} checked out (--strict turns this "
+                       "off)",
+                       spec.ref, spec.commit.substr(0, 12)));
   return {};
 }
 
-// The interpreter that the nearest earlier job installed its packages for, if it is another than `python3` is here: a job
-// without setup-python means the Python of the jobs that it needs.
+// The interpreter that the nearest earlier job installed its packages for, if it is another than `python3` is here: a
+// job without setup-python means the Python of the jobs that it needs.
 std::optional<Interpreter> python_of_layers(const JobState& job) {
   for (const auto& layer : job.spec->python_layers) {
     const auto info = read_layer_info(layer);
@@ -121,8 +123,10 @@ void keep_packages(JobState& job, StepState& step, json::object& fields) {
     std::vector<std::string> left_out;
     const auto layer = job.python->make_layer(fmt::format("{}", job.spec->job_id), left_out);
     for (const auto& name : left_out) {
-      job.line(-1, 'c', fmt::format("{} is not kept for later jobs: its editable installation points into this job's "
-                                    "workspace", name));
+      job.line(-1, 'c',
+               fmt::format("{} is not kept for later jobs: its editable installation points into this job's "
+                           "workspace",
+                           name));
     }
     if (layer) {
       fields["layer"] = layer->string();

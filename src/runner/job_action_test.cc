@@ -47,9 +47,10 @@ TEST(Checkout, BringsTheRunsCommitWithoutCredentialsInside) {
   const TestRepository repository(job);
   job.token = "job-token-abcdef";
   job.uses_step("actions/checkout@v4", {}, {{"id", "co"}});
-  job.run_step("cat train.py; git status --short; git rev-parse --abbrev-ref HEAD; git rev-parse origin/main\n"
-               "echo commit ${{ steps.co.outputs.commit }}\n"
-               "git config --get http.http://127.0.0.1:9/.extraheader | grep -c job-token");
+  job.run_step(
+      "cat train.py; git status --short; git rev-parse --abbrev-ref HEAD; git rev-parse origin/main\n"
+      "echo commit ${{ steps.co.outputs.commit }}\n"
+      "git config --get http.http://127.0.0.1:9/.extraheader | grep -c job-token");
   const JobRecord record = job.run();
   EXPECT_EQ(record.output_of(1), fmt::format("two\nmain\n{0}\ncommit {0}\n1\n", job.spec.commit)) << record.text();
   EXPECT_EQ(shell(job.dir(), "grep -r job-token work || true"), "");
@@ -60,7 +61,9 @@ TEST(Checkout, TakesARefAndAPathAndTheWholeHistory) {
   const TestRepository repository(job);
   job.uses_step("actions/checkout@v4", {{"ref", "v1"}, {"path", "old"}, {"fetch-depth", "0"}});
   job.uses_step("actions/checkout@v4", {{"ref", repository.first}, {"path", "sha"}});
-  job.run_step("cat old/train.py sha/train.py; cd old; git branch -r; git log --oneline origin/main | wc -l; git describe --tags");
+  job.run_step(
+      "cat old/train.py sha/train.py; cd old; git branch -r; git log --oneline origin/main | wc -l; git describe "
+      "--tags");
   const JobRecord record = job.run();
   EXPECT_EQ(record.output_of(2), "one\none\n  origin/main\n  origin/side\n2\nv1\n") << record.text();
 }
@@ -81,7 +84,8 @@ TEST(Checkout, WhatIsNotBuiltIsRefusedByName) {
   EXPECT_THAT(errors[1], HasSubstr("submodules"));
   EXPECT_THAT(errors[2], HasSubstr("branch or tag with the name 'nowhere'"));
   EXPECT_THAT(errors[3], HasSubstr("climbs out"));
-  EXPECT_THAT(record.annotations("warning"), ElementsAre(HasSubstr("Unexpected input(s) 'fetch-dept', valid inputs are")));
+  EXPECT_THAT(record.annotations("warning"),
+              ElementsAre(HasSubstr("Unexpected input(s) 'fetch-dept', valid inputs are")));
 }
 
 TEST(Checkout, AJobWithoutItStartsWithTheCommitAndSaysSo) {
@@ -115,7 +119,8 @@ class ActionTest : public ::testing::Test {
 };
 
 TEST_F(ActionTest, AnArtifactTravelsBetweenJobs) {
-  job_.run_step("mkdir -p models/deep; echo m > models/model.pkl; echo d > models/deep/数据.txt; echo s > models/.secret");
+  job_.run_step(
+      "mkdir -p models/deep; echo m > models/model.pkl; echo d > models/deep/数据.txt; echo s > models/.secret");
   job_.uses_step("actions/upload-artifact@v4", {{"name", "trained-model"}, {"path", "models/"}}, {{"id", "up"}});
   job_.run_step("echo id ${{ steps.up.outputs.artifact-id }}");
   const JobRecord uploaded = job_.run();
@@ -128,14 +133,17 @@ TEST_F(ActionTest, AnArtifactTravelsBetweenJobs) {
   TestJob next;
   use(next);
   next.uses_step("actions/download-artifact@v4", {{"name", "trained-model"}, {"path", "models/"}}, {{"id", "down"}});
-  next.run_step("cat models/model.pkl models/deep/数据.txt; ls -A models | wc -l; test ${{ steps.down.outputs.download-path }} = $PWD/models");
+  next.run_step(
+      "cat models/model.pkl models/deep/数据.txt; ls -A models | wc -l; test ${{ steps.down.outputs.download-path }} = "
+      "$PWD/models");
   const JobRecord record = next.run();
   EXPECT_EQ(record.output_of(1), "m\nd\n2\n") << record.text();
   EXPECT_EQ(record.conclusion(), "success");
 }
 
 TEST_F(ActionTest, PathsInAnArtifactFollowTheLeastCommonAncestor) {
-  job_.run_step("mkdir -p out/a out/b; echo 1 > out/a/x.txt; echo 2 > out/b/y.txt; echo 3 > out/b/z.log; echo 4 > single.txt");
+  job_.run_step(
+      "mkdir -p out/a out/b; echo 1 > out/a/x.txt; echo 2 > out/b/y.txt; echo 3 > out/b/z.log; echo 4 > single.txt");
   job_.uses_step("actions/upload-artifact@v4", {{"name", "two"}, {"path", "out/a\nout/b\n!out/b/*.log"}});
   job_.uses_step("actions/upload-artifact@v4", {{"name", "one"}, {"path", "single.txt"}});
   job_.uses_step("actions/upload-artifact@v4", {{"name", "glob"}, {"path", "out/**/*.txt"}});
@@ -149,14 +157,16 @@ TEST_F(ActionTest, PathsInAnArtifactFollowTheLeastCommonAncestor) {
 TEST_F(ActionTest, DownloadsCanBeSelectedAndMerged) {
   job_.run_step("echo a > a; echo b > b; echo c > c");
   for (const char* name : {"a", "b", "c"}) {
-    job_.uses_step("actions/upload-artifact@v4", {{"name", fmt::format("{}-{}", name[0] == 'c' ? "other" : "part", name)}, {"path", name}});
+    job_.uses_step("actions/upload-artifact@v4",
+                   {{"name", fmt::format("{}-{}", name[0] == 'c' ? "other" : "part", name)}, {"path", name}});
   }
   job_.uses_step("actions/download-artifact@v4", {{"pattern", "part-*"}, {"path", "merged"}, {"merge-multiple", true}});
   job_.uses_step("actions/download-artifact@v4", {{"name", "absent"}}, {{"continue-on-error", true}});
   job_.run_step("ls merged");
   const JobRecord record = job_.run();
   EXPECT_EQ(record.output_of(6), "a\nb\n") << record.text();
-  EXPECT_THAT(record.annotations("error"), ElementsAre(HasSubstr("Artifact 'absent' not found; this run has part-a, part-b, other-c")));
+  EXPECT_THAT(record.annotations("error"),
+              ElementsAre(HasSubstr("Artifact 'absent' not found; this run has part-a, part-b, other-c")));
 }
 
 TEST_F(ActionTest, NamesAreUsedOnceUnlessOverwrittenAndOldVersionsMerge) {
@@ -180,7 +190,8 @@ TEST_F(ActionTest, NamesAreUsedOnceUnlessOverwrittenAndOldVersionsMerge) {
   EXPECT_THAT(errors[1], HasSubstr("artifact name is not valid: a/b"));
   EXPECT_THAT(errors[2], HasSubstr("No files were found"));
   EXPECT_THAT(errors[3], HasSubstr("Input required and not supplied: path"));
-  EXPECT_THAT(record.annotations("warning"), ElementsAre(HasSubstr("No files were found with the provided path: nothing*")));
+  EXPECT_THAT(record.annotations("warning"),
+              ElementsAre(HasSubstr("No files were found with the provided path: nothing*")));
 }
 
 TEST_F(ActionTest, AnActionWaitsForAServerThatIsAway) {
@@ -209,7 +220,9 @@ TEST_F(ActionTest, WaitingForAServerCanBeCancelled) {
 
 TEST_F(ActionTest, ACacheIsSavedAfterSuccessAndFoundByKeyAndPrefix) {
   job_.run_step("echo numpy > requirements.txt");
-  job_.uses_step("actions/cache@v4", {{"path", "deps\n~/no-such-folder"}, {"key", "deps-${{ hashFiles('requirements.txt') }}"}}, {{"id", "c"}});
+  job_.uses_step("actions/cache@v4",
+                 {{"path", "deps\n~/no-such-folder"}, {"key", "deps-${{ hashFiles('requirements.txt') }}"}},
+                 {{"id", "c"}});
   job_.run_step("echo hit=[${{ steps.c.outputs.cache-hit }}]; mkdir deps; echo built > deps/lib; ln -s lib deps/link");
   const JobRecord first = job_.run();
   ASSERT_EQ(first.conclusion(), "success") << first.text();
@@ -220,7 +233,9 @@ TEST_F(ActionTest, ACacheIsSavedAfterSuccessAndFoundByKeyAndPrefix) {
   TestJob second;
   use(second);
   second.run_step("echo numpy > requirements.txt");
-  second.uses_step("actions/cache@v4", {{"path", "deps\n~/no-such-folder"}, {"key", "deps-${{ hashFiles('requirements.txt') }}"}}, {{"id", "c"}});
+  second.uses_step("actions/cache@v4",
+                   {{"path", "deps\n~/no-such-folder"}, {"key", "deps-${{ hashFiles('requirements.txt') }}"}},
+                   {{"id", "c"}});
   second.run_step("echo hit=[${{ steps.c.outputs.cache-hit }}]; cat deps/lib; readlink deps/link");
   const JobRecord record = second.run();
   EXPECT_EQ(record.output_of(2), "hit=[true]\nbuilt\nlib\n") << record.text();
@@ -228,7 +243,9 @@ TEST_F(ActionTest, ACacheIsSavedAfterSuccessAndFoundByKeyAndPrefix) {
 
   TestJob third;
   use(third);
-  third.uses_step("actions/cache@v4", {{"path", "deps\n~/no-such-folder"}, {"key", "deps-other"}, {"restore-keys", "nope-\ndeps-"}}, {{"id", "c"}});
+  third.uses_step("actions/cache@v4",
+                  {{"path", "deps\n~/no-such-folder"}, {"key", "deps-other"}, {"restore-keys", "nope-\ndeps-"}},
+                  {{"id", "c"}});
   third.run_step("echo hit=[${{ steps.c.outputs.cache-hit }}]; cat deps/lib; exit 1");
   const JobRecord failed = third.run();
   EXPECT_EQ(failed.output_of(1), "hit=[false]\nbuilt\n");
@@ -248,15 +265,18 @@ TEST_F(ActionTest, NotificationsAreSent) {
 }
 
 TEST_F(ActionTest, TheGateSpeaksInLogSummaryAndOutputs) {
-  server_.gate_answer = {{"passed", false},
-                         {"model", "flight-delay"},
-                         {"findings", {{{"rule", "auc >= 0.9"}, {"passed", false}, {"reason", "auc is 0.71, limit 0.9"}}}},
-                         {"warnings", {"rows unknown"}},
-                         {"text", "rule  verdict\nauc   refused"},
-                         {"markdown", "| rule |"}};
+  server_.gate_answer = {
+      {"passed", false},
+      {"model", "flight-delay"},
+      {"findings", {{{"rule", "auc >= 0.9"}, {"passed", false}, {"reason", "auc is 0.71, limit 0.9"}}}},
+      {"warnings", {"rows unknown"}},
+      {"text", "rule  verdict\nauc   refused"},
+      {"markdown", "| rule |"}};
   job_.run_step("echo '{\"auc\": 0.71}' > metrics.json");
-  job_.uses_step("weir/gate@v1", {{"model", "flight-delay"}, {"rules", "auc >= 0.9\n- auc >= champion.auc - 0.01"}, {"metrics", "metrics.json"}},
-                 {{"id", "gate"}});
+  job_.uses_step(
+      "weir/gate@v1",
+      {{"model", "flight-delay"}, {"rules", "auc >= 0.9\n- auc >= champion.auc - 0.01"}, {"metrics", "metrics.json"}},
+      {{"id", "gate"}});
   job_.run_step("echo ${{ steps.gate.outputs.verdict }} ${{ steps.gate.outputs.passed }}", {{"if", "always()"}});
   const JobRecord record = job_.run();
   EXPECT_EQ(record.step(1), "failure");
@@ -290,8 +310,10 @@ TEST(Python, AJobHasAnEnvironmentOfItsOwn) {
 TEST(Python, SetupPythonTellsWhereItIsAndWarnsWhenItMustSubstitute) {
   TestJob job;
   job.uses_step("actions/setup-python@v5", {{"python-version", "3.x"}, {"cache", "pip"}}, {{"id", "py"}});
-  job.run_step("echo $pythonLocation; ${{ steps.py.outputs.python-path }} -c 'import sys; print(\"%d.%d.%d\" % sys.version_info[:3])'\n"
-               "echo ${{ steps.py.outputs.python-version }}; test \"$pythonLocation\" = \"${{ env.pythonLocation }}\"");
+  job.run_step(
+      "echo $pythonLocation; ${{ steps.py.outputs.python-path }} -c 'import sys; print(\"%d.%d.%d\" % "
+      "sys.version_info[:3])'\n"
+      "echo ${{ steps.py.outputs.python-version }}; test \"$pythonLocation\" = \"${{ env.pythonLocation }}\"");
   job.uses_step("actions/setup-python@v5", {{"python-version", "3.4"}});
   job.uses_step("actions/setup-python@v5", {{"python-version", "nonsense"}}, {{"continue-on-error", true}});
   job.uses_step("actions/setup-python@v5", {{"python-version-file", "absent"}}, {{"continue-on-error", true}});
@@ -301,15 +323,19 @@ TEST(Python, SetupPythonTellsWhereItIsAndWarnsWhenItMustSubstitute) {
   EXPECT_TRUE(out.starts_with((job.dir() / "venv").string() + "\n3."));
   const auto lines = std::ranges::count(out, '\n');
   EXPECT_EQ(lines, 3);
-  EXPECT_THAT(record.annotations("warning"), ElementsAre(HasSubstr("Python '3.4' is not installed on this machine; 3.")));
-  EXPECT_THAT(record.annotations("error"), ElementsAre(HasSubstr("\"nonsense\" is no version"), HasSubstr("absent doesn't exist")));
+  EXPECT_THAT(record.annotations("warning"),
+              ElementsAre(HasSubstr("Python '3.4' is not installed on this machine; 3.")));
+  EXPECT_THAT(record.annotations("error"),
+              ElementsAre(HasSubstr("\"nonsense\" is no version"), HasSubstr("absent doesn't exist")));
 }
 
 TEST(Python, WhatAJobInstalledBecomesALayer) {
   TestJob job;
   job.spec.strict = false;
   // As good as an installation, without pip.
-  job.run_step("site=$(python -c 'import site; print(site.getsitepackages()[0])'); mkdir $site/mine; echo 'x = 7' > $site/mine/__init__.py");
+  job.run_step(
+      "site=$(python -c 'import site; print(site.getsitepackages()[0])'); mkdir $site/mine; echo 'x = 7' > "
+      "$site/mine/__init__.py");
   const JobRecord first = job.run();
   ASSERT_EQ(first.conclusion(), "success") << first.text();
   const std::string layer = json_string_or(*first.all("job_finished")[0], "layer", "");
@@ -331,8 +357,12 @@ TEST(Python, WhatAJobInstalledBecomesALayer) {
 }
 
 TEST(Python, AJobWithoutSetupPythonTakesThePythonOfTheJobsThatItNeeds) {
-  const PythonPlaces places{.path = std::getenv("PATH"), .home = std::getenv("HOME"), .tool_dir = {}, .pyenv_root = {},
-                            .uv_dir = {}, .memory_file = {}};
+  const PythonPlaces places{.path = std::getenv("PATH"),
+                            .home = std::getenv("HOME"),
+                            .tool_dir = {},
+                            .pyenv_root = {},
+                            .uv_dir = {},
+                            .memory_file = {}};
   const auto usual = default_interpreter(places);
   std::optional<Interpreter> other;
   for (auto& interpreter : installed_interpreters(places)) {
@@ -360,14 +390,17 @@ TEST_F(ActionTest, TheEnvironmentOfPythonCanBeCachedByItsLocation) {
     use(job);
     job.run_step("echo one > requirements.txt");
     job.uses_step("actions/setup-python@v5", {{"python-version", "3.x"}});
-    job.uses_step("actions/cache@v2", {{"path", "${{ env.pythonLocation }}"},
-                                       {"key", "${{ env.pythonLocation }}-${{ hashFiles('requirements.txt') }}"}},
+    job.uses_step("actions/cache@v2",
+                  {{"path", "${{ env.pythonLocation }}"},
+                   {"key", "${{ env.pythonLocation }}-${{ hashFiles('requirements.txt') }}"}},
                   {{"id", "cache"}});
   };
   add_steps(job_);
-  job_.run_step("site=$(python -c 'import site; print(site.getsitepackages()[0])'); echo 'x = 7' > $site/mine.py\n"
-                "printf '#!%s\\nimport mine, sys; print(mine.x, sys.prefix)\\n' $pythonLocation/bin/python > $pythonLocation/bin/mine\n"
-                "chmod +x $pythonLocation/bin/mine; mine");
+  job_.run_step(
+      "site=$(python -c 'import site; print(site.getsitepackages()[0])'); echo 'x = 7' > $site/mine.py\n"
+      "printf '#!%s\\nimport mine, sys; print(mine.x, sys.prefix)\\n' $pythonLocation/bin/python > "
+      "$pythonLocation/bin/mine\n"
+      "chmod +x $pythonLocation/bin/mine; mine");
   const JobRecord first = job_.run();
   EXPECT_EQ(first.output_of(3), fmt::format("7 {}\n", (job_.dir() / "venv").string())) << first.text();
 
@@ -375,7 +408,8 @@ TEST_F(ActionTest, TheEnvironmentOfPythonCanBeCachedByItsLocation) {
   add_steps(next);
   next.run_step("echo hit=${{ steps.cache.outputs.cache-hit }}; mine; python -c 'import sys; print(sys.prefix)'");
   const JobRecord record = next.run();
-  EXPECT_EQ(record.output_of(3), fmt::format("hit=true\n7 {0}\n{0}\n", (next.dir() / "venv").string())) << record.text();
+  EXPECT_EQ(record.output_of(3), fmt::format("hit=true\n7 {0}\n{0}\n", (next.dir() / "venv").string()))
+      << record.text();
 }
 
 }  // namespace

@@ -69,9 +69,10 @@ TEST(Cancel, AStepThatAlwaysRunsIsNotInterrupted) {
 
 TEST(Cancel, ReachesChildrenThatLeftTheGroupAndTheSession) {
   TestJob job;
-  job.run_step("setsid sh -c 'echo $$ > session.pid; exec sleep 600' &\n"
-               "sh -c 'sleep 600 & echo $! > orphan.pid'\n"
-               "set -m; sleep 600 & echo $! > group.pid\necho ready; wait");
+  job.run_step(
+      "setsid sh -c 'echo $$ > session.pid; exec sleep 600' &\n"
+      "sh -c 'sleep 600 & echo $! > orphan.pid'\n"
+      "set -m; sleep 600 & echo $! > group.pid\necho ready; wait");
   job.start();
   job.wait_for("ready");
   const pid_t pids[] = {pid_in(job, "session.pid"), pid_in(job, "orphan.pid"), pid_in(job, "group.pid")};

@@ -16,12 +16,32 @@ namespace {
 namespace fs = std::filesystem;
 
 // Members of the `github` context that become GITHUB_… variables (the runner's documented default variables).
-constexpr std::string_view kGithubVariables[] = {
-    "actor",      "actor_id",     "api_url",          "base_ref",      "event_name",  "graphql_url",
-    "head_ref",   "job",          "ref",              "ref_name",      "ref_protected", "ref_type",
-    "repository", "repository_id", "repository_owner", "repository_owner_id", "retention_days", "run_attempt",
-    "run_id",     "run_number",   "server_url",       "sha",           "triggering_actor", "workflow",
-    "workflow_ref", "workflow_sha"};
+constexpr std::string_view kGithubVariables[] = {"actor",
+                                                 "actor_id",
+                                                 "api_url",
+                                                 "base_ref",
+                                                 "event_name",
+                                                 "graphql_url",
+                                                 "head_ref",
+                                                 "job",
+                                                 "ref",
+                                                 "ref_name",
+                                                 "ref_protected",
+                                                 "ref_type",
+                                                 "repository",
+                                                 "repository_id",
+                                                 "repository_owner",
+                                                 "repository_owner_id",
+                                                 "retention_days",
+                                                 "run_attempt",
+                                                 "run_id",
+                                                 "run_number",
+                                                 "server_url",
+                                                 "sha",
+                                                 "triggering_actor",
+                                                 "workflow",
+                                                 "workflow_ref",
+                                                 "workflow_sha"};
 
 std::string upper(std::string_view text) {
   std::string out(text);
@@ -191,8 +211,8 @@ PythonPlaces python_places(const JobState& job) {
 void take_line(JobState& job, int step, const LineSplitter::Line& line) {
   // What a background process of an earlier step prints is shown, but commands nothing any more.
   if (job.current != nullptr && job.current->index == step && line.bytes_cut == 0) {
-    const bool may_command = line.text.find("::") != std::string_view::npos ||
-                             line.text.find("##[") != std::string_view::npos;
+    const bool may_command =
+        line.text.find("::") != std::string_view::npos || line.text.find("##[") != std::string_view::npos;
     if (may_command && process_command_line(job, *job.current, line.text)) return;
   }
   job.log->line(step, 'o', line.text, line.bytes_cut);

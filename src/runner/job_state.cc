@@ -49,7 +49,8 @@ std::map<std::string, std::string> JobState::process_env(const json::object& env
   for (const auto& [name, value] : env) all[std::string(name)] = workflow::to_text(value);
   // A job that logs to another server must not hand it our token.
   const auto* tracking = env.if_contains("MLFLOW_TRACKING_URI");
-  if (tracking != nullptr && workflow::to_text(*tracking) != spec->server_url && !env.contains("MLFLOW_TRACKING_TOKEN")) {
+  if (tracking != nullptr && workflow::to_text(*tracking) != spec->server_url &&
+      !env.contains("MLFLOW_TRACKING_TOKEN")) {
     all.erase("MLFLOW_TRACKING_TOKEN");
   }
   for (const auto& [name, value] : fixed_env) all[name] = value;
@@ -64,7 +65,9 @@ std::map<std::string, std::string> JobState::process_env(const json::object& env
   return all;
 }
 
-void JobState::set_env(std::string_view name, std::string_view value) { job_env[name] = value; }
+void JobState::set_env(std::string_view name, std::string_view value) {
+  job_env[name] = value;
+}
 
 void JobState::add_path(std::string_view path) {
   std::erase(added_paths, path);

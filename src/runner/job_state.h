@@ -26,15 +26,15 @@ struct StepState {
   int index = -1;  // -1: the job's own set-up
   workflow::Step step;
   std::string title;
-  json::object env;                 // the `env` context that the step sees
+  json::object env;                              // the `env` context that the step sees
   std::map<std::string, std::string> variables;  // whole environment of its processes
   json::object outputs;
   types::Conclusion outcome = types::Conclusion::kSuccess;
   types::Conclusion conclusion = types::Conclusion::kSuccess;
   std::map<std::string, int, std::less<>> annotations;  // count by level
-  bool command_failed = false;      // a workflow command was wrong: the step fails
-  bool echo = false;                // ::echo::on
-  std::string stop_token;           // ::stop-commands::; "" while commands are processed
+  bool command_failed = false;                          // a workflow command was wrong: the step fails
+  bool echo = false;                                    // ::echo::on
+  std::string stop_token;                               // ::stop-commands::; "" while commands are processed
   bool warned_deprecated = false;
 };
 
@@ -57,12 +57,12 @@ struct JobState {
   std::unique_ptr<Supervisor> supervisor;
 
   workflow::Contexts contexts;
-  json::object job_env;                            // workflow's and job's `env`, then what GITHUB_ENV added
-  std::map<std::string, std::string> inherited;    // of this process, with weir's own defaults
-  std::map<std::string, std::string> hidden_env;   // set by actions, unseen by expressions
-  std::map<std::string, std::string> fixed_env;    // GITHUB_* and RUNNER_*: win over everything
-  std::vector<std::string> added_paths;            // GITHUB_PATH, the latest last
-  std::optional<Interpreter> outer_python;         // what `python3` meant before the job had its own
+  json::object job_env;                           // workflow's and job's `env`, then what GITHUB_ENV added
+  std::map<std::string, std::string> inherited;   // of this process, with weir's own defaults
+  std::map<std::string, std::string> hidden_env;  // set by actions, unseen by expressions
+  std::map<std::string, std::string> fixed_env;   // GITHUB_* and RUNNER_*: win over everything
+  std::vector<std::string> added_paths;           // GITHUB_PATH, the latest last
+  std::optional<Interpreter> outer_python;        // what `python3` meant before the job had its own
   std::shared_ptr<PythonEnv> python;
   StepFiles files;
   StepState* current = nullptr;  // the step whose output can command

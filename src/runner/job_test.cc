@@ -87,17 +87,19 @@ TEST(Job, DefaultVariablesAreThere) {
   TestJob job;
   job.token = "job-token-123456";
   job.spec.contexts["github"] = {{"actor", "alice"}, {"event_name", "push"}, {"event", {{"after", "abc"}}}};
-  job.run_step("echo $CI $GITHUB_ACTIONS $GITHUB_ACTOR $GITHUB_EVENT_NAME $GITHUB_REF_NAME $GITHUB_RUN_ID $GITHUB_JOB\n"
-               "echo $GITHUB_REPOSITORY_OWNER $GITHUB_SHA $RUNNER_OS $MLFLOW_TRACKING_URI $WEIR_URL $GIT_PYTHON_REFRESH\n"
-               "cat $GITHUB_EVENT_PATH; echo; test \"$PWD\" = \"$GITHUB_WORKSPACE\"; test -d \"$RUNNER_TEMP\"\n"
-               "test \"$MLFLOW_TRACKING_TOKEN$WEIR_TOKEN\" = job-token-12345\"\"6job-token-12345\"\"6");
+  job.run_step(
+      "echo $CI $GITHUB_ACTIONS $GITHUB_ACTOR $GITHUB_EVENT_NAME $GITHUB_REF_NAME $GITHUB_RUN_ID $GITHUB_JOB\n"
+      "echo $GITHUB_REPOSITORY_OWNER $GITHUB_SHA $RUNNER_OS $MLFLOW_TRACKING_URI $WEIR_URL $GIT_PYTHON_REFRESH\n"
+      "cat $GITHUB_EVENT_PATH; echo; test \"$PWD\" = \"$GITHUB_WORKSPACE\"; test -d \"$RUNNER_TEMP\"\n"
+      "test \"$MLFLOW_TRACKING_TOKEN$WEIR_TOKEN\" = job-token-12345\"\"6job-token-12345\"\"6");
 
   const JobRecord record = job.run();
 
   EXPECT_EQ(record.conclusion(), "success") << record.text();
   EXPECT_THAT(record.output_of(0), HasSubstr("true true alice push main 7 train\n"));
-  EXPECT_THAT(record.output_of(0),
-              HasSubstr("local 0123456789012345678901234567890123456789 Linux http://127.0.0.1:9 http://127.0.0.1:9 quiet"));
+  EXPECT_THAT(
+      record.output_of(0),
+      HasSubstr("local 0123456789012345678901234567890123456789 Linux http://127.0.0.1:9 http://127.0.0.1:9 quiet"));
   EXPECT_THAT(record.output_of(0), HasSubstr("{\"after\":\"abc\"}"));
 }
 
@@ -149,10 +151,12 @@ TEST(Job, WorkingDirectoriesAndDefaults) {
 TEST(Job, OutputsReachLaterStepsAndTheJob) {
   TestJob job;
   job.spec.outputs = {{"auc", "${{ steps.eval.outputs.auc }}"}, {"none", "${{ steps.eval.outputs.nothing }}"}};
-  job.run_step("echo auc=0.71 >> $GITHUB_OUTPUT\n{ echo 'notes<<END'; echo a; echo b; echo END; } >> $GITHUB_OUTPUT\n"
-               "echo '::set-output name=old::way'",
-               {{"id", "eval"}});
-  job.run_step("echo '${{ steps.eval.outputs.auc }} ${{ toJSON(steps.eval.outputs.notes) }} ${{ steps.eval.outputs.old }}'");
+  job.run_step(
+      "echo auc=0.71 >> $GITHUB_OUTPUT\n{ echo 'notes<<END'; echo a; echo b; echo END; } >> $GITHUB_OUTPUT\n"
+      "echo '::set-output name=old::way'",
+      {{"id", "eval"}});
+  job.run_step(
+      "echo '${{ steps.eval.outputs.auc }} ${{ toJSON(steps.eval.outputs.notes) }} ${{ steps.eval.outputs.old }}'");
 
   const JobRecord record = job.run();
 
@@ -164,7 +168,8 @@ TEST(Job, OutputsReachLaterStepsAndTheJob) {
 
 TEST(Job, PathsAreAddedInFront) {
   TestJob job;
-  job.run_step("mkdir -p bin; printf '#!/bin/sh\\necho mine' > bin/git; chmod +x bin/git; echo $PWD/bin >> $GITHUB_PATH");
+  job.run_step(
+      "mkdir -p bin; printf '#!/bin/sh\\necho mine' > bin/git; chmod +x bin/git; echo $PWD/bin >> $GITHUB_PATH");
   job.run_step("git");
   EXPECT_EQ(job.run().output_of(1), "mine\n");
 }
@@ -189,9 +194,10 @@ TEST(Job, VariablesOfTheRunnerCannotBeSet) {
 
 TEST(Job, LineCommandsMakeAnnotationsAndGroups) {
   TestJob job;
-  job.run_step("echo '::error file=src/a.py,line=3,col=5,title=Bad::it broke'\n"
-               "echo '::warning::careful'\necho '::notice::fyi'\necho '::debug::hidden'\n"
-               "echo '::group::Inside'\necho x\necho '::endgroup::'\necho '::unknown::y'");
+  job.run_step(
+      "echo '::error file=src/a.py,line=3,col=5,title=Bad::it broke'\n"
+      "echo '::warning::careful'\necho '::notice::fyi'\necho '::debug::hidden'\n"
+      "echo '::group::Inside'\necho x\necho '::endgroup::'\necho '::unknown::y'");
   const JobRecord record = job.run();
   EXPECT_EQ(record.conclusion(), "success") << "an error annotation fails nothing";
   const auto notes = record.all("annotation");
@@ -216,8 +222,9 @@ TEST(Job, DebugLinesShowWhenAskedFor) {
 
 TEST(Job, CommandsCanBeStoppedAndEchoed) {
   TestJob job;
-  job.run_step("echo '::stop-commands::pause-token-1'\necho '::error::not one'\necho '::pause-token-1::'\n"
-               "echo '::error::one'\necho '::echo::on'\necho '::set-output name=a::1'");
+  job.run_step(
+      "echo '::stop-commands::pause-token-1'\necho '::error::not one'\necho '::pause-token-1::'\n"
+      "echo '::error::one'\necho '::echo::on'\necho '::set-output name=a::1'");
   const JobRecord record = job.run();
   EXPECT_THAT(record.annotations("error"), ElementsAre("one"));
   EXPECT_THAT(record.output_of(0), HasSubstr("::error::not one\n"));
@@ -242,11 +249,12 @@ TEST(Job, SecretsAreNowhere) {
   job.secrets = {{"KEY", "sw0rdfish-99"}};
   job.token = "tok-abcdefghij";
   job.spec.outputs = {{"leak", "${{ secrets.KEY }}"}, {"fine", "ok"}};
-  job.run_step("echo ${{ secrets.KEY }}; printf sw0rd; sleep 0.05; echo fish-99; echo -n ${{ secrets.KEY }} | base64\n"
-               "echo \"::error::${{ secrets.KEY }}\"; echo out=${{ secrets.KEY }} >> $GITHUB_OUTPUT\n"
-               "echo \"summary ${{ secrets.KEY }}\" >> $GITHUB_STEP_SUMMARY; echo $WEIR_TOKEN\n"
-               "echo ::add-mask::later-secret; echo later-secret\necho K=${{ secrets.KEY }} >> $GITHUB_ENV",
-               {{"id", "s"}, {"name", "Use ${{ secrets.KEY }}"}});
+  job.run_step(
+      "echo ${{ secrets.KEY }}; printf sw0rd; sleep 0.05; echo fish-99; echo -n ${{ secrets.KEY }} | base64\n"
+      "echo \"::error::${{ secrets.KEY }}\"; echo out=${{ secrets.KEY }} >> $GITHUB_OUTPUT\n"
+      "echo \"summary ${{ secrets.KEY }}\" >> $GITHUB_STEP_SUMMARY; echo $WEIR_TOKEN\n"
+      "echo ::add-mask::later-secret; echo later-secret\necho K=${{ secrets.KEY }} >> $GITHUB_ENV",
+      {{"id", "s"}, {"name", "Use ${{ secrets.KEY }}"}});
   job.run_step("test \"${{ steps.s.outputs.out }}\" = sw0rd\"\"fish-99 && echo same");
 
   const JobRecord record = job.run();
@@ -276,8 +284,9 @@ TEST(Job, SummariesAreRecordedAndLimited) {
 
 TEST(Job, OutputIsOrderedReadableAndBounded) {
   TestJob job;
-  job.run_step("echo a; echo b >&2; echo c\nprintf '10%%\\r50%%\\r100%%\\n'\nprintf 'bad \\xff\\n'\n"
-               "head -c 200000 /dev/zero | tr '\\0' y; echo; printf 'no newline'");
+  job.run_step(
+      "echo a; echo b >&2; echo c\nprintf '10%%\\r50%%\\r100%%\\n'\nprintf 'bad \\xff\\n'\n"
+      "head -c 200000 /dev/zero | tr '\\0' y; echo; printf 'no newline'");
   const JobRecord record = job.run();
   const std::string text = record.output_of(0);
   EXPECT_TRUE(text.starts_with("a\nb\nc\n100%\nbad \xEF\xBF\xBD\n"));
@@ -331,7 +340,8 @@ TEST(Job, AnActionThatIsNotBuiltInIsRefusedByNameWhenItsStepIsReached) {
   const JobRecord record = job.run();
   EXPECT_EQ(record.step(0), "skipped");
   EXPECT_EQ(record.step(2), "failure");
-  EXPECT_THAT(record.annotations("error"), ElementsAre(HasSubstr("`uses: someone/something@v2` is not built into weir")));
+  EXPECT_THAT(record.annotations("error"),
+              ElementsAre(HasSubstr("`uses: someone/something@v2` is not built into weir")));
 }
 
 }  // namespace

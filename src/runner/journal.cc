@@ -36,7 +36,7 @@ Result<Journal> Journal::open(const std::filesystem::path& path, const Clock& cl
     if (errno != EWOULDBLOCK) return fail_errno(errno, fmt::format("cannot lock {}", path.string()));
     return fail(Code::kFailedPrecondition, "{} is locked: another runner runs this job", path.string());
   }
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) == 0 && info.st_size > 0) {
     return fail(Code::kFailedPrecondition, "{} is not empty: this job was run already; give a new run its own folder",
                 path.string());
@@ -52,7 +52,8 @@ Journal::~Journal() {
 }
 
 Result<void> Journal::append(std::string_view type, const json::object& fields) {
-  std::string record = fmt::format("{{\"seq\":{},\"t\":{},\"type\":\"{}\"", ++sequence_, to_micros(clock_->now()), type);
+  std::string record =
+      fmt::format("{{\"seq\":{},\"t\":{},\"type\":\"{}\"", ++sequence_, to_micros(clock_->now()), type);
   const std::string members = json::serialize(fields);
   if (!fields.empty()) record += ",";
   record.append(members, 1);  // without its '{'

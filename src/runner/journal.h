@@ -12,8 +12,8 @@
 
 namespace weir::runner {
 
-// Appends to <job dir>/journal.jsonl, one write() a record, and holds the lock that says "this job is running". The lock
-// goes with the process, however it ends. Nothing is synced: a journal survives a killed process, not a power cut.
+// Appends to <job dir>/journal.jsonl, one write() a record, and holds the lock that says "this job is running". The
+// lock goes with the process, however it ends. Nothing is synced: a journal survives a killed process, not a power cut.
 class Journal {
  public:
   // kFailedPrecondition if another runner has the lock, or if the journal shows that the job was run already.
@@ -33,8 +33,8 @@ class Journal {
   std::int64_t sequence_ = 0;
 };
 
-// Appends masked, readable lines to <job dir>/log.txt (types::LogLine's format). Lines gather until flush(); one write()
-// each time. Any thread.
+// Appends masked, readable lines to <job dir>/log.txt (types::LogLine's format). Lines gather until flush(); one
+// write() each time. Any thread.
 class JobLog {
  public:
   static constexpr std::size_t kLineBytesMax = 64U << 10;
@@ -62,7 +62,7 @@ class JobLog {
   mutable std::mutex mutex_;
   Masker masker_;
   std::string buffer_;
-  std::string masked_;     // kept to spare allocations
+  std::string masked_;  // kept to spare allocations
   std::string sanitized_;
 };
 

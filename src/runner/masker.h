@@ -11,8 +11,8 @@ namespace weir::runner {
 // URL-safe, at all three alignments, wrapped at 76 columns), as a JSON string and percent-encoded. Not thread-safe.
 class Masker {
  public:
-  // A blank value is ignored. Lines of a value of several lines count from 3 characters on, so that the braces of a JSON
-  // document stay readable.
+  // A blank value is ignored. Lines of a value of several lines count from 3 characters on, so that the braces of a
+  // JSON document stay readable.
   void add(std::string_view secret);
 
   // `text` with every secret replaced. Overlapping and touching finds become one "***".

@@ -36,7 +36,9 @@ std::size_t character_length(std::string_view text) {
   return length;
 }
 
-bool is_plain(char c) { return (c >= 0x20 && c < 0x7F) || c == '\t' || c == 0x1B; }
+bool is_plain(char c) {
+  return (c >= 0x20 && c < 0x7F) || c == '\t' || c == 0x1B;
+}
 
 }  // namespace
 

@@ -158,7 +158,8 @@ void remove_editable(const fs::path& site, std::vector<std::string>& names) {
     doomed.push_back(site / ("_" + names.back() + ".pth"));
     doomed.push_back(site / (names.back() + ".pth"));
   }
-  for (const auto& path : doomed) [[maybe_unused]] const auto removed = io::remove_tree(path);
+  for (const auto& path : doomed) [[maybe_unused]]
+    const auto removed = io::remove_tree(path);
 }
 
 }  // namespace
@@ -167,10 +168,12 @@ fs::path PythonEnv::library_dir(const fs::path& prefix) const {
   return prefix / "lib" / ("python" + minor_version(spec_.interpreter.version)) / "site-packages";
 }
 
-fs::path PythonEnv::site_packages() const { return library_dir(spec_.folder); }
+fs::path PythonEnv::site_packages() const {
+  return library_dir(spec_.folder);
+}
 
 fs::path PythonEnv::base_dir() const {
-  struct stat info {};
+  struct stat info{};
   ::stat(spec_.interpreter.executable.c_str(), &info);
   const std::string identity =
       fmt::format("{}|{}|{}", spec_.interpreter.executable.string(), info.st_mtim.tv_sec, info.st_size);
@@ -209,10 +212,9 @@ Result<void> PythonEnv::write_all() {
   link_over("python", bin() / "python3");
   link_over("python", bin() / ("python" + minor));
 
-  WEIR_TRY(put(spec_.folder / "pyvenv.cfg",
-               fmt::format("home = {}\ninclude-system-site-packages = {}\nversion = {}\n",
-                           spec_.interpreter.executable.parent_path().string(), spec_.system_packages,
-                           to_string(spec_.interpreter.version))));
+  WEIR_TRY(put(spec_.folder / "pyvenv.cfg", fmt::format("home = {}\ninclude-system-site-packages = {}\nversion = {}\n",
+                                                        spec_.interpreter.executable.parent_path().string(),
+                                                        spec_.system_packages, to_string(spec_.interpreter.version))));
 
   std::string lines;
   const auto add_layer = [&](const fs::path& layer_site) {
@@ -264,10 +266,9 @@ Result<void> PythonEnv::link_layer_scripts() {
 
 Result<fs::path> PythonEnv::scripts_of_outer_env() const {
   const fs::path outer = spec_.interpreter.virtual_env / "bin";
-  struct stat info {};
+  struct stat info{};
   if (::stat(outer.c_str(), &info) != 0) return outer;
-  const std::string identity =
-      fmt::format("{}|{}.{}", outer.string(), info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+  const std::string identity = fmt::format("{}|{}.{}", outer.string(), info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
   const fs::path folder = spec_.envs_dir / ("scripts-" + short_hash(identity));
   std::error_code error;
   if (fs::exists(folder, error)) return folder;
@@ -286,7 +287,8 @@ Result<fs::path> PythonEnv::scripts_of_outer_env() const {
     }
   }
   fs::rename(fresh, folder, error);
-  if (error) [[maybe_unused]] const auto removed = io::remove_tree(fresh);
+  if (error) [[maybe_unused]]
+    const auto removed = io::remove_tree(fresh);
   return folder;
 }
 
@@ -339,7 +341,8 @@ Result<fs::path> PythonEnv::make_layer(std::string_view name, std::vector<std::s
     error.clear();
     fs::copy(spec_.folder, layer, fs::copy_options::recursive | fs::copy_options::copy_symlinks, error);
   }
-  if (error) return fail_errno(error.value(), fmt::format("cannot keep {} as {}", spec_.folder.string(), layer.string()));
+  if (error)
+    return fail_errno(error.value(), fmt::format("cannot keep {} as {}", spec_.folder.string(), layer.string()));
   return layer;
 }
 

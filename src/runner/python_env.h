@@ -19,19 +19,19 @@ namespace weir::runner {
 //                 /lib/python3.X/site-packages/_weir_layers.pth   brings in the layers below
 //
 // What the job installs lands here, on top. Below are the layers of jobs before it (nearest first), then the virtual
-// environment that the server itself was started in, if any, then the base layer <envs_dir>/base-<hash>, which holds pip
-// (and setuptools up to Python 3.11). The base layer is made once an interpreter, by `python -m venv`, when somebody
-// first imports pip or setuptools: a hook in site-packages waits for that as long as the layer is missing.
+// environment that the server itself was started in, if any, then the base layer <envs_dir>/base-<hash>, which holds
+// pip (and setuptools up to Python 3.11). The base layer is made once an interpreter, by `python -m venv`, when
+// somebody first imports pip or setuptools: a hook in site-packages waits for that as long as the layer is missing.
 //
 // At the job's end an environment that something was installed into becomes a layer, <envs_dir>/layers/<job id>, which
-// is never changed again. Its console scripts start the `python` beside the name they are called by, so that a link from
-// an upper environment runs them there, with all that the upper one has.
+// is never changed again. Its console scripts start the `python` beside the name they are called by, so that a link
+// from an upper environment runs them there, with all that the upper one has.
 struct PythonEnvSpec {
-  std::filesystem::path folder;     // <job dir>/venv
-  std::filesystem::path envs_dir;   // holds base-<hash> and layers/
+  std::filesystem::path folder;    // <job dir>/venv
+  std::filesystem::path envs_dir;  // holds base-<hash> and layers/
   Interpreter interpreter;
   std::vector<std::filesystem::path> layers;  // nearest first, already flattened
-  bool system_packages = false;     // also what is installed for the interpreter itself
+  bool system_packages = false;               // also what is installed for the interpreter itself
 };
 
 class PythonEnv {

@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// With a real interpreter: the point is what Python makes of the files. Packages are wheels written here, so that nothing
-// comes from the network.
+// With a real interpreter: the point is what Python makes of the files. Packages are wheels written here, so that
+// nothing comes from the network.
 class PythonEnvTest : public ::testing::Test {
  protected:
   // The base layer with pip takes seconds to make: the tests share one.
@@ -57,7 +57,8 @@ class PythonEnvTest : public ::testing::Test {
   }
 
   // Writes greet-<version>-py3-none-any.whl: a module `greet` and a console script of that name.
-  [[nodiscard]] std::string write_wheel(const PythonEnv& env, const std::string& version, const std::string& package = "greet") const {
+  [[nodiscard]] std::string write_wheel(const PythonEnv& env, const std::string& version,
+                                        const std::string& package = "greet") const {
     const std::string script = fmt::format(
         "import zipfile\n"
         "name = '{0}'; version = '{1}'\n"
@@ -111,7 +112,8 @@ TEST_F(PythonEnvTest, PackagesOfAJobServeTheNextOneAndStayAsTheyAre) {
   EXPECT_FALSE(second.has_packages());
 
   // An upgrade lands on top.
-  EXPECT_THAT(run(second, {"pip", "install", write_wheel(second, "2.0")}), HasSubstr("Successfully installed greet-2.0"));
+  EXPECT_THAT(run(second, {"pip", "install", write_wheel(second, "2.0")}),
+              HasSubstr("Successfully installed greet-2.0"));
   EXPECT_EQ(run(second, {"greet"}), "hello from 2.0 " + second.spec().folder.string() + "\n");
   const PythonEnv third = make_env("job3", {*layer});
   EXPECT_EQ(run(third, {"greet"}), "hello from 1.0 " + third.spec().folder.string() + "\n");
@@ -155,7 +157,8 @@ TEST_F(PythonEnvTest, RefreshingPutsForeignScriptsRight) {
 TEST_F(PythonEnvTest, EditableInstallationsAreNotKept) {
   PythonEnv env = make_env("venv");
   const fs::path site = env.site_packages().lexically_relative(folder_.path());
-  folder_.write(site / "mine-0.1.dist-info/direct_url.json", R"({"url": "file:///ws", "dir_info": {"editable": true}})");
+  folder_.write(site / "mine-0.1.dist-info/direct_url.json",
+                R"({"url": "file:///ws", "dir_info": {"editable": true}})");
   folder_.write(site / "__editable__.mine-0.1.pth", "/ws/src\n");
   folder_.write(site / "other/__init__.py", "");
   std::vector<std::string> left_out;
@@ -192,7 +195,8 @@ TEST(FindInterpreter, KnowsVersionsByPlaceAndPicksTheNewestThatFits) {
   install("uv/cpython-3.10.13-linux-x86_64-gnu/bin/python3");
   install("uv/cpython-3.10.2-linux-x86_64-gnu/bin/python3");
   install("pyenv/versions/2.7.18/bin/python3");
-  const PythonPlaces places{.path = "/nowhere", .home = folder / "home", .pyenv_root = folder / "pyenv", .uv_dir = folder / "uv"};
+  const PythonPlaces places{
+      .path = "/nowhere", .home = folder / "home", .pyenv_root = folder / "pyenv", .uv_dir = folder / "uv"};
   std::vector<Interpreter> all;
   for (auto& interpreter : installed_interpreters(places)) {
     if (interpreter.executable.string().starts_with(folder.path().string())) all.push_back(interpreter);

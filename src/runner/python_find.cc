@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_program(const fs::path& path) {
-  struct stat info {};
+  struct stat info{};
   return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && ::access(path.c_str(), X_OK) == 0;
 }
 
@@ -58,7 +58,7 @@ std::optional<PythonVersion> version_of_name(const fs::path& executable) {
 }
 
 std::string file_stamp(const fs::path& path) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return {};
   return fmt::format("{}.{}", info.st_mtim.tv_sec, info.st_size);
 }

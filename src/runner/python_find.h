@@ -14,8 +14,8 @@ namespace weir::runner {
 struct Interpreter {
   std::filesystem::path executable;  // the program itself, links resolved, e.g. /usr/bin/python3.11
   PythonVersion version;
-  bool patch_known = false;          // false: version.patch is 0 because nobody asked the program yet
-  std::filesystem::path virtual_env; // the virtual environment through which PATH led to it; empty: none
+  bool patch_known = false;           // false: version.patch is 0 because nobody asked the program yet
+  std::filesystem::path virtual_env;  // the virtual environment through which PATH led to it; empty: none
 };
 
 // Where to look. Values come from the job's environment.

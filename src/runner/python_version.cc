@@ -97,7 +97,9 @@ std::string to_string(const PythonVersion& version) {
   return fmt::format("{}.{}.{}", version.major, version.minor, version.patch);
 }
 
-std::string minor_version(const PythonVersion& version) { return fmt::format("{}.{}", version.major, version.minor); }
+std::string minor_version(const PythonVersion& version) {
+  return fmt::format("{}.{}", version.major, version.minor);
+}
 
 std::optional<PythonVersion> parse_python_version(std::string_view text) {
   const auto partial = parse_partial(trim(text));
@@ -108,7 +110,8 @@ std::optional<PythonVersion> parse_python_version(std::string_view text) {
 Result<PythonRange> PythonRange::parse(std::string_view text) {
   const std::string_view whole = trim(text);
   if (whole.starts_with("pypy") || whole.starts_with("graalpy")) {
-    return fail(Code::kUnimplemented, "python-version \"{}\": only CPython is built in; name a version like \"3.11\"", whole);
+    return fail(Code::kUnimplemented, "python-version \"{}\": only CPython is built in; name a version like \"3.11\"",
+                whole);
   }
   PythonRange range;
   for (const auto alternative : split(whole, "||")) {
@@ -163,7 +166,8 @@ Result<PythonRange::Interval> PythonRange::parse_one(std::string_view text, std:
   if (op == "!=") return Interval{low, partial->high(), true};
   if (op == "^") return Interval{low, {low.major + 1, 0, 0}};
   if (op == "~=" && partial->known() < 3) return Interval{low, {low.major + 1, 0, 0}};
-  if ((op == "~" || op == "~>" || op == "~=") && partial->known() >= 2) return Interval{low, {low.major, low.minor + 1, 0}};
+  if ((op == "~" || op == "~>" || op == "~=") && partial->known() >= 2)
+    return Interval{low, {low.major, low.minor + 1, 0}};
   return Interval{low, partial->high()};
 }
 

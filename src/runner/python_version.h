@@ -20,8 +20,8 @@ struct PythonVersion {
   }
 };
 
-std::string to_string(const PythonVersion& version);        // "3.11.2"
-std::string minor_version(const PythonVersion& version);    // "3.11"
+std::string to_string(const PythonVersion& version);      // "3.11.2"
+std::string minor_version(const PythonVersion& version);  // "3.11"
 
 // Reads the version at the front of `text`: "3.11.2", "3.11" (patch 0), "3.13.0rc1". Nothing if there is none.
 std::optional<PythonVersion> parse_python_version(std::string_view text);

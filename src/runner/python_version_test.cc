@@ -53,8 +53,9 @@ TEST(PythonVersionFile, ManyFormsAreRead) {
   EXPECT_THAT(*python_versions_of_file(".python-version", "# comment\n3.11.2\n3.10/envs/mine\n"),
               ElementsAre("3.11.2", "3.10"));
   EXPECT_THAT(*python_versions_of_file(".tool-versions", "nodejs 20\npython 3.12.1\n"), ElementsAre("3.12.1"));
-  EXPECT_THAT(*python_versions_of_file("pyproject.toml", "[project]\nname = \"x\"\nrequires-python = \">=3.9,<3.13\"\n"),
-              ElementsAre(">=3.9,<3.13"));
+  EXPECT_THAT(
+      *python_versions_of_file("pyproject.toml", "[project]\nname = \"x\"\nrequires-python = \">=3.9,<3.13\"\n"),
+      ElementsAre(">=3.9,<3.13"));
   EXPECT_THAT(*python_versions_of_file("Pipfile", "[requires]\npython_version = '3.9'\n"), ElementsAre("3.9"));
   EXPECT_FALSE(python_versions_of_file("pyproject.toml", "[tool.x]\n").has_value());
 }

@@ -32,8 +32,9 @@ int complain(const std::string& message) {
 
 int main(int argc, char** argv) {
   if (argc != 2 || argv[1][0] == '-') {
-    std::fprintf(stderr, "usage: weir-runner JOB_DIR < secrets.json\n"
-                         "Runs the job of JOB_DIR/spec.json. weir starts it; there is seldom a reason to do so by hand.\n");
+    std::fprintf(stderr,
+                 "usage: weir-runner JOB_DIR < secrets.json\n"
+                 "Runs the job of JOB_DIR/spec.json. weir starts it; there is seldom a reason to do so by hand.\n");
     return 2;
   }
   auto secrets = weir::runner::parse_secrets(read_input());

@@ -12,7 +12,9 @@ constexpr Duration kPauseMin = std::chrono::milliseconds{50};
 constexpr Duration kPauseMax = std::chrono::seconds{2};
 constexpr Duration kSlice = std::chrono::milliseconds{50};
 
-bool is_passing(int status) { return status == 502 || status == 503 || status == 504; }
+bool is_passing(int status) {
+  return status == 502 || status == 503 || status == 504;
+}
 
 }  // namespace
 

@@ -24,7 +24,9 @@ class ServerClient {
   // `stop`: a call that would wait fails with kCancelled once it is true.
   ServerClient(std::string server_url, std::string token, std::shared_ptr<std::atomic<bool>> stop,
                Duration patience = std::chrono::minutes{5})
-      : base_(std::move(server_url) + "/api/v1"), token_(std::move(token)), stop_(std::move(stop)),
+      : base_(std::move(server_url) + "/api/v1"),
+        token_(std::move(token)),
+        stop_(std::move(stop)),
         patience_(patience) {}
 
   // An answer of any status is a success; kUnavailable if the server stayed away.

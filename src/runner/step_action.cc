@@ -101,8 +101,8 @@ void run_function(JobState& job, StepState& step, ActionRequest request,
   take_over(result);
 }
 
-// What setup-python chose. Packages of the interpreter itself stay out then, as on GitHub's machines; those of the virtual
-// environment that the server was started in stay, if they fit.
+// What setup-python chose. Packages of the interpreter itself stay out then, as on GitHub's machines; those of the
+// virtual environment that the server was started in stay, if they fit.
 Result<void> change_python(JobState& job, StepState& step, Interpreter interpreter) {
   interpreter.virtual_env.clear();
   const bool outer_fits = job.outer_python && job.outer_python->version.same_minor(interpreter.version);
@@ -131,13 +131,14 @@ Result<void> set_up_python(JobState& job, StepState& step, Interpreter interpret
     below += fmt::format("{}{}", below.empty() ? "" : ", ", spec.interpreter.virtual_env.string());
   }
   if (!below.empty()) {
-    job.line(step.index, 'c', fmt::format("Python {} starts with the packages of {} (--strict turns this off)",
-                                          minor_version(spec.interpreter.version), below));
+    job.line(step.index, 'c',
+             fmt::format("Python {} starts with the packages of {} (--strict turns this off)",
+                         minor_version(spec.interpreter.version), below));
   }
   const bool keep = job.python && job.python->spec().interpreter.version.same_minor(spec.interpreter.version) &&
                     job.python->has_packages();
-  job.python = std::make_shared<PythonEnv>(WEIR_TRY(keep ? PythonEnv::adopt(std::move(spec))
-                                                         : PythonEnv::create(std::move(spec))));
+  job.python = std::make_shared<PythonEnv>(
+      WEIR_TRY(keep ? PythonEnv::adopt(std::move(spec)) : PythonEnv::create(std::move(spec))));
   return {};
 }
 
@@ -146,8 +147,9 @@ Result<void> run_action(JobState& job, StepState& step, std::optional<Duration> 
   const UsesReference reference = parse_uses(step.step.uses);
   Inputs inputs;
   for (const auto& [name, value] : step.step.with) {
-    const std::string text = value.is_string() ? WEIR_TRY(workflow::interpolate(std::string(value.get_string()), job.contexts))
-                                               : workflow::to_text(value);
+    const std::string text = value.is_string()
+                                 ? WEIR_TRY(workflow::interpolate(std::string(value.get_string()), job.contexts))
+                                 : workflow::to_text(value);
     inputs[std::string(name)] = text;
   }
   show_header(job, step, inputs);

@@ -10,13 +10,17 @@ namespace {
 
 constexpr std::size_t kSummaryBytesMax = 1024UL * 1024;
 
-constexpr std::string_view kCommands[] = {"set-output", "save-state", "set-env",     "add-path",    "add-mask",
-                                          "debug",      "notice",     "warning",     "error",       "group",
+constexpr std::string_view kCommands[] = {"set-output", "save-state", "set-env",     "add-path",       "add-mask",
+                                          "debug",      "notice",     "warning",     "error",          "group",
                                           "endgroup",   "echo",       "add-matcher", "remove-matcher", "stop-commands"};
 
-bool is_known(std::string_view name) { return std::ranges::find(kCommands, name) != std::end(kCommands); }
+bool is_known(std::string_view name) {
+  return std::ranges::find(kCommands, name) != std::end(kCommands);
+}
 
-bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
 
 std::optional<int> number(std::string_view text) {
   int value = 0;
@@ -28,7 +32,7 @@ std::optional<int> number(std::string_view text) {
 // Where an annotation points: GitHub's rules for lines and columns that don't fit together.
 json::object annotation_place(const Command& command, const JobState& job) {
   json::object place;
-  if (const auto title = command.property("title"); !title.empty()) place["title"] = title;
+  if (const auto title = command.property("title"); !title.empty()) place["title"] = job.log->mask(title);
   std::string file(command.property("file"));
   if (!file.empty()) {
     const std::string prefix = job.workspace.string() + "/";
@@ -75,21 +79,25 @@ void fail_command(JobState& job, StepState& step, std::string_view what, std::st
 void warn_deprecated(JobState& job, StepState& step, std::string_view command) {
   if (std::exchange(step.warned_deprecated, true)) return;
   job.warning(step, fmt::format("The `{}` command is deprecated and will be disabled soon. Please upgrade to using "
-                                "Environment Files.", command));
+                                "Environment Files.",
+                                command));
 }
 
 // set-env and add-path were disabled for their danger: a line of untrusted output would do.
 bool is_disabled(JobState& job, StepState& step, const Command& command, std::string_view line) {
   if (allows_unsecure(step, "ACTIONS_ALLOW_UNSECURE_COMMANDS")) return false;
-  fail_command(job, step, line,
-               fmt::format("The `{}` command is disabled. Please upgrade to using Environment Files or opt into unsecure "
-                           "command execution by setting the `ACTIONS_ALLOW_UNSECURE_COMMANDS` environment variable to "
-                           "`true`.", command.name));
+  fail_command(
+      job, step, line,
+      fmt::format("The `{}` command is disabled. Please upgrade to using Environment Files or opt into unsecure "
+                  "command execution by setting the `ACTIONS_ALLOW_UNSECURE_COMMANDS` environment variable to "
+                  "`true`.",
+                  command.name));
   return true;
 }
 
 void stop_commands(JobState& job, StepState& step, const Command& command, std::string_view line) {
-  const bool bad = is_blank(command.data) || is_known(command.data) || equal_ignoring_case(command.data, "pause-logging");
+  const bool bad =
+      is_blank(command.data) || is_known(command.data) || equal_ignoring_case(command.data, "pause-logging");
   if (bad && !allows_unsecure(step, "ACTIONS_ALLOW_UNSECURE_STOPCOMMAND_TOKENS")) {
     return fail_command(job, step, line,
                         "You cannot use a endToken that is an empty string, the string 'pause-logging', or another "
@@ -152,8 +160,10 @@ void process(JobState& job, StepState& step, const Command& command, std::string
     } else if (equal_ignoring_case(command.data, "off")) {
       step.echo = false;
     } else {
-      fail_command(job, step, line, fmt::format("Invalid echo command value. Possible values can be: 'on', 'off'. "
-                                                "Current value is: '{}'", command.data));
+      fail_command(job, step, line,
+                   fmt::format("Invalid echo command value. Possible values can be: 'on', 'off'. "
+                               "Current value is: '{}'",
+                               command.data));
     }
     return;
   }
@@ -190,7 +200,9 @@ bool process_command_line(JobState& job, StepState& step, std::string_view line)
 
 void set_step_env(JobState& job, StepState& step, std::string_view name, std::string_view value,
                   std::string_view command) {
-  const auto starts = [&](std::string_view prefix) { return equal_ignoring_case(name.substr(0, prefix.size()), prefix); };
+  const auto starts = [&](std::string_view prefix) {
+    return equal_ignoring_case(name.substr(0, prefix.size()), prefix);
+  };
   if (equal_ignoring_case(name, "NODE_OPTIONS") || starts("GITHUB_") || starts("RUNNER_")) {
     return job.error(step, fmt::format("Can't store {} output parameter using '{}' command.", name, command));
   }
@@ -202,7 +214,8 @@ void record_summary(JobState& job, StepState& step, std::string_view text) {
   if (text.empty()) return;
   if (text.size() > kSummaryBytesMax) {
     return job.error(step, fmt::format("$GITHUB_STEP_SUMMARY upload aborted, supports content up to a size of {}k, got "
-                                       "{}k.", kSummaryBytesMax / 1024, text.size() / 1024));
+                                       "{}k.",
+                                       kSummaryBytesMax / 1024, text.size() / 1024));
   }
   const std::string masked = job.log->mask(text);
   std::string readable;

@@ -45,16 +45,18 @@ Result<void> StepFiles::prepare(std::map<std::string, std::string>& env) {
 }
 
 std::uint64_t StepFiles::size(Kind kind) const {
-  struct stat info {};
+  struct stat info{};
   return ::stat(path(kind).c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
 }
 
-Result<std::string> StepFiles::read(Kind kind) const { return io::read_file(path(kind), kFileBytesMax); }
+Result<std::string> StepFiles::read(Kind kind) const {
+  return io::read_file(path(kind), kFileBytesMax);
+}
 
 void StepFiles::finish() {
   for (std::size_t i = 0; i < kKinds; ++i) {
     const auto kind = static_cast<Kind>(i);
-    struct stat info {};
+    struct stat info{};
     const bool missing = ::stat(path(kind).c_str(), &info) != 0;
     if (!missing && info.st_size == 0) continue;
     if (!missing) ::unlink(path(kind).c_str());

@@ -14,9 +14,8 @@ using types::Conclusion;
 Result<std::optional<Duration>> step_limit(const JobState& job, const StepState& step) {
   const json::value& wish = step.step.timeout_minutes;
   if (wish.is_null()) return std::nullopt;
-  const json::value value = wish.is_string()
-                                ? WEIR_TRY(workflow::evaluate_text(std::string(wish.get_string()), job.contexts))
-                                : wish;
+  const json::value value =
+      wish.is_string() ? WEIR_TRY(workflow::evaluate_text(std::string(wish.get_string()), job.contexts)) : wish;
   const double minutes = workflow::to_number(value);
   if (std::isnan(minutes)) {
     return fail(Code::kInvalidArgument, "timeout-minutes is \"{}\", expected a number", workflow::to_text(value));
@@ -95,8 +94,8 @@ void run_body(JobState& job, StepState& step, std::vector<PostStep>& posts) {
   const auto done = step.step.uses.empty() ? run_script(job, step, limit) : run_action(job, step, limit, posts);
   if (!done) {
     job.error(step, done.error().message);
-    step.outcome = done.error().code == Code::kCancelled && job.cancelled() ? Conclusion::kCancelled
-                                                                            : Conclusion::kFailure;
+    step.outcome =
+        done.error().code == Code::kCancelled && job.cancelled() ? Conclusion::kCancelled : Conclusion::kFailure;
   }
   if (step.command_failed && step.outcome == Conclusion::kSuccess) step.outcome = Conclusion::kFailure;
   step.conclusion = step.outcome;
@@ -117,8 +116,9 @@ void run_step(JobState& job, StepState& step, std::vector<PostStep>& posts) {
   step.title = shown_title(job, step.step);
   job.record("step_started", {{"step", step.index}, {"name", step.title}});
   Result<bool> wanted = false;
-  if (env) wanted = job.supervisor->killed() ? Result<bool>(false)
-                                             : workflow::evaluate_condition(step.step.condition, job.contexts);
+  if (env)
+    wanted = job.supervisor->killed() ? Result<bool>(false)
+                                      : workflow::evaluate_condition(step.step.condition, job.contexts);
   if (!env || !wanted) {
     job.error(step, env ? wanted.error().message : env.error().message);
     step.outcome = step.conclusion = Conclusion::kFailure;

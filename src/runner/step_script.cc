@@ -36,7 +36,7 @@ std::string find_program(std::string_view name, std::string_view path) {
     const auto end = path.find(':');
     const std::string candidate = fmt::format("{}/{}", path.substr(0, end), name);
     path.remove_prefix(end == std::string_view::npos ? path.size() : end + 1);
-    struct stat info {};
+    struct stat info{};
     if (::access(candidate.c_str(), X_OK) == 0 && ::stat(candidate.c_str(), &info) == 0 && S_ISREG(info.st_mode)) {
       return candidate;
     }
@@ -62,14 +62,16 @@ Result<Shell> choose_shell(const std::string& wish, const std::string& path) {
     shell.extension = known.extension;
   }
   if (shell.arguments.find("{0}") == std::string::npos) {
-    return fail(Code::kInvalidArgument, "Invalid shell option '{}'. Shell must be a valid built-in (bash, sh, python, "
-                                        "pwsh) or a format string containing '{{0}}'", wish);
+    return fail(Code::kInvalidArgument,
+                "Invalid shell option '{}'. Shell must be a valid built-in (bash, sh, python, "
+                "pwsh) or a format string containing '{{0}}'",
+                wish);
   }
   shell.program = find_program(name, path);
   if (!shell.program.empty()) return shell;
   if (name == "pwsh" || name == "powershell" || name == "cmd") {
-    return fail(Code::kNotFound, "`shell: {}` is not installed on this machine: use `shell: bash`, or install PowerShell",
-                name);
+    return fail(Code::kNotFound,
+                "`shell: {}` is not installed on this machine: use `shell: bash`, or install PowerShell", name);
   }
   return fail(Code::kNotFound, "{}: command not found (`shell: {}`); PATH is {}", name, wish, path);
 }
@@ -104,7 +106,8 @@ std::vector<std::string> split_arguments(std::string_view text) {
 std::vector<std::string> command_line(const Shell& shell, const fs::path& script) {
   std::vector<std::string> argv{shell.program};
   for (auto& argument : split_arguments(shell.arguments)) {
-    for (auto at = argument.find("{0}"); at != std::string::npos; at = argument.find("{0}", at + script.string().size())) {
+    for (auto at = argument.find("{0}"); at != std::string::npos;
+         at = argument.find("{0}", at + script.string().size())) {
       argument.replace(at, 3, script.string());
     }
     argv.push_back(std::move(argument));

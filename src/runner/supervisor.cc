@@ -81,6 +81,7 @@ Result<std::unique_ptr<Supervisor>> Supervisor::create(const Options& options, U
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGCHLD);
   if (::pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) return fail_errno(errno, "cannot block signals");
   supervisor->signal_fd_ = ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   if (supervisor->signal_fd_ < 0) return fail_errno(errno, "cannot listen for signals");
@@ -90,7 +91,9 @@ Result<std::unique_ptr<Supervisor>> Supervisor::create(const Options& options, U
   return supervisor;
 }
 
-bool Supervisor::killed() const { return cancel_signals_ >= 2; }
+bool Supervisor::killed() const {
+  return cancel_signals_ >= 2;
+}
 
 Result<SupervisedEnd> Supervisor::run(int step, io::ProcessOptions options, std::optional<Duration> limit,
                                       const std::function<bool()>& on_cancel) {
@@ -211,6 +214,11 @@ void Supervisor::read_stream(Stream& stream) {
 void Supervisor::take_signals(Watch& watch) {
   signalfd_siginfo info{};
   while (::read(signal_fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    if (info.ssi_signo == SIGCHLD) {
+      // Orphans that ended would stay around as zombies until the step's end. A thread at work waits for its own.
+      if (!watch.is_work && !work_abandoned_) reap_children(watch.pid);
+      continue;
+    }
     ++cancel_signals_;
     if (cancel_signals_ == 1 && !cancelled_) {
       cancel(watch);

@@ -17,8 +17,8 @@ namespace weir::runner {
 
 // How a cancelled step's processes are ended: SIGINT, then SIGTERM, then SIGKILL. The pauses are GitHub's.
 struct KillPauses {
-  Duration interrupt{std::chrono::milliseconds{7'500}};   // between SIGINT and SIGTERM
-  Duration terminate{std::chrono::milliseconds{2'500}};   // between SIGTERM and SIGKILL
+  Duration interrupt{std::chrono::milliseconds{7'500}};  // between SIGINT and SIGTERM
+  Duration terminate{std::chrono::milliseconds{2'500}};  // between SIGTERM and SIGKILL
 };
 
 // Why a step's processes were ended before their time.
@@ -30,21 +30,22 @@ struct SupervisedEnd {
 };
 
 // Runs a job's processes, one foreground process at a time, reading what it and its children print, and listens for the
-// signals that cancel the job: the first SIGTERM (or SIGINT, or the job's deadline) asks `on_cancel` whether the running
-// step shall end; the second, or `cancel_limit` after the first, ends everything at once.
+// signals that cancel the job: the first SIGTERM (or SIGINT, or the job's deadline) asks `on_cancel` whether the
+// running step shall end; the second, or `cancel_limit` after the first, ends everything at once.
 //
 // This process becomes the reaper of all descendants, so that also those which left the step's process group or session
-// are found. One thread; it blocks SIGTERM and SIGINT for the whole process: make one per process, first thing.
+// are found. One thread; it blocks SIGTERM, SIGINT and SIGCHLD for the whole process: make one per process, first
+// thing.
 class Supervisor {
  public:
   using UseLine = std::function<void(int step, const LineSplitter::Line&)>;
 
   struct Options {
     KillPauses pauses;
-    Duration cancel_limit{std::chrono::minutes{5}};     // for steps with `if: always()` after a cancellation
+    Duration cancel_limit{std::chrono::minutes{5}};           // for steps with `if: always()` after a cancellation
     Duration output_silence{std::chrono::milliseconds{500}};  // see run()
     Duration output_limit{std::chrono::seconds{5}};
-    std::function<void()> on_cancelled = [] {};               // once, when the job is cancelled or its time is up
+    std::function<void()> on_cancelled = [] {};  // once, when the job is cancelled or its time is up
   };
 
   // `use_line` gets every line that a step prints; `after_lines` is called once what was there has been read.
@@ -79,7 +80,7 @@ class Supervisor {
 
   [[nodiscard]] bool cancelled() const { return cancelled_; }
   [[nodiscard]] bool timed_out() const { return timed_out_; }  // the cancellation came from the job's deadline
-  [[nodiscard]] bool killed() const;                            // end at once: no further step may start
+  [[nodiscard]] bool killed() const;                           // end at once: no further step may start
 
   // Ends what is left of the steps' processes; gives a text for each, "4711 (mlflow)".
   std::vector<std::string> end_orphans();

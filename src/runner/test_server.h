@@ -44,13 +44,16 @@ class TestServer {
     const auto note = [this](const io::HttpRequest& request) {
       tokens.emplace_back(request.headers.get("Authorization"));
     };
-    router.handle("PUT", "/api/v1/blobs/{sha256}", [this, note](io::HttpRequest& request) {
-      const std::scoped_lock lock(mutex);
-      note(request);
-      if (sha256_hex(request.body) != request.params["sha256"]) return io::text_response(400, "wrong hash");
-      blobs[request.params["sha256"]] = request.body;
-      return io::text_response(201, "");
-    }, {.body_bytes_max = 64U << 20});
+    router.handle("PUT", "/api/v1/blobs/{sha256}",
+                  [this, note](io::HttpRequest& request) {
+                    const std::scoped_lock lock(mutex);
+                    note(request);
+                    if (sha256_hex(request.body) != request.params["sha256"])
+                      return io::text_response(400, "wrong hash");
+                    blobs[request.params["sha256"]] = request.body;
+                    return io::text_response(201, "");
+                  },
+                  {.body_bytes_max = 64U << 20});
     router.handle("GET", "/api/v1/blobs/{sha256}", [this, note](io::HttpRequest& request) {
       const std::scoped_lock lock(mutex);
       note(request);

@@ -157,8 +157,9 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   head.read("version", version);
   WEIR_TRY(head.finish());
   if (version > JobSpec::kVersion) {
-    return fail(Code::kUnimplemented, "job specification has version {}, this runner knows up to {}: upgrade weir-runner",
-                version, JobSpec::kVersion);
+    return fail(Code::kUnimplemented,
+                "job specification has version {}, this runner knows up to {}: upgrade weir-runner", version,
+                JobSpec::kVersion);
   }
   if (version < 1) return fail(Code::kInvalidArgument, "job specification: member \"version\" must be at least 1");
 
@@ -191,7 +192,8 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   reader.read("steps", spec.steps);
   WEIR_TRY(reader.finish());
   if (timeout_ms < 0 || timeout_ms > std::numeric_limits<std::int64_t>::max() / 1000) {
-    return fail(Code::kInvalidArgument, "job specification: member \"timeout_ms\" is {}, expected 0 or more", timeout_ms);
+    return fail(Code::kInvalidArgument, "job specification: member \"timeout_ms\" is {}, expected 0 or more",
+                timeout_ms);
   }
   spec.timeout = std::chrono::milliseconds{timeout_ms};
   return spec;

@@ -84,7 +84,8 @@ TEST(Conclusion, NamesComeBack) {
 
 TEST(Journal, ATornLastLineIsLeftForLater) {
   const std::string text =
-      "{\"seq\":1,\"t\":5,\"type\":\"job_started\",\"pid\":9}\n{\"seq\":2,\"t\":6,\"type\":\"step_started\",\"step\":0}\n"
+      "{\"seq\":1,\"t\":5,\"type\":\"job_started\",\"pid\":9}\n{\"seq\":2,\"t\":6,\"type\":\"step_started\",\"step\":0}"
+      "\n"
       "{\"seq\":3,\"t\":7,\"ty";
   std::size_t consumed = 0;
 
