@@ -16,7 +16,9 @@ struct CodePoint {
   bool valid = false;
 };
 
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+bool is_continuation(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+}
 
 CodePoint decode(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -43,6 +45,11 @@ int width_of(char32_t c) {
   return wide ? 2 : 1;
 }
 
+std::string_view without_return(std::string_view line) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
 std::string_view line_of(std::string_view source, int line) {
   std::size_t start = 0;
   for (; line > 0; --line) {
@@ -50,9 +57,7 @@ std::string_view line_of(std::string_view source, int line) {
     if (end == std::string_view::npos) return {};
     start = end + 1;
   }
-  auto text = source.substr(start, source.find('\n', start) - start);
-  if (text.ends_with('\r')) text.remove_suffix(1);
-  return text;
+  return without_return(source.substr(start, source.find('\n', start) - start));
 }
 
 // A part of a line as a terminal may show it: what could move the cursor or is no UTF-8 becomes a dot.
@@ -68,8 +73,8 @@ Shown show(std::string_view part) {
     if (c.valid && c.value == '\t') {
       shown.text += ' ';
       shown.width += 1;
-    } else if (!c.valid || c.value < 0x20 || (c.value >= 0x7F && c.value < 0xA0) || (c.value >= 0x202A && c.value <= 0x202E) ||
-               (c.value >= 0x2066 && c.value <= 0x2069)) {
+    } else if (!c.valid || c.value < 0x20 || (c.value >= 0x7F && c.value < 0xA0) ||
+               (c.value >= 0x202A && c.value <= 0x202E) || (c.value >= 0x2066 && c.value <= 0x2069)) {
       shown.text += '.';
       shown.width += 1;
     } else {
@@ -112,15 +117,18 @@ bool is_utf8(std::string_view text, std::size_t* bad) {
   return true;
 }
 
-std::string render(const Diagnostic& diagnostic, std::string_view source, bool color) {
+namespace {
+
+// `line` is the line's text; `excerpts` is false if there is no source to take it from.
+std::string render_line(const Diagnostic& diagnostic, std::string_view line, bool excerpts, bool color) {
   const Colors paint = colors_of(diagnostic.severity, color);
-  const std::string_view line = line_of(source, diagnostic.line);
   const std::size_t column = std::min(line.size(), static_cast<std::size_t>(std::max(0, diagnostic.column)));
-  const int shown_column = source.empty() ? diagnostic.column + 1 : characters(line.substr(0, column)) + 1;
+  const int shown_column = !excerpts ? diagnostic.column + 1 : characters(line.substr(0, column)) + 1;
   const std::string_view severity = diagnostic.severity == Severity::kError ? "error" : "warning";
 
-  std::string out = fmt::format("{}{}:{}:{}:{} {}{}:{} {}", paint.bold, diagnostic.file, diagnostic.line + 1, shown_column,
-                                paint.reset, paint.severity, severity, paint.reset, show(diagnostic.message).text);
+  std::string out =
+      fmt::format("{}{}:{}:{}:{} {}{}:{} {}", paint.bold, diagnostic.file, diagnostic.line + 1, shown_column,
+                  paint.reset, paint.severity, severity, paint.reset, show(diagnostic.message).text);
   if (!line.empty()) {
     // A long line is cut so that the place stays in view.
     std::size_t first = column > kExcerptMax / 2 && line.size() > kExcerptMax ? column - kExcerptMax / 2 : 0;
@@ -134,17 +142,34 @@ std::string render(const Diagnostic& diagnostic, std::string_view source, bool c
     const Shown after = show(line.substr(end, last - end));
     const std::string number = fmt::format("{:>5}", diagnostic.line + 1);
     out += fmt::format("\n{}{} |{} {}{}{}", paint.dim, number, paint.reset, before.text, under.text, after.text);
-    out += fmt::format("\n{}      |{} {}{}{}{}", paint.dim, paint.reset, std::string(static_cast<std::size_t>(before.width), ' '),
-                       paint.caret, std::string(static_cast<std::size_t>(std::max(1, under.width)), '^'), paint.reset);
+    out += fmt::format("\n{}      |{} {}{}{}{}", paint.dim, paint.reset,
+                       std::string(static_cast<std::size_t>(before.width), ' '), paint.caret,
+                       std::string(static_cast<std::size_t>(std::max(1, under.width)), '^'), paint.reset);
   }
-  if (!diagnostic.hint.empty()) out += fmt::format("\n{}      ={} {}", paint.dim, paint.reset, show(diagnostic.hint).text);
+  if (!diagnostic.hint.empty())
+    out += fmt::format("\n{}      ={} {}", paint.dim, paint.reset, show(diagnostic.hint).text);
   return out;
+}
+
+}  // namespace
+
+std::string render(const Diagnostic& diagnostic, std::string_view source, bool color) {
+  return render_line(diagnostic, line_of(source, diagnostic.line), !source.empty(), color);
 }
 
 std::string render_all(std::span<const Diagnostic> diagnostics, std::string_view source, bool color) {
   std::string out;
+  if (diagnostics.empty()) return out;
+  std::vector<std::string_view> lines;
+  for (auto rest = source;;) {
+    const auto end = rest.find('\n');
+    lines.push_back(without_return(rest.substr(0, end)));
+    if (end == std::string_view::npos) break;
+    rest.remove_prefix(end + 1);
+  }
   for (const auto& diagnostic : diagnostics) {
-    out += render(diagnostic, source, color);
+    const auto line = static_cast<std::size_t>(std::max(0, diagnostic.line));
+    out += render_line(diagnostic, line < lines.size() ? lines[line] : std::string_view{}, !source.empty(), color);
     out += '\n';
   }
   return out;
@@ -166,7 +191,9 @@ bool has_errors(std::span<const Diagnostic> diagnostics) {
 }
 
 void sort_and_deduplicate(std::vector<Diagnostic>& diagnostics) {
-  const auto key = [](const Diagnostic& d) { return std::tie(d.file, d.line, d.column, d.severity, d.message, d.hint); };
+  const auto key = [](const Diagnostic& d) {
+    return std::tie(d.file, d.line, d.column, d.severity, d.message, d.hint);
+  };
   std::ranges::sort(diagnostics, [&](const Diagnostic& a, const Diagnostic& b) { return key(a) < key(b); });
   const auto rest =
       std::ranges::unique(diagnostics, [&](const Diagnostic& a, const Diagnostic& b) { return key(a) == key(b); });

@@ -43,7 +43,8 @@ std::string render(const Diagnostic& diagnostic, std::string_view source, bool c
 // All of them, each followed by a newline. They all are of the file whose text is `source`.
 std::string render_all(std::span<const Diagnostic> diagnostics, std::string_view source, bool color = false);
 
-// {"severity":"error","file":…,"line":7,"column":5,"length":5,"message":…,"hint":…}: line from 1; column from 1, in bytes.
+// {"severity":"error","file":…,"line":7,"column":5,"length":5,"message":…,"hint":…}: line from 1; column from 1, in
+// bytes.
 json::object to_json(const Diagnostic& diagnostic);
 
 [[nodiscard]] bool has_errors(std::span<const Diagnostic> diagnostics);

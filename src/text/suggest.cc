@@ -10,6 +10,7 @@ namespace weir::text {
 namespace {
 
 constexpr std::size_t kWordMax = 48;  // longer words are never suggested for
+constexpr std::size_t kCandidatesMax = 200;
 
 char fold(char c) {
   if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
@@ -43,7 +44,9 @@ std::string_view nearest_of(std::string_view word, const Words& known) {
   if (word.empty() || word.size() > kWordMax) return {};
   std::string_view best;
   std::size_t best_distance = 0;
+  std::size_t tried = 0;
   for (const std::string_view candidate : known) {
+    if (++tried > kCandidatesMax) break;
     if (candidate.empty() || candidate.size() > kWordMax) continue;
     const std::size_t allowed = std::max<std::size_t>(1, std::max(word.size(), candidate.size()) / 3);
     const std::size_t difference =
@@ -69,11 +72,15 @@ std::string suggestion(std::string_view word, const Words& known) {
 std::string_view nearest(std::string_view word, std::span<const std::string_view> known) {
   return nearest_of(word, known);
 }
-std::string_view nearest(std::string_view word, std::span<const std::string> known) { return nearest_of(word, known); }
+std::string_view nearest(std::string_view word, std::span<const std::string> known) {
+  return nearest_of(word, known);
+}
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> known) {
   return suggestion(word, known);
 }
-std::string did_you_mean(std::string_view word, std::span<const std::string> known) { return suggestion(word, known); }
+std::string did_you_mean(std::string_view word, std::span<const std::string> known) {
+  return suggestion(word, known);
+}
 
 std::string quoted_list(std::span<const std::string_view> words, std::string_view last) {
   std::string out;

@@ -20,9 +20,11 @@ std::string problems(std::string_view text, const YamlLimits& limits = {}) {
 }
 
 TEST(Yaml, ScalarsFollowTheCoreSchema) {
-  const auto doc = parsed("[on, off, yes, no, y, true, True, null, ~, 12, 017, 0o17, 0xF, 1.5, 1e3, .5, -.inf, '1', 3.10, 1_0, x]");
-  EXPECT_EQ(json::serialize(doc->root().to_json()),
-            R"(["on","off","yes","no","y",true,true,null,null,12,17,15,15,1.5E0,1E3,5E-1,"-.inf","1",3.1E0,"1_0","x"])");
+  const auto doc =
+      parsed("[on, off, yes, no, y, true, True, null, ~, 12, 017, 0o17, 0xF, 1.5, 1e3, .5, -.inf, '1', 3.10, 1_0, x]");
+  EXPECT_EQ(
+      json::serialize(doc->root().to_json()),
+      R"(["on","off","yes","no","y",true,true,null,null,12,17,15,15,1.5E0,1E3,5E-1,"-.inf","1",3.1E0,"1_0","x"])");
   EXPECT_EQ(doc->root().items()[18]->text(), "3.10");
   EXPECT_EQ(resolve_core("99999999999999999999").kind, YamlKind::kFloat);
   EXPECT_EQ(resolve_core("-9223372036854775808").integer, INT64_MIN);
@@ -75,17 +77,21 @@ TEST(Yaml, AliasesAreFollowedAndBombsAreRefused) {
   for (int i = 1; i < 10; ++i) {
     bomb += fmt::format("a{0}: &a{0} [*a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}]\n", i, i - 1);
   }
-  EXPECT_NE(problems(bomb).find("with its aliases followed, the file holds more than 100000 values"), std::string::npos);
+  EXPECT_NE(problems(bomb).find("with its aliases followed, the file holds more than 100000 values"),
+            std::string::npos);
   EXPECT_NE(problems("a: &a [*a]").find("this alias lies within what it stands for"), std::string::npos);
   EXPECT_NE(problems("a: *b").find("the referenced anchor is not defined"), std::string::npos) << problems("a: *b");
 }
 
 TEST(Yaml, WhatIsNotOneBoundedDocumentIsRefused) {
-  EXPECT_NE(problems("a: 1\n---\nb: 2\n").find("x.yml:2:1: error: the file holds a second YAML document"), std::string::npos)
+  EXPECT_NE(problems("a: 1\n---\nb: 2\n").find("x.yml:2:1: error: the file holds a second YAML document"),
+            std::string::npos)
       << problems("a: 1\n---\nb: 2\n");
   EXPECT_EQ(problems("---\na: 1\n...\n"), "");
-  EXPECT_NE(problems(std::string(100, '[') + std::string(100, ']')).find("nested deeper than 64 levels"), std::string::npos);
-  EXPECT_NE(problems(std::string(1'000'001, ' ')).find("the file has 1000001 bytes; at most 1000000"), std::string::npos);
+  EXPECT_NE(problems(std::string(100, '[') + std::string(100, ']')).find("nested deeper than 64 levels"),
+            std::string::npos);
+  EXPECT_NE(problems(std::string(1'000'001, ' ')).find("the file has 1000001 bytes; at most 1000000"),
+            std::string::npos);
   EXPECT_NE(problems("a: 1\nb: \xFF").find("x.yml:2:4: error: the file is not UTF-8 text here"), std::string::npos);
   EXPECT_NE(problems(std::string("a: \0", 4)).find("the file holds a NUL byte"), std::string::npos);
   EXPECT_NE(problems("a: &x {b: 1}\nc:\n  <<: *x\n").find("merge keys (<<) are not supported"), std::string::npos);
@@ -93,7 +99,8 @@ TEST(Yaml, WhatIsNotOneBoundedDocumentIsRefused) {
   EXPECT_NE(problems("a: !python/object x").find("unknown YAML tag \"!python/object\""), std::string::npos);
   EXPECT_NE(problems("a: !!int x").find("\"x\" is not a YAML int"), std::string::npos);
   EXPECT_NE(problems("[a, b").find("x.yml:1:"), std::string::npos);
-  EXPECT_NE(problems("a: b: c").find("x.yml:1:5: error: a value cannot stand here"), std::string::npos) << problems("a: b: c");
+  EXPECT_NE(problems("a: b: c").find("x.yml:1:5: error: a value cannot stand here"), std::string::npos)
+      << problems("a: b: c");
   EXPECT_NE(problems("[1, 2, 3]", {.nodes_max = 3}).find("more than 3 values"), std::string::npos);
   EXPECT_TRUE(parsed("")->root().is_null());
   EXPECT_TRUE(parsed("# only a comment\n")->root().is_null());
@@ -140,7 +147,8 @@ TEST(Diagnostic, CaretsStandUnderWideCharactersToo) {
 }
 
 TEST(Diagnostic, TextOfAFileCannotDriveTheTerminal) {
-  const Diagnostic diagnostic{.file = "a", .line = 0, .column = 0, .length = 3, .message = "bad \x1b[2J", .hint = "x\ny"};
+  const Diagnostic diagnostic{
+      .file = "a", .line = 0, .column = 0, .length = 3, .message = "bad \x1b[2J", .hint = "x\ny"};
   const auto text = render(diagnostic, "\x1b[2J\xff ok\n");
   EXPECT_EQ(text, "a:1:1: error: bad .[2J\n    1 | .[2J. ok\n      | ^^^\n      = x.y");
 }
@@ -160,8 +168,9 @@ TEST(Diagnostic, PlacesBeyondTheFileAreHarmless) {
 }
 
 TEST(Diagnostic, JsonCountsFromOne) {
-  EXPECT_EQ(json::serialize(to_json({.severity = Severity::kWarning, .file = "a", .line = 2, .column = 4, .message = "m"})),
-            R"({"severity":"warning","file":"a","line":3,"column":5,"length":1,"message":"m"})");
+  EXPECT_EQ(
+      json::serialize(to_json({.severity = Severity::kWarning, .file = "a", .line = 2, .column = 4, .message = "m"})),
+      R"({"severity":"warning","file":"a","line":3,"column":5,"length":1,"message":"m"})");
 }
 
 TEST(Suggest, TheNearestWordIsFoundAndFarOnesAreNot) {

@@ -31,9 +31,8 @@ const YamlEntry* YamlNode::find(std::string_view key) const {
     const auto found = std::ranges::find(entries_, key, &YamlEntry::key);
     return found == entries_.end() ? nullptr : &*found;
   }
-  const auto found = std::ranges::lower_bound(sorted_, key, {}, [this](std::uint32_t i) -> std::string_view {
-    return entries_[i].key;
-  });
+  const auto found = std::ranges::lower_bound(sorted_, key, {},
+                                              [this](std::uint32_t i) -> std::string_view { return entries_[i].key; });
   return found == sorted_.end() || entries_[*found].key != key ? nullptr : &entries_[*found];
 }
 
@@ -86,7 +85,7 @@ class YamlBuilder final : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     YamlNode& node = make(mark, YamlKind::kNull);
-    const auto place = scalar_place(document_.source_, offset_of(node.position_));
+    const auto place = scalar_place(document_.source_, offset_of(node.position_), "null");
     node.length_ = std::max(1, place.length);
     complete(node, anchor);
   }
@@ -102,7 +101,7 @@ class YamlBuilder final : public YAML::EventHandler {
     YamlNode& node = make(mark, YamlKind::kString);
     node.text_ = value;
     node.quoted_ = tag == "!";
-    const auto place = scalar_place(document_.source_, offset_of(node.position_));
+    const auto place = scalar_place(document_.source_, offset_of(node.position_), value);
     node.length_ = std::max(1, place.length);
     // Where a plain scalar ends depends on what it stands in; its text tells.
     if (!node.quoted_ && !value.empty() && std::string_view(document_.source_).substr(place.start).starts_with(value)) {
@@ -183,7 +182,8 @@ class YamlBuilder final : public YAML::EventHandler {
     const std::string_view name = tag.starts_with(kCoreTag) ? std::string_view{tag}.substr(kCoreTag.size()) : "";
     if (name == "str") return;
     const CoreScalar scalar = resolve_core(node.text_);
-    const bool fits = (name == "null" && scalar.kind == YamlKind::kNull) || (name == "bool" && scalar.kind == YamlKind::kBool) ||
+    const bool fits = (name == "null" && scalar.kind == YamlKind::kNull) ||
+                      (name == "bool" && scalar.kind == YamlKind::kBool) ||
                       (name == "int" && scalar.kind == YamlKind::kInt) ||
                       (name == "float" && (scalar.kind == YamlKind::kFloat || scalar.kind == YamlKind::kInt));
     if (fits) {
@@ -191,11 +191,13 @@ class YamlBuilder final : public YAML::EventHandler {
       return;
     }
     const bool known = name == "null" || name == "bool" || name == "int" || name == "float";
-    refuse(node.position_, node.length_,
-           known ? fmt::format("\"{}\" is not a YAML {}", node.text_, name) : fmt::format("unknown YAML tag \"{}\"", tag));
+    refuse(
+        node.position_, node.length_,
+        known ? fmt::format("\"{}\" is not a YAML {}", node.text_, name) : fmt::format("unknown YAML tag \"{}\"", tag));
   }
 
-  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YamlKind kind, std::string_view name) {
+  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YamlKind kind,
+            std::string_view name) {
     if (static_cast<int>(open_.size()) >= limits_.depth_max) {
       refuse(position_of(mark), 1, fmt::format("values are nested deeper than {} levels", limits_.depth_max));
     }
@@ -238,7 +240,8 @@ class YamlBuilder final : public YAML::EventHandler {
         first = i;
         continue;
       }
-      report(entry.position, static_cast<int>(entry.key.size()), fmt::format("key \"{}\" stands twice in this map", entry.key),
+      report(entry.position, static_cast<int>(entry.key.size()),
+             fmt::format("key \"{}\" stands twice in this map", entry.key),
              fmt::format("the first one is in line {}", map.entries_[order[first]].position.line + 1));
       if (drop.empty()) drop.resize(map.entries_.size());
       drop[order[i]] = true;
@@ -280,14 +283,16 @@ class YamlBuilder final : public YAML::EventHandler {
     }
     parent.node->weight_ += node.weight_;
     if (parent.node->weight_ > limits_.nodes_max) {
-      refuse(position, 1, fmt::format("with its aliases followed, the file holds more than {} values", limits_.nodes_max),
+      refuse(position, 1,
+             fmt::format("with its aliases followed, the file holds more than {} values", limits_.nodes_max),
              "aliases of aliases grow without bound; write the values out");
     }
   }
 
   void take_key(Open& map, const YamlNode& node, Position position) {
     if (!node.is_scalar()) refuse(position, 1, "a key must be text, not a list or a map");
-    if (node.is_null() || node.text_.empty()) refuse(position, 1, "a key must not be empty", "write \"\" around it if it is a word like null");
+    if (node.is_null() || node.text_.empty())
+      refuse(position, 1, "a key must not be empty", "write \"\" around it if it is a word like null");
     if (node.text_ == "<<" && !node.quoted_) {
       refuse(position, 2, "merge keys (<<) are not supported, as on GitHub", "write the keys out");
     }
@@ -306,13 +311,16 @@ class YamlBuilder final : public YAML::EventHandler {
 // The steps of parse_yaml(), with access to the document under construction.
 struct YamlParse {
   static Diagnostic at(const YamlDocument& document, int line, int column, std::string message, std::string hint = {}) {
-    return {.file = document.file_, .line = line, .column = column, .message = std::move(message), .hint = std::move(hint)};
+    return {
+        .file = document.file_, .line = line, .column = column, .message = std::move(message), .hint = std::move(hint)};
   }
 
   // What no YAML parser should be asked to look at.
-  static std::optional<Diagnostic> refuse_early(const YamlDocument& document, std::string_view text, const YamlLimits& limits) {
+  static std::optional<Diagnostic> refuse_early(const YamlDocument& document, std::string_view text,
+                                                const YamlLimits& limits) {
     if (text.size() > limits.size_bytes_max) {
-      return at(document, 0, 0, fmt::format("the file has {} bytes; at most {} are read", text.size(), limits.size_bytes_max));
+      return at(document, 0, 0,
+                fmt::format("the file has {} bytes; at most {} are read", text.size(), limits.size_bytes_max));
     }
     std::size_t bad = text.find('\0');
     const bool has_nul = bad != std::string_view::npos;
@@ -410,15 +418,31 @@ YamlResult YamlParse::parse(std::string_view text, std::string_view file, const 
   return result;
 }
 
-Position YamlDocument::locate(const YamlNode& scalar, std::size_t offset) const {
+Position YamlDocument::Places::at(std::size_t offset) const {
+  if (offset >= offsets_.size()) return fallback_;
+  const auto& starts = document_->line_starts_;
+  const auto next = std::ranges::upper_bound(starts, offsets_[offset]);
+  const auto line = static_cast<std::size_t>(next - starts.begin()) - 1;
+  return {static_cast<int>(line), static_cast<int>(offsets_[offset] - starts[line])};
+}
+
+YamlDocument::Places YamlDocument::places_up_to(const YamlNode& scalar, std::size_t count) const {
+  Places out;
+  out.document_ = this;
+  out.fallback_ = scalar.position();
   const auto line = static_cast<std::size_t>(scalar.position().line);
-  if (line >= line_starts_.size()) return scalar.position();
+  if (line >= line_starts_.size()) return out;
   const std::size_t start = line_starts_[line] + static_cast<std::size_t>(scalar.position().column);
-  const auto found = align_scalar(source_, start, scalar.text(), offset);
-  if (!found) return scalar.position();
-  const auto next = std::ranges::upper_bound(line_starts_, *found);
-  const auto at = static_cast<std::size_t>(next - line_starts_.begin()) - 1;
-  return {static_cast<int>(at), static_cast<int>(*found - line_starts_[at])};
+  out.offsets_ = align_scalar(source_, start, scalar.text(), count);
+  return out;
+}
+
+YamlDocument::Places YamlDocument::places(const YamlNode& scalar) const {
+  return places_up_to(scalar, scalar.text().size());
+}
+
+Position YamlDocument::locate(const YamlNode& scalar, std::size_t offset) const {
+  return places_up_to(scalar, offset).at(std::min(offset, scalar.text().size()));
 }
 
 }  // namespace weir::text

@@ -47,9 +47,9 @@ class YamlNode {
   [[nodiscard]] const std::string& text() const { return text_; }
   [[nodiscard]] bool quoted() const { return quoted_; }  // 'x', "x", | and >
 
-  [[nodiscard]] bool as_bool() const { return bool_; }          // of kBool
-  [[nodiscard]] std::int64_t as_int() const { return int_; }    // of kInt
-  [[nodiscard]] double as_double() const { return double_; }    // of kInt and kFloat
+  [[nodiscard]] bool as_bool() const { return bool_; }        // of kBool
+  [[nodiscard]] std::int64_t as_int() const { return int_; }  // of kInt
+  [[nodiscard]] double as_double() const { return double_; }  // of kInt and kFloat
 
   [[nodiscard]] const std::vector<const YamlNode*>& items() const { return items_; }  // of a sequence, else empty
   [[nodiscard]] const std::vector<YamlEntry>& entries() const { return entries_; }    // of a map in order, else empty
@@ -95,9 +95,24 @@ class YamlDocument {
   // scalar's own position if the two cannot be aligned.
   [[nodiscard]] Position locate(const YamlNode& scalar, std::size_t offset) const;
 
+  // The same for many places of one scalar, in one pass over it.
+  class Places {
+   public:
+    [[nodiscard]] Position at(std::size_t offset) const;
+
+   private:
+    friend class YamlDocument;
+    const YamlDocument* document_ = nullptr;
+    Position fallback_;
+    std::vector<std::uint32_t> offsets_;  // in the source, by offset in the text
+  };
+  [[nodiscard]] Places places(const YamlNode& scalar) const;
+
  private:
   friend class YamlBuilder;
   friend struct YamlParse;
+  [[nodiscard]] Places places_up_to(const YamlNode& scalar, std::size_t count) const;
+
   std::string file_;
   std::string source_;
   std::vector<std::size_t> line_starts_;

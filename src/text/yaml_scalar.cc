@@ -2,12 +2,17 @@
 
 #include <charconv>
 #include <limits>
+#include <optional>
 
 namespace weir::text {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
 
 std::size_t skip_digits(std::string_view text, std::size_t at) {
   while (at < text.size() && is_digit(text[at])) ++at;
@@ -61,7 +66,8 @@ double parse_double(std::string_view text) {
 }  // namespace
 
 CoreScalar resolve_core(std::string_view text) {
-  if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL") return {.kind = YamlKind::kNull};
+  if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL")
+    return {.kind = YamlKind::kNull};
   if (text == "true" || text == "True" || text == "TRUE") return {.kind = YamlKind::kBool, .boolean = true};
   if (text == "false" || text == "False" || text == "FALSE") return {.kind = YamlKind::kBool, .boolean = false};
   if (text.size() > 1'000) return {};
@@ -96,19 +102,23 @@ CoreScalar resolve_core(std::string_view text) {
   return {};
 }
 
-ScalarPlace scalar_place(std::string_view source, std::size_t offset) {
+ScalarPlace scalar_place(std::string_view source, std::size_t offset, std::string_view value) {
+  constexpr std::size_t kEscapeMax = 10;  // bytes of source for one of the value, as in \U0001F600
   std::size_t at = offset;
   while (at < source.size() && (source[at] == '&' || source[at] == '!')) {
     while (at < source.size() && !is_blank(source[at]) && source[at] != '\n') ++at;
     while (at < source.size() && is_blank(source[at])) ++at;
   }
-  auto line = source.substr(std::min(at, source.size()));
+  auto line = source.substr(std::min(at, source.size()), value.size() * kEscapeMax + 2);
   line = line.substr(0, line.find_first_of("\r\n"));
   if (line.empty()) return {at, 0};
 
-  std::size_t length = line.size();
+  std::size_t length = std::min(line.size(), value.size());
   const char first = line[0];
-  if (first == '\'' || first == '"') {
+  if (first == '|' || first == '>') {
+    length = std::min(line.size(), std::min(line.find_first_of(" \t"), line.size()));
+  } else if (first == '\'' || first == '"') {
+    length = line.size();
     for (std::size_t i = 1; i < line.size(); ++i) {
       if (first == '"' && line[i] == '\\') {
         ++i;
@@ -122,14 +132,6 @@ ScalarPlace scalar_place(std::string_view source, std::size_t offset) {
       }
     }
   } else {
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      const bool comment = line[i] == '#' && i > 0 && is_blank(line[i - 1]);
-      const bool key = line[i] == ':' && (i + 1 == line.size() || is_blank(line[i + 1]));
-      if (comment || key) {
-        length = i;
-        break;
-      }
-    }
     while (length > 0 && is_blank(line[length - 1])) --length;
   }
   return {at, static_cast<int>(std::min<std::size_t>(length, 10'000))};
@@ -142,41 +144,45 @@ class Aligner {
  public:
   Aligner(std::string_view source, std::size_t at, std::string_view value) : source_(source), at_(at), value_(value) {}
 
-  std::optional<std::size_t> run(std::size_t offset) {
-    if (at_ >= source_.size()) return std::nullopt;
+  std::vector<std::uint32_t> run(std::size_t count) {
+    out_.reserve(count + 1);
+    if (!more()) return std::move(out_);
     const char style = source_[at_];
-    if (style == '|' || style == '>') return block(offset);
-    if (style == '\'' || style == '"') ++at_;
-    return flow(offset, style);
+    if (style == '|' || style == '>') {
+      block(count);
+    } else {
+      if (style == '\'' || style == '"') ++at_;
+      flow(count, style);
+    }
+    return std::move(out_);
   }
 
  private:
   [[nodiscard]] bool more() const { return at_ < source_.size(); }
 
-  std::optional<std::size_t> block(std::size_t offset) {
+  // Byte out_.size() of the value is the one at `at_`.
+  void place() { out_.push_back(static_cast<std::uint32_t>(at_)); }
+  [[nodiscard]] char next() const { return value_[out_.size() - 1]; }
+
+  void block(std::size_t count) {
     at_ = source_.find('\n', at_);
-    if (at_ == std::string_view::npos) return std::nullopt;
+    if (at_ == std::string_view::npos) return;
     ++at_;
     const std::size_t indent = first_indent();
-    for (std::size_t i = 0; i <= offset; ++i) {
-      if (i == 0 || source_[at_ - 1] == '\n') skip_indent(indent);
-      if (i == offset) return at_;
-      if (i >= value_.size() || !more()) return std::nullopt;
+    while (out_.size() <= count) {
+      if (source_[at_ - 1] == '\n') skip_indent(indent);
+      place();
+      if (out_.size() > count || !more()) return;
       if (source_[at_] == '\r') ++at_;
-      if (!more()) return std::nullopt;
-      const bool folded = source_[at_] == '\n' && value_[i] == ' ';
-      if (source_[at_] != value_[i] && !folded) {
+      if (!more()) return;
+      if (source_[at_] != next() && !(source_[at_] == '\n' && next() == ' ')) {
         // A paragraph's end in folded text: two line ends stand for one.
-        if (value_[i - (i > 0 ? 1 : 0)] == '\n' && source_[at_] == '\n') {
-          ++at_;
-          --i;
-          continue;
-        }
-        return std::nullopt;
+        const bool after_line = out_.size() > 1 && value_[out_.size() - 2] == '\n';
+        out_.pop_back();
+        if (!after_line || source_[at_] != '\n') return;
       }
       ++at_;
     }
-    return std::nullopt;
   }
 
   [[nodiscard]] std::size_t first_indent() const {
@@ -196,26 +202,21 @@ class Aligner {
     for (std::size_t i = 0; i < indent && more() && source_[at_] == ' '; ++i) ++at_;
   }
 
-  std::optional<std::size_t> flow(std::size_t offset, char style) {
-    for (std::size_t i = 0; i <= offset; ++i) {
-      if (i == offset) return at_;
-      if (i >= value_.size() || !more()) return std::nullopt;
-      if (at_line_end() && (value_[i] == ' ' || value_[i] == '\n')) {
+  void flow(std::size_t count, char style) {
+    while (out_.size() <= count) {
+      place();
+      if (out_.size() > count || !more()) return;
+      if ((next() == ' ' || next() == '\n') && at_line_end()) {
         skip_fold();
-        while (i + 1 < value_.size() && value_[i] == '\n' && value_[i + 1] == '\n') ++i;
-        if (i >= offset) return at_;
-        continue;
-      }
-      if (style == '\'' && source_[at_] == '\'') {
-        ++at_;  // the first of two
+        while (out_.size() < count && next() == '\n' && value_[out_.size()] == '\n') place();
       } else if (style == '"' && source_[at_] == '\\') {
-        if (!escape()) return std::nullopt;
-        continue;
+        if (!escape()) return;
+      } else {
+        if (style == '\'' && source_[at_] == '\'') ++at_;  // the first of two
+        if (!more() || source_[at_] != next()) return;
+        ++at_;
       }
-      if (!more() || source_[at_] != value_[i]) return std::nullopt;
-      ++at_;
     }
-    return std::nullopt;
   }
 
   [[nodiscard]] bool at_line_end() const {
@@ -245,13 +246,14 @@ class Aligner {
   std::string_view source_;
   std::size_t at_;
   std::string_view value_;
+  std::vector<std::uint32_t> out_;
 };
 
 }  // namespace
 
-std::optional<std::size_t> align_scalar(std::string_view source, std::size_t start, std::string_view value,
-                                        std::size_t offset) {
-  return Aligner(source, scalar_place(source, start).start, value).run(std::min(offset, value.size()));
+std::vector<std::uint32_t> align_scalar(std::string_view source, std::size_t start, std::string_view value,
+                                        std::size_t count) {
+  return Aligner(source, scalar_place(source, start, value).start, value).run(std::min(count, value.size()));
 }
 
 }  // namespace weir::text

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
+#include <vector>
 
 #include "text/yaml.h"
 
@@ -25,12 +25,12 @@ struct ScalarPlace {
   int length = 0;         // up to the end of the line at most
 };
 
-// The scalar whose node starts at `offset` of `source`.
-ScalarPlace scalar_place(std::string_view source, std::size_t offset);
+// The scalar with the text `value` whose node starts at `offset` of `source`. Takes time in proportion to `value`.
+ScalarPlace scalar_place(std::string_view source, std::size_t offset, std::string_view value);
 
-// The offset in `source` of byte `offset` of `value`, the text of the scalar whose node starts at `start`. Nothing if the
-// two cannot be brought into line.
-std::optional<std::size_t> align_scalar(std::string_view source, std::size_t start, std::string_view value,
-                                        std::size_t offset);
+// For each byte of `value`, the text of the scalar whose node starts at `start`, its offset in `source`; one more for
+// the end. Shorter, from where on the two cannot be brought into line; of the first `count` bytes only.
+std::vector<std::uint32_t> align_scalar(std::string_view source, std::size_t start, std::string_view value,
+                                        std::size_t count);
 
 }  // namespace weir::text

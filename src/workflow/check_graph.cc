@@ -22,7 +22,8 @@ const YamlNode& place_of_need(const YamlNode& jobs, const std::string& key, std:
 // Depth-first search for jobs that need themselves.
 class CycleFinder {
  public:
-  CycleFinder(const Workflow& workflow, const std::map<std::string, std::size_t>& index) : workflow_(workflow), index_(index) {
+  CycleFinder(const Workflow& workflow, const std::map<std::string, std::size_t>& index)
+      : workflow_(workflow), index_(index) {
     state_.resize(workflow.jobs.size(), State::kNew);
   }
 
@@ -85,12 +86,14 @@ void check_graph(FileReader& reader, const Workflow& workflow, const YamlNode& j
   for (const auto& job : workflow.jobs) {
     for (std::size_t i = 0; i < job.needs.size(); ++i) {
       if (job.needs[i].empty() || index.contains(job.needs[i])) continue;
-      reader.schema().error(place_of_need(jobs, job.key, i), fmt::format("job \"{}\" needs \"{}\", which is no job", job.key, job.needs[i]),
+      reader.schema().error(place_of_need(jobs, job.key, i),
+                            fmt::format("job \"{}\" needs \"{}\", which is no job", job.key, job.needs[i]),
                             text::did_you_mean(job.needs[i], keys));
     }
   }
   CycleFinder(workflow, index).run([&](std::size_t job, std::size_t need, const std::string& path) {
-    reader.schema().error(place_of_need(jobs, workflow.jobs[job].key, need), fmt::format("jobs wait for each other: {}", path));
+    reader.schema().error(place_of_need(jobs, workflow.jobs[job].key, need),
+                          fmt::format("jobs wait for each other: {}", path));
   });
 }
 
@@ -118,24 +121,63 @@ class MentionChecker {
   }
 
  private:
-  static constexpr std::string_view kGithub[] = {
-      "action",      "action_path",  "action_ref",   "action_repository",   "action_status", "actor",
-      "actor_id",    "api_url",      "artifact_cache_size_limit", "base_ref", "env",        "event",
-      "event_name",  "event_path",   "graphql_url",  "head_ref",            "job",           "job_workflow_sha",
-      "path",        "ref",          "ref_name",     "ref_protected",       "ref_type",      "repository",
-      "repository_id", "repository_owner", "repository_owner_id", "repository_visibility", "repositoryurl", "retention_days",
-      "run_attempt", "run_id",       "run_number",   "secret_source",       "server_url",    "sha",
-      "state",       "step_summary", "token",        "triggering_actor",    "workflow",      "workflow_ref",
-      "workflow_sha", "workspace",   "output"};
-  static constexpr std::string_view kRunner[] = {"name", "os", "arch", "temp", "tool_cache", "debug", "environment", "workspace"};
+  static constexpr std::string_view kGithub[] = {"action",
+                                                 "action_path",
+                                                 "action_ref",
+                                                 "action_repository",
+                                                 "action_status",
+                                                 "actor",
+                                                 "actor_id",
+                                                 "api_url",
+                                                 "artifact_cache_size_limit",
+                                                 "base_ref",
+                                                 "env",
+                                                 "event",
+                                                 "event_name",
+                                                 "event_path",
+                                                 "graphql_url",
+                                                 "head_ref",
+                                                 "job",
+                                                 "job_workflow_sha",
+                                                 "path",
+                                                 "ref",
+                                                 "ref_name",
+                                                 "ref_protected",
+                                                 "ref_type",
+                                                 "repository",
+                                                 "repository_id",
+                                                 "repository_owner",
+                                                 "repository_owner_id",
+                                                 "repository_visibility",
+                                                 "repositoryurl",
+                                                 "retention_days",
+                                                 "run_attempt",
+                                                 "run_id",
+                                                 "run_number",
+                                                 "secret_source",
+                                                 "server_url",
+                                                 "sha",
+                                                 "state",
+                                                 "step_summary",
+                                                 "token",
+                                                 "triggering_actor",
+                                                 "workflow",
+                                                 "workflow_ref",
+                                                 "workflow_sha",
+                                                 "workspace",
+                                                 "output"};
+  static constexpr std::string_view kRunner[] = {"name",       "os",    "arch",        "temp",
+                                                 "tool_cache", "debug", "environment", "workspace"};
   static constexpr std::string_view kStrategy[] = {"fail-fast", "job-index", "job-total", "max-parallel"};
-  static constexpr std::string_view kJob[] = {"status", "container", "services", "check_run_id", "workflow_ref", "workflow_sha",
-                                              "workflow_repository", "workflow_file_path"};
+  static constexpr std::string_view kJob[] = {
+      "status",       "container",           "services",          "check_run_id", "workflow_ref",
+      "workflow_sha", "workflow_repository", "workflow_file_path"};
   static constexpr std::string_view kNeed[] = {"result", "outputs"};
   static constexpr std::string_view kStepMembers[] = {"outputs", "outcome", "conclusion"};
 
   void warn(const Mention& mention, std::string message, std::string hint = {}) {
-    reader_.schema().report(text::Severity::kWarning, mention.position, mention.length, std::move(message), std::move(hint));
+    reader_.schema().report(text::Severity::kWarning, mention.position, mention.length, std::move(message),
+                            std::move(hint));
   }
 
   void check_members(const Mention& mention, std::span<const std::string_view> known) {
@@ -146,7 +188,8 @@ class MentionChecker {
 
   void check_result(const Mention& mention, std::string_view what, std::span<const std::string_view> known) {
     if (mention.path.size() < 3 || std::ranges::find(known, mention.path[2]) != known.end()) return;
-    warn(mention, fmt::format("{} has {}, but no \"{}\"; this is empty", what, text::quoted_list(known, "and"), mention.path[2]),
+    warn(mention,
+         fmt::format("{} has {}, but no \"{}\"; this is empty", what, text::quoted_list(known, "and"), mention.path[2]),
          text::did_you_mean(mention.path[2], known));
   }
 
@@ -156,7 +199,8 @@ class MentionChecker {
     const std::string& name = mention.path[1];
     const auto need = std::ranges::find_if(job.needs, [&](const auto& key) { return equal_ignoring_case(key, name); });
     if (need == job.needs.end()) {
-      const bool exists = std::ranges::any_of(workflow_.jobs, [&](const Job& other) { return equal_ignoring_case(other.key, name); });
+      const bool exists =
+          std::ranges::any_of(workflow_.jobs, [&](const Job& other) { return equal_ignoring_case(other.key, name); });
       warn(mention, fmt::format("job \"{}\" does not need \"{}\"; this is empty", job.key, name),
            exists ? fmt::format("add \"{}\" to its needs", name) : text::did_you_mean(name, job.needs));
       return;
@@ -166,7 +210,8 @@ class MentionChecker {
     if (other == nullptr || mention.path.size() < 4 || mention.path[2] != "outputs") return;
     std::vector<std::string> outputs;
     for (const auto& member : other->outputs) outputs.emplace_back(member.key());
-    if (std::ranges::any_of(outputs, [&](const auto& output) { return equal_ignoring_case(output, mention.path[3]); })) return;
+    if (std::ranges::any_of(outputs, [&](const auto& output) { return equal_ignoring_case(output, mention.path[3]); }))
+      return;
     warn(mention, fmt::format("job \"{}\" has no output \"{}\"; this is empty", *need, mention.path[3]),
          text::did_you_mean(mention.path[3], outputs));
   }
@@ -175,11 +220,13 @@ class MentionChecker {
     if (mention.job < 0) return;
     const Job& job = workflow_.jobs[static_cast<std::size_t>(mention.job)];
     const std::string& id = mention.path[1];
-    const auto step = std::ranges::find_if(job.steps, [&](const Step& s) { return !s.id.empty() && equal_ignoring_case(s.id, id); });
+    const auto step =
+        std::ranges::find_if(job.steps, [&](const Step& s) { return !s.id.empty() && equal_ignoring_case(s.id, id); });
     if (step == job.steps.end()) {
       std::vector<std::string> ids;
       for (const auto& other : job.steps) ids.push_back(other.id);
-      warn(mention, fmt::format("no step of job \"{}\" has the id \"{}\"; this is empty", job.key, id), text::did_you_mean(id, ids));
+      warn(mention, fmt::format("no step of job \"{}\" has the id \"{}\"; this is empty", job.key, id),
+           text::did_you_mean(id, ids));
     } else if (mention.step >= 0 && step - job.steps.begin() >= mention.step) {
       warn(mention, fmt::format("the step \"{}\" has not run yet here; this is empty", id));
     } else {
@@ -195,7 +242,8 @@ class MentionChecker {
     }
     std::vector<std::string> known;
     for (const auto& input : workflow_.on.dispatch->inputs) known.push_back(input.name);
-    warn(mention, fmt::format("workflow_dispatch declares no input \"{}\"; this is empty", name), text::did_you_mean(name, known));
+    warn(mention, fmt::format("workflow_dispatch declares no input \"{}\"; this is empty", name),
+         text::did_you_mean(name, known));
   }
 
   void check_matrix(const Mention& mention) {

@@ -62,8 +62,10 @@ std::optional<int> parse_value(const Field& field, std::string_view text) {
 }
 
 std::unexpected<Error> bad(const Field& field, std::string_view text, std::string_view item) {
-  return fail(Code::kInvalidArgument, "cron \"{}\": {} \"{}\" is not a value from {} to {}{}, a range a-b, a step /n or *", text,
-              field.name, item, field.min, field.max, field.words.empty() ? "" : " or a name such as " + std::string{field.words[0]});
+  return fail(Code::kInvalidArgument,
+              "cron \"{}\": {} \"{}\" is not a value from {} to {}{}, a range a-b, a step /n or *", text, field.name,
+              item, field.min, field.max,
+              field.words.empty() ? "" : " or a name such as " + std::string{field.words[0]});
 }
 
 // One item of a list: "*", "5", "1-5", "*/15", "10-50/20", "5/15". Calls `add` for each value.
@@ -99,7 +101,8 @@ Result<void> parse_item(const Field& field, std::string_view text, std::string_v
 template <std::size_t kSize>
 Result<void> parse_field(const Field& field, std::string_view text, std::string_view part, std::bitset<kSize>& out) {
   // split() drops empty items, which are mistakes here.
-  if (part.starts_with(',') || part.ends_with(',') || part.find(",,") != std::string_view::npos) return bad(field, text, part);
+  if (part.starts_with(',') || part.ends_with(',') || part.find(",,") != std::string_view::npos)
+    return bad(field, text, part);
   for (const auto item : split(part, ",")) {
     WEIR_TRY(parse_item(field, text, item, [&](int value) { out.set(static_cast<std::size_t>(value) % kSize); }));
   }
@@ -126,7 +129,8 @@ Result<Cron> Cron::parse(std::string_view text) {
   }
   if (parts.size() != kFields.size()) {
     return fail(Code::kInvalidArgument,
-                "cron \"{}\" has {} field(s), not 5: minute, hour, day of month, month, day of week", text, parts.size());
+                "cron \"{}\" has {} field(s), not 5: minute, hour, day of month, month, day of week", text,
+                parts.size());
   }
   Cron cron;
   cron.text_ = text;

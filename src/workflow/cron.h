@@ -15,8 +15,8 @@ namespace weir::workflow {
 // says. Immutable; any thread.
 class Cron {
  public:
-  // kInvalidArgument says which field is wrong and what it takes, also for a schedule that never comes (31 February) and
-  // for @daily and its like, which GitHub does not know either (the message gives the five fields to write).
+  // kInvalidArgument says which field is wrong and what it takes, also for a schedule that never comes (31 February)
+  // and for @daily and its like, which GitHub does not know either (the message gives the five fields to write).
   static Result<Cron> parse(std::string_view text);
 
   // The first time after `after` (never `after` itself), at second 0; nothing if there is none within eight years.

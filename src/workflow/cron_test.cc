@@ -51,14 +51,33 @@ TEST(Cron, WhatIsWrongIsNamed) {
   EXPECT_EQ(next_of("60 * * * *", "2024-01-01"),
             "cron \"60 * * * *\": minute \"60\" is not a value from 0 to 59, a range a-b, a step /n or *");
   EXPECT_EQ(next_of("* * * FOO *", "2024-01-01"),
-            "cron \"* * * FOO *\": month \"FOO\" is not a value from 1 to 12 or a name such as JAN, a range a-b, a step /n or *");
+            "cron \"* * * FOO *\": month \"FOO\" is not a value from 1 to 12 or a name such as JAN, a range a-b, a "
+            "step /n or *");
   EXPECT_EQ(next_of("* * * *", "2024-01-01"),
             "cron \"* * * *\" has 4 field(s), not 5: minute, hour, day of month, month, day of week");
-  EXPECT_EQ(next_of("@daily", "2024-01-01"), "cron \"@daily\": words with @ are not known on GitHub; write \"0 0 * * *\"");
+  EXPECT_EQ(next_of("@daily", "2024-01-01"),
+            "cron \"@daily\": words with @ are not known on GitHub; write \"0 0 * * *\"");
   EXPECT_EQ(next_of("0 0 31 2 *", "2024-01-01"), "cron \"0 0 31 2 *\" never comes: no month has that day");
-  for (const char* bad : {"", "*/0 * * * *", "5-1 * * * *", "1, * * * *", ",1 * * * *", "1,,2 * * * *", "-1 * * * *", "1- * * * *",
-                          "a * * * *", "1/ * * * *", "** * * * *", "* * 0 * *", "* * 32 * *", "* * * 0 *", "* * * * 8",
-                          "* * * * * *", "99999999999 * * * *", "1.5 * * * *", "*/99999999999 * * * *", "L * * * *"}) {
+  for (const char* bad : {"",
+                          "*/0 * * * *",
+                          "5-1 * * * *",
+                          "1, * * * *",
+                          ",1 * * * *",
+                          "1,,2 * * * *",
+                          "-1 * * * *",
+                          "1- * * * *",
+                          "a * * * *",
+                          "1/ * * * *",
+                          "** * * * *",
+                          "* * 0 * *",
+                          "* * 32 * *",
+                          "* * * 0 *",
+                          "* * * * 8",
+                          "* * * * * *",
+                          "99999999999 * * * *",
+                          "1.5 * * * *",
+                          "*/99999999999 * * * *",
+                          "L * * * *"}) {
     EXPECT_FALSE(Cron::parse(bad)) << bad;
   }
 }

@@ -51,7 +51,7 @@ struct Scope {
   std::string_view place;                      // "jobs.<id>.if", for messages
   std::span<const std::string_view> contexts;  // lower case
   bool status_functions = false;
-  bool status_arguments = false;               // success('job') and failure('job'): job level only
+  bool status_arguments = false;  // success('job') and failure('job'): job level only
   bool hash_files = false;
 };
 
@@ -93,9 +93,9 @@ class Expression {
 
 // One piece of a text with ${{ }}.
 struct TextPart {
-  std::string literal;                    // without `expression`
+  std::string literal;  // without `expression`
   std::optional<Expression> expression;
-  std::size_t offset = 0;                 // of the literal, or of the text between the braces
+  std::size_t offset = 0;  // of the literal, or of the text between the braces
 };
 
 // Splits "model-${{ github.sha }}" into its pieces. Errors count from the start of `text`. "}}" inside a quoted string
@@ -103,7 +103,9 @@ struct TextPart {
 std::expected<std::vector<TextPart>, ExpressionError> split_text(std::string_view text);
 
 // Whether `text` holds "${{".
-inline bool has_expression(std::string_view text) { return text.find("${{") != std::string_view::npos; }
+inline bool has_expression(std::string_view text) {
+  return text.find("${{") != std::string_view::npos;
+}
 
 // ---- evaluation of texts as they stand in a file; kInvalidArgument as Expression::evaluate
 
@@ -124,10 +126,10 @@ Result<json::value> evaluate_tree(const json::value& tree, const Contexts& conte
 Result<bool> evaluate_condition(std::string_view text, const Contexts& contexts);
 
 // ---- GitHub's conversions
-bool is_truthy(const json::value& value);             // false, null, 0, NaN and "" are not
-std::string to_text(const json::value& value);        // numbers as .NET's G15; null is ""; "Array", "Object"
-double to_number(const json::value& value);           // as JavaScript's Number(); NaN for what is none
-std::string format_number(double number);             // .NET's G15: 0.1, 1E+16, NaN, Infinity
+bool is_truthy(const json::value& value);       // false, null, 0, NaN and "" are not
+std::string to_text(const json::value& value);  // numbers as .NET's G15; null is ""; "Array", "Object"
+double to_number(const json::value& value);     // as JavaScript's Number(); NaN for what is none
+std::string format_number(double number);       // .NET's G15: 0.1, 1E+16, NaN, Infinity
 bool equals_loosely(const json::value& a, const json::value& b);  // ==; arrays and objects only equal themselves
 
 }  // namespace weir::workflow

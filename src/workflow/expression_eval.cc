@@ -55,7 +55,8 @@ bool write_json(const json::value& value, std::string& out, std::size_t indent) 
 }
 
 // "{0} of {1}" with `arguments`; "{{" and "}}" are braces.
-std::expected<std::string, std::string> format_text(std::string_view format, const std::vector<std::string>& arguments) {
+std::expected<std::string, std::string> format_text(std::string_view format,
+                                                    const std::vector<std::string>& arguments) {
   std::string out;
   for (std::size_t i = 0; i < format.size(); ++i) {
     const char c = format[i];
@@ -74,11 +75,12 @@ std::expected<std::string, std::string> format_text(std::string_view format, con
       number = number * 10 + static_cast<std::size_t>(format[end++] - '0');
     }
     if (c == '}' || end == i + 1 || end >= format.size() || format[end] != '}') {
-      return std::unexpected(fmt::format("the format \"{}\" is not valid: write {{0}}, or {{{{ and }}}} for braces", format));
+      return std::unexpected(
+          fmt::format("the format \"{}\" is not valid: write {{0}}, or {{{{ and }}}} for braces", format));
     }
     if (number >= arguments.size()) {
-      return std::unexpected(fmt::format("the format \"{}\" names {{{}}}, but only {} value(s) follow it", format, number,
-                                         arguments.size()));
+      return std::unexpected(fmt::format("the format \"{}\" names {{{}}}, but only {} value(s) follow it", format,
+                                         number, arguments.size()));
     }
     out += arguments[number];
     if (out.size() > kBytesMax) break;
@@ -111,7 +113,8 @@ class Evaluator {
   }
 
  private:
-  static std::unexpected<ExpressionError> fail_at(const ExpressionNode& node, std::string message, std::string hint = {}) {
+  static std::unexpected<ExpressionError> fail_at(const ExpressionNode& node, std::string message,
+                                                  std::string hint = {}) {
     return std::unexpected(ExpressionError{std::move(message), std::move(hint), node.offset, node.length});
   }
 
@@ -119,7 +122,8 @@ class Evaluator {
     const auto* value = contexts_.values.if_contains(node.name);
     if (value == nullptr) {
       if (std::ranges::find(context_names(), node.name) != context_names().end()) return Value{};
-      return fail_at(node, fmt::format("unknown name \"{}\"", node.name), text::did_you_mean(node.name, context_names()));
+      return fail_at(node, fmt::format("unknown name \"{}\"", node.name),
+                     text::did_you_mean(node.name, context_names()));
     }
     Value out = Value::borrow(*value);
     if (node.name == "env") out.make_case_sensitive();
@@ -165,7 +169,8 @@ class Evaluator {
   }
 
   static const json::value* pick(const json::value& from, const Index& index, bool case_sensitive) {
-    if (const auto* object = from.if_object()) return index.name ? find_member(*object, *index.name, case_sensitive) : nullptr;
+    if (const auto* object = from.if_object())
+      return index.name ? find_member(*object, *index.name, case_sensitive) : nullptr;
     if (const auto* array = from.if_array()) {
       return index.position && *index.position < array->size() ? &(*array)[*index.position] : nullptr;
     }
@@ -214,13 +219,15 @@ class Evaluator {
 
   Evaluated made(const ExpressionNode& node, std::string text) {
     bytes_ += text.size();
-    if (bytes_ > kBytesMax) return fail_at(node, fmt::format("the expression makes more than {} MB", kBytesMax / 1'000'000));
+    if (bytes_ > kBytesMax)
+      return fail_at(node, fmt::format("the expression makes more than {} MB", kBytesMax / 1'000'000));
     return Value(std::move(text));
   }
 
   Evaluated call(const ExpressionNode& node) {
     if (node.function == Function::kUnknown) {
-      return fail_at(node, fmt::format("unknown function \"{}\"", node.name), text::did_you_mean(node.name, function_names()));
+      return fail_at(node, fmt::format("unknown function \"{}\"", node.name),
+                     text::did_you_mean(node.name, function_names()));
     }
     const auto& info = function_info(node.function);
     if (node.children.size() < info.arguments_min || node.children.size() > info.arguments_max ||
@@ -286,7 +293,8 @@ class Evaluator {
     if (where.is_primitive()) {
       return what.is_primitive() && fold_case(where.text()).find(fold_case(what.text())) != std::string::npos;
     }
-    return std::ranges::any_of(where.items(), [&](const json::value* item) { return equal(what, Value::borrow(*item)); });
+    return std::ranges::any_of(where.items(),
+                               [&](const json::value* item) { return equal(what, Value::borrow(*item)); });
   }
 
   static bool affix(Function function, const Value& where, const Value& what) {
@@ -335,7 +343,8 @@ class Evaluator {
     const std::string text = value.text();
     bytes_ += text.size();
     if (bytes_ > kBytesMax) return fail_at(node, "fromJSON was given more than 10 MB");
-    if (text.find_first_not_of(" \t\r\n") == std::string::npos) return fail_at(node, "fromJSON was given an empty text");
+    if (text.find_first_not_of(" \t\r\n") == std::string::npos)
+      return fail_at(node, "fromJSON was given an empty text");
     auto parsed = parse_json(text, "the text given to fromJSON", kJsonDepthMax);
     if (!parsed) return fail_at(node, parsed.error().message);
     auto owner = std::make_shared<const json::value>(std::move(*parsed));
@@ -359,7 +368,8 @@ void check_context(const ExpressionNode& node, const Scope& scope, std::vector<E
   if (std::ranges::find(scope.contexts, node.name) != scope.contexts.end()) return;
   const bool known = std::ranges::find(context_names(), node.name) != context_names().end();
   std::string hint = known ? std::string{} : text::did_you_mean(node.name, scope.contexts);
-  if (!known && hint.empty() && find_function(node.name) != nullptr) hint = fmt::format("a call is written {}(…)", node.name);
+  if (!known && hint.empty() && find_function(node.name) != nullptr)
+    hint = fmt::format("a call is written {}(…)", node.name);
   if (hint.empty()) {
     hint = scope.contexts.empty() ? "no context can be used here"
                                   : fmt::format("here there are {}", text::quoted_list(scope.contexts, "and"));
@@ -393,7 +403,8 @@ void check_call(const ExpressionNode& node, const Scope& scope, std::vector<Expr
     add(fmt::format("{} takes {}{} argument(s), not {}", info.name, most > info.arguments_min ? "at least " : "",
                     info.arguments_min, given));
   } else if (given > most) {
-    add(fmt::format("{} takes {}{} argument(s), not {}", info.name, most > info.arguments_min ? "at most " : "", most, given));
+    add(fmt::format("{} takes {}{} argument(s), not {}", info.name, most > info.arguments_min ? "at most " : "", most,
+                    given));
   } else if (node.function == Function::kCase && given % 2 == 0) {
     add("case takes pairs of condition and value, then one more value for the rest");
   }
@@ -439,7 +450,9 @@ std::vector<ExpressionError> Expression::check(const Scope& scope) const {
   return errors;
 }
 
-bool Expression::calls_status_function() const { return has_status_call(tree_->root); }
+bool Expression::calls_status_function() const {
+  return has_status_call(tree_->root);
+}
 
 std::vector<Expression::Reference> Expression::references() const {
   std::vector<Reference> out;

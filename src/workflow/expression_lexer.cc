@@ -7,9 +7,15 @@
 namespace weir::workflow {
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
 
 bool ends_token(char c) {
   return is_space(c) || std::string_view{"()[],.!><=&|"}.find(c) != std::string_view::npos;
@@ -141,6 +147,8 @@ class Lexer {
 
 }  // namespace
 
-std::expected<std::vector<Token>, ExpressionError> tokenize(std::string_view text) { return Lexer(text).run(); }
+std::expected<std::vector<Token>, ExpressionError> tokenize(std::string_view text) {
+  return Lexer(text).run();
+}
 
 }  // namespace weir::workflow

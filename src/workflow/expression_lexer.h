@@ -13,9 +13,9 @@ namespace weir::workflow {
 struct Token {
   enum class Kind : std::uint8_t {
     kEnd,
-    kName,      // `text`
-    kNumber,    // `number`
-    kString,    // `text`, without quotes
+    kName,    // `text`
+    kNumber,  // `number`
+    kString,  // `text`, without quotes
     kLeftParen,
     kRightParen,
     kLeftBracket,

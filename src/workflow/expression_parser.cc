@@ -33,7 +33,7 @@ constexpr std::array kFunctions{
     FunctionInfo{Function::kToJson, "toJSON", 1, 1},
 };
 
-constexpr std::array<std::string_view, 12> kContexts{"github", "env",      "vars",   "job",   "jobs",   "steps",
+constexpr std::array<std::string_view, 12> kContexts{"github", "env",     "vars",     "job",    "jobs",  "steps",
                                                      "runner", "secrets", "strategy", "matrix", "needs", "inputs"};
 
 }  // namespace
@@ -48,7 +48,8 @@ std::string lower_case(std::string_view text) {
 
 const FunctionInfo* find_function(std::string_view name) {
   const std::string wanted = lower_case(name);
-  const auto found = std::ranges::find_if(kFunctions, [&](const FunctionInfo& f) { return lower_case(f.name) == wanted; });
+  const auto found =
+      std::ranges::find_if(kFunctions, [&](const FunctionInfo& f) { return lower_case(f.name) == wanted; });
   return found == kFunctions.end() ? nullptr : &*found;
 }
 
@@ -62,7 +63,9 @@ std::vector<std::string_view> function_names() {
   return names;
 }
 
-std::span<const std::string_view> context_names() { return kContexts; }
+std::span<const std::string_view> context_names() {
+  return kContexts;
+}
 
 // Recursive descent over the tokens:  or > and > equality > comparison > not > member access > primary.
 class ExpressionParser {
@@ -73,7 +76,8 @@ class ExpressionParser {
 
   static std::expected<Expression, ExpressionError> parse(std::string_view text) {
     if (text.size() > kLengthMax) {
-      return std::unexpected(ExpressionError{.message = fmt::format("the expression is longer than {} bytes", kLengthMax)});
+      return std::unexpected(
+          ExpressionError{.message = fmt::format("the expression is longer than {} bytes", kLengthMax)});
     }
     auto tokens = tokenize(text);
     if (!tokens) return std::unexpected(std::move(tokens).error());
@@ -136,9 +140,8 @@ class ExpressionParser {
   Parsed expression() {
     const Level level(depth_);
     if (depth_ > kDepthMax) return std::unexpected(too_deep());
-    return chain(Token::Kind::kOr, Kind::kOr, [this] {
-      return chain(Token::Kind::kAnd, Kind::kAnd, [this] { return equality(); });
-    });
+    return chain(Token::Kind::kOr, Kind::kOr,
+                 [this] { return chain(Token::Kind::kAnd, Kind::kAnd, [this] { return equality(); }); });
   }
 
   template <class Operand>
@@ -313,8 +316,12 @@ class ExpressionParser {
   int depth_ = 0;
 };
 
-std::expected<Expression, ExpressionError> Expression::parse(std::string_view text) { return ExpressionParser::parse(text); }
+std::expected<Expression, ExpressionError> Expression::parse(std::string_view text) {
+  return ExpressionParser::parse(text);
+}
 
-const std::string& Expression::text() const { return tree_->text; }
+const std::string& Expression::text() const {
+  return tree_->text;
+}
 
 }  // namespace weir::workflow

@@ -112,13 +112,15 @@ TEST(Expression, MistakesShowThePlaceAndTheNearestName) {
             "      = did you mean \"==\"?");
   EXPECT_NE(value_of("1 &&").find("the expression ends too early"), std::string::npos);
   EXPECT_NE(value_of("").find("an expression is missing"), std::string::npos);
-  EXPECT_NE(value_of("true &&\n  foo").find("    2 |   foo\n      |   ^^^"), std::string::npos) << value_of("true &&\n  foo");
+  EXPECT_NE(value_of("true &&\n  foo").find("    2 |   foo\n      |   ^^^"), std::string::npos)
+      << value_of("true &&\n  foo");
 }
 
 TEST(Expression, CheckFindsEveryMistakeOfAPlace) {
   const std::string_view allowed[] = {"github", "needs"};
   const Scope scope{.place = "a job's if", .contexts = allowed, .status_functions = true};
-  const auto expression = Expression::parse("secrets.X && foo && bar() && contains('a') && hashFiles('x') && success('a')");
+  const auto expression =
+      Expression::parse("secrets.X && foo && bar() && contains('a') && hashFiles('x') && success('a')");
   ASSERT_TRUE(expression);
   std::string messages;
   for (const auto& error : expression->check(scope)) messages += error.message + "\n";
@@ -142,14 +144,16 @@ TEST(Expression, ReferencesArePathsUpToTheFirstComputedPart) {
 
 TEST(Expression, WhatGrowsWithoutBoundIsStopped) {
   EXPECT_NE(value_of(std::string(21'001, '1')).find("longer than 21000 bytes"), std::string::npos);
-  EXPECT_NE(value_of(std::string(60, '(') + "1" + std::string(60, ')')).find("nested deeper than 50 levels"), std::string::npos);
+  EXPECT_NE(value_of(std::string(60, '(') + "1" + std::string(60, ')')).find("nested deeper than 50 levels"),
+            std::string::npos);
   std::string chain = "1";
   for (int i = 0; i < 100; ++i) chain += " == 1";
   EXPECT_NE(value_of(chain).find("nested deeper"), std::string::npos);
   std::string bomb = "'0123456789'";
   for (int i = 0; i < 12; ++i) bomb = "format('{0}{0}{0}{0}{0}{0}{0}{0}', " + bomb + ")";
   EXPECT_NE(value_of(bomb).find("makes more than 10 MB"), std::string::npos);
-  EXPECT_NE(value_of("fromJSON('" + std::string(100, '[') + std::string(100, ']') + "')").find("is not valid JSON"), std::string::npos);
+  EXPECT_NE(value_of("fromJSON('" + std::string(100, '[') + std::string(100, ']') + "')").find("is not valid JSON"),
+            std::string::npos);
 }
 
 TEST(Interpolation, PiecesAreReplacedAndOneAloneKeepsItsKind) {
@@ -171,7 +175,8 @@ TEST(Interpolation, BracesWithinStringsDoNotEndAnExpression) {
 
 TEST(Interpolation, TreesAreEvaluatedAtEveryDepth) {
   const Contexts contexts{.values = {{"vars", json::object{{"a", "x"}}}}};
-  const auto tree = evaluate_tree(*parse_json(R"({"k":["${{ vars.a }}",1,{"z":"${{ fromJSON('[1]') }}"}]})", "tree"), contexts);
+  const auto tree =
+      evaluate_tree(*parse_json(R"({"k":["${{ vars.a }}",1,{"z":"${{ fromJSON('[1]') }}"}]})", "tree"), contexts);
   EXPECT_EQ(json::serialize(*tree), R"({"k":["x",1,{"z":[1]}]})");
 }
 

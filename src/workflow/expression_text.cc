@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
+#include "text/diagnostic.h"
 #include "workflow/expression.h"
 #include "workflow/expression_tree.h"
-#include "text/diagnostic.h"
 
 namespace weir::workflow {
 namespace {
@@ -11,7 +11,9 @@ Error to_error(const ExpressionError& error, std::string_view text) {
   return {Code::kInvalidArgument, describe(error, text)};
 }
 
-bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
 
 // Where the expression that begins at `from` ends: the "}}" outside of strings. npos if there is none.
 std::size_t find_end(std::string_view text, std::size_t from) {
@@ -60,7 +62,8 @@ std::vector<TextPart> split_all(std::string_view text, std::vector<ExpressionErr
   while (at < text.size()) {
     const std::size_t open = text.find("${{", at);
     if (open != at) {
-      parts.push_back({.literal = std::string{text.substr(at, open == std::string_view::npos ? open : open - at)}, .offset = at});
+      parts.push_back(
+          {.literal = std::string{text.substr(at, open == std::string_view::npos ? open : open - at)}, .offset = at});
       if (open == std::string_view::npos) break;
     }
     const std::size_t inner = open + 3;
@@ -144,8 +147,8 @@ Result<bool> evaluate_condition(std::string_view text, const Contexts& contexts)
   bool asks_status = false;
   Result<json::value> value;
   if (has_expression(text)) {
-    const auto trimmed = text.substr(text.find_first_not_of(" \t\r\n"), text.find_last_not_of(" \t\r\n") -
-                                                                            text.find_first_not_of(" \t\r\n") + 1);
+    const auto trimmed = text.substr(text.find_first_not_of(" \t\r\n"),
+                                     text.find_last_not_of(" \t\r\n") - text.find_first_not_of(" \t\r\n") + 1);
     for (const auto& part : WEIR_TRY(parts_of(trimmed))) {
       asks_status = asks_status || (part.expression && part.expression->calls_status_function());
     }

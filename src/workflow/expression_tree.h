@@ -60,7 +60,7 @@ struct ExpressionNode {
     kWildcard,  // the index of `.*` and `[*]`
     kCall,      // `function` (or `name`, unknown) of children
     kNot,
-    kAnd,       // two or more children
+    kAnd,  // two or more children
     kOr,
     kEqual,
     kNotEqual,
@@ -71,7 +71,7 @@ struct ExpressionNode {
   };
   Kind kind = Kind::kLiteral;
   Function function = Function::kUnknown;
-  bool property = false;   // of a literal: it was written as ".name"
+  bool property = false;    // of a literal: it was written as ".name"
   std::uint16_t depth = 1;  // levels of this node and below
   std::uint32_t offset = 0;
   std::uint32_t length = 1;

@@ -12,7 +12,9 @@
 namespace weir::workflow {
 namespace {
 
-std::string_view view(const json::string& text) { return {text.data(), text.size()}; }
+std::string_view view(const json::string& text) {
+  return {text.data(), text.size()};
+}
 
 char32_t upper(char32_t c) {
   if (c >= 'a' && c <= 'z') return c - 32;
@@ -63,7 +65,9 @@ std::string fold_case(std::string_view text) {
   return out;
 }
 
-bool equal_ignoring_case(std::string_view a, std::string_view b) { return a == b || fold_case(a) == fold_case(b); }
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return a == b || fold_case(a) == fold_case(b);
+}
 
 double parse_number(std::string_view text) {
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
@@ -84,7 +88,8 @@ double parse_number(std::string_view text) {
   }
   // from_chars also knows "inf" and "nan", which are no numbers here.
   const auto lead = digits.find_first_not_of('-');
-  if (lead == std::string_view::npos || lead > 1 || !(digits[lead] == '.' || (digits[lead] >= '0' && digits[lead] <= '9'))) {
+  if (lead == std::string_view::npos || lead > 1 ||
+      !(digits[lead] == '.' || (digits[lead] >= '0' && digits[lead] <= '9'))) {
     return kNan;
   }
   double value = 0;
@@ -199,7 +204,8 @@ json::value Value::to_json() const {
     case Kind::kBool: return number_ != 0;
     case Kind::kNumber:
       if (!std::isfinite(number_)) return json::string(format_number(number_));
-      if (number_ == std::trunc(number_) && std::abs(number_) <= 9007199254740992.0) return static_cast<std::int64_t>(number_);
+      if (number_ == std::trunc(number_) && std::abs(number_) <= 9007199254740992.0)
+        return static_cast<std::int64_t>(number_);
       return number_;
     case Kind::kString: return json::string(text_);
     case Kind::kArray:
@@ -254,9 +260,17 @@ const json::value* find_member(const json::object& object, std::string_view name
   return nullptr;
 }
 
-bool is_truthy(const json::value& value) { return Value::borrow(value).truthy(); }
-std::string to_text(const json::value& value) { return Value::borrow(value).text(); }
-double to_number(const json::value& value) { return Value::borrow(value).number(); }
-bool equals_loosely(const json::value& a, const json::value& b) { return equal(Value::borrow(a), Value::borrow(b)); }
+bool is_truthy(const json::value& value) {
+  return Value::borrow(value).truthy();
+}
+std::string to_text(const json::value& value) {
+  return Value::borrow(value).text();
+}
+double to_number(const json::value& value) {
+  return Value::borrow(value).number();
+}
+bool equals_loosely(const json::value& a, const json::value& b) {
+  return equal(Value::borrow(a), Value::borrow(b));
+}
 
 }  // namespace weir::workflow

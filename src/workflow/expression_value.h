@@ -30,8 +30,8 @@ class Value {
   [[nodiscard]] Kind kind() const { return kind_; }
   [[nodiscard]] bool is_primitive() const { return kind_ < Kind::kArray; }
   [[nodiscard]] bool truthy() const;
-  [[nodiscard]] double number() const;           // as Number() in JavaScript
-  [[nodiscard]] std::string text() const;        // as GitHub shows it
+  [[nodiscard]] double number() const;     // as Number() in JavaScript
+  [[nodiscard]] std::string text() const;  // as GitHub shows it
   [[nodiscard]] json::value to_json() const;
 
   // The array or object itself; null for other kinds.

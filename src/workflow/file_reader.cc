@@ -13,27 +13,43 @@ namespace weir::workflow {
 using text::YamlKind;
 using text::YamlNode;
 
+namespace {
+
+constexpr std::size_t kMentionsMax = 10'000;  // a file with more gets no warnings about the rest
+
+}  // namespace
+
 bool is_identifier(std::string_view name) {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
   return !name.empty() && letter(name[0]) &&
          std::ranges::all_of(name, [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '-'; });
 }
 
+text::Position FileReader::locate(const YamlNode& node, std::size_t offset) {
+  if (placed_ != &node) {
+    placed_ = &node;
+    places_ = document_.places(node);
+  }
+  return places_.at(offset);
+}
+
 void FileReader::report(const YamlNode& node, const ExpressionError& error, std::size_t offset) {
-  const text::Position start = document_.locate(node, offset + error.offset);
-  const text::Position end = document_.locate(node, offset + error.offset + error.length);
+  const text::Position start = locate(node, offset + error.offset);
+  const text::Position end = locate(node, offset + error.offset + error.length);
   const bool same_line = end.line == start.line && end.column > start.column;
   // In another line the caret runs to the end of this one.
   const int length = same_line ? end.column - start.column : static_cast<int>(error.length);
   schema_.report(text::Severity::kError, start, length, error.message, error.hint);
 }
 
-void FileReader::check_expression(const YamlNode& node, const Expression& expression, std::size_t offset, const Scope& scope) {
+void FileReader::check_expression(const YamlNode& node, const Expression& expression, std::size_t offset,
+                                  const Scope& scope) {
   for (const auto& error : expression.check(scope)) report(node, error, offset);
   for (auto& reference : expression.references()) {
     if (std::ranges::find(scope.contexts, reference.path[0]) == scope.contexts.end()) continue;
+    if (mentions_.size() >= kMentionsMax) return;
     mentions_.push_back({.path = std::move(reference.path),
-                         .position = document_.locate(node, offset + reference.offset),
+                         .position = locate(node, offset + reference.offset),
                          .length = static_cast<int>(reference.length),
                          .job = job_,
                          .step = step_});
@@ -90,7 +106,8 @@ std::vector<std::string> FileReader::texts(const YamlNode& node, std::string_vie
     }
     return out;
   }
-  for (const YamlNode* item : node.items()) out.push_back(required_text(*item, fmt::format("an item of {}", what), scope));
+  for (const YamlNode* item : node.items())
+    out.push_back(required_text(*item, fmt::format("an item of {}", what), scope));
   return out;
 }
 
@@ -205,7 +222,8 @@ std::string read_shell(FileReader& reader, const YamlNode& node, std::string_vie
   }
   std::string hint = text::did_you_mean(shell, kShells);
   if (hint.empty()) hint = "a command line of your own has {0} where the script's path goes";
-  reader.schema().error(node, fmt::format("unknown shell \"{}\"; there are {}", shell, text::quoted_list(kShells, "and")),
+  reader.schema().error(node,
+                        fmt::format("unknown shell \"{}\"; there are {}", shell, text::quoted_list(kShells, "and")),
                         std::move(hint));
   return shell;
 }
@@ -216,7 +234,8 @@ RunDefaults read_defaults(FileReader& reader, const YamlNode& node, std::string_
   if (const YamlNode* run = map.find("run")) {
     const std::string where = fmt::format("run of {}", what);
     text::MapReader inner(reader.schema(), *run, where, true);
-    if (const YamlNode* shell = inner.find("shell")) out.shell = read_shell(reader, *shell, "\"shell\" of " + where, scope);
+    if (const YamlNode* shell = inner.find("shell"))
+      out.shell = read_shell(reader, *shell, "\"shell\" of " + where, scope);
     if (const YamlNode* folder = inner.find("working-directory")) {
       out.working_directory = reader.required_text(*folder, "\"working-directory\" of " + where, scope);
     }
@@ -246,10 +265,26 @@ std::optional<ConcurrencyRule> read_concurrency(FileReader& reader, const YamlNo
 }
 
 std::map<std::string, std::string> read_permissions(FileReader& reader, const YamlNode& node, std::string_view what) {
-  static constexpr std::string_view kNames[] = {
-      "actions",  "artifact-metadata", "attestations", "checks",        "code-quality",        "contents",        "copilot-requests",
-      "deployments", "discussions",    "drives",       "id-token",      "issues",              "models",          "packages",
-      "pages",    "pull-requests",     "repository-projects", "security-events", "statuses",   "vulnerability-alerts"};
+  static constexpr std::string_view kNames[] = {"actions",
+                                                "artifact-metadata",
+                                                "attestations",
+                                                "checks",
+                                                "code-quality",
+                                                "contents",
+                                                "copilot-requests",
+                                                "deployments",
+                                                "discussions",
+                                                "drives",
+                                                "id-token",
+                                                "issues",
+                                                "models",
+                                                "packages",
+                                                "pages",
+                                                "pull-requests",
+                                                "repository-projects",
+                                                "security-events",
+                                                "statuses",
+                                                "vulnerability-alerts"};
   static constexpr std::string_view kLevels[] = {"read", "write", "none"};
   std::map<std::string, std::string> out;
   if (node.is_scalar() && !node.is_null()) {
@@ -266,14 +301,16 @@ std::map<std::string, std::string> read_permissions(FileReader& reader, const Ya
   }
   for (const auto& entry : node.entries()) {
     if (std::ranges::find(kNames, entry.key) == std::end(kNames)) {
-      reader.schema().error(entry, fmt::format("unknown permission \"{}\"", entry.key), text::did_you_mean(entry.key, kNames));
+      reader.schema().error(entry, fmt::format("unknown permission \"{}\"", entry.key),
+                            text::did_you_mean(entry.key, kNames));
       continue;
     }
     const std::string level = reader.text(*entry.value, fmt::format("the permission \"{}\"", entry.key), nullptr);
     if (std::ranges::find(kLevels, level) == std::end(kLevels)) {
-      reader.schema().error(*entry.value, fmt::format("the permission \"{}\" must be {}, not \"{}\"", entry.key,
-                                                      text::quoted_list(kLevels), level),
-                            text::did_you_mean(level, kLevels));
+      reader.schema().error(
+          *entry.value,
+          fmt::format("the permission \"{}\" must be {}, not \"{}\"", entry.key, text::quoted_list(kLevels), level),
+          text::did_you_mean(level, kLevels));
     }
     out[entry.key] = level;
   }

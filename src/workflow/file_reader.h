@@ -59,13 +59,17 @@ class FileReader {
 
  private:
   void check_text(const text::YamlNode& node, std::string_view what, const Scope* scope);
-  void check_expression(const text::YamlNode& node, const Expression& expression, std::size_t offset, const Scope& scope);
+  void check_expression(const text::YamlNode& node, const Expression& expression, std::size_t offset,
+                        const Scope& scope);
   void report(const text::YamlNode& node, const ExpressionError& error, std::size_t offset);
+  [[nodiscard]] text::Position locate(const text::YamlNode& node, std::size_t offset);
   void warn_changed_number(const text::YamlNode& node, const std::string& shown);
 
   const text::YamlDocument& document_;
   text::SchemaReader schema_;
   std::vector<Mention> mentions_;
+  const text::YamlNode* placed_ = nullptr;  // whose `places_` these are
+  text::YamlDocument::Places places_;
   int job_ = -1;
   int step_ = -1;
 };
@@ -77,7 +81,8 @@ std::vector<Step> read_steps(FileReader& reader, const text::YamlNode& node, std
 RunDefaults read_defaults(FileReader& reader, const text::YamlNode& node, std::string_view what, const Scope* scope);
 std::optional<ConcurrencyRule> read_concurrency(FileReader& reader, const text::YamlNode& node, std::string_view what,
                                                 const Scope& scope);
-std::map<std::string, std::string> read_permissions(FileReader& reader, const text::YamlNode& node, std::string_view what);
+std::map<std::string, std::string> read_permissions(FileReader& reader, const text::YamlNode& node,
+                                                    std::string_view what);
 std::string read_shell(FileReader& reader, const text::YamlNode& node, std::string_view what, const Scope* scope);
 
 // What takes the whole file to know: needs that are no jobs, cycles, mentions of what is not there.

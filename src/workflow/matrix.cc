@@ -40,7 +40,8 @@ Result<Matrix> read_matrix(const Job& job, const json::object& object) {
   if (matrix.exclude == nullptr) return matrix;
   for (const auto& item : *matrix.exclude) {
     for (const auto& [key, value] : item.get_object()) {
-      if (!object.contains(key)) return bad(job, fmt::format("matrix.exclude names \"{}\", which is no key of the matrix", key));
+      if (!object.contains(key))
+        return bad(job, fmt::format("matrix.exclude names \"{}\", which is no key of the matrix", key));
     }
   }
   return matrix;
@@ -50,7 +51,8 @@ Result<Matrix> read_matrix(const Job& job, const json::object& object) {
 bool fits(const json::value& filter, const json::value* value) {
   if (const auto* object = filter.if_object()) {
     return std::ranges::all_of(*object, [&](const auto& member) {
-      return fits(member.value(), value == nullptr ? nullptr : json_find(*value, {member.key().data(), member.key().size()}));
+      return fits(member.value(),
+                  value == nullptr ? nullptr : json_find(*value, {member.key().data(), member.key().size()}));
     });
   }
   if (const auto* array = filter.if_array()) {
@@ -133,7 +135,8 @@ Result<std::vector<Combination>> combine(const Job& job, const json::object& obj
   for (const auto& [key, values] : matrix.vectors) {
     size *= values->size();
     // What `exclude` takes away again may be a multiple of what is left, so some room is given.
-    if (size > kCombinationsMax * 64) return bad(job, fmt::format("the matrix has more than {} combinations", kCombinationsMax));
+    if (size > kCombinationsMax * 64)
+      return bad(job, fmt::format("the matrix has more than {} combinations", kCombinationsMax));
   }
   std::vector<Combination> out;
   for (std::size_t i = 0; i < size; ++i) {
@@ -175,7 +178,8 @@ Result<Expansion> expand_matrix(const Job& job, const Contexts& contexts) {
   if (strategy == nullptr) return bad(job, "must be a map");
 
   if (const auto* fail_fast = strategy->if_contains("fail-fast"); fail_fast != nullptr && !fail_fast->is_null()) {
-    if (!fail_fast->is_bool()) return bad(job, fmt::format("fail-fast must be true or false, not {}", json::serialize(*fail_fast)));
+    if (!fail_fast->is_bool())
+      return bad(job, fmt::format("fail-fast must be true or false, not {}", json::serialize(*fail_fast)));
     expansion.fail_fast = fail_fast->get_bool();
   }
   if (const auto* most = strategy->if_contains("max-parallel"); most != nullptr && !most->is_null()) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "workflow/expression_tree.h"
@@ -14,21 +15,39 @@ using text::MapReader;
 using text::YamlNode;
 
 constexpr std::size_t kJobsMax = 500;
+constexpr std::size_t kProblemsMax = 200;  // that are reported; a file has more when something general is wrong
+constexpr text::YamlLimits kLimits{.nodes_max = 20'000};
+
+// Keeps the first problems, but never warnings alone if there is an error.
+void cut(std::vector<text::Diagnostic>& problems) {
+  if (problems.size() <= kProblemsMax) return;
+  const auto left_out = problems.size() - kProblemsMax;
+  const auto error = std::ranges::find(problems, text::Severity::kError, &text::Diagnostic::severity);
+  if (error != problems.end() && error - problems.begin() >= static_cast<std::ptrdiff_t>(kProblemsMax)) {
+    problems[kProblemsMax - 1] = *error;
+  }
+  problems.resize(kProblemsMax);
+  problems.back().hint +=
+      fmt::format("{}{} more problems are not shown", problems.back().hint.empty() ? "" : "; ", left_out);
+}
 
 void read_jobs(FileReader& reader, const YamlNode& node, Workflow& workflow) {
   if (!node.is_map() || node.entries().empty()) {
-    reader.schema().error(node, node.is_map() ? "\"jobs\" is empty" : fmt::format("\"jobs\" must be a map, not {}", node.kind_name()));
+    reader.schema().error(
+        node, node.is_map() ? "\"jobs\" is empty" : fmt::format("\"jobs\" must be a map, not {}", node.kind_name()));
     return;
   }
   if (node.entries().size() > kJobsMax) {
-    reader.schema().error(node, fmt::format("the workflow has {} jobs; at most {} are run", node.entries().size(), kJobsMax));
+    reader.schema().error(node,
+                          fmt::format("the workflow has {} jobs; at most {} are run", node.entries().size(), kJobsMax));
     return;
   }
   std::map<std::string, std::string> seen;
   for (const auto& entry : node.entries()) {
     const auto [first, added] = seen.emplace(lower_case(entry.key), entry.key);
     if (!added) {
-      reader.schema().error(entry, fmt::format("the jobs \"{}\" and \"{}\" differ in case only", first->second, entry.key));
+      reader.schema().error(entry,
+                            fmt::format("the jobs \"{}\" and \"{}\" differ in case only", first->second, entry.key));
     }
     workflow.jobs.push_back(read_job(reader, entry, static_cast<int>(workflow.jobs.size())));
   }
@@ -43,7 +62,8 @@ Workflow read_workflow(FileReader& reader, const YamlNode& root, std::string_vie
   if (out.name.empty()) out.name = file;
   if (const YamlNode* name = map.find("run-name")) out.run_name = reader.text(*name, "\"run-name\"", &scopes::kRunName);
   if (const YamlNode* on = map.require("on")) out.on = read_on(reader, *on);
-  if (const YamlNode* env = map.find("env")) out.env = reader.env(*env, "\"env\" of the workflow", scopes::kWorkflowEnv);
+  if (const YamlNode* env = map.find("env"))
+    out.env = reader.env(*env, "\"env\" of the workflow", scopes::kWorkflowEnv);
   if (const YamlNode* defaults = map.find("defaults")) {
     out.defaults = read_defaults(reader, *defaults, "\"defaults\" of the workflow", nullptr);
   }
@@ -66,14 +86,16 @@ Workflow read_workflow(FileReader& reader, const YamlNode& root, std::string_vie
 
 ParseResult parse_workflow(std::string_view text, std::string_view file) {
   ParseResult result;
-  auto yaml = text::parse_yaml(text, file);
+  auto yaml = text::parse_yaml(text, file, kLimits);
   result.diagnostics = std::move(yaml.diagnostics);
   if (!yaml.document) return result;
   FileReader reader(*yaml.document);
   Workflow workflow = read_workflow(reader, yaml.document->root(), file);
   for (auto& diagnostic : reader.schema().take()) result.diagnostics.push_back(std::move(diagnostic));
   text::sort_and_deduplicate(result.diagnostics);
-  if (!text::has_errors(result.diagnostics)) result.workflow = std::move(workflow);
+  const bool failed = text::has_errors(result.diagnostics);
+  cut(result.diagnostics);
+  if (!failed) result.workflow = std::move(workflow);
   return result;
 }
 

@@ -39,7 +39,8 @@ std::expected<Pattern, std::string> Pattern::parse(std::string_view text) {
     if (c == '?' || c == '+') {
       // After "*" they add nothing: "**" and "*" already take any number.
       if (out.atoms_.empty() || out.atoms_.back().count != Atom::Count::kOne) {
-        return std::unexpected(fmt::format("\"{}\" has no character before it to repeat; write \\{} for the character itself", c, c));
+        return std::unexpected(
+            fmt::format("\"{}\" has no character before it to repeat; write \\{} for the character itself", c, c));
       }
       Atom& last = out.atoms_.back();
       if (last.kind == Atom::Kind::kSet) last.count = c == '?' ? Atom::Count::kOptional : Atom::Count::kMany;
@@ -92,7 +93,8 @@ std::size_t Pattern::take_one(const Atom& atom, std::string_view text) {
   if (text.empty()) return 0;
   if (atom.ranges.empty()) return text.starts_with(atom.character) ? atom.character.size() : 0;
   const auto c = static_cast<unsigned char>(text[0]);
-  return std::ranges::any_of(atom.ranges, [c](const auto& range) { return c >= range.first && c <= range.second; }) ? 1 : 0;
+  return std::ranges::any_of(atom.ranges, [c](const auto& range) { return c >= range.first && c <= range.second; }) ? 1
+                                                                                                                    : 0;
 }
 
 bool Pattern::matches(std::string_view text) const {

@@ -10,7 +10,8 @@
 namespace weir::workflow {
 
 // GitHub's filter patterns for branches, tags and paths:
-//   *  anything but "/"    **  anything; "**/" also nothing    ?  zero or one of the preceding character    +  one or more of it
+//   *  anything but "/"    **  anything; "**/" also nothing    ?  zero or one of the preceding character    +  one or
+//   more of it
 //   []  one of the characters or ranges    !  at the start: takes away what earlier patterns took    \  escapes
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#filter-pattern-cheat-sheet
 //

@@ -8,7 +8,7 @@
 namespace weir::workflow {
 namespace {
 
-constexpr std::size_t kTitleMax = 100;      // characters, as on GitHub
+constexpr std::size_t kTitleMax = 100;  // characters, as on GitHub
 constexpr double kTimeoutMaxMinutes = 60.0 * 24 * 30;
 
 // Puts "job "train": timeout-minutes: " before an error's message.
@@ -82,8 +82,9 @@ Result<Placement> runs_on(const Job& job, const Contexts& contexts) {
   }
   const bool empty = out.labels.empty() || std::ranges::any_of(out.labels, &std::string::empty);
   if (empty) {
-    return fail(Code::kInvalidArgument, "job \"{}\": runs-on must be a label, a list of labels or a map with labels, not {}",
-                job.key, json::serialize(value));
+    return fail(Code::kInvalidArgument,
+                "job \"{}\": runs-on must be a label, a list of labels or a map with labels, not {}", job.key,
+                json::serialize(value));
   }
   return out;
 }
@@ -100,7 +101,8 @@ Result<std::optional<Concurrency>> concurrency(const std::optional<ConcurrencyRu
 
 Result<Environment> environment(const Job& job, const Contexts& contexts) {
   if (!job.environment) return Environment{};
-  return Environment{WEIR_TRY(in(job, "environment", interpolate(job.environment->name, contexts))), job.environment->url};
+  return Environment{WEIR_TRY(in(job, "environment", interpolate(job.environment->name, contexts))),
+                     job.environment->url};
 }
 
 Result<Duration> job_timeout(const Job& job, const Contexts& contexts) {
@@ -124,7 +126,8 @@ Result<json::object> evaluate_env(const json::value& env, const Contexts& contex
   auto value = evaluate_tree(env, contexts);
   if (!value) return fail(Code::kInvalidArgument, "{}: {}", what, value.error().message);
   if (value->is_null() || (value->is_string() && value->get_string().empty())) return out;
-  if (!value->is_object()) return fail(Code::kInvalidArgument, "{} must be a map, not {}", what, json::serialize(*value));
+  if (!value->is_object())
+    return fail(Code::kInvalidArgument, "{} must be a map, not {}", what, json::serialize(*value));
   for (const auto& [name, member] : value->get_object()) {
     if (member.is_object() || member.is_array()) {
       return fail(Code::kInvalidArgument, "{}: \"{}\" must be text, not {}", what, name, to_text(member));
@@ -137,7 +140,8 @@ Result<json::object> evaluate_env(const json::value& env, const Contexts& contex
 Result<json::object> evaluate_outputs(const json::object& outputs, const Contexts& contexts) {
   json::object out;
   for (const auto& [name, text] : outputs) {
-    auto value = text.is_string() ? interpolate({text.get_string().data(), text.get_string().size()}, contexts) : to_text(text);
+    auto value =
+        text.is_string() ? interpolate({text.get_string().data(), text.get_string().size()}, contexts) : to_text(text);
     if (!value) return fail(Code::kInvalidArgument, "output \"{}\": {}", name, value.error().message);
     out.emplace(name, std::move(*value));
   }

@@ -28,8 +28,8 @@ struct Expansion {
   std::optional<int> max_parallel;
 };
 
-// The combinations of `strategy`; one empty combination for a job without a matrix. Contexts: github, inputs, vars, needs.
-// More than 256, none at all, or an exclude key that is no key of the matrix are errors.
+// The combinations of `strategy`; one empty combination for a job without a matrix. Contexts: github, inputs, vars,
+// needs. More than 256, none at all, or an exclude key that is no key of the matrix are errors.
 Result<Expansion> expand_matrix(const Job& job, const Contexts& contexts);
 
 // The name shown for one combination: an evaluated `name`, or `name` or key with the suffix. `matrix` must be in
@@ -40,7 +40,7 @@ Result<std::string> job_title(const Job& job, const Combination& combination, co
 Result<bool> job_condition(const Job& job, const Contexts& contexts);
 
 struct Placement {
-  std::string group;                // "" if not given
+  std::string group;  // "" if not given
   std::vector<std::string> labels;
 };
 Result<Placement> runs_on(const Job& job, const Contexts& contexts);

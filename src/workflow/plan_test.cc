@@ -47,7 +47,8 @@ TEST(Matrix, WithoutAMatrixThereIsOneEmptyCombination) {
 // The example of GitHub's documentation on `include`.
 TEST(Matrix, IncludeAddsToCombinationsOrMakesNewOnes) {
   EXPECT_EQ(combinations("        fruit: [apple, pear]\n        animal: [cat, dog]\n        include:\n"
-                         "          - color: green\n          - {color: pink, animal: cat}\n          - {fruit: apple, shape: circle}\n"
+                         "          - color: green\n          - {color: pink, animal: cat}\n          - {fruit: apple, "
+                         "shape: circle}\n"
                          "          - fruit: banana\n          - {fruit: banana, animal: cat}\n"),
             "{\"fruit\":\"apple\",\"animal\":\"cat\",\"color\":\"pink\",\"shape\":\"circle\"} train (apple, cat)\n"
             "{\"fruit\":\"apple\",\"animal\":\"dog\",\"color\":\"green\",\"shape\":\"circle\"} train (apple, dog)\n"
@@ -62,18 +63,23 @@ TEST(Matrix, IncludeAddsToCombinationsOrMakesNewOnes) {
 TEST(Matrix, ExcludeTakesAwayWhatFitsInEveryKey) {
   EXPECT_EQ(combinations("        os: [l, w]\n        v: [1, 2]\n        exclude: [{os: w, v: 1}, {v: '2', os: l}]\n"),
             "{\"os\":\"l\",\"v\":1} train (l, 1)\n{\"os\":\"w\",\"v\":2} train (w, 2)\n");
-  EXPECT_EQ(combinations("        os: [l]\n        exclude: [{os: l}]\n        include: [{os: m}]\n"), "{\"os\":\"m\"} train (m)\n");
+  EXPECT_EQ(combinations("        os: [l]\n        exclude: [{os: l}]\n        include: [{os: m}]\n"),
+            "{\"os\":\"m\"} train (m)\n");
 }
 
 TEST(Matrix, NestedValuesAreShownByTheirLeaves) {
-  EXPECT_EQ(combinations("        c: [{name: a, flags: [1, true]}, {name: '', flags: null}]\n        exclude: [{c: {name: a}}]\n"
-                         "        include: [{c: {name: a, flags: [1, true]}, extra: z}]\n"),
+  EXPECT_EQ(combinations(
+                "        c: [{name: a, flags: [1, true]}, {name: '', flags: null}]\n        exclude: [{c: {name: a}}]\n"
+                "        include: [{c: {name: a, flags: [1, true]}, extra: z}]\n"),
             "{\"c\":{\"name\":\"\",\"flags\":null}} train\n"
             "{\"c\":{\"name\":\"a\",\"flags\":[1,true]},\"extra\":\"z\"} train (a, 1, true, z)\n");
 }
 
 TEST(Matrix, ExpressionsMayGiveAnyPart) {
-  const Contexts contexts{.values = {{"needs", json::object{{"p", json::object{{"outputs", json::object{{"m", R"({"a":[1,2]})"}, {"l", "[3,4]"}}}}}}}}};
+  const Contexts contexts{
+      .values = {
+          {"needs",
+           json::object{{"p", json::object{{"outputs", json::object{{"m", R"({"a":[1,2]})"}, {"l", "[3,4]"}}}}}}}}};
   const Job whole = job_of(
       "    strategy:\n      matrix: ${{ fromJSON(needs.p.outputs.m) }}\n      max-parallel: ${{ fromJSON('2') }}\n"
       "      fail-fast: ${{ 1 == 2 }}\n");
@@ -82,7 +88,8 @@ TEST(Matrix, ExpressionsMayGiveAnyPart) {
   EXPECT_EQ(expansion->combinations.size(), 2U);
   EXPECT_EQ(expansion->max_parallel, 2);
   EXPECT_FALSE(expansion->fail_fast);
-  EXPECT_EQ(combinations("        a: ${{ fromJSON(needs.p.outputs.l) }}\n        b: [\"${{ needs.p.outputs.l }}\"]\n", contexts),
+  EXPECT_EQ(combinations("        a: ${{ fromJSON(needs.p.outputs.l) }}\n        b: [\"${{ needs.p.outputs.l }}\"]\n",
+                         contexts),
             "{\"a\":3,\"b\":\"[3,4]\"} train (3, [3,4])\n{\"a\":4,\"b\":\"[3,4]\"} train (4, [3,4])\n");
 }
 
@@ -94,7 +101,8 @@ TEST(Matrix, WhatCannotRunIsRefusedWithTheReason) {
   const std::string many = "${{ fromJSON('[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]') }}";
   EXPECT_EQ(combinations(fmt::format("        a: {0}\n        b: {0}\n", many)),
             "job \"train\": strategy: the matrix has 289 combinations; at most 256 are run");
-  EXPECT_EQ(combinations(fmt::format("        a: {0}\n        b: {0}\n        c: {0}\n        d: {0}\n        e: {0}\n", many)),
+  EXPECT_EQ(combinations(
+                fmt::format("        a: {0}\n        b: {0}\n        c: {0}\n        d: {0}\n        e: {0}\n", many)),
             "job \"train\": strategy: the matrix has more than 256 combinations");
 }
 
@@ -102,8 +110,12 @@ TEST(JobTitle, AGivenNameIsEvaluatedOrTakesTheSuffix) {
   const Combination combination{.matrix = {{"s", "large"}}, .suffix = " (large)"};
   const Contexts contexts{.values = {{"matrix", combination.matrix}}};
   EXPECT_EQ(*job_title(job_of("    name: Train model\n"), combination, contexts), "Train model (large)");
-  EXPECT_EQ(*job_title(job_of("    name: Train ${{ matrix.s }}\n    strategy: {matrix: {s: [large]}}\n"), combination, contexts), "Train large");
-  EXPECT_EQ(*job_title(job_of("    name: ${{ matrix.s && '' }}\n    strategy: {matrix: {s: [large]}}\n"), combination, contexts), "train (large)");
+  EXPECT_EQ(*job_title(job_of("    name: Train ${{ matrix.s }}\n    strategy: {matrix: {s: [large]}}\n"), combination,
+                       contexts),
+            "Train large");
+  EXPECT_EQ(*job_title(job_of("    name: ${{ matrix.s && '' }}\n    strategy: {matrix: {s: [large]}}\n"), combination,
+                       contexts),
+            "train (large)");
   const auto title = job_title(job_of("    name: " + std::string(120, 'x') + "\n"), {}, {});
   EXPECT_EQ(title->size(), 100U);
   EXPECT_TRUE(title->ends_with("x..."));
@@ -113,16 +125,21 @@ TEST(JobPlan, RunsOnTakesItsThreeForms) {
   const Contexts contexts{.values = {{"matrix", json::object{{"os", "linux"}, {"labels", json::array{"a", "b"}}}}}};
   const auto labels = [&](const std::string& value) -> std::string {
     Job job = job_of("    strategy: {matrix: {os: [x], labels: [[x]]}}\n");
-    job.runs_on = workflow_of("on: push\njobs: {a: {runs-on: " + value + ", strategy: {matrix: {os: [x], labels: [[x]]}}, steps: [{run: x}]}}\n").jobs[0].runs_on;
+    job.runs_on = workflow_of("on: push\njobs: {a: {runs-on: " + value +
+                              ", strategy: {matrix: {os: [x], labels: [[x]]}}, steps: [{run: x}]}}\n")
+                      .jobs[0]
+                      .runs_on;
     const auto placement = runs_on(job, contexts);
-    return placement ? fmt::format("{}[{}]", placement->group, fmt::join(placement->labels, ",")) : placement.error().message;
+    return placement ? fmt::format("{}[{}]", placement->group, fmt::join(placement->labels, ","))
+                     : placement.error().message;
   };
   EXPECT_EQ(labels("ubuntu-latest"), "[ubuntu-latest]");
   EXPECT_EQ(labels("[self-hosted, \"${{ matrix.os }}\"]"), "[self-hosted,linux]");
   EXPECT_EQ(labels("\"${{ matrix.labels }}\""), "[a,b]");
   EXPECT_EQ(labels("{group: g, labels: [x]}"), "g[x]");
   EXPECT_EQ(labels("{group: g}"), "g[]");
-  EXPECT_EQ(labels("\"${{ matrix.none }}\""), "job \"train\": runs-on must be a label, a list of labels or a map with labels, not null");
+  EXPECT_EQ(labels("\"${{ matrix.none }}\""),
+            "job \"train\": runs-on must be a label, a list of labels or a map with labels, not null");
 }
 
 TEST(JobPlan, ValuesAreEvaluatedAndCheckedForTheirKind) {
@@ -141,8 +158,10 @@ TEST(JobPlan, ValuesAreEvaluatedAndCheckedForTheirKind) {
 
 TEST(JobPlan, ConcurrencyAndEnvironmentAreEvaluated) {
   const Contexts contexts{.values = {{"github", json::object{{"ref", "r"}, {"event_name", "pull_request"}}}}};
-  const Job job = job_of("    concurrency: {group: \"g-${{ github.ref }}\", cancel-in-progress: \"${{ github.event_name == 'pull_request' }}\"}\n"
-                         "    environment: {name: \"env-${{ github.ref }}\", url: \"${{ steps.a.outputs.u }}\"}\n");
+  const Job job = job_of(
+      "    concurrency: {group: \"g-${{ github.ref }}\", cancel-in-progress: \"${{ github.event_name == 'pull_request' "
+      "}}\"}\n"
+      "    environment: {name: \"env-${{ github.ref }}\", url: \"${{ steps.a.outputs.u }}\"}\n");
   const auto rule = concurrency(job.concurrency, contexts);
   ASSERT_TRUE(rule && *rule);
   EXPECT_EQ((*rule)->group, "g-r");
@@ -157,13 +176,17 @@ TEST(JobPlan, ConcurrencyAndEnvironmentAreEvaluated) {
 TEST(JobPlan, EnvOutputsAndDefaultsBecomeText) {
   const Contexts contexts{.values = {{"vars", json::object{{"x", 1.5}}}, {"steps", json::object{}}}};
   const Workflow workflow = workflow_of(
-      "on: push\nrun-name: \"R ${{ vars.x }}\"\nenv: {A: \"${{ vars.x }}\", B: true}\ndefaults: {run: {shell: sh, working-directory: w}}\n"
-      "jobs: {a: {runs-on: x, env: \"${{ fromJSON('{\\\"K\\\":[1]}') }}\", defaults: {run: {shell: \"${{ 'bash' }}\"}}, "
+      "on: push\nrun-name: \"R ${{ vars.x }}\"\nenv: {A: \"${{ vars.x }}\", B: true}\ndefaults: {run: {shell: sh, "
+      "working-directory: w}}\n"
+      "jobs: {a: {runs-on: x, env: \"${{ fromJSON('{\\\"K\\\":[1]}') }}\", defaults: {run: {shell: \"${{ 'bash' "
+      "}}\"}}, "
       "outputs: {o: \"v${{ vars.x }}\"}, steps: [{run: x}]}}\n");
   EXPECT_EQ(json::serialize(*evaluate_env(workflow.env, contexts, "env")), R"({"A":"1.5","B":"true"})");
-  EXPECT_EQ(evaluate_env(workflow.jobs[0].env, contexts, "env of job \"a\"").error().message, "env of job \"a\": \"K\" must be text, not Array");
+  EXPECT_EQ(evaluate_env(workflow.jobs[0].env, contexts, "env of job \"a\"").error().message,
+            "env of job \"a\": \"K\" must be text, not Array");
   EXPECT_EQ(json::serialize(*evaluate_outputs(workflow.jobs[0].outputs, contexts)), R"({"o":"v1.5"})");
-  EXPECT_EQ(json::serialize(*run_defaults(workflow, workflow.jobs[0], contexts)), R"({"run":{"shell":"bash","working-directory":"w"}})");
+  EXPECT_EQ(json::serialize(*run_defaults(workflow, workflow.jobs[0], contexts)),
+            R"({"run":{"shell":"bash","working-directory":"w"}})");
   EXPECT_EQ(*run_title(workflow, contexts), "R 1.5");
 }
 
@@ -178,8 +201,10 @@ TEST(Graph, JobsComeAfterWhatTheyNeed) {
 
 TEST(StepJson, StepsSurviveTheWayThroughJson) {
   const Workflow workflow = workflow_of(
-      "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - {id: i, name: n, if: always(), run: r, env: {A: 1}, shell: sh, working-directory: w, "
-      "timeout-minutes: 1.5, continue-on-error: true}\n      - {uses: a/b@v1, with: {k: v}}\n      - run: |\n\n          echo \"first line\"  \n          second\n");
+      "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - {id: i, name: n, if: always(), run: r, env: {A: 1}, "
+      "shell: sh, working-directory: w, "
+      "timeout-minutes: 1.5, continue-on-error: true}\n      - {uses: a/b@v1, with: {k: v}}\n      - run: |\n\n        "
+      "  echo \"first line\"  \n          second\n");
   const auto array = steps_to_json(workflow.jobs[0].steps);
   for (std::size_t i = 0; i < array.size(); ++i) {
     const auto step = step_from_json(array[i]);
@@ -192,7 +217,8 @@ TEST(StepJson, StepsSurviveTheWayThroughJson) {
   EXPECT_TRUE(workflow.jobs[0].uses_action("A/b"));
   EXPECT_FALSE(workflow.jobs[0].uses_action("a"));
   EXPECT_FALSE(workflow.jobs[0].has_matrix());
-  for (const char* bad : {"1", "{}", R"({"run":1})", R"({"run":"a","uses":"b"})", R"({"run":"a","with":1})", R"({"run":"a","env":1})"}) {
+  for (const char* bad :
+       {"1", "{}", R"({"run":1})", R"({"run":"a","uses":"b"})", R"({"run":"a","with":1})", R"({"run":"a","env":1})"}) {
     EXPECT_FALSE(step_from_json(*parse_json(bad, "step"))) << bad;
   }
 }

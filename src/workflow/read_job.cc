@@ -31,7 +31,8 @@ bool is_fixed(const json::value& value) {
 
 class StrategyReader {
  public:
-  StrategyReader(FileReader& reader, std::string what) : reader_(reader), schema_(reader.schema()), what_(std::move(what)) {}
+  StrategyReader(FileReader& reader, std::string what)
+      : reader_(reader), schema_(reader.schema()), what_(std::move(what)) {}
 
   json::value read(const YamlNode& node) {
     if (FileReader::is_one_expression(node)) return reader_.tree(node, scopes::kStrategy);
@@ -69,9 +70,10 @@ class StrategyReader {
   void check_vector(const YamlEntry& entry) {
     if (FileReader::is_one_expression(*entry.value)) return;
     if (!entry.value->is_sequence()) {
-      schema_.error(*entry.value, fmt::format("matrix key \"{}\" must be a list or an expression, not {}", entry.key,
-                                              entry.value->kind_name()),
-                    entry.value->is_scalar() ? fmt::format("write [{}]", entry.value->text()) : "");
+      schema_.error(
+          *entry.value,
+          fmt::format("matrix key \"{}\" must be a list or an expression, not {}", entry.key, entry.value->kind_name()),
+          entry.value->is_scalar() ? fmt::format("write [{}]", entry.value->text()) : "");
     } else if (entry.value->items().empty()) {
       schema_.error(*entry.value, fmt::format("matrix key \"{}\" is an empty list", entry.key));
     }
@@ -80,7 +82,8 @@ class StrategyReader {
   void check_filter(const YamlEntry& entry, const YamlNode& matrix) {
     if (FileReader::is_one_expression(*entry.value) || entry.value->is_null()) return;
     if (!entry.value->is_sequence()) {
-      schema_.error(*entry.value, fmt::format("\"{}\" of a matrix must be a list of maps, not {}", entry.key, entry.value->kind_name()));
+      schema_.error(*entry.value, fmt::format("\"{}\" of a matrix must be a list of maps, not {}", entry.key,
+                                              entry.value->kind_name()));
       return;
     }
     std::vector<std::string> known;
@@ -143,7 +146,9 @@ class JobReader {
 
   void check_key() {
     if (!is_identifier(entry_.key)) {
-      schema_.error(entry_, fmt::format("the name of {} may hold letters, digits, - and _ only, and starts with a letter or _", what_));
+      schema_.error(
+          entry_,
+          fmt::format("the name of {} may hold letters, digits, - and _ only, and starts with a letter or _", what_));
     } else if (entry_.key.size() > kJobKeyMax) {
       schema_.error(entry_, fmt::format("the name of a job has at most {} characters", kJobKeyMax));
     }
@@ -152,16 +157,19 @@ class JobReader {
   void read_placing() {
     if (const YamlNode* name = map_.find("name")) job_.name = reader_.text(*name, of("name"), &scopes::kJobName);
     if (const YamlNode* needs = map_.find("needs")) job_.needs = reader_.texts(*needs, of("needs"), nullptr);
-    if (const YamlNode* condition = map_.find("if")) job_.condition = reader_.condition(*condition, of("if"), scopes::kJobIf);
+    if (const YamlNode* condition = map_.find("if"))
+      job_.condition = reader_.condition(*condition, of("if"), scopes::kJobIf);
     const bool calls = map_.node().find("uses") != nullptr;
-    if (const YamlNode* runs_on = calls ? map_.find("runs-on") : map_.require("runs-on")) job_.runs_on = read_runs_on(*runs_on);
+    if (const YamlNode* runs_on = calls ? map_.find("runs-on") : map_.require("runs-on"))
+      job_.runs_on = read_runs_on(*runs_on);
   }
 
   json::value read_runs_on(const YamlNode& node) {
     if (node.is_map()) {
       json::object out;
       MapReader map(schema_, node, of("runs-on"));
-      if (const YamlNode* group = map.find("group")) out["group"] = reader_.required_text(*group, "\"group\"", &scopes::kRunsOn);
+      if (const YamlNode* group = map.find("group"))
+        out["group"] = reader_.required_text(*group, "\"group\"", &scopes::kRunsOn);
       if (const YamlNode* labels = map.find("labels")) out["labels"] = labels_of(*labels, "\"labels\"");
       if (node.entries().empty()) schema_.error(node, fmt::format("{} needs \"labels\" or \"group\"", of("runs-on")));
       map.finish();
@@ -181,7 +189,8 @@ class JobReader {
 
   void read_values() {
     if (const YamlNode* env = map_.find("env")) job_.env = reader_.env(*env, of("env"), scopes::kJobEnv);
-    if (const YamlNode* outputs = map_.find("outputs")) job_.outputs = reader_.text_map(*outputs, of("outputs"), scopes::kOutputs);
+    if (const YamlNode* outputs = map_.find("outputs"))
+      job_.outputs = reader_.text_map(*outputs, of("outputs"), scopes::kOutputs);
     if (const YamlNode* environment = map_.find("environment")) job_.environment = read_environment(*environment);
     if (const YamlNode* rule = map_.find("concurrency")) {
       job_.concurrency = read_concurrency(reader_, *rule, of("concurrency"), scopes::kJobConcurrency);
@@ -210,7 +219,8 @@ class JobReader {
     if (const YamlNode* name = map.require("name")) {
       out.name = reader_.required_text(*name, "\"name\" of environment", &scopes::kEnvironment);
     }
-    if (const YamlNode* url = map.find("url")) out.url = reader_.text(*url, "\"url\" of environment", &scopes::kEnvironmentUrl);
+    if (const YamlNode* url = map.find("url"))
+      out.url = reader_.text(*url, "\"url\" of environment", &scopes::kEnvironmentUrl);
     map.refuse("deployment", "\"deployment\" of environment is not supported yet");
     map.finish();
     return out;
@@ -252,6 +262,8 @@ class JobReader {
 
 }  // namespace
 
-Job read_job(FileReader& reader, const YamlEntry& entry, int index) { return JobReader(reader, entry, index).read(); }
+Job read_job(FileReader& reader, const YamlEntry& entry, int index) {
+  return JobReader(reader, entry, index).read();
+}
 
 }  // namespace weir::workflow

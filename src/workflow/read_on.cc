@@ -56,11 +56,28 @@ constexpr std::array<std::string_view, 36> kOtherEvents{"branch_protection_rule"
                                                         "workflow_run",
                                                         "deployment_protection_rule",
                                                         "repository_vulnerability_alert"};
-constexpr std::array<std::string_view, 22> kPullRequestTypes{
-    "assigned",      "unassigned",  "labeled",          "unlabeled",       "opened",           "edited",
-    "closed",        "reopened",    "synchronize",      "converted_to_draft", "locked",        "unlocked",
-    "enqueued",      "dequeued",    "milestoned",       "demilestoned",    "ready_for_review", "review_requested",
-    "review_request_removed", "auto_merge_enabled", "auto_merge_disabled", "stacked"};
+constexpr std::array<std::string_view, 22> kPullRequestTypes{"assigned",
+                                                             "unassigned",
+                                                             "labeled",
+                                                             "unlabeled",
+                                                             "opened",
+                                                             "edited",
+                                                             "closed",
+                                                             "reopened",
+                                                             "synchronize",
+                                                             "converted_to_draft",
+                                                             "locked",
+                                                             "unlocked",
+                                                             "enqueued",
+                                                             "dequeued",
+                                                             "milestoned",
+                                                             "demilestoned",
+                                                             "ready_for_review",
+                                                             "review_requested",
+                                                             "review_request_removed",
+                                                             "auto_merge_enabled",
+                                                             "auto_merge_disabled",
+                                                             "stacked"};
 
 class OnReader {
  public:
@@ -102,7 +119,8 @@ class OnReader {
     if (event == "push") on_.push.emplace();
     if (event == "pull_request") on_.pull_request.emplace();
     if (event == "workflow_dispatch") on_.dispatch.emplace();
-    if (event == "schedule") schema_.error(node, "\"schedule\" needs a list of cron lines", "on: {schedule: [{cron: '0 2 * * *'}]}");
+    if (event == "schedule")
+      schema_.error(node, "\"schedule\" needs a list of cron lines", "on: {schedule: [{cron: '0 2 * * *'}]}");
   }
 
   void read_event(const YamlEntry& entry) {
@@ -228,7 +246,8 @@ class OnReader {
         schema_.error(*inputs, fmt::format("\"inputs\" must be a map, not {}", inputs->kind_name()));
       }
       if (inputs->entries().size() > kInputsMax) {
-        schema_.error(*inputs, fmt::format("workflow_dispatch has {} inputs; at most {} are allowed", inputs->entries().size(), kInputsMax));
+        schema_.error(*inputs, fmt::format("workflow_dispatch has {} inputs; at most {} are allowed",
+                                           inputs->entries().size(), kInputsMax));
       }
       for (const auto& entry : inputs->entries()) read_input(entry, out);
     }
@@ -237,7 +256,8 @@ class OnReader {
   }
 
   static InputType type_of(std::string_view name) {
-    for (const InputType type : {InputType::kBoolean, InputType::kNumber, InputType::kChoice, InputType::kEnvironment}) {
+    for (const InputType type :
+         {InputType::kBoolean, InputType::kNumber, InputType::kChoice, InputType::kEnvironment}) {
       if (input_type_name(type) == name) return type;
     }
     return InputType::kString;
@@ -247,16 +267,20 @@ class OnReader {
     Input input{.name = entry.key};
     const std::string what = fmt::format("input \"{}\"", entry.key);
     if (!is_identifier(entry.key)) {
-      schema_.error(entry, fmt::format("{} may hold letters, digits, - and _ only, and starts with a letter or _", what));
+      schema_.error(entry,
+                    fmt::format("{} may hold letters, digits, - and _ only, and starts with a letter or _", what));
     }
-    if (out.find(entry.key) != nullptr) schema_.error(entry, fmt::format("{} is declared twice; case does not matter", what));
+    if (out.find(entry.key) != nullptr)
+      schema_.error(entry, fmt::format("{} is declared twice; case does not matter", what));
     MapReader map(schema_, *entry.value, what, true);
-    if (const YamlNode* text = map.find("description")) input.description = reader_.text(*text, "\"description\"", nullptr);
+    if (const YamlNode* text = map.find("description"))
+      input.description = reader_.text(*text, "\"description\"", nullptr);
     if (const YamlNode* text = map.find("deprecationMessage")) {
       input.deprecation = reader_.text(*text, "\"deprecationMessage\"", nullptr);
     }
     input.required = map.boolean("required").value_or(false);
-    input.type = type_of(map.choice("type", {"string", "boolean", "number", "choice", "environment"}).value_or("string"));
+    input.type =
+        type_of(map.choice("type", {"string", "boolean", "number", "choice", "environment"}).value_or("string"));
     const YamlEntry* options = map.find_entry("options");
     if (options != nullptr) input.options = reader_.texts(*options->value, "\"options\"", nullptr);
     if (input.type == InputType::kChoice && input.options.empty()) {
@@ -292,6 +316,8 @@ class OnReader {
 
 }  // namespace
 
-On read_on(FileReader& reader, const text::YamlNode& node) { return OnReader(reader).read(node); }
+On read_on(FileReader& reader, const text::YamlNode& node) {
+  return OnReader(reader).read(node);
+}
 
 }  // namespace weir::workflow

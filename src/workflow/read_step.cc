@@ -15,17 +15,24 @@ using text::MapReader;
 using text::YamlEntry;
 using text::YamlNode;
 
+constexpr std::size_t kStepsMax = 1'000;
+
 class StepReader {
  public:
   StepReader(FileReader& reader, const YamlNode& node, std::string what)
-      : reader_(reader), schema_(reader.schema()), node_(node), what_(std::move(what)), map_(reader.schema(), node, what_) {}
+      : reader_(reader),
+        schema_(reader.schema()),
+        node_(node),
+        what_(std::move(what)),
+        map_(reader.schema(), node, what_) {}
 
   Step read(std::set<std::string>& ids) {
     step_.position = node_.position();
     if (!map_.is_map()) return std::move(step_);
     read_id(ids);
     if (const YamlNode* name = map_.find("name")) step_.name = reader_.text(*name, of("name"), &scopes::kStep);
-    if (const YamlNode* condition = map_.find("if")) step_.condition = reader_.condition(*condition, of("if"), scopes::kStepIf);
+    if (const YamlNode* condition = map_.find("if"))
+      step_.condition = reader_.condition(*condition, of("if"), scopes::kStepIf);
     if (const YamlNode* env = map_.find("env")) step_.env = reader_.env(*env, of("env"), scopes::kStep);
     if (const YamlNode* minutes = map_.find("timeout-minutes")) {
       step_.timeout_minutes = reader_.number(*minutes, of("timeout-minutes"), scopes::kStep);
@@ -50,8 +57,10 @@ class StepReader {
     step_.id = reader_.required_text(*id, of("id"), nullptr);
     if (step_.id.empty()) return;
     if (!is_identifier(step_.id) || step_.id.starts_with("__")) {
-      schema_.error(*id, fmt::format("the id \"{}\" may hold letters, digits, - and _ only, starts with a letter or _, and not with __",
-                                     step_.id));
+      schema_.error(
+          *id, fmt::format(
+                   "the id \"{}\" may hold letters, digits, - and _ only, starts with a letter or _, and not with __",
+                   step_.id));
     } else if (!ids.insert(lower_case(step_.id)).second) {
       schema_.error(*id, fmt::format("two steps of this job have the id \"{}\"", step_.id));
     }
@@ -79,7 +88,8 @@ class StepReader {
       step_.shell = read_shell(reader_, *shell->value, of("shell"), nullptr);
     }
     if (folder != nullptr) {
-      if (run == nullptr) schema_.error(*folder, fmt::format("\"working-directory\" goes with \"run\", which {} lacks", what_));
+      if (run == nullptr)
+        schema_.error(*folder, fmt::format("\"working-directory\" goes with \"run\", which {} lacks", what_));
       step_.working_directory = reader_.required_text(*folder->value, of("working-directory"), &scopes::kStep);
     }
   }
@@ -118,6 +128,11 @@ std::vector<Step> read_steps(FileReader& reader, const YamlNode& node, std::stri
     return out;
   }
   if (node.items().empty()) reader.schema().error(node, fmt::format("\"steps\" of {} is empty", job_what));
+  if (node.items().size() > kStepsMax) {
+    reader.schema().error(node,
+                          fmt::format("{} has {} steps; at most {} are run", job_what, node.items().size(), kStepsMax));
+    return out;
+  }
   std::set<std::string> ids;
   for (std::size_t i = 0; i < node.items().size(); ++i) {
     const YamlNode& item = *node.items()[i];

@@ -12,13 +12,14 @@ namespace weir::workflow::scopes {
 inline constexpr std::array<std::string_view, 3> kRunContexts{"github", "inputs", "vars"};
 inline constexpr std::array<std::string_view, 4> kRunSecretContexts{"github", "inputs", "vars", "secrets"};
 inline constexpr std::array<std::string_view, 4> kNeedsContexts{"github", "inputs", "vars", "needs"};
-inline constexpr std::array<std::string_view, 6> kLegContexts{"github", "inputs", "vars", "needs", "strategy", "matrix"};
+inline constexpr std::array<std::string_view, 6> kLegContexts{"github", "inputs",   "vars",
+                                                              "needs",  "strategy", "matrix"};
 inline constexpr std::array<std::string_view, 7> kLegEnvContexts{"github",   "inputs", "vars", "needs",
                                                                  "strategy", "matrix", "env"};
 inline constexpr std::array<std::string_view, 7> kLegSecretContexts{"github",   "inputs", "vars",   "needs",
                                                                     "strategy", "matrix", "secrets"};
-inline constexpr std::array<std::string_view, 10> kStepIfContexts{
-    "github", "inputs", "vars", "needs", "strategy", "matrix", "steps", "job", "runner", "env"};
+inline constexpr std::array<std::string_view, 10> kStepIfContexts{"github", "inputs", "vars", "needs",  "strategy",
+                                                                  "matrix", "steps",  "job",  "runner", "env"};
 inline constexpr std::array<std::string_view, 11> kStepContexts{
     "github", "inputs", "vars", "needs", "strategy", "matrix", "steps", "job", "runner", "env", "secrets"};
 

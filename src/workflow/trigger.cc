@@ -56,12 +56,14 @@ TriggerMatch match_push(const PushTrigger& push, const TriggerInfo& info) {
   if (ref.starts_with(kTags)) {
     const auto name = ref.substr(kTags.size());
     // Filters for branches alone leave tags out. Paths are not looked at for tags.
-    if (push.tags.empty() && !push.branches.empty()) return {false, fmt::format("only branches start it, not the tag {}", name)};
+    if (push.tags.empty() && !push.branches.empty())
+      return {false, fmt::format("only branches start it, not the tag {}", name)};
     return answer(refusal(push.tags, "tags", name), fmt::format("push of the tag {}", name));
   }
   if (!ref.starts_with(kBranches)) return {false, fmt::format("{} is neither a branch nor a tag", ref)};
   const auto name = ref.substr(kBranches.size());
-  if (push.branches.empty() && !push.tags.empty()) return {false, fmt::format("only tags start it, not the branch {}", name)};
+  if (push.branches.empty() && !push.tags.empty())
+    return {false, fmt::format("only tags start it, not the branch {}", name)};
   std::string why = refusal(push.branches, "branches", name);
   if (why.empty()) why = paths_refusal(push.paths, info.changed_paths);
   return answer(std::move(why), fmt::format("push to {}", name));
@@ -69,7 +71,8 @@ TriggerMatch match_push(const PushTrigger& push, const TriggerInfo& info) {
 
 TriggerMatch match_pull_request(const PullRequestTrigger& trigger, const TriggerInfo& info) {
   if (!info.action.empty() && std::ranges::find(trigger.types, info.action) == trigger.types.end()) {
-    return {false, fmt::format("the activity \"{}\" is not in types ({})", info.action, fmt::join(trigger.types, ", "))};
+    return {false,
+            fmt::format("the activity \"{}\" is not in types ({})", info.action, fmt::join(trigger.types, ", "))};
   }
   std::string_view base = info.base_ref;
   if (base.starts_with(kBranches)) base.remove_prefix(kBranches.size());
@@ -91,11 +94,13 @@ std::string take(const Input& input, const json::value& value, DispatchInputs& o
   std::string text = to_text(value);
   json::value typed = json::string(text);
   if (input.type == InputType::kBoolean) {
-    if (text != "true" && text != "false") return fmt::format("input \"{}\" must be true or false, not \"{}\"", input.name, text);
+    if (text != "true" && text != "false")
+      return fmt::format("input \"{}\" must be true or false, not \"{}\"", input.name, text);
     typed = text == "true";
   } else if (input.type == InputType::kNumber) {
     const double number = to_number(value);
-    if (text.empty() || !std::isfinite(number)) return fmt::format("input \"{}\" must be a number, not \"{}\"", input.name, text);
+    if (text.empty() || !std::isfinite(number))
+      return fmt::format("input \"{}\" must be a number, not \"{}\"", input.name, text);
     typed = number;
     if (std::abs(number) <= 9e15 && number == std::trunc(number)) typed = static_cast<std::int64_t>(number);
   } else if (input.type == InputType::kChoice && std::ranges::find(input.options, text) == input.options.end()) {
@@ -122,14 +127,16 @@ json::value fallback(const Input& input) {
 TriggerMatch matches(const On& on, const TriggerInfo& info) {
   if (info.event == "push") return on.push ? match_push(*on.push, info) : TriggerMatch{false, "push does not start it"};
   if (info.event == "pull_request") {
-    return on.pull_request ? match_pull_request(*on.pull_request, info) : TriggerMatch{false, "pull_request does not start it"};
+    return on.pull_request ? match_pull_request(*on.pull_request, info)
+                           : TriggerMatch{false, "pull_request does not start it"};
   }
   if (info.event == "workflow_dispatch") {
     return on.dispatch ? TriggerMatch{true, "started by hand"} : TriggerMatch{false, "it has no workflow_dispatch"};
   }
   if (info.event == "schedule") {
-    const bool known = info.cron.empty() ? !on.schedule.empty()
-                                         : std::ranges::any_of(on.schedule, [&](const Cron& c) { return c.text() == info.cron; });
+    const bool known = info.cron.empty()
+                           ? !on.schedule.empty()
+                           : std::ranges::any_of(on.schedule, [&](const Cron& c) { return c.text() == info.cron; });
     return known ? TriggerMatch{true, info.cron.empty() ? "schedule" : fmt::format("schedule \"{}\"", info.cron)}
                  : TriggerMatch{false, "it has no such schedule"};
   }
@@ -145,7 +152,8 @@ Result<DispatchInputs> complete_inputs(const DispatchTrigger& dispatch, const js
     const std::string_view name{member.key().data(), member.key().size()};
     if (dispatch.find(name) != nullptr) continue;
     const std::string hint = text::did_you_mean(name, known);
-    const std::string all = known.empty() ? "the workflow takes none" : fmt::format("the workflow takes {}", fmt::join(known, ", "));
+    const std::string all =
+        known.empty() ? "the workflow takes none" : fmt::format("the workflow takes {}", fmt::join(known, ", "));
     problems.push_back(fmt::format("unknown input \"{}\"; {}", name, hint.empty() ? all : hint));
   }
   for (const auto& input : dispatch.inputs) {

@@ -65,7 +65,8 @@ TEST(Pattern, EscapesAndOtherScriptsAreTakenLiterally) {
   EXPECT_TRUE(takes("a.b", "a.b"));
   EXPECT_FALSE(takes("a.b", "axb"));
   EXPECT_TRUE(takes("[*]", "*"));
-  for (const char* bad : {"", "!", "[a", "[]", "[b-a]", "?a", "+", "a??", "a\\", "[é]"}) EXPECT_FALSE(Pattern::parse(bad)) << bad;
+  for (const char* bad : {"", "!", "[a", "[]", "[b-a]", "?a", "+", "a??", "a\\", "[é]"})
+    EXPECT_FALSE(Pattern::parse(bad)) << bad;
 }
 
 TEST(Pattern, HardPatternsTakeLittleTime) {
@@ -103,8 +104,10 @@ TEST(Trigger, PushesAreFilteredByBranchTagAndPath) {
   EXPECT_EQ(push_to(on, "refs/heads/dev"), "no: dev is not in branches (main, rel/**)");
   EXPECT_EQ(push_to(on, "refs/tags/v1"), "no: only branches start it, not the tag v1");
   EXPECT_EQ(push_to(on, "refs/heads/main", {{"src/a.py"}}), "yes: push to main");
-  EXPECT_EQ(push_to(on, "refs/heads/main", {{"src/doc/a", "README.md"}}), "no: no changed file is in paths (src/**, !src/doc/**)");
-  EXPECT_EQ(push_to(on, "refs/heads/main", std::vector<std::string>{}), "no: no changed file is in paths (src/**, !src/doc/**)");
+  EXPECT_EQ(push_to(on, "refs/heads/main", {{"src/doc/a", "README.md"}}),
+            "no: no changed file is in paths (src/**, !src/doc/**)");
+  EXPECT_EQ(push_to(on, "refs/heads/main", std::vector<std::string>{}),
+            "no: no changed file is in paths (src/**, !src/doc/**)");
   EXPECT_EQ(push_to(on, "refs/notes/x"), "no: refs/notes/x is neither a branch nor a tag");
 }
 
@@ -155,14 +158,17 @@ TEST(Inputs, DefaultsAreFilledInAndValuesAreTyped) {
   const auto inputs = complete_inputs(*on.dispatch, {{"who", "me"}, {"epochs", "2.5"}});
   ASSERT_TRUE(inputs) << inputs.error().message;
   EXPECT_EQ(json::serialize(inputs->typed), R"({"model":"small","epochs":2.5E0,"publish":false,"note":"","who":"me"})");
-  EXPECT_EQ(json::serialize(inputs->text), R"({"model":"small","epochs":"2.5","publish":"false","note":"","who":"me"})");
+  EXPECT_EQ(json::serialize(inputs->text),
+            R"({"model":"small","epochs":"2.5","publish":"false","note":"","who":"me"})");
   const auto typed = complete_inputs(*on.dispatch, {{"WHO", 7}, {"publish", true}, {"epochs", 3}});
   EXPECT_EQ(json::serialize(typed->typed), R"({"model":"small","epochs":3,"publish":true,"note":"","who":"7"})");
 }
 
 TEST(Inputs, EveryProblemIsNamedAtOnce) {
   const On on = on_of(kInputs);
-  const auto inputs = complete_inputs(*on.dispatch, {{"modle", "x"}, {"model", "smal"}, {"epochs", "many"}, {"publish", "yes"}, {"note", json::array{}}});
+  const auto inputs = complete_inputs(
+      *on.dispatch,
+      {{"modle", "x"}, {"model", "smal"}, {"epochs", "many"}, {"publish", "yes"}, {"note", json::array{}}});
   ASSERT_FALSE(inputs);
   EXPECT_EQ(inputs.error().message,
             "unknown input \"modle\"; did you mean \"model\"?\n"

@@ -21,7 +21,8 @@ std::string_view input_type_name(InputType type) {
 }
 
 const Input* DispatchTrigger::find(std::string_view name) const {
-  const auto found = std::ranges::find_if(inputs, [&](const Input& input) { return equal_ignoring_case(input.name, name); });
+  const auto found =
+      std::ranges::find_if(inputs, [&](const Input& input) { return equal_ignoring_case(input.name, name); });
   return found == inputs.end() ? nullptr : &*found;
 }
 
@@ -115,7 +116,8 @@ Result<Step> step_from_json(const json::value& value) {
     if (!with->is_object()) return fail(Code::kInvalidArgument, "\"with\" of a step must be an object");
     step.with = with->get_object();
   }
-  if (step.run.empty() == step.uses.empty()) return fail(Code::kInvalidArgument, "a step must have either \"run\" or \"uses\"");
+  if (step.run.empty() == step.uses.empty())
+    return fail(Code::kInvalidArgument, "a step must have either \"run\" or \"uses\"");
   return step;
 }
 

@@ -15,8 +15,8 @@
 
 namespace weir::workflow {
 
-// A workflow file as plain structs. What may hold expressions is kept as written: strings as std::string, values that an
-// expression may replace (numbers, booleans, maps, lists) as JSON. Immutable once parsed; any thread may share one.
+// A workflow file as plain structs. What may hold expressions is kept as written: strings as std::string, values that
+// an expression may replace (numbers, booleans, maps, lists) as JSON. Immutable once parsed; any thread may share one.
 
 // ---- what starts a workflow
 
@@ -66,7 +66,7 @@ struct On {
 // ---- jobs and steps
 
 struct RunDefaults {
-  std::string shell;              // "" if not given; may hold expressions
+  std::string shell;  // "" if not given; may hold expressions
   std::string working_directory;
 };
 
@@ -81,13 +81,13 @@ struct EnvironmentRule {
 };
 
 struct Step {
-  std::string id;            // "" if not given
-  std::string name;          // "" if not given
-  std::string condition;     // `if`; "" if not given
-  std::string run;           // either `run` or `uses` is not empty
+  std::string id;         // "" if not given
+  std::string name;       // "" if not given
+  std::string condition;  // `if`; "" if not given
+  std::string run;        // either `run` or `uses` is not empty
   std::string uses;
-  json::object with;         // values are strings
-  json::value env;           // object of strings, or an expression that gives one; null if not given
+  json::object with;  // values are strings
+  json::value env;    // object of strings, or an expression that gives one; null if not given
   std::string shell;
   std::string working_directory;
   json::value timeout_minutes;    // number or expression; null if not given
@@ -100,21 +100,21 @@ struct Step {
 
 struct Job {
   std::string key;
-  std::string name;                // "" if not given
+  std::string name;  // "" if not given
   std::vector<std::string> needs;
-  std::string condition;           // `if`
-  json::value runs_on;             // string, list, or {"group": …, "labels": …}
-  json::value strategy;            // {"matrix": …, "fail-fast": …, "max-parallel": …}, an expression, or null
-  json::value env;                 // as Step::env
-  json::object outputs;            // values are strings
+  std::string condition;  // `if`
+  json::value runs_on;    // string, list, or {"group": …, "labels": …}
+  json::value strategy;   // {"matrix": …, "fail-fast": …, "max-parallel": …}, an expression, or null
+  json::value env;        // as Step::env
+  json::object outputs;   // values are strings
   std::optional<EnvironmentRule> environment;
   std::optional<ConcurrencyRule> concurrency;
   std::optional<std::map<std::string, std::string>> permissions;
   RunDefaults defaults;
-  json::value timeout_minutes;     // number or expression; null: 360
-  json::value continue_on_error;   // bool or expression; null: false
+  json::value timeout_minutes;    // number or expression; null: 360
+  json::value continue_on_error;  // bool or expression; null: false
   std::vector<Step> steps;
-  text::Position position;         // of its key
+  text::Position position;  // of its key
 
   [[nodiscard]] bool has_matrix() const;
   // Whether a step uses `action` ("actions/checkout"), at whatever version.
@@ -122,15 +122,15 @@ struct Job {
 };
 
 struct Workflow {
-  std::string file;       // ".github/workflows/ml-pipeline.yml"
-  std::string name;       // `file` if not given
-  std::string run_name;   // may hold expressions; "" if not given
+  std::string file;      // ".github/workflows/ml-pipeline.yml"
+  std::string name;      // `file` if not given
+  std::string run_name;  // may hold expressions; "" if not given
   On on;
-  json::value env;        // as Step::env
+  json::value env;  // as Step::env
   RunDefaults defaults;
   std::optional<ConcurrencyRule> concurrency;
   std::optional<std::map<std::string, std::string>> permissions;  // {"*": "read-all"} for the short forms
-  std::vector<Job> jobs;  // in the order of the file
+  std::vector<Job> jobs;                                          // in the order of the file
 
   [[nodiscard]] const Job* find(std::string_view key) const;
 };

@@ -6,7 +6,8 @@ namespace {
 
 void add(json::object& out, std::string_view key, json::value value) {
   const bool empty = value.is_null() || (value.is_string() && value.get_string().empty()) ||
-                     (value.is_object() && value.get_object().empty()) || (value.is_array() && value.get_array().empty());
+                     (value.is_object() && value.get_object().empty()) ||
+                     (value.is_array() && value.get_array().empty());
   if (!empty) out.emplace(json::string_view{key.data(), key.size()}, std::move(value));
 }
 

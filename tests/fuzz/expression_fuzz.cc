@@ -10,10 +10,11 @@ namespace {
 const weir::workflow::Contexts& contexts() {
   static const weir::workflow::Contexts kContexts = [] {
     weir::workflow::Contexts out;
-    out.values = weir::parse_json(R"({"github":{"ref":"refs/heads/main","event":{"a":[1,"x",null,true,{"b":[2,[3]]}],"n":1.5}},
+    out.values =
+        weir::parse_json(R"({"github":{"ref":"refs/heads/main","event":{"a":[1,"x",null,true,{"b":[2,[3]]}],"n":1.5}},
       "needs":{"t":{"result":"success","outputs":{"j":"[1,{\"k\":2}]"}}},"env":{"Path":"p"},"matrix":{"os":"linux"},"steps":{}})",
-                                  "contexts")
-                     ->get_object();
+                         "contexts")
+            ->get_object();
     out.hash_files = [](auto) -> weir::Result<std::string> { return "hash"; };
     return out;
   }();
