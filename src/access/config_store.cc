@@ -1,5 +1,6 @@
 #include "access/config_store.h"
 
+#include "access/vault.h"
 #include "config/parse.h"
 
 namespace weir::access {
@@ -20,6 +21,23 @@ Result<void> join(std::vector<T>& to, const std::vector<T>& from, std::string_vi
   return {};
 }
 
+// Variables are kept with the text that they went into, so that it reads the same after a restart.
+std::string variables_text(const std::map<std::string, std::string>& variables) {
+  json::object object;
+  for (const auto& [name, value] : variables) object[name] = value;
+  return json::serialize(object);
+}
+
+std::map<std::string, std::string> read_variables_text(std::string_view text) {
+  std::map<std::string, std::string> variables;
+  const auto parsed = parse_json(text, "variables of a weir.yaml");
+  if (!parsed || !parsed->is_object()) return variables;
+  for (const auto& member : parsed->get_object()) {
+    if (member.value().is_string()) variables[std::string(member.key())] = member.value().get_string();
+  }
+  return variables;
+}
+
 json::array to_json(const std::vector<config::Change>& changes) {
   json::array list;
   for (const auto& change : changes) {
@@ -33,17 +51,18 @@ json::array to_json(const std::vector<config::Change>& changes) {
 Result<std::unique_ptr<ConfigStore>> ConfigStore::open(store::Database& db, Log& log) {
   std::unique_ptr<ConfigStore> store(new ConfigStore(db));
   WEIR_TRY(db.read([&](store::Reader& reader) -> Result<void> {
-    return reader.query("SELECT repository, text FROM access_configs ORDER BY repository", {}, [&](const store::Row& row) {
-      auto parsed = config::parse_config(row.text(1), "weir.yaml");
-      if (parsed.config) {
-        store->parts_[row.string(0)] = std::make_shared<config::Config>(*std::move(parsed.config));
-      } else {
-        log.error("the stored weir.yaml of {} does not parse any more; it is left out", row.text(0));
-      }
-    });
+    return reader.query(
+        "SELECT repository, text, variables FROM access_configs ORDER BY repository", {}, [&](const store::Row& row) {
+          auto parsed = config::parse_config(row.text(1), "weir.yaml", {.vars = read_variables_text(row.text(2))});
+          if (parsed.config) {
+            store->parts_[row.string(0)] = std::make_shared<config::Config>(*std::move(parsed.config));
+          } else {
+            log.error("the stored weir.yaml of {} does not parse any more; it is left out", row.text(0));
+          }
+        });
   }));
   store->current_ = WEIR_TRY(merge(store->parts_));
-  return store;
+  return Result<std::unique_ptr<ConfigStore>>(std::move(store));
 }
 
 std::shared_ptr<const config::Config> ConfigStore::current() const {
@@ -90,11 +109,12 @@ Result<std::shared_ptr<const config::Config>> ConfigStore::merge(const Parts& pa
 }
 
 Result<ConfigStore::Applied> ConfigStore::apply(const std::string& repository, const std::string& commit,
-                                                const std::string& text, const std::string& actor,
-                                                std::int64_t cause) {
+                                                const std::string& text, const std::string& actor, std::int64_t cause) {
   const std::scoped_lock applying(applying_);
   Applied applied;
-  auto parsed = config::parse_config(text, "weir.yaml");
+  const auto variables = WEIR_TRY(
+      db_.load<std::map<std::string, std::string>>([](store::Reader& reader) { return read_variables(reader, ""); }));
+  auto parsed = config::parse_config(text, "weir.yaml", {.vars = variables});
   Parts parts;
   {
     const std::scoped_lock lock(mutex_);
@@ -125,16 +145,19 @@ Result<ConfigStore::Applied> ConfigStore::apply(const std::string& repository, c
   }
   WEIR_TRY(db_.write([&](store::Transaction& tx) -> Result<void> {
     if (merged) {
-      WEIR_TRY(tx.execute("INSERT INTO access_configs(repository, commit_id, text, applied_at) VALUES(?, ?, ?, ?) "
-                          "ON CONFLICT(repository) DO UPDATE SET commit_id = excluded.commit_id, text = excluded.text, "
-                          "applied_at = excluded.applied_at",
-                          {repository, commit, text, tx.now()}));
+      WEIR_TRY(tx.execute(
+          "INSERT INTO access_configs(repository, commit_id, text, variables, applied_at) VALUES(?, ?, ?, ?, ?) "
+          "ON CONFLICT(repository) DO UPDATE SET commit_id = excluded.commit_id, text = excluded.text, variables = "
+          "excluded.variables, "
+          "applied_at = excluded.applied_at",
+          {repository, commit, text, variables_text(variables), tx.now()}));
     }
-    WEIR_TRY(tx.append({.type = std::string(merged ? types::event_type::kConfigApplied : types::event_type::kConfigRefused),
-                        .actor = actor,
-                        .subject = "repo/" + repository,
-                        .cause = cause,
-                        .payload = payload}));
+    WEIR_TRY(
+        tx.append({.type = std::string(merged ? types::event_type::kConfigApplied : types::event_type::kConfigRefused),
+                   .actor = actor,
+                   .subject = "repo/" + repository,
+                   .cause = cause,
+                   .payload = payload}));
     return {};
   }));
   if (merged) {

@@ -11,7 +11,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/log.h"
 #include "config/config.h"
 #include "store/database.h"
 #include "text/diagnostic.h"
@@ -36,7 +35,7 @@ class ConfigStore {
   [[nodiscard]] std::string repository_of_model(std::string_view model) const;
 
   struct Applied {
-    bool changed = false;                   // false: the same as before, nothing recorded
+    bool changed = false;  // false: the same as before, nothing recorded
     std::vector<config::Change> changes;
     std::vector<text::Diagnostic> problems;  // not empty: refused, the old one stays, event config.refused
   };
@@ -51,8 +50,8 @@ class ConfigStore {
   static Result<std::shared_ptr<const config::Config>> merge(const Parts& parts);
 
   store::Database& db_;
-  std::mutex applying_;            // one change at a time
-  mutable std::mutex mutex_;       // guards what follows
+  std::mutex applying_;       // one change at a time
+  mutable std::mutex mutex_;  // guards what follows
   Parts parts_;
   std::shared_ptr<const config::Config> current_ = std::make_shared<config::Config>();
 };

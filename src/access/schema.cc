@@ -44,6 +44,7 @@ CREATE TABLE access_configs(
   repository TEXT PRIMARY KEY,
   commit_id TEXT NOT NULL,
   text TEXT NOT NULL,
+  variables TEXT NOT NULL,
   applied_at BIGINT NOT NULL);
 
 CREATE TABLE access_approvals(

@@ -138,6 +138,10 @@ Result<void> Vault::delete_variable(std::string_view name, std::string_view envi
 }
 
 Result<std::map<std::string, std::string>> Vault::variables(store::Reader& reader, std::string_view environment) {
+  return read_variables(reader, environment);
+}
+
+Result<std::map<std::string, std::string>> read_variables(store::Reader& reader, std::string_view environment) {
   std::map<std::string, std::string> values;
   WEIR_TRY(reader.query(
       "SELECT name, value FROM access_variables WHERE environment = '' OR environment = ? ORDER BY environment",

@@ -31,4 +31,7 @@ class Vault {
   const Keys& keys_;
 };
 
+// The variables that hold in `environment` ("" = none): its own values before the general ones.
+Result<std::map<std::string, std::string>> read_variables(store::Reader& reader, std::string_view environment);
+
 }  // namespace weir::access

@@ -1,0 +1,91 @@
+#include "access/config_store.h"
+
+#include <gmock/gmock.h>
+
+#include "access/test_world.h"
+
+namespace weir::access {
+namespace {
+
+using testing::HasSubstr;
+
+class ConfigStoreTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(world.open());
+    open();
+  }
+  void open() { store = ConfigStore::open(world.db(), world.log()).value(); }
+  ConfigStore::Applied apply(const std::string& text, const std::string& repository = "flights") {
+    auto applied = store->apply(repository, "c0ffee", text, "alice", 5);
+    EXPECT_TRUE(applied) << applied.error().message;
+    return applied.value_or(ConfigStore::Applied{});
+  }
+
+  TestWorld world;
+  std::unique_ptr<ConfigStore> store;
+};
+
+TEST_F(ConfigStoreTest, WhatWasAppliedHoldsAtOnceAndAfterARestart) {
+  const auto before = store->current();
+  EXPECT_TRUE(apply("environments: {production: {reviewers: [alice]}}").changed);
+  EXPECT_TRUE(before->environments.empty());  // who holds a snapshot keeps it
+  EXPECT_EQ(store->current()->environment("production")->reviewers.size(), 1U);
+  const auto event = world.events().back();
+  EXPECT_EQ(event.type, "config.applied");
+  EXPECT_EQ(event.actor, "alice");
+  EXPECT_EQ(event.cause, 5);
+  ASSERT_TRUE(world.reopen());
+  open();
+  EXPECT_NE(store->current()->environment("production"), nullptr);
+}
+
+TEST_F(ConfigStoreTest, TheSameAgainIsNoNews) {
+  apply("strict: true");
+  const auto events = world.events().size();
+  EXPECT_FALSE(apply("strict: true  # again").changed);
+  EXPECT_EQ(world.events().size(), events);
+}
+
+TEST_F(ConfigStoreTest, ABrokenFileIsRefusedAndTheOldOneStays) {
+  apply("gates: {m: [auc > 0.5]}");
+  const auto refused = apply("gates: {m: [auc]}");
+  EXPECT_FALSE(refused.changed);
+  EXPECT_EQ(refused.problems.size(), 1U);
+  EXPECT_NE(store->current()->gate("m"), nullptr);
+  EXPECT_EQ(world.events().back().type, "config.refused");
+  EXPECT_THAT(json_string_or(world.events().back().payload, "problems", ""), HasSubstr("weir.yaml:1:"));
+}
+
+TEST_F(ConfigStoreTest, TwoRepositoriesCannotConfigureTheSameThing) {
+  apply("gates: {m: [auc > 0.5]}", "a");
+  EXPECT_TRUE(apply("gates: {n: [auc > 0.5]}", "b").changed);
+  const auto refused = apply("gates: {n: [f1 > 0.5], m: [auc > 0.1]}", "b");
+  ASSERT_EQ(refused.problems.size(), 1U);
+  EXPECT_THAT(refused.problems[0].message, HasSubstr("another repository's weir.yaml configures the gate of \"m\""));
+  EXPECT_EQ(store->current()->gate("n")->rules[0].metric, "auc");
+  EXPECT_EQ(store->repository_of_model("n"), "b");
+}
+
+TEST_F(ConfigStoreTest, VariablesArePutInWhenAFileIsAppliedAndStayWithIt) {
+  const std::string text = "gates: {m: [\"auc >= ${{ vars.MIN }}\"]}";
+  EXPECT_THAT(apply(text).problems[0].message, HasSubstr("variable MIN is not set"));
+  const auto root = person("root", types::Role::kAdmin);
+  ASSERT_TRUE(world.access().set_variable("MIN", "0.8", "", root));
+  EXPECT_TRUE(apply(text).changed);
+  EXPECT_DOUBLE_EQ(store->current()->gate("m")->rules[0].limit, 0.8);
+  ASSERT_TRUE(world.access().delete_variable("MIN", "", root));
+  ASSERT_TRUE(world.reopen());
+  open();
+  ASSERT_NE(store->current()->gate("m"), nullptr);
+  EXPECT_DOUBLE_EQ(store->current()->gate("m")->rules[0].limit, 0.8);
+}
+
+TEST_F(ConfigStoreTest, AFileThatIsGoneConfiguresNothing) {
+  apply("gates: {m: [auc > 0.5]}");
+  EXPECT_TRUE(apply("").changed);
+  EXPECT_EQ(store->current()->gate("m"), nullptr);
+}
+
+}  // namespace
+}  // namespace weir::access
