@@ -11,8 +11,8 @@ constexpr std::size_t kLogBytesMax = 1U << 20;  // of one answer
 
 Result<io::HttpResponse> list_runs(const Services& services, const io::HttpRequest& request) {
   engine::RunFilter filter;
-  filter.repo = request.query_value("repo");
-  filter.workflow = request.query_value("workflow");
+  if (auto repo = request.query_value("repo"); repo && !repo->empty()) filter.repo = std::move(repo);
+  if (auto workflow = request.query_value("workflow"); workflow && !workflow->empty()) filter.workflow = std::move(workflow);
   if (const auto state = request.query_value("state"); state && !state->empty()) {
     filter.state = WEIR_TRY(engine::parse_run_state(*state));
   }

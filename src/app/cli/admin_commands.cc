@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <iostream>
 #include <iterator>
 
@@ -25,6 +26,7 @@ struct AdminArguments {
 
 Result<int> check_state(Cli& cli, const AdminArguments& arguments) {
   auto state = cli.connection.state;
+  if (const char* named = std::getenv("WEIR_STATE"); state.empty() && named != nullptr) state = named;
   if (state.empty()) state = find_state(std::filesystem::current_path());
   if (state.empty()) return fail(Code::kNotFound, "no state here: name it with --state DIR");
   const auto report = WEIR_TRY(fsck(state, {.read_blobs = arguments.deep}));
