@@ -2,16 +2,20 @@
 
 import argparse
 import json
+import os
 import time
 from pathlib import Path
 
-import mlflow
-import numpy as np
-import pandas as pd
-from mlflow.exceptions import MlflowException
-from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads for one row only wait for each other
 
-import flights
+
+import mlflow  # noqa: E402
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score  # noqa: E402
+
+import flights  # noqa: E402
 
 
 def scores(model, rows: pd.DataFrame) -> dict[str, float]:
