@@ -35,6 +35,7 @@ struct JobNode {
   std::shared_ptr<JobLaunch> launch;
   bool prepared = false;       // its folder and specification are there
   bool launched = false;       // a runner was started or adopted
+  bool overdue = false;        // it was killed for not ending in time
   bool ended = false;          // the runner's end was seen; its completion is under way
   Loop::TimerId deadline = 0;  // kills it
 };

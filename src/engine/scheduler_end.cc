@@ -38,7 +38,9 @@ void Scheduler::conclude(const RunPtr& run, const JobPtr& job, JobEnd end) {
   auto conclusion = end.report.conclusion;
   std::string error;
   if (!end.report.finished) {
-    conclusion = row.cancel_requested ? Conclusion::kCancelled : Conclusion::kFailure;
+    conclusion = row.cancel_requested ? Conclusion::kCancelled
+                 : job->overdue       ? Conclusion::kTimedOut
+                                      : Conclusion::kFailure;
     error = row.error.empty() ? end.error : fmt::format("{}; {}", row.error, end.error);
   }
   row.outputs = std::move(end.report.outputs);

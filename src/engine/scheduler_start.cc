@@ -204,6 +204,7 @@ void Scheduler::kill_after(const JobPtr& job, Duration delay) {
   job->deadline = deps_.loop->after(delay, [weak = weak_from_this(), job] {
     const auto self = weak.lock();
     if (!self || job->row.state != JobState::kInProgress) return;
+    job->overdue = true;
     job->row.error = "the runner did not end in time and was killed";
     self->deps_.executor->kill(job->row.id);
   });
