@@ -38,6 +38,7 @@ setup_node() {
   [ -f web/package-lock.json ] || return 0
   stamped node web/package-lock.json && [ -d web/node_modules ] && return 0
   say "installing the dashboard's node packages"
-  (cd web && npm ci --no-audit --no-fund --loglevel=error)
+  # Not `npm ci`: npm 11 leaves packages for other platforms out of the lock file and then misses them.
+  (cd web && npm install --no-audit --no-fund --loglevel=error)
   stamp node web/package-lock.json
 }
