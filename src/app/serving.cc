@@ -186,8 +186,12 @@ Result<void> Serving::notify(std::string_view severity, std::string_view title, 
                               .severity = *known,
                               .text = title.empty() ? std::string(message) : fmt::format("{}: {}", title, message)};
   const auto config = impl_->parts.config.current();
-  WEIR_TRY(impl_->parts.db.write([&](store::Transaction& tx) {
-    return to.empty() ? weir::monitor::queue_message(tx, config->notify, sent) : weir::monitor::queue_message_to(tx, to, sent);
+  WEIR_TRY(impl_->parts.db.write([&](store::Transaction& tx) -> Result<void> {
+    if (to.empty()) {
+      return config == nullptr ? Result<void>{} : weir::monitor::queue_message(tx, config->notify, sent);
+    }
+    const auto target = WEIR_TRY(weir::monitor::target_for(to, WEIR_TRY(impl_->parts.access.secrets(tx, ""))));
+    return weir::monitor::queue_message_to(tx, target, sent);
   }));
   impl_->notifier.wake();
   return {};

@@ -1,3 +1,4 @@
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -39,7 +40,16 @@ Result<void> read_listen(const std::string& text, Server::Options& options) {
   return {};
 }
 
+// Thousands of connections need more descriptors than the usual 1,024; the hard limit is the machine's word.
+void raise_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 65'536);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 Result<int> serve(Cli& cli, const ServeArguments& arguments) {
+  raise_open_files();
   // Blocked before any thread starts, so that only the descriptor below sees them.
   sigset_t signals;
   sigemptyset(&signals);
