@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# Each benchmark runs its peer in the same run. Names: workflow http track gateway; none = all.
+cmd_bench() {
+  # shellcheck source=tools/dev/build.sh
+  source tools/dev/build.sh
+  cmd_build --preset release
+  local name wanted=("$@")
+  [ ${#wanted[@]} -gt 0 ] || wanted=(workflow http track gateway)
+  for name in "${wanted[@]}"; do
+    say "benchmark: $name"
+    case "$name" in
+      workflow)
+        local act
+        act=$(command -v act || true)
+        if [ -z "$act" ] && command -v go >/dev/null; then
+          [ -x .cache/go/act ] || GOBIN=$ROOT/.cache/go go install github.com/nektos/act@v0.2.89
+          act=$ROOT/.cache/go/act
+        fi
+        "$VENV/bin/python" bench/workflow_bench.py --weir build/bin/weir --act "${act:-none}"
+        ;;
+      http)
+        cmake --build build --target benchmarks
+        build/bin/http_bench
+        ;;
+      track | gateway) PATH="$VENV/bin:$PATH" WEIR_BUILD=$ROOT/build "$VENV/bin/python" "bench/${name}_bench.py" ;;
+      *) die "there is no benchmark \"$name\"; choose workflow, http, track or gateway" ;;
+    esac
+  done
+}
