@@ -54,8 +54,8 @@ enum class Signal : std::uint8_t {
   kLatencyP95 = 2,       // milliseconds
   kLatencyP99 = 3,       // milliseconds
   kErrorRate = 4,        // ratio of requests answered with 5xx
-  kDrift = 5,            // share of features that drifted in the newest window, 0 to 1
-  kPredictionDrift = 6,  // population stability index of the predictions
+  kDrift = 5,            // largest population stability index of the features that drifted in the newest window
+  kPredictionDrift = 6,  // population stability index of the predictions, if they drifted
   kAccuracy7d = 7,       // ratio, over seven days of labelled rows
   kAge = 8,              // days since the live version's training; retrain rules only
 };

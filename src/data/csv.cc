@@ -57,7 +57,8 @@ Result<void> CsvReader::take(char c) {
       if (line_end) return end_record();
       if (c == ',') return end_field();
       if (c == '"') {
-        return fail(Code::kInvalidArgument, "CSV line {}: a quote inside an unquoted field; quote the whole field", line_);
+        return fail(Code::kInvalidArgument, "CSV line {}: a quote inside an unquoted field; quote the whole field",
+                    line_);
       }
       return append(c);
     case State::kQuoted:
@@ -110,7 +111,8 @@ Result<void> CsvReader::finish() {
     for (std::size_t i = 0; i < held; ++i) WEIR_TRY(take(kByteOrderMark[i]));
   }
   if (state_ == State::kQuoted) {
-    return fail(Code::kInvalidArgument, "CSV line {}: the text ends inside a quoted field of this record", record_line_);
+    return fail(Code::kInvalidArgument, "CSV line {}: the text ends inside a quoted field of this record",
+                record_line_);
   }
   if (state_ == State::kFieldStart && field_count_ == 0) return {};
   return end_record();

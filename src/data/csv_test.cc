@@ -16,7 +16,9 @@ TEST(Csv, ReadsQuotesCommasLineEndsAndDoubledQuotes) {
 }
 
 TEST(Csv, GivesTheSameForEveryWayToCutTheTextIntoPieces) {
-  const std::string text = "\xEF\xBB\xBF" "a,\"b\"\"c\"\r\n\r\n\"d\r\ne\",f\rg,h";
+  const std::string text =
+      "\xEF\xBB\xBF"
+      "a,\"b\"\"c\"\r\n\r\n\"d\r\ne\",f\rg,h";
   const auto whole = read_csv(text);
   ASSERT_TRUE(whole.has_value()) << whole.error().message;
   EXPECT_EQ(*whole, (Records{{"a", "b\"c"}, {"d\r\ne", "f"}, {"g", "h"}}));

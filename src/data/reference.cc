@@ -16,14 +16,15 @@ constexpr double kUnlikely = 0.001;         // when rare values get a bin of the
 constexpr std::size_t kPieceRowsMin = 10;   // a smaller piece of the reference tells nothing
 constexpr std::size_t kPiecesMin = 12;      // fewer cannot show how they differ
 constexpr std::int64_t kPiecesMax = 1'000;  // of one window
+constexpr double kRounding = 1e-6;          // relative; a 32-bit number is off by 6e-8
 constexpr std::size_t kCategoriesMin = 50;  // above it, a column of mostly different values is an identifier
 
 // Counts of some rows over a column's bins; what is rare by nature apart.
 struct Counts {
   std::vector<double> bins;
-  double below = 0.0;    // numbers under the reference's range
-  double above = 0.0;    // numbers over it
-  double unseen = 0.0;   // categories that the reference lacks
+  double below = 0.0;   // numbers under the reference's range
+  double above = 0.0;   // numbers over it
+  double unseen = 0.0;  // categories that the reference lacks
   double missing = 0.0;
 
   [[nodiscard]] double total() const {
@@ -37,11 +38,13 @@ struct Counts {
 struct Aligned {
   std::vector<double> reference;
   std::vector<double> live;
-  double tail = 1.0;      // the least p-value of the rare counts
-  int tails = 0;          // of how many
+  double tail = 1.0;  // the least p-value of the rare counts
+  int tails = 0;      // of how many
 };
 
-bool unlikely(double count, double expected) { return count >= 2.0 && poisson_tail(count, expected) < kUnlikely; }
+bool unlikely(double count, double expected) {
+  return count >= 2.0 && poisson_tail(count, expected) < kUnlikely;
+}
 
 // `singles`: categories that the reference holds once, which say how often a new one turns up (Good, 1953).
 Aligned align(const Counts& reference, const Counts& live, double singles) {
@@ -103,8 +106,18 @@ struct Reference::Bins {
   double singles = 0.0;
   Counts counts;
   bool clustered = false;
-  double between_mean = 0.0;      // of PSI between windows, beyond the noise of counts
+  double between_mean = 0.0;  // of PSI between windows, beyond the noise of counts
   double between_variance = 0.0;
+
+  // The reference's own value where `value` is that up to rounding: a number that went through 32 bits or through text
+  // must not leave its bin, nor count as larger than itself.
+  [[nodiscard]] double snapped(double value) const {
+    const auto above = std::ranges::lower_bound(sorted, value);
+    const double tolerance = std::abs(value) * kRounding;
+    if (above != sorted.end() && *above - value <= tolerance) return *above;
+    if (above != sorted.begin() && value - *std::prev(above) <= tolerance) return *std::prev(above);
+    return value;
+  }
 
   [[nodiscard]] std::size_t bin_of(double value) const {
     return static_cast<std::size_t>(std::ranges::lower_bound(edges, value) - edges.begin());
@@ -112,7 +125,7 @@ struct Reference::Bins {
 
   void set_up(const Column& column);
   void measure_pieces(const Column& column, const Pieces& pieces);
-  [[nodiscard]] Counts count(const Sample::Values& values) const;
+  [[nodiscard]] Counts count(std::span<const double> numbers, const Sample::Values& values) const;
   [[nodiscard]] ColumnDrift compare(const Sample::Values& values) const;
 
  private:
@@ -147,11 +160,11 @@ void Reference::Bins::set_up(const Column& column) {
   singles = static_cast<double>(std::ranges::count(counts.bins, 1.0));
 }
 
-Counts Reference::Bins::count(const Sample::Values& values) const {
+Counts Reference::Bins::count(std::span<const double> numbers, const Sample::Values& values) const {
   Counts live;
   live.bins.resize(counts.bins.size());
   live.missing = values.missing;
-  for (const double value : values.numbers) {
+  for (const double value : numbers) {
     if (value < sorted.front()) {
       live.below += 1.0;
     } else if (value > sorted.back()) {
@@ -251,7 +264,12 @@ void Reference::Bins::measure_pieces(const Column& column, const Pieces& pieces)
 }
 
 ColumnDrift Reference::Bins::compare(const Sample::Values& values) const {
-  const Counts live = count(values);
+  std::vector<double> numbers;
+  if (kind == Kind::kNumber) {
+    for (const double value : values.numbers) numbers.push_back(snapped(value));
+    std::ranges::sort(numbers);
+  }
+  const Counts live = count(numbers, values);
   ColumnDrift drift;
   drift.kind = kind;
   drift.clustered = clustered;
@@ -267,9 +285,7 @@ ColumnDrift Reference::Bins::compare(const Sample::Values& values) const {
 
   double least = aligned.tail;
   int tests = aligned.tails;
-  if (kind == Kind::kNumber && !values.numbers.empty()) {
-    std::vector<double> numbers = values.numbers;
-    std::ranges::sort(numbers);
+  if (!numbers.empty()) {
     if (const auto ks = kolmogorov_smirnov_sorted(sorted, numbers)) {
       drift.ks = ks->statistic;
       least = std::min(least, ks->p);
@@ -317,7 +333,9 @@ void Sample::add_category(std::size_t column, std::string_view value) {
   }
 }
 
-void Sample::add_missing(std::size_t column) { columns_[column].missing += 1.0; }
+void Sample::add_missing(std::size_t column) {
+  columns_[column].missing += 1.0;
+}
 
 Reference::Reference() = default;
 Reference::Reference(Reference&&) noexcept = default;
@@ -342,10 +360,10 @@ std::string reason_to_leave_out(const Column& column, std::size_t rows, const Re
     return any ? "" : "no values";
   }
   if (column.categories.empty()) return "no values";
-  if (column.categories.size() > std::max<std::size_t>(kCategoriesMin, rows / 2)) return "nearly every value is different";
-  const bool times = std::ranges::all_of(column.categories, [](const std::string& text) {
-    return parse_iso8601(text).has_value();
-  });
+  if (column.categories.size() > std::max<std::size_t>(kCategoriesMin, rows / 2))
+    return "nearly every value is different";
+  const bool times =
+      std::ranges::all_of(column.categories, [](const std::string& text) { return parse_iso8601(text).has_value(); });
   return times ? "calendar" : "";
 }
 
@@ -379,7 +397,8 @@ Reference::Pieces Reference::cut(const Table& table, const ReferenceOptions& opt
   std::int64_t current = -1;
   for (const auto& [time, row] : times) {
     const std::int64_t piece = (time - first) / length;
-    if (piece != current && (pieces.rows.empty() || pieces.rows.back().size() >= kPieceRowsMin)) pieces.rows.emplace_back();
+    if (piece != current && (pieces.rows.empty() || pieces.rows.back().size() >= kPieceRowsMin))
+      pieces.rows.emplace_back();
     if (piece != current && pieces.rows.back().size() < kPieceRowsMin) pieces.rows.back().clear();
     current = piece;
     pieces.rows.back().push_back(row);
@@ -439,10 +458,10 @@ std::vector<ColumnDrift> Reference::compare(const Sample& sample, double rows_mi
 
 bool is_calendar_name(std::string_view name) {
   constexpr std::array<std::string_view, 27> kNames = {
-      "date",         "datetime",    "timestamp",   "time",        "event_time", "ts",      "year",
-      "quarter",      "month",       "week",        "day",         "weekday",    "dow",     "doy",
-      "day_of_week",  "dayofweek",   "day_of_year", "dayofyear",   "day_of_month", "week_of_year", "weekofyear",
-      "month_of_year", "is_weekend", "weekend",     "season",      "is_holiday", "holiday"};
+      "date",          "datetime",   "timestamp",   "time",      "event_time",   "ts",           "year",
+      "quarter",       "month",      "week",        "day",       "weekday",      "dow",          "doy",
+      "day_of_week",   "dayofweek",  "day_of_year", "dayofyear", "day_of_month", "week_of_year", "weekofyear",
+      "month_of_year", "is_weekend", "weekend",     "season",    "is_holiday",   "holiday"};
   std::string lower(name);
   for (char& c : lower) c = c == '-' || c == ' ' ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return std::ranges::find(kNames, lower) != kNames.end() || lower.ends_with("_date") || lower.ends_with("_timestamp");

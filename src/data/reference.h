@@ -16,9 +16,9 @@ namespace weir::data {
 
 // What is known of the reference before anything is compared with it.
 struct ReferenceOptions {
-  std::string time_column;              // event times of the rows; "" or absent from the table: none are known
+  std::string time_column;  // event times of the rows; "" or absent from the table: none are known
   std::string prediction_column = "prediction";
-  std::vector<std::string> leave_out;   // columns that are never compared: key, ignored and redacted ones
+  std::vector<std::string> leave_out;  // columns that are never compared: key, ignored and redacted ones
   Duration window{std::chrono::days{1}};
 };
 
@@ -26,17 +26,17 @@ struct ReferenceOptions {
 struct ColumnDrift {
   std::string name;
   Kind kind = Kind::kNumber;
-  double count = 0.0;              // values in the window, missing ones included
-  double missing = 0.0;            // share of them, 0 to 1
-  double unseen = 0.0;             // share outside of what the reference holds: its range, or its categories
-  std::optional<double> ks;        // Kolmogorov-Smirnov statistic; numbers only
-  std::optional<double> chi2;      // chi-squared statistic; categories only
-  double psi_raw = 0.0;            // population stability index over ten bins of the reference's quantiles, or categories
-  double psi_expected = 0.0;       // what psi_raw is on average without drift
-  double psi = 0.0;                // effect size: psi_raw - psi_expected, at least 0
-  bool clustered = false;          // rows of one window are alike, so the reference's own windows are the yardstick
-  double p = 1.0;                  // of no drift in this column, corrected for clustering
-  double p_adjusted = 1.0;         // the same, corrected for the number of columns as well (Holm)
+  double count = 0.0;          // values in the window, missing ones included
+  double missing = 0.0;        // share of them, 0 to 1
+  double unseen = 0.0;         // share outside of what the reference holds: its range, or its categories
+  std::optional<double> ks;    // Kolmogorov-Smirnov statistic; numbers only
+  std::optional<double> chi2;  // chi-squared statistic; categories only
+  double psi_raw = 0.0;        // population stability index over ten bins of the reference's quantiles, or categories
+  double psi_expected = 0.0;   // what psi_raw is on average without drift
+  double psi = 0.0;            // effect size: psi_raw - psi_expected, at least 0
+  bool clustered = false;      // rows of one window are alike, so the reference's own windows are the yardstick
+  double p = 1.0;              // of no drift in this column, corrected for clustering
+  double p_adjusted = 1.0;     // the same, corrected for the number of columns as well (Holm)
 };
 
 // The rows of one window, collected for a comparison with a Reference.
@@ -59,15 +59,16 @@ class Sample {
 
 // What a model was trained on, in a form with which windows of live rows are compared.
 //
-// Rows of one window are seldom independent: one day has one weather. Any day of the training months then differs from all of
-// them together, and a test that takes its rows for independent calls drift every day. Where the reference holds event
-// times, it is cut into pieces of the live windows' length (or a k-th of it where that gives too few), each of which is
-// compared with the rest. Columns in which they differ by more than chance are `clustered`: a live window's PSI is then
-// judged by the mean and variance of theirs (a gamma distribution by moments, as Rao and Scott's second-order correction
-// does for cluster samples, 1984). Other columns are judged by the Kolmogorov-Smirnov and chi-squared tests as they stand.
+// Rows of one window are seldom independent: one day has one weather. Any day of the training months then differs from
+// all of them together, and a test that takes its rows for independent calls drift every day. Where the reference holds
+// event times, it is cut into pieces of the live windows' length (or a k-th of it where that gives too few), each of
+// which is compared with the rest. Columns in which they differ by more than chance are `clustered`: a live window's
+// PSI is then judged by the mean and variance of theirs (a gamma distribution by moments, as Rao and Scott's
+// second-order correction does for cluster samples, 1984). Other columns are judged by the Kolmogorov-Smirnov and
+// chi-squared tests as they stand.
 //
-// Values beyond the reference's range, and unseen categories, are bins of their own when there are more of them than chance
-// explains: "hotter than ever" is not the same as "a hot day".
+// Values beyond the reference's range, and unseen categories, are bins of their own when there are more of them than
+// chance explains: "hotter than ever" is not the same as "a hot day".
 //
 // Immutable after create(); any thread.
 class Reference {
@@ -77,7 +78,7 @@ class Reference {
     std::string name;
     Kind kind = Kind::kNumber;
     bool compared = true;
-    std::string reason;      // why not compared, for people
+    std::string reason;  // why not compared, for people
     bool clustered = false;
     bool prediction = false;
   };
@@ -97,8 +98,8 @@ class Reference {
 
   [[nodiscard]] Sample sample() const { return Sample(infos_.size()); }
 
-  // The compared columns that hold at least `rows_min` values, in the table's order; p_adjusted is over the features among
-  // them. The prediction column comes last.
+  // The compared columns that hold at least `rows_min` values, in the table's order; p_adjusted is over the features
+  // among them. The prediction column comes last.
   [[nodiscard]] std::vector<ColumnDrift> compare(const Sample& sample, double rows_min) const;
 
  private:

@@ -46,7 +46,8 @@ Table days_table(Random& random, int days) {
   for (int day = 0; day < days; ++day) {
     const double today = normal(random, 35.0, 10.0);
     for (int row = 0; row < 60; ++row) {
-      times.push_back(static_cast<double>(to_micros(kStart + std::chrono::days{day} + std::chrono::minutes{row * 20})) / 1e6);
+      times.push_back(static_cast<double>(to_micros(kStart + std::chrono::days{day} + std::chrono::minutes{row * 20})) /
+                      1e6);
       temperatures.push_back(normal(random, today, 2.0));
       delays.push_back(normal(random, 10.0, 30.0));
     }
@@ -125,8 +126,7 @@ TEST(Reference, ADayLikeSomeDaysOfTheReferenceIsNoDrift) {
 
 TEST(Reference, LongWindowsAreJudgedByShorterPieces) {
   Random random(9);
-  const Reference reference =
-      make(days_table(random, 90), {.time_column = "when", .window = std::chrono::days{28}});
+  const Reference reference = make(days_table(random, 90), {.time_column = "when", .window = std::chrono::days{28}});
   EXPECT_EQ(reference.pieces_per_window(), 4);
   EXPECT_GE(reference.pieces(), 12U);
   EXPECT_TRUE(reference.columns()[1].clustered);
@@ -227,6 +227,20 @@ TEST(Reference, AConstantColumnThatMovesIsDrift) {
   EXPECT_EQ(reference.compare(same, 1)[0].p, 1.0);
   EXPECT_LT(reference.compare(moved, 1)[0].p, 1e-9);
   EXPECT_GT(reference.compare(moved, 1)[0].psi, 1.0);
+}
+
+TEST(Reference, NumbersThatWereRoundedOnTheirWayAreTheSameNumbers) {
+  // Wind comes in steps, so that every bin ends on a value that many rows have.
+  std::string text = "wind\n";
+  for (int i = 0; i < 1000; ++i) text += fmt::format("{}\n", 1.15078 * (i % 20));
+  const Reference reference = make(read_table(text).value());
+  Sample sample = reference.sample();
+  for (int i = 0; i < 500; ++i)
+    sample.add_number(0, static_cast<double>(static_cast<float>(1.15078 * (i % 20))) * (1.0 + 1e-12));
+  const auto drifts = reference.compare(sample, 1);
+  EXPECT_EQ(drifts[0].ks, 0.0);
+  EXPECT_LT(drifts[0].psi_raw, 1e-3);
+  EXPECT_EQ(drifts[0].unseen, 0.0);
 }
 
 TEST(Reference, LeavesOutCalendarsIdentifiersAndWhatItIsTold) {

@@ -10,15 +10,15 @@ namespace weir::data {
 namespace {
 
 // Errors of arguments cannot happen here (they are checked before), and under- and overflow are fine as 0 and infinity.
-using MathPolicy = boost::math::policies::policy<
-    boost::math::policies::domain_error<boost::math::policies::ignore_error>,
-    boost::math::policies::overflow_error<boost::math::policies::ignore_error>,
-    boost::math::policies::underflow_error<boost::math::policies::ignore_error>,
-    boost::math::policies::evaluation_error<boost::math::policies::ignore_error>>;
+using MathPolicy =
+    boost::math::policies::policy<boost::math::policies::domain_error<boost::math::policies::ignore_error>,
+                                  boost::math::policies::overflow_error<boost::math::policies::ignore_error>,
+                                  boost::math::policies::underflow_error<boost::math::policies::ignore_error>,
+                                  boost::math::policies::evaluation_error<boost::math::policies::ignore_error>>;
 
 // P(a path of `m` steps right and `n` steps up, all equally likely, comes at some point as far as `reach` from the
-// diagonal, in units of 1/(mn)). The share of paths to (i, j) that were outside is a mean over the two last steps: of the
-// C(i+j, i) paths, i/(i+j) come from the left. Nothing cancels, so small values are exact to rounding.
+// diagonal, in units of 1/(mn)). The share of paths to (i, j) that were outside is a mean over the two last steps: of
+// the C(i+j, i) paths, i/(i+j) come from the left. Nothing cancels, so small values are exact to rounding.
 double outside_share(std::size_t m, std::size_t n, std::int64_t reach) {
   if (m < n) std::swap(m, n);
   std::vector<double> outside(n + 1, 0.0);
@@ -50,7 +50,9 @@ double kolmogorov_tail(double x) {
   return std::clamp(2.0 * sum, 0.0, 1.0);
 }
 
-double sum_of(std::span<const double> values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+double sum_of(std::span<const double> values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
 
 Result<void> check_counts(std::span<const double> a, std::span<const double> b) {
   if (a.size() != b.size()) {

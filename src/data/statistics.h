@@ -15,10 +15,10 @@ struct TestResult {
   double p = 1.0;  // how likely a statistic at least as large is if both samples come from one distribution
 };
 
-// Two-sided Kolmogorov-Smirnov test of two samples without NaN: the largest distance between their empirical distribution
-// functions (0 to 1). With ties the p-value is conservative, as everywhere. It is exact, counted over lattice paths, where
-// that takes at most kExactPathsMax steps; beyond, Kolmogorov's limit with Stephens' correction (1970).
-// kInvalidArgument if a sample is empty or holds a NaN.
+// Two-sided Kolmogorov-Smirnov test of two samples without NaN: the largest distance between their empirical
+// distribution functions (0 to 1). With ties the p-value is conservative, as everywhere. It is exact, counted over
+// lattice paths, where that takes at most kExactPathsMax steps; beyond, Kolmogorov's limit with Stephens' correction
+// (1970). kInvalidArgument if a sample is empty or holds a NaN.
 inline constexpr std::size_t kExactPathsMax = 4'000'000;
 Result<TestResult> kolmogorov_smirnov(std::span<const double> a, std::span<const double> b);
 // The same for samples that are sorted already.
@@ -40,19 +40,20 @@ struct Psi {
 };
 Result<Psi> population_stability(std::span<const double> reference, std::span<const double> live);
 
-// P(X >= x) of the chi-squared distribution with `freedom` degrees, and of the gamma distribution with the given mean and
-// variance. 1 for x <= 0.
+// P(X >= x) of the chi-squared distribution with `freedom` degrees, and of the gamma distribution with the given mean
+// and variance. 1 for x <= 0.
 double chi_squared_tail(double x, double freedom);
 double gamma_tail(double x, double mean, double variance);
 // P(X >= count) of the Poisson distribution with mean `expected`.
 double poisson_tail(double count, double expected);
 
-// Holm's step-down correction (1979): p-values, multiplied so that calling those below alpha has a chance of at most alpha
-// to call any by mistake, whatever their dependence. In the order given.
+// Holm's step-down correction (1979): p-values, multiplied so that calling those below alpha has a chance of at most
+// alpha to call any by mistake, whatever their dependence. In the order given.
 std::vector<double> holm(std::span<const double> p);
 
-// What a p-value is worth as evidence: an e-value, of mean at most 1 without an effect, so that the values of successive
-// looks may be multiplied. The calibrator of Vovk and Wang (2021), (1 - p + p ln p) / (p ln(p)^2); 1/2 for p = 1.
+// What a p-value is worth as evidence: an e-value, of mean at most 1 without an effect, so that the values of
+// successive looks may be multiplied. The calibrator of Vovk and Wang (2021), (1 - p + p ln p) / (p ln(p)^2); 1/2 for p
+// = 1.
 double evidence(double p);
 
 // Wilson's score interval (1927) for a share of `hits` among `count`, at `z` standard errors; {0, 1} for no count.

@@ -9,8 +9,8 @@
 namespace weir::data {
 namespace {
 
-constexpr std::array<std::string_view, 14> kMissingTexts = {"",     "NA",   "N/A",  "n/a",  "<NA>", "#N/A", "NaN",
-                                                            "nan",  "-nan", "-NaN", "null", "NULL", "None", "NaT"};
+constexpr std::array<std::string_view, 14> kMissingTexts = {"",    "NA",   "N/A",  "n/a",  "<NA>", "#N/A", "NaN",
+                                                            "nan", "-nan", "-NaN", "null", "NULL", "None", "NaT"};
 
 // The next number of a xorshift64* generator (Vigna, 2016): the sample must be the same on every machine.
 std::uint64_t next_random(std::uint64_t& state) {
@@ -57,7 +57,9 @@ Column make_column(std::string name, std::vector<std::vector<std::string>>& rows
 
 }  // namespace
 
-std::string_view kind_name(Kind kind) { return kind == Kind::kNumber ? "number" : "category"; }
+std::string_view kind_name(Kind kind) {
+  return kind == Kind::kNumber ? "number" : "category";
+}
 
 const Column* Table::find(std::string_view name) const {
   for (const Column& column : columns) {
@@ -73,7 +75,9 @@ std::optional<double> parse_number(std::string_view text) {
   return value;
 }
 
-bool is_missing_text(std::string_view text) { return std::ranges::find(kMissingTexts, text) != kMissingTexts.end(); }
+bool is_missing_text(std::string_view text) {
+  return std::ranges::find(kMissingTexts, text) != kMissingTexts.end();
+}
 
 std::optional<TimePoint> parse_event_time(double number) {
   // Seconds until the year 5138, from 1973 on; milliseconds from there to the year 5138. What is smaller is no time.
@@ -91,7 +95,9 @@ std::optional<TimePoint> parse_event_time(std::string_view text) {
   return *time;
 }
 
-std::string number_text(double value) { return fmt::format("{}", value); }
+std::string number_text(double value) {
+  return fmt::format("{}", value);
+}
 
 TableReader::TableReader(TableLimits limits)
     : limits_(limits), csv_([this](const std::vector<std::string>& fields) { return take(fields); }, limits.csv) {}

@@ -28,8 +28,8 @@ struct Column {
 };
 
 struct Table {
-  std::size_t rows = 0;            // held
-  std::int64_t rows_read = 0;      // of the text; more than `rows` if only a sample is held
+  std::size_t rows = 0;        // held
+  std::int64_t rows_read = 0;  // of the text; more than `rows` if only a sample is held
   std::vector<Column> columns;
 
   [[nodiscard]] const Column* find(std::string_view name) const;
@@ -46,15 +46,15 @@ struct TableLimits {
 std::optional<double> parse_number(std::string_view text);
 // Empty, or one of the words that pandas reads as missing: NA, N/A, NaN, nan, null, NULL, None, …
 bool is_missing_text(std::string_view text);
-// When something happened: ISO 8601, or seconds or milliseconds since 1970 as a number of that size. Nothing for another
-// text or number.
+// When something happened: ISO 8601, or seconds or milliseconds since 1970 as a number of that size. Nothing for
+// another text or number.
 std::optional<TimePoint> parse_event_time(std::string_view text);
 std::optional<TimePoint> parse_event_time(double number);
 // The text of a number that is used as a category: "3" for 3.0, shortest form that reads back.
 std::string number_text(double value);
 
-// Makes a table of CSV with a header, in memory bounded by the limits. A column is of numbers if every value that is not
-// missing is one, else of categories. The sample depends on the text alone. One thread.
+// Makes a table of CSV with a header, in memory bounded by the limits. A column is of numbers if every value that is
+// not missing is one, else of categories. The sample depends on the text alone. One thread.
 class TableReader {
  public:
   explicit TableReader(TableLimits limits = {});

@@ -8,7 +8,8 @@ using store::Row;
 using store::Transaction;
 
 constexpr std::string_view kColumns =
-    "id, endpoint, environment, rule, severity, version, value, limit_value, message, event_time, fired_at, fired_event, "
+    "id, endpoint, environment, rule, severity, version, value, limit_value, message, event_time, fired_at, "
+    "fired_event, "
     "resolved_at";
 
 Alert read_alert(const Row& row) {
@@ -36,12 +37,14 @@ std::string hold_text(Duration hold) {
   return text;
 }
 
-bool is_drift(Signal signal) { return signal == Signal::kDrift || signal == Signal::kPredictionDrift; }
+bool is_drift(Signal signal) {
+  return signal == Signal::kDrift || signal == Signal::kPredictionDrift;
+}
 
 json::object payload_of(const Alert& alert) {
-  json::object payload{{"alert", alert.rule},       {"severity", config::severity_name(alert.severity)},
-                       {"value", alert.value},      {"limit", alert.limit},
-                       {"message", alert.message},  {"version", alert.version}};
+  json::object payload{{"alert", alert.rule},      {"severity", config::severity_name(alert.severity)},
+                       {"value", alert.value},     {"limit", alert.limit},
+                       {"message", alert.message}, {"version", alert.version}};
   if (alert.event_time) payload["event_time"] = to_iso8601(*alert.event_time);
   return payload;
 }
@@ -62,20 +65,28 @@ json::object to_json(const Alert& alert) {
 }
 
 Result<std::vector<Alert>> AlertBook::load(store::Reader& reader, std::int64_t limit) {
-  return reader.all<Alert>(fmt::format("SELECT {} FROM monitor_alerts ORDER BY CASE WHEN resolved_at IS NULL THEN 0 ELSE 1 "
-                                       "END, id DESC LIMIT ?", kColumns), {limit}, read_alert);
+  return reader.all<Alert>(
+      fmt::format("SELECT {} FROM monitor_alerts ORDER BY CASE WHEN resolved_at IS NULL THEN 0 ELSE 1 "
+                  "END, id DESC LIMIT ?",
+                  kColumns),
+      {limit}, read_alert);
 }
 
 Result<std::vector<Alert>> AlertBook::firing(store::Reader& reader, const Place& place) {
   return reader.all<Alert>(fmt::format("SELECT {} FROM monitor_alerts WHERE endpoint = ? AND environment = ? AND "
-                                       "resolved_at IS NULL ORDER BY id", kColumns),
+                                       "resolved_at IS NULL ORDER BY id",
+                                       kColumns),
                            {place.endpoint, place.environment}, read_alert);
 }
 
 Result<Alert> AlertBook::fire(Transaction& tx, const Place& place, const WatchedRule& rule, const Reading& reading,
                               const Moment& moment, const std::vector<config::Notify>& notify) {
-  Alert alert{.place = place, .rule = rule.text, .severity = rule.severity, .version = moment.version,
-              .value = reading.value, .limit = rule.limit};
+  Alert alert{.place = place,
+              .rule = rule.text,
+              .severity = rule.severity,
+              .version = moment.version,
+              .value = reading.value,
+              .limit = rule.limit};
   alert.message = describe(rule.signal, reading, rule.comparison, rule.limit);
   if (rule.hold > Duration{0}) alert.message += " for " + hold_text(rule.hold);
   if (follows_event_time(rule.signal)) alert.event_time = moment.event_time;
@@ -87,19 +98,26 @@ Result<Alert> AlertBook::fire(Transaction& tx, const Place& place, const Watched
   if (is_drift(rule.signal)) {
     json::object payload = payload_of(alert);
     payload["columns"] = reading.detail;
-    cause = WEIR_TRY(tx.append({.type = std::string(types::event_type::kDriftDetected), .actor = "weir", .subject = subject,
+    cause = WEIR_TRY(tx.append({.type = std::string(types::event_type::kDriftDetected),
+                                .actor = "weir",
+                                .subject = subject,
                                 .payload = std::move(payload)}));
   }
-  alert.fired_event = WEIR_TRY(tx.append({.type = std::string(types::event_type::kAlertFired), .actor = "weir",
-                                          .subject = subject, .cause = cause, .payload = payload_of(alert)}));
-  WEIR_TRY(tx.execute("INSERT INTO monitor_alerts(id, endpoint, environment, rule, severity, version, value, limit_value, "
-                      "message, event_time, fired_at, fired_event) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                      {alert.id, place.endpoint, place.environment, alert.rule, static_cast<std::int64_t>(alert.severity),
-                       alert.version, alert.value, alert.limit, alert.message, alert.event_time, alert.fired_at,
-                       alert.fired_event}));
-  WEIR_TRY(queue_message(tx, notify, {.subject = fmt::format("alert/{}/fired", alert.id), .severity = alert.severity,
-                                      .text = fmt::format("[{}] {} version {}: {}", config::severity_name(alert.severity),
-                                                          place.text(), alert.version, alert.message)}));
+  alert.fired_event = WEIR_TRY(tx.append({.type = std::string(types::event_type::kAlertFired),
+                                          .actor = "weir",
+                                          .subject = subject,
+                                          .cause = cause,
+                                          .payload = payload_of(alert)}));
+  WEIR_TRY(tx.execute(
+      "INSERT INTO monitor_alerts(id, endpoint, environment, rule, severity, version, value, limit_value, "
+      "message, event_time, fired_at, fired_event) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      {alert.id, place.endpoint, place.environment, alert.rule, static_cast<std::int64_t>(alert.severity),
+       alert.version, alert.value, alert.limit, alert.message, alert.event_time, alert.fired_at, alert.fired_event}));
+  WEIR_TRY(queue_message(tx, notify,
+                         {.subject = fmt::format("alert/{}/fired", alert.id),
+                          .severity = alert.severity,
+                          .text = fmt::format("[{}] {} version {}: {}", config::severity_name(alert.severity),
+                                              place.text(), alert.version, alert.message)}));
   return alert;
 }
 
@@ -108,17 +126,22 @@ Result<void> AlertBook::resolve(Transaction& tx, const Alert& alert, const std::
   WEIR_TRY(tx.execute("UPDATE monitor_alerts SET resolved_at = ? WHERE id = ?", {tx.now(), alert.id}));
   json::object payload = payload_of(alert);
   payload["message"] = why;
-  WEIR_TRY(tx.append({.type = std::string(types::event_type::kAlertResolved), .actor = "weir",
-                      .subject = "endpoint/" + alert.place.text(), .cause = alert.fired_event,
+  WEIR_TRY(tx.append({.type = std::string(types::event_type::kAlertResolved),
+                      .actor = "weir",
+                      .subject = "endpoint/" + alert.place.text(),
+                      .cause = alert.fired_event,
                       .payload = std::move(payload)}));
-  return queue_message(tx, notify, {.subject = fmt::format("alert/{}/resolved", alert.id), .severity = alert.severity,
-                                    .text = fmt::format("[resolved] {}: {}", alert.place.text(), why)});
+  return queue_message(tx, notify,
+                       {.subject = fmt::format("alert/{}/resolved", alert.id),
+                        .severity = alert.severity,
+                        .text = fmt::format("[resolved] {}: {}", alert.place.text(), why)});
 }
 
 Result<std::vector<AlertBook::Fired>> AlertBook::update(const Place& place, const std::vector<WatchedRule>& rules,
                                                         const Readings& readings, const Moment& moment,
                                                         const std::vector<config::Notify>& notify) {
-  const auto open = WEIR_TRY(db_.load<std::vector<Alert>>([&](store::Reader& reader) { return firing(reader, place); }));
+  const auto open =
+      WEIR_TRY(db_.load<std::vector<Alert>>([&](store::Reader& reader) { return firing(reader, place); }));
   std::vector<const WatchedRule*> to_fire;
   std::vector<std::pair<const Alert*, std::string>> to_resolve;
   for (const WatchedRule& rule : rules) {
@@ -129,9 +152,11 @@ Result<std::vector<AlertBook::Fired>> AlertBook::update(const Place& place, cons
     const auto key = std::pair(place, rule.text);
     if (!weir::monitor::holds(reading, rule.comparison, rule.limit)) {
       since_.erase(key);
-      if (firing != open.end()) {
-        to_resolve.emplace_back(&*firing, fmt::format("{} is {}, the alert {} is over", config::signal_name(rule.signal),
-                                                      quantity_text(rule.signal, reading.value), rule.text));
+      // Over is what is over by the value itself; in between, where too few rows speak, an alert stays as it is.
+      if (firing != open.end() && !config::holds(reading.value, rule.comparison, rule.limit)) {
+        to_resolve.emplace_back(&*firing,
+                                fmt::format("{} is {}, the alert {} is over", config::signal_name(rule.signal),
+                                            quantity_text(rule.signal, reading.value), rule.text));
       }
       continue;
     }
@@ -158,7 +183,8 @@ Result<std::vector<AlertBook::Fired>> AlertBook::update(const Place& place, cons
 
 Result<void> AlertBook::resolve_stale(const Place& place, const std::vector<WatchedRule>& rules, const Moment& moment,
                                       const std::vector<config::Notify>& notify) {
-  const auto open = WEIR_TRY(db_.load<std::vector<Alert>>([&](store::Reader& reader) { return firing(reader, place); }));
+  const auto open =
+      WEIR_TRY(db_.load<std::vector<Alert>>([&](store::Reader& reader) { return firing(reader, place); }));
   std::vector<std::pair<const Alert*, std::string>> to_resolve;
   for (const Alert& alert : open) {
     const auto rule = std::ranges::find(rules, alert.rule, &WatchedRule::text);

@@ -37,10 +37,10 @@ struct Moment {
   std::string version;                  // live
 };
 
-// Fires an alert once when its rule has held for as long as the rule says, and resolves it once when it no longer does or
-// when another version is live that its drift or accuracy says nothing about. Both are an event (alert.fired,
-// alert.resolved; drift.detected before the former) and a queued message, in one transaction with the alert's state. What is
-// not known (no traffic, too few labels) neither fires nor resolves. One thread at a time.
+// Fires an alert once when its rule has held for as long as the rule says, and resolves it once when it no longer does
+// or when another version is live that its drift or accuracy says nothing about. Both are an event (alert.fired,
+// alert.resolved; drift.detected before the former) and a queued message, in one transaction with the alert's state.
+// What is not known (no traffic, too few labels to be sure) neither fires nor resolves. One thread at a time.
 class AlertBook {
  public:
   explicit AlertBook(store::Database& db) : db_(db) {}

@@ -39,8 +39,11 @@ TEST(Signals, AnAccuracyOfFewLabelsMustBeClear) {
 
 TEST(Signals, AreDescribedAsTheRulesAreWritten) {
   const auto above = config::Comparison::kAbove;
-  EXPECT_EQ(describe(Signal::kDrift, reading(0.4216, "dep_temp, dewp"), above, 0.3), "drift 0.42 > 0.3 (dep_temp, dewp)");
+  EXPECT_EQ(describe(Signal::kDrift, reading(0.4216, "dep_temp, dewp"), above, 0.3),
+            "drift 0.42 > 0.3 (dep_temp, dewp)");
   EXPECT_EQ(describe(Signal::kAccuracy7d, reading(0.68), config::Comparison::kBelow, 0.70), "accuracy_7d 0.68 < 0.7");
+  EXPECT_EQ(describe(Signal::kAccuracy7d, reading(0.6996), config::Comparison::kBelow, 0.70),
+            "accuracy_7d 0.6996 < 0.7");
   EXPECT_EQ(describe(Signal::kLatencyP95, reading(131.6), above, 100), "latency_p95 132ms > 100ms");
   EXPECT_EQ(describe(Signal::kErrorRate, reading(0.025), above, 0.01), "error_rate 2.5% > 1%");
   EXPECT_EQ(describe(Signal::kAge, reading(87.4), above, 30), "age 87d > 30d");
@@ -56,13 +59,16 @@ TEST(Signals, LimitsOfAMonitorAreRulesToo) {
 class AlertBookTest : public testing::Test {
  protected:
   std::vector<AlertBook::Fired> update(const Readings& readings, std::string version = "1") {
-    auto fired = book.update(kPlace, rules, readings, {.now = world.loop.now(), .event_time = world.loop.now(), .version = version},
-                             config->notify);
+    auto fired =
+        book.update(kPlace, rules, readings,
+                    {.now = world.loop.now(), .event_time = world.loop.now(), .version = version}, config->notify);
     EXPECT_TRUE(fired.has_value()) << fired.error().message;
     return fired.value_or(std::vector<AlertBook::Fired>{});
   }
   std::vector<Alert> alerts() {
-    return world.db().load<std::vector<Alert>>([](store::Reader& reader) { return AlertBook::load(reader, 100); }).value();
+    return world.db()
+        .load<std::vector<Alert>>([](store::Reader& reader) { return AlertBook::load(reader, 100); })
+        .value();
   }
 
   TestWorld world;
@@ -108,13 +114,25 @@ TEST_F(AlertBookTest, WaitsForAsLongAsTheRuleSays) {
   ASSERT_EQ(fired.size(), 1U);
   EXPECT_EQ(fired[0].rule.actions, std::vector{config::AlertAction::kRollback});
   EXPECT_EQ(fired[0].alert.message, "latency_p95 150ms > 100ms for 5m");
-  EXPECT_EQ(world.number("SELECT COUNT(*) FROM monitor_notifications WHERE message LIKE '[page] flights@production version 1:%'"), 2);
+  EXPECT_EQ(
+      world.number(
+          "SELECT COUNT(*) FROM monitor_notifications WHERE message LIKE '[page] flights@production version 1:%'"),
+      2);
 }
 
 TEST_F(AlertBookTest, WhatIsNotKnownChangesNothing) {
   update({{Signal::kAccuracy7d, reading(0.5)}});
   update({});
   EXPECT_FALSE(alerts()[0].resolved_at.has_value());
+}
+
+TEST_F(AlertBookTest, FewerLabelsAloneResolveNothing) {
+  update({{Signal::kAccuracy7d, *accuracy_reading(136, 200)}});
+  ASSERT_EQ(alerts().size(), 1U);
+  update({{Signal::kAccuracy7d, *accuracy_reading(68, 100)}});
+  EXPECT_FALSE(alerts()[0].resolved_at.has_value());
+  update({{Signal::kAccuracy7d, *accuracy_reading(72, 100)}});
+  EXPECT_TRUE(alerts()[0].resolved_at.has_value());
 }
 
 TEST_F(AlertBookTest, AnotherVersionResolvesWhatWasSaidOfTheOneBefore) {
@@ -130,7 +148,8 @@ TEST_F(AlertBookTest, AfterARestartAFiringAlertIsNotFiredAgain) {
   update({{Signal::kDrift, reading(0.42)}});
   world.reopen();
   AlertBook again{world.db()};
-  const auto fired = again.update(kPlace, rules, {{Signal::kDrift, reading(0.42)}}, {.now = world.loop.now(), .version = "1"}, {});
+  const auto fired =
+      again.update(kPlace, rules, {{Signal::kDrift, reading(0.42)}}, {.now = world.loop.now(), .version = "1"}, {});
   EXPECT_TRUE(fired->empty());
   EXPECT_EQ(alerts().size(), 1U);
 }

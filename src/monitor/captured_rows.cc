@@ -18,12 +18,14 @@ struct Grid {
   std::vector<std::vector<json::value>> rows;
 };
 
-bool is_scalar(const json::value& value) { return !value.is_array() && !value.is_object(); }
+bool is_scalar(const json::value& value) {
+  return !value.is_array() && !value.is_object();
+}
 
 double number_of(const json::value& value) {
-  return value.is_double() ? value.get_double()
-                           : value.is_int64() ? static_cast<double>(value.get_int64())
-                                              : static_cast<double>(value.get_uint64());
+  return value.is_double()  ? value.get_double()
+         : value.is_int64() ? static_cast<double>(value.get_int64())
+                            : static_cast<double>(value.get_uint64());
 }
 
 std::unexpected<Error> too_large() {
@@ -106,25 +108,27 @@ Result<Grid> grid_of_columns(const json::object& columns) {
 Result<Grid> grid_of_csv(std::string_view text) {
   Grid grid;
   bool too_many = false;
-  data::CsvReader reader([&](const std::vector<std::string>& fields) {
-    if (grid.columns.empty()) {
-      grid.columns = fields;
-      return true;
-    }
-    too_many = grid.rows.size() == kRowsMax;
-    if (too_many) return false;
-    auto& values = grid.rows.emplace_back();
-    for (const std::string& field : fields) {
-      if (const auto number = data::parse_number(field)) {
-        values.emplace_back(*number);
-      } else if (data::is_missing_text(field)) {
-        values.emplace_back(nullptr);
-      } else {
-        values.emplace_back(field);
-      }
-    }
-    return true;
-  }, {.record_bytes_max = 1U << 20, .fields_max = kColumnsMax});
+  data::CsvReader reader(
+      [&](const std::vector<std::string>& fields) {
+        if (grid.columns.empty()) {
+          grid.columns = fields;
+          return true;
+        }
+        too_many = grid.rows.size() == kRowsMax;
+        if (too_many) return false;
+        auto& values = grid.rows.emplace_back();
+        for (const std::string& field : fields) {
+          if (const auto number = data::parse_number(field)) {
+            values.emplace_back(*number);
+          } else if (data::is_missing_text(field)) {
+            values.emplace_back(nullptr);
+          } else {
+            values.emplace_back(field);
+          }
+        }
+        return true;
+      },
+      {.record_bytes_max = 1U << 20, .fields_max = kColumnsMax});
   WEIR_TRY(reader.feed(text));
   WEIR_TRY(reader.finish());
   if (too_many) return too_large();
@@ -219,7 +223,8 @@ Result<std::vector<json::value>> read_answer(const serve::Capture& capture) {
   }
   const auto* predictions = body.is_array() ? &body : json_find(body, "predictions");
   if (predictions == nullptr) return fail(Code::kInvalidArgument, "the answer has no predictions");
-  if (predictions->is_array()) return std::vector<json::value>(predictions->get_array().begin(), predictions->get_array().end());
+  if (predictions->is_array())
+    return std::vector<json::value>(predictions->get_array().begin(), predictions->get_array().end());
   return std::vector<json::value>{*predictions};
 }
 
@@ -267,7 +272,8 @@ std::string comparable_text(const json::value& value) {
   if (value.is_number()) {
     const double number = number_of(value);
     // Whole numbers without an exponent, whatever their type.
-    if (std::abs(number) < 1e15 && number == std::trunc(number)) return std::to_string(static_cast<std::int64_t>(number));
+    if (std::abs(number) < 1e15 && number == std::trunc(number))
+      return std::to_string(static_cast<std::int64_t>(number));
     return data::number_text(number);
   }
   if (value.is_string()) {
@@ -302,7 +308,8 @@ std::optional<bool> is_correct(const json::value& prediction, const json::value&
       if (number_of(values[i]) > number_of(values[largest])) largest = i;
     }
     if (values.empty()) return std::nullopt;
-    // One number is the probability of the class 1, several are those of 0, 1, 2, …; names of classes are not known here.
+    // One number is the probability of the class 1, several are those of 0, 1, 2, …; names of classes are not known
+    // here.
     if (values.size() == 1) return is_correct(values[0], label);
     if (truth.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
     return std::to_string(largest) == truth;

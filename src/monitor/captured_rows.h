@@ -28,9 +28,9 @@ struct RowSettings {
 };
 
 // Reads MLflow's scoring requests (dataframe_split, dataframe_records, instances, inputs, CSV) and those of the Open
-// Inference Protocol v2 in JSON, with their answers. Columns without names get their number ("0", "1", …). Values that are
-// neither number, text nor boolean are left out, and so are texts above 256 bytes. At most kRowsMax rows. kInvalidArgument for what is neither, and when
-// the answer has another number of rows than the request. Pure.
+// Inference Protocol v2 in JSON, with their answers. Columns without names get their number ("0", "1", …). Values that
+// are neither number, text nor boolean are left out, and so are texts above 256 bytes. At most kRowsMax rows.
+// kInvalidArgument for what is neither, and when the answer has another number of rows than the request. Pure.
 inline constexpr std::size_t kRowsMax = 10'000;
 Result<std::vector<CapturedRow>> read_rows(const serve::Capture& capture, const RowSettings& settings);
 
@@ -40,9 +40,9 @@ std::string join_key(std::string_view key, bool redacted);
 // A label or prediction as the text by which they are compared: 1, 1.0, true and "1" are all "1".
 std::string comparable_text(const json::value& value);
 
-// Whether the prediction is the label. A list of probabilities stands for the index of the largest; a number between 0 and 1
-// beside a label 0 or 1 for 1 if it is at least one half; an object for its member "prediction", "label" or "class", else
-// its first. Nothing where it cannot be said, as for a regression.
+// Whether the prediction is the label. A list of probabilities stands for the index of the largest; a number between 0
+// and 1 beside a label 0 or 1 for 1 if it is at least one half; an object for its member "prediction", "label" or
+// "class", else its first. Nothing where it cannot be said, as for a regression.
 std::optional<bool> is_correct(const json::value& prediction, const json::value& label);
 
 }  // namespace weir::monitor

@@ -12,7 +12,8 @@ using serve::Protocol;
 const TimePoint kArrival = parse_iso8601("2026-03-01T12:00:00Z").value();
 
 serve::Capture capture(std::string request, std::string answer, Protocol protocol = Protocol::kMlflow) {
-  return {.time = kArrival, .protocol = protocol, .request_body = std::move(request), .response_body = std::move(answer)};
+  return {
+      .time = kArrival, .protocol = protocol, .request_body = std::move(request), .response_body = std::move(answer)};
 }
 
 std::vector<CapturedRow> rows_of(const serve::Capture& captured, const RowSettings& settings = {}) {
@@ -21,7 +22,9 @@ std::vector<CapturedRow> rows_of(const serve::Capture& captured, const RowSettin
   return rows.value_or(std::vector<CapturedRow>{});
 }
 
-std::string features(const CapturedRow& row) { return json::serialize(row.features); }
+std::string features(const CapturedRow& row) {
+  return json::serialize(row.features);
+}
 
 TEST(CapturedRows, ReadsEveryFormOfMlflowsRequests) {
   const std::string answer = R"({"predictions": [0, 1]})";
@@ -64,20 +67,20 @@ TEST(CapturedRows, ReadsOpenInferenceTensors) {
 }
 
 TEST(CapturedRows, SplitsTheOnlyTensorIntoColumns) {
-  const auto rows = rows_of(capture(R"({"inputs": [{"name": "x", "shape": [2, 2], "datatype": "FP64", "data": [[1, 2], [3, 4]]}]})",
-                                    R"({"outputs": [{"name": "y", "shape": [2], "datatype": "INT64", "data": [0, 1]}]})",
-                                    Protocol::kOpenInference));
+  const auto rows = rows_of(capture(
+      R"({"inputs": [{"name": "x", "shape": [2, 2], "datatype": "FP64", "data": [[1, 2], [3, 4]]}]})",
+      R"({"outputs": [{"name": "y", "shape": [2], "datatype": "INT64", "data": [0, 1]}]})", Protocol::kOpenInference));
   ASSERT_EQ(rows.size(), 2U);
   EXPECT_EQ(features(rows[1]), R"({"0":3,"1":4})");
 }
 
 TEST(CapturedRows, FindsKeyAndEventTimeAndDropsRedactedColumns) {
   const RowSettings settings{.key_column = "id", .time_column = "when", .redact = {"name"}};
-  const auto rows = rows_of(
-      capture(R"({"dataframe_records": [{"id": 12.0, "when": "2013-07-04T05:00:00Z", "name": "Ann", "x": 1},
+  const auto rows =
+      rows_of(capture(R"({"dataframe_records": [{"id": 12.0, "when": "2013-07-04T05:00:00Z", "name": "Ann", "x": 1},
                                         {"id": "f2", "when": "soon", "x": 2}]})",
-              R"({"predictions": [0, 1]})"),
-      settings);
+                      R"({"predictions": [0, 1]})"),
+              settings);
   ASSERT_EQ(rows.size(), 2U);
   EXPECT_EQ(rows[0].key, "12");
   EXPECT_EQ(rows[0].event_time, parse_iso8601("2013-07-04T05:00:00Z").value());
@@ -88,7 +91,8 @@ TEST(CapturedRows, FindsKeyAndEventTimeAndDropsRedactedColumns) {
 
 TEST(CapturedRows, ARedactedKeyIsKeptAsItsHash) {
   const RowSettings settings{.key_column = "id", .redact = {"id"}};
-  const auto rows = rows_of(capture(R"({"instances": [{"id": "secret", "x": 1}]})", R"({"predictions": [0]})"), settings);
+  const auto rows =
+      rows_of(capture(R"({"instances": [{"id": "secret", "x": 1}]})", R"({"predictions": [0]})"), settings);
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0].key, sha256_hex("secret"));
   EXPECT_EQ(rows[0].key, join_key("secret", true));
@@ -96,8 +100,9 @@ TEST(CapturedRows, ARedactedKeyIsKeptAsItsHash) {
 }
 
 TEST(CapturedRows, KeepsNoListsAndNoLongTexts) {
-  const auto rows = rows_of(capture(R"({"instances": [{"list": [1], "text": ")" + std::string(300, 'x') + R"(", "x": 1}]})",
-                                    R"({"predictions": [0]})"));
+  const auto rows =
+      rows_of(capture(R"({"instances": [{"list": [1], "text": ")" + std::string(300, 'x') + R"(", "x": 1}]})",
+                      R"({"predictions": [0]})"));
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(features(rows[0]), R"({"x":1})");
 }
@@ -109,8 +114,10 @@ TEST(CapturedRows, RefusesWhatItCannotRead) {
   EXPECT_FALSE(read_rows(capture(R"({"instances": [1]})", "{}"), {}).has_value());
   EXPECT_FALSE(read_rows(capture("{", answer), {}).has_value());
   EXPECT_FALSE(read_rows(capture("", answer), {}).has_value());
-  EXPECT_FALSE(read_rows(capture(R"({"inputs": [{"name": "x", "shape": [3], "data": [1, 2]}]})", answer,
-                                 Protocol::kOpenInference), {}).has_value());
+  EXPECT_FALSE(
+      read_rows(
+          capture(R"({"inputs": [{"name": "x", "shape": [3], "data": [1, 2]}]})", answer, Protocol::kOpenInference), {})
+          .has_value());
 }
 
 TEST(IsCorrect, ComparesLabelsWithPredictionsOfEveryKind) {

@@ -34,7 +34,9 @@ void Exposition::family(std::string_view name, Type type, std::string_view help)
   text_ += fmt::format("# HELP {} ", name);
   append_escaped(text_, help, false);
   text_ += fmt::format("\n# TYPE {} {}\n", name,
-                       type == Type::kCounter ? "counter" : type == Type::kGauge ? "gauge" : "histogram");
+                       type == Type::kCounter ? "counter"
+                       : type == Type::kGauge ? "gauge"
+                                              : "histogram");
 }
 
 void Exposition::sample(const Labels& labels, double value, std::string_view suffix) {

@@ -11,8 +11,8 @@ namespace weir::monitor {
 namespace {
 
 std::vector<serve::DeploymentSnapshot> deployments() {
-  serve::DeploymentSnapshot one{.endpoint = "flights", .environment = "production", .model = "flight \"delay\"\n", .version = "3",
-                                .live = true};
+  serve::DeploymentSnapshot one{
+      .endpoint = "flights", .environment = "production", .model = "flight \"delay\"\n", .version = "3", .live = true};
   one.total.requests = 4;
   one.total.latency[0] = 1;
   one.total.latency[3] = 2;
@@ -26,8 +26,9 @@ TEST(Exposition, EscapesLabelsAndHelp) {
   exposition.family("weir_x", Exposition::Type::kGauge, "a\\b\nc \"d\"");
   exposition.sample({{"name", "a\\b\n\"c\""}}, 0.25);
   exposition.sample({}, std::nan(""));
-  EXPECT_EQ(exposition.finish(),
-            "# HELP weir_x a\\\\b\\nc \"d\"\n# TYPE weir_x gauge\nweir_x{name=\"a\\\\b\\n\\\"c\\\"\"} 0.25\nweir_x NaN\n");
+  EXPECT_EQ(
+      exposition.finish(),
+      "# HELP weir_x a\\\\b\\nc \"d\"\n# TYPE weir_x gauge\nweir_x{name=\"a\\\\b\\n\\\"c\\\"\"} 0.25\nweir_x NaN\n");
 }
 
 TEST(Exposition, HistogramsAreCumulative) {

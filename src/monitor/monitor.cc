@@ -23,7 +23,10 @@ std::size_t size_of(const serve::Capture& capture) {
 
 struct Monitor::Impl : std::enable_shared_from_this<Monitor::Impl> {
   explicit Impl(MonitorDeps given)
-      : deps(std::move(given)), rows(*deps.db), alerts(*deps.db), retraining(*deps.db, *deps.log, deps.start_training) {}
+      : deps(std::move(given)),
+        rows(*deps.db),
+        alerts(*deps.db),
+        retraining(*deps.db, *deps.log, deps.start_training) {}
 
   MonitorDeps deps;
 
@@ -65,8 +68,14 @@ struct Monitor::Impl : std::enable_shared_from_this<Monitor::Impl> {
 };
 
 Watcher& Monitor::Impl::watcher(const Place& place) {
-  const Watcher::Deps shared{.db = deps.db, .rows = &rows, .alerts = &alerts, .retraining = &retraining, .log = deps.log,
-                             .live = deps.live, .artifact = deps.artifact, .roll_back = deps.roll_back};
+  const Watcher::Deps shared{.db = deps.db,
+                             .rows = &rows,
+                             .alerts = &alerts,
+                             .retraining = &retraining,
+                             .log = deps.log,
+                             .live = deps.live,
+                             .artifact = deps.artifact,
+                             .roll_back = deps.roll_back};
   return watchers.try_emplace(place, place, shared).first->second;
 }
 
@@ -99,7 +108,8 @@ std::optional<RowBatch> Monitor::Impl::read(const serve::Capture& capture, const
   const auto* endpoint = config.endpoint(capture.endpoint);
   if (endpoint == nullptr) return std::nullopt;
   RowSettings settings{.key_column = endpoint->key, .time_column = endpoint->time};
-  if (const auto* environment = endpoint->environment(capture.environment)) settings.redact = environment->capture.redact;
+  if (const auto* environment = endpoint->environment(capture.environment))
+    settings.redact = environment->capture.redact;
   auto batch_rows = read_rows(capture, settings);
   const std::lock_guard lock(queue_mutex);
   if (!batch_rows) {
@@ -110,8 +120,12 @@ std::optional<RowBatch> Monitor::Impl::read(const serve::Capture& capture, const
     if (row.event_time && *row.event_time > capture.time + kFutureMax) row.event_time.reset();
     if (!row.event_time) ++counters.untimed_rows;
   }
-  return RowBatch{.place = {capture.endpoint, capture.environment}, .model = capture.model, .version = capture.version,
-                  .request_id = capture.request_id, .arrival = capture.time, .rows = *std::move(batch_rows)};
+  return RowBatch{.place = {capture.endpoint, capture.environment},
+                  .model = capture.model,
+                  .version = capture.version,
+                  .request_id = capture.request_id,
+                  .arrival = capture.time,
+                  .rows = *std::move(batch_rows)};
 }
 
 // Keeps all rows of a day up to a limit, every second of the next as many, every third of those after them, and so on.
@@ -221,7 +235,9 @@ void Monitor::Impl::arm() {
 
 Monitor::Monitor(MonitorDeps deps) : impl_(std::make_shared<Impl>(std::move(deps))) {}
 
-Monitor::~Monitor() { stop(); }
+Monitor::~Monitor() {
+  stop();
+}
 
 Result<void> Monitor::start() {
   {
@@ -235,7 +251,8 @@ Result<void> Monitor::start() {
     if (const auto config = impl_->deps.config()) {
       for (const auto& monitor : config->monitors) {
         const Place place{monitor.endpoint, "production"};
-        if (auto done = impl_->watcher(place).advance(*config, impl_->deps.clock->now()); !done) impl_->complain(done.error());
+        if (auto done = impl_->watcher(place).advance(*config, impl_->deps.clock->now()); !done)
+          impl_->complain(done.error());
       }
     }
   }
@@ -276,8 +293,8 @@ Result<void> Monitor::feedback(std::vector<serve::Feedback> feedback, const type
     const auto* endpoint = config != nullptr ? config->endpoint(one.endpoint) : nullptr;
     if (endpoint == nullptr) return fail(Code::kNotFound, "there is no endpoint {}", one.endpoint);
     const auto* environment = endpoint->environment(one.environment);
-    const bool redacted = environment != nullptr &&
-                          std::ranges::find(environment->capture.redact, endpoint->key) != environment->capture.redact.end();
+    const bool redacted = environment != nullptr && std::ranges::find(environment->capture.redact, endpoint->key) !=
+                                                        environment->capture.redact.end();
     one.key = join_key(one.key, redacted);
   }
   const std::lock_guard lock(impl_->work_mutex);
@@ -317,7 +334,8 @@ Result<json::object> Monitor::drift(std::string_view endpoint, std::int64_t limi
 }
 
 Result<json::object> Monitor::alerts(std::int64_t limit, bool open_only) {
-  return impl_->deps.db->load<json::object>([&](store::Reader& reader) { return alerts_view(reader, limit, open_only); });
+  return impl_->deps.db->load<json::object>(
+      [&](store::Reader& reader) { return alerts_view(reader, limit, open_only); });
 }
 
 Result<json::object> Monitor::retrainings(std::int64_t limit) {

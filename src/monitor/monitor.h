@@ -30,7 +30,8 @@ struct MonitorDeps {
   // The version that is live in a place; nothing if none is.
   std::function<std::optional<LiveVersion>(const Place&)> live;
   // Text of an artifact of the run that trained a version, e.g. "reference.csv".
-  std::function<Result<std::string>(const std::string& model, const std::string& version, const std::string& path)> artifact;
+  std::function<Result<std::string>(const std::string& model, const std::string& version, const std::string& path)>
+      artifact;
   // What the gateway counted.
   std::function<std::vector<serve::DeploymentSnapshot>()> traffic;
   // Starts a retraining workflow; gives the run.
@@ -40,9 +41,10 @@ struct MonitorDeps {
   std::size_t queue_bytes_max = 64U << 20;  // captures that wait; more are dropped and counted
 };
 
-// Watches live models: keeps captured rows, joins labels, measures drift and accuracy by event time, fires alerts and starts
-// retraining (Watcher, AlertBook and RetrainPolicy say how). Captures go through a bounded queue, so the gateway never waits;
-// feedback is stored when the call returns. A row is lost only if the server is killed before its batch is written.
+// Watches live models: keeps captured rows, joins labels, measures drift and accuracy by event time, fires alerts and
+// starts retraining (Watcher, AlertBook and RetrainPolicy say how). Captures go through a bounded queue, so the gateway
+// never waits; feedback is stored when the call returns. A row is lost only if the server is killed before its batch is
+// written.
 //
 // Any thread may call the public functions; start() and stop() once each.
 class Monitor final : public serve::CaptureSink, public serve::FeedbackSink {
@@ -62,8 +64,9 @@ class Monitor final : public serve::CaptureSink, public serve::FeedbackSink {
   void flush();
 
   // --- for the API; newest first
-  // {"windows": [{"start","end","version","rows","score","columns":[…],"prediction_psi","accuracy_7d","labels","note"}]} of
-  // the production environment. kNotFound if weir.yaml has no such endpoint.
+  // {"windows":
+  // [{"start","end","version","rows","score","columns":[…],"prediction_psi","accuracy_7d","labels","note"}]} of the
+  // production environment. kNotFound if weir.yaml has no such endpoint.
   Result<json::object> drift(std::string_view endpoint, std::int64_t limit);
   // {"alerts": [{"id","endpoint","environment","alert","severity","message","state","fired_at","resolved_at",…}]}
   Result<json::object> alerts(std::int64_t limit, bool open_only);

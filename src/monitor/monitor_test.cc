@@ -67,30 +67,31 @@ class MonitorTest : public testing::Test {
   }
 
   void make() {
-    monitor = std::make_unique<Monitor>(MonitorDeps{
-        .db = &world.db(),
-        .clock = &world.loop,
-        .log = &world.log(),
-        .loop = &world.box,
-        .config = [this] { return config; },
-        .live = [this](const Place& place) -> std::optional<LiveVersion> {
-          if (place.environment != "production") return std::nullopt;
-          return LiveVersion{.model = "flight-delay", .version = version, .since = world.loop.now()};
-        },
-        .artifact = [this](const std::string&, const std::string& wanted, const std::string& path) -> Result<std::string> {
-          if (!has_reference) return fail(Code::kNotFound, "no artifact {}", path);
-          return wanted == "1" ? reference_csv(false, parse_iso8601("2013-01-01").value())
-                               : reference_csv(true, parse_iso8601("2013-04-20").value());
-        },
-        .traffic = [this] { return traffic; },
-        .start_training = [this](const RetrainRequest& request) -> Result<std::int64_t> {
-          trainings.push_back(request);
-          return 7;
-        },
-        .roll_back = [this](const Place& place, const std::string& reason) -> Result<void> {
-          rollbacks.push_back(place.text() + ": " + reason);
-          return {};
-        }});
+    monitor = std::make_unique<Monitor>(
+        MonitorDeps{.db = &world.db(),
+                    .clock = &world.loop,
+                    .log = &world.log(),
+                    .loop = &world.box,
+                    .config = [this] { return config; },
+                    .live = [this](const Place& place) -> std::optional<LiveVersion> {
+                      if (place.environment != "production") return std::nullopt;
+                      return LiveVersion{.model = "flight-delay", .version = version, .since = world.loop.now()};
+                    },
+                    .artifact = [this](const std::string&, const std::string& wanted,
+                                       const std::string& path) -> Result<std::string> {
+                      if (!has_reference) return fail(Code::kNotFound, "no artifact {}", path);
+                      return wanted == "1" ? reference_csv(false, parse_iso8601("2013-01-01").value())
+                                           : reference_csv(true, parse_iso8601("2013-04-20").value());
+                    },
+                    .traffic = [this] { return traffic; },
+                    .start_training = [this](const RetrainRequest& request) -> Result<std::int64_t> {
+                      trainings.push_back(request);
+                      return 7;
+                    },
+                    .roll_back = [this](const Place& place, const std::string& reason) -> Result<void> {
+                      rollbacks.push_back(place.text() + ": " + reason);
+                      return {};
+                    }});
     ASSERT_TRUE(monitor->start().has_value());
     world.box.pump();
   }
@@ -105,22 +106,31 @@ class MonitorTest : public testing::Test {
     }
     json::array predictions;
     for (int row = 0; row < kRowsOfDay; ++row) predictions.push_back(row % 10 == 0 ? 1 : 0);
-    const json::object request{{"dataframe_split", json::object{{"columns", json::array{"flight_id", "time_hour", "temp", "distance", "tailnum"}},
+    const json::object request{{"dataframe_split", json::object{{"columns", json::array{"flight_id", "time_hour",
+                                                                                        "temp", "distance", "tailnum"}},
                                                                 {"data", std::move(data)}}}};
     capture(json::serialize(request), json::serialize(json::object{{"predictions", std::move(predictions)}}));
     world.box.advance(seconds{1});
   }
   void capture(std::string request, std::string answer, int status = 200) {
-    monitor->capture({.endpoint = "flights", .environment = "production", .model = "flight-delay", .version = version,
-                      .request_id = fmt::format("r{}", ++requests), .time = world.loop.now(), .status = status,
-                      .request_body = std::move(request), .response_body = std::move(answer)});
+    monitor->capture({.endpoint = "flights",
+                      .environment = "production",
+                      .model = "flight-delay",
+                      .version = version,
+                      .request_id = fmt::format("r{}", ++requests),
+                      .time = world.loop.now(),
+                      .status = status,
+                      .request_body = std::move(request),
+                      .response_body = std::move(answer)});
   }
   // The labels of that day: `right` of ten predictions were right.
   void tell(TimePoint day, int right) {
     std::vector<serve::Feedback> labels;
     for (int row = 0; row < kRowsOfDay; ++row) {
       const int predicted = row % 10 == 0 ? 1 : 0;
-      labels.push_back({.endpoint = "flights", .environment = "production", .key = fmt::format("{}-{}", to_micros(day), row),
+      labels.push_back({.endpoint = "flights",
+                        .environment = "production",
+                        .key = fmt::format("{}-{}", to_micros(day), row),
                         .label = row / 8 < right ? predicted : 1 - predicted});
     }
     const auto told = monitor->feedback(std::move(labels), {});
@@ -177,7 +187,8 @@ TEST_F(MonitorTest, SummerRaisesAlarmsAndTrainsTheModelAgainOnce) {
 
   ASSERT_EQ(trainings.size(), 1U);
   EXPECT_TRUE(trainings[0].reasons.starts_with("drift ")) << trainings[0].reasons;
-  EXPECT_NE(trainings[0].reasons.find("(temp); accuracy_7d 0.6 < 0.7 (560 labels)"), std::string::npos) << trainings[0].reasons;
+  EXPECT_NE(trainings[0].reasons.find("(temp); accuracy_7d 0.6 < 0.7 (560 labels)"), std::string::npos)
+      << trainings[0].reasons;
   // The window of 15 to 21 April is complete on the 24th, when labels up to the 21st are there.
   EXPECT_EQ(trainings[0].data_until, "2013-04-21");
   EXPECT_EQ(world.events("retrain.triggered").size(), 1U);
@@ -215,7 +226,8 @@ TEST_F(MonitorTest, GoesOnWhereItWasAfterARestart) {
 TEST_F(MonitorTest, RowsWithoutEventTimeAreKeptButMoveNoClock) {
   play_days(kMonday, 3, false, 8);
   capture(R"({"dataframe_records": [{"temp": 20, "distance": 300}]})", R"({"predictions": [0]})");
-  capture(R"({"dataframe_records": [{"time_hour": "2099-01-01", "temp": 20, "distance": 300}]})", R"({"predictions": [0]})");
+  capture(R"({"dataframe_records": [{"time_hour": "2099-01-01", "temp": 20, "distance": 300}]})",
+          R"({"predictions": [0]})");
   world.box.pump();
   EXPECT_EQ(monitor->status("flights").at("watermark").as_string(), to_iso8601(kMonday + days{2} + minutes{79 * 15}));
   EXPECT_EQ(world.number("SELECT COUNT(*) FROM monitor_rows"), 3 * kRowsOfDay + 2);
@@ -223,7 +235,8 @@ TEST_F(MonitorTest, RowsWithoutEventTimeAreKeptButMoveNoClock) {
 
 TEST_F(MonitorTest, RedactedColumnsAreNotOnDisk) {
   play(kMonday, false);
-  EXPECT_EQ(world.number("SELECT COUNT(*) FROM monitor_rows WHERE features LIKE '%N123%' OR features LIKE '%tailnum%'"), 0);
+  EXPECT_EQ(world.number("SELECT COUNT(*) FROM monitor_rows WHERE features LIKE '%N123%' OR features LIKE '%tailnum%'"),
+            0);
 }
 
 TEST_F(MonitorTest, SaysWhenThereIsNoReference) {
@@ -235,7 +248,8 @@ TEST_F(MonitorTest, SaysWhenThereIsNoReference) {
 }
 
 TEST_F(MonitorTest, ErrorsFireAtOnceAndRollBack) {
-  serve::DeploymentSnapshot deployment{.endpoint = "flights", .environment = "production", .model = "flight-delay", .version = "1", .live = true};
+  serve::DeploymentSnapshot deployment{
+      .endpoint = "flights", .environment = "production", .model = "flight-delay", .version = "1", .live = true};
   deployment.recent.requests = 100;
   deployment.recent.errors_server = 10;
   traffic = {deployment};
@@ -269,7 +283,8 @@ TEST_F(MonitorTest, AFullQueueDropsAndCounts) {
 }
 
 TEST_F(MonitorTest, FeedbackForAnUnknownEndpointIsRefused) {
-  const auto result = monitor->feedback({{.endpoint = "nowhere", .environment = "production", .key = "x", .label = 1}}, {});
+  const auto result =
+      monitor->feedback({{.endpoint = "nowhere", .environment = "production", .key = "x", .label = 1}}, {});
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().code, Code::kNotFound);
 }
@@ -287,9 +302,11 @@ TEST_F(MonitorTest, ItsMetricsNameEndpointAndColumns) {
   monitor->write_metrics(exposition);
   const std::string text = exposition.finish();
   EXPECT_NE(text.find("weir_drift{endpoint=\"flights\",environment=\"production\",version=\"1\"} "), std::string::npos);
-  EXPECT_NE(text.find("weir_column_psi{endpoint=\"flights\",environment=\"production\",column=\"temp\"} "), std::string::npos);
+  EXPECT_NE(text.find("weir_column_psi{endpoint=\"flights\",environment=\"production\",column=\"temp\"} "),
+            std::string::npos);
   EXPECT_NE(text.find("weir_alerts_firing{severity=\"warning\"} 1\n"), std::string::npos);
-  EXPECT_NE(text.find("weir_accuracy_7d{endpoint=\"flights\",environment=\"production\",version=\"1\"} 0.8\n"), std::string::npos);
+  EXPECT_NE(text.find("weir_accuracy_7d{endpoint=\"flights\",environment=\"production\",version=\"1\"} 0.8\n"),
+            std::string::npos);
 }
 
 }  // namespace

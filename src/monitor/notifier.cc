@@ -29,7 +29,8 @@ struct Queued {
 };
 
 config::Severity severity_of(const types::Event& event) {
-  const bool bad = event.type.ends_with(".refused") || event.type.ends_with(".rolled_back") || event.type.ends_with(".rejected");
+  const bool bad =
+      event.type.ends_with(".refused") || event.type.ends_with(".rolled_back") || event.type.ends_with(".rejected");
   return bad ? config::Severity::kWarning : config::Severity::kInfo;
 }
 
@@ -58,8 +59,9 @@ Result<int> send_mail(const std::string& address, const std::string& text) {
     return fail(Code::kInvalidArgument, "\"{}\" is not a mail address", address);
   }
   const std::string first_line = text.substr(0, text.find('\n'));
-  const std::string mail = fmt::format(
-      "To: {}\nSubject: [weir] {}\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n{}\n", address, first_line, text);
+  const std::string mail =
+      fmt::format("To: {}\nSubject: [weir] {}\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n{}\n",
+                  address, first_line, text);
   auto sent = io::run_checked({.argv = {"sendmail", "-i", "-t"}}, mail, std::chrono::seconds{30});
   if (!sent) return std::unexpected(sent.error());
   return 250;
@@ -67,11 +69,12 @@ Result<int> send_mail(const std::string& address, const std::string& text) {
 
 Result<void> insert(Transaction& tx, std::string_view target, const Message& message) {
   const std::int64_t id = WEIR_TRY(tx.next_id("monitor_notification"));
-  WEIR_TRY(tx.execute("INSERT INTO monitor_notifications(id, subject, target, severity, message, state, attempts, "
-                      "next_attempt_at, created_at, note) VALUES(?, ?, ?, ?, ?, ?, 0, ?, ?, '') "
-                      "ON CONFLICT(subject, target) DO NOTHING",
-                      {id, message.subject, target, static_cast<std::int64_t>(message.severity), message.text,
-                       static_cast<std::int64_t>(State::kQueued), tx.now(), tx.now()}));
+  WEIR_TRY(
+      tx.execute("INSERT INTO monitor_notifications(id, subject, target, severity, message, state, attempts, "
+                 "next_attempt_at, created_at, note) VALUES(?, ?, ?, ?, ?, ?, 0, ?, ?, '') "
+                 "ON CONFLICT(subject, target) DO NOTHING",
+                 {id, message.subject, target, static_cast<std::int64_t>(message.severity), message.text,
+                  static_cast<std::int64_t>(State::kQueued), tx.now(), tx.now()}));
   return {};
 }
 
@@ -79,6 +82,30 @@ Result<void> insert(Transaction& tx, std::string_view target, const Message& mes
 
 Result<void> queue_message_to(Transaction& tx, std::string_view target, const Message& message) {
   return insert(tx, target, message);
+}
+
+Result<std::string> target_for(std::string_view address, const std::map<std::string, std::string>& secrets) {
+  constexpr std::string_view kReference = "${{";
+  constexpr std::size_t kSecretBytesMin = 6;  // a shorter one is no secret worth a reference
+  if (address.find(kReference) != std::string_view::npos) {
+    return fail(Code::kInvalidArgument, "\"{}\" holds an expression, expected an address", address);
+  }
+  if (!address.starts_with("https://") && !address.starts_with("http://")) {
+    const std::string_view scheme = address.substr(0, address.find(':'));
+    return fail(Code::kInvalidArgument, "an address that begins with \"{}\" cannot be notified, expected https://…",
+                scheme);
+  }
+  std::string target(address);
+  for (const auto& [name, value] : secrets) {
+    if (value.size() < kSecretBytesMin) continue;
+    const std::string reference = fmt::format("${{{{ secrets.{} }}}}", name);
+    for (auto at = target.find(value); at != std::string::npos; at = target.find(value, at + reference.size())) {
+      target.replace(at, value.size(), reference);
+    }
+  }
+  // A secret whose value is part of such a reference has broken it.
+  WEIR_TRY(config::parse_template(target));
+  return target;
 }
 
 Result<void> queue_message(Transaction& tx, const std::vector<config::Notify>& notify, const Message& message) {
@@ -173,13 +200,15 @@ Result<void> Notifier::Impl::find_position() {
 }
 
 Result<void> Notifier::Impl::keep_position(Transaction& tx) const {
-  WEIR_TRY(tx.execute("INSERT INTO monitor_cursors(name, sequence) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET "
-                      "sequence = excluded.sequence", {kCursor, position}));
+  WEIR_TRY(
+      tx.execute("INSERT INTO monitor_cursors(name, sequence) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET "
+                 "sequence = excluded.sequence",
+                 {kCursor, position}));
   return {};
 }
 
-// Queues what the events since the last time ask for. The position is written with the messages alone: events that nobody
-// wants are read again after a restart, which is cheaper than a write for each.
+// Queues what the events since the last time ask for. The position is written with the messages alone: events that
+// nobody wants are read again after a restart, which is cheaper than a write for each.
 Result<void> Notifier::Impl::follow_events() {
   WEIR_TRY(find_position());
   const auto config = deps.config();
@@ -188,14 +217,17 @@ Result<void> Notifier::Impl::follow_events() {
         [&](store::Reader& reader) { return store::read_events(reader, position, kEventsAtOnce); }));
     if (events.empty()) return {};
     const std::int64_t before = std::exchange(position, events.back().sequence);
-    const bool any = std::ranges::any_of(events, [&](const types::Event& event) { return is_wanted(config.get(), event.type); });
+    const bool any =
+        std::ranges::any_of(events, [&](const types::Event& event) { return is_wanted(config.get(), event.type); });
     if (!any) continue;
     auto queued = deps.db->write([&](Transaction& tx) -> Result<void> {
       for (const types::Event& event : events) {
         for (const config::Notify& entry : config->notify) {
           if (std::ranges::find(entry.events, event.type) == entry.events.end()) continue;
-          WEIR_TRY(insert(tx, entry.to.text, {.subject = fmt::format("event/{}", event.sequence),
-                                              .severity = severity_of(event), .text = text_of(event)}));
+          WEIR_TRY(insert(tx, entry.to.text,
+                          {.subject = fmt::format("event/{}", event.sequence),
+                           .severity = severity_of(event),
+                           .text = text_of(event)}));
         }
       }
       return keep_position(tx);
@@ -262,7 +294,8 @@ Result<void> Notifier::Impl::finish(const Queued& queued, State state, std::stri
 }
 
 Result<void> Notifier::Impl::try_later(const Queued& queued, std::string_view note) {
-  const Duration pause = std::min(kPauseMax, Duration{kPauseFirst.count() << std::min<std::int64_t>(queued.attempts, 20)});
+  const Duration pause =
+      std::min(kPauseMax, Duration{kPauseFirst.count() << std::min<std::int64_t>(queued.attempts, 20)});
   return deps.db->write([&](Transaction& tx) -> Result<void> {
     WEIR_TRY(tx.execute(
         "UPDATE monitor_notifications SET attempts = attempts + 1, next_attempt_at = ?, note = ? WHERE id = ?",
@@ -287,7 +320,9 @@ Result<void> Notifier::Impl::forget_old() {
 
 Notifier::Notifier(NotifierDeps deps) : impl_(std::make_shared<Impl>(std::move(deps))) {}
 
-Notifier::~Notifier() { stop(); }
+Notifier::~Notifier() {
+  stop();
+}
 
 Result<void> Notifier::start() {
   WEIR_TRY(impl_->find_position());
@@ -299,7 +334,9 @@ Result<void> Notifier::start() {
   return {};
 }
 
-void Notifier::wake() { impl_->wake(); }
+void Notifier::wake() {
+  impl_->wake();
+}
 
 void Notifier::stop() {
   impl_->subscription.reset();

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -25,10 +26,16 @@ struct Message {
   std::string text;
 };
 
-// Queues the message to every target of `notify` that takes its severity, in the transaction of the change that it tells of.
+// Queues the message to every target of `notify` that takes its severity, in the transaction of the change that it
+// tells of.
 Result<void> queue_message(store::Transaction& tx, const std::vector<config::Notify>& notify, const Message& message);
-// To one target: a template as in weir.yaml.
+// To one target: a template, of weir.yaml or of target_for().
 Result<void> queue_message_to(store::Transaction& tx, std::string_view target, const Message& message);
+
+// The target for an address that a job or person gave. What of it is the value of a secret is kept as a reference to
+// the secret, so that the address does not lie in the database in clear. kInvalidArgument if it is neither http:// nor
+// https://, or holds a reference itself: who may send messages may not read secrets by it.
+Result<std::string> target_for(std::string_view address, const std::map<std::string, std::string>& secrets);
 
 struct NotifierDeps {
   store::Database* db = nullptr;
@@ -42,10 +49,10 @@ struct NotifierDeps {
   std::function<Result<int>(const std::string& url, const std::string& body)> post;
 };
 
-// Delivers queued messages to webhooks as {"text": …}, which Slack's incoming webhooks and their many relatives take, and
-// follows the event log for `notify` entries with `events`. A message that was queued is delivered at least once, also
-// after kill -9; refused or unreachable targets are tried again with growing pauses for a day, then given up with an error
-// in the log. Every message goes to the log too. Secrets are filled in when it is sent and never stored.
+// Delivers queued messages to webhooks as {"text": …}, which Slack's incoming webhooks and their many relatives take,
+// and follows the event log for `notify` entries with `events`. A message that was queued is delivered at least once,
+// also after kill -9; refused or unreachable targets are tried again with growing pauses for a day, then given up with
+// an error in the log. Every message goes to the log too. Secrets are filled in when it is sent and never stored.
 class Notifier {
  public:
   explicit Notifier(NotifierDeps deps);

@@ -27,34 +27,43 @@ class NotifierTest : public testing::Test {
   };
 
   void start() {
-    notifier = std::make_unique<Notifier>(NotifierDeps{
-        .db = &world.db(),
-        .clock = &world.loop,
-        .log = &world.log(),
-        .loop = &world.box,
-        .config = [this] { return config; },
-        .resolve = [](const config::Template& target) { return target.resolve({}, {{"SLACK_WEBHOOK", "https://slack/secret"}}); },
-        .post = [this](const std::string& url, const std::string& body) -> Result<int> {
-          posts.push_back({url, body});
-          if (status == 0) return fail(Code::kUnavailable, "connection refused");
-          return status;
-        }});
+    notifier = std::make_unique<Notifier>(
+        NotifierDeps{.db = &world.db(),
+                     .clock = &world.loop,
+                     .log = &world.log(),
+                     .loop = &world.box,
+                     .config = [this] { return config; },
+                     .resolve =
+                         [](const config::Template& target) {
+                           return target.resolve({}, {{"SLACK_WEBHOOK", "https://slack/secret"}});
+                         },
+                     .post = [this](const std::string& url, const std::string& body) -> Result<int> {
+                       posts.push_back({url, body});
+                       if (status == 0) return fail(Code::kUnavailable, "connection refused");
+                       return status;
+                     }});
     ASSERT_TRUE(notifier->start().has_value());
     world.box.pump();
   }
   void queue(std::string subject, config::Severity severity = config::Severity::kWarning) {
     const auto queued = world.db().write([&](store::Transaction& tx) {
-      return queue_message(tx, config->notify, {.subject = std::move(subject), .severity = severity, .text = "it broke"});
+      return queue_message(tx, config->notify,
+                           {.subject = std::move(subject), .severity = severity, .text = "it broke"});
     });
     ASSERT_TRUE(queued.has_value()) << queued.error().message;
     notifier->wake();
     world.box.pump();
   }
   void append(std::string type) {
-    ASSERT_TRUE(world.db().write([&](store::Transaction& tx) -> Result<void> {
-      WEIR_TRY(tx.append({.type = std::move(type), .actor = "alice", .subject = "model/m", .payload = {{"reason", "auc is 0.5"}}}));
-      return {};
-    }).has_value());
+    ASSERT_TRUE(world.db()
+                    .write([&](store::Transaction& tx) -> Result<void> {
+                      WEIR_TRY(tx.append({.type = std::move(type),
+                                          .actor = "alice",
+                                          .subject = "model/m",
+                                          .payload = {{"reason", "auc is 0.5"}}}));
+                      return {};
+                    })
+                    .has_value());
     notifier->wake();
     world.box.pump();
   }
@@ -135,10 +144,12 @@ TEST_F(NotifierTest, AQueuedMessageOutlivesTheServer) {
 }
 
 TEST_F(NotifierTest, TellsOfEventsThatAreAskedForOnceAlsoAcrossARestart) {
-  ASSERT_TRUE(world.db().write([&](store::Transaction& tx) -> Result<void> {
-    WEIR_TRY(tx.append({.type = "gate.refused", .actor = "bob", .subject = "model/old"}));
-    return {};
-  }).has_value());
+  ASSERT_TRUE(world.db()
+                  .write([&](store::Transaction& tx) -> Result<void> {
+                    WEIR_TRY(tx.append({.type = "gate.refused", .actor = "bob", .subject = "model/old"}));
+                    return {};
+                  })
+                  .has_value());
   start();
   append("gate.refused");
   append("gate.passed");
@@ -148,13 +159,24 @@ TEST_F(NotifierTest, TellsOfEventsThatAreAskedForOnceAlsoAcrossARestart) {
 
   notifier.reset();
   world.box.pump();
-  ASSERT_TRUE(world.db().write([&](store::Transaction& tx) -> Result<void> {
-    WEIR_TRY(tx.append({.type = "gate.refused", .actor = "bob", .subject = "model/n"}));
-    return {};
-  }).has_value());
+  ASSERT_TRUE(world.db()
+                  .write([&](store::Transaction& tx) -> Result<void> {
+                    WEIR_TRY(tx.append({.type = "gate.refused", .actor = "bob", .subject = "model/n"}));
+                    return {};
+                  })
+                  .has_value());
   start();
   ASSERT_EQ(posts.size(), 2U) << "what happened while nobody listened";
   EXPECT_EQ(posts[1].body, R"x({"text":"gate.refused model/n (by bob)"})x");
+}
+
+TEST(TargetFor, KeepsSecretsAsReferencesAndTakesNone) {
+  const std::map<std::string, std::string> secrets = {{"HOOK", "https://slack/T1/B2"}, {"PIN", "12"}};
+  EXPECT_EQ(target_for("https://slack/T1/B2", secrets).value(), "${{ secrets.HOOK }}");
+  EXPECT_EQ(target_for("https://slack/T1/B2/x?12", secrets).value(), "${{ secrets.HOOK }}/x?12");
+  EXPECT_EQ(target_for("http://127.0.0.1:9000/hook", secrets).value(), "http://127.0.0.1:9000/hook");
+  EXPECT_FALSE(target_for("https://evil/${{ secrets.HOOK }}", secrets).has_value());
+  EXPECT_FALSE(target_for("file:///etc/passwd", secrets).has_value());
 }
 
 TEST_F(NotifierTest, StoresNoSecret) {
@@ -162,7 +184,8 @@ TEST_F(NotifierTest, StoresNoSecret) {
   status = 0;
   queue("alert/1/fired");
   EXPECT_EQ(world.number("SELECT COUNT(*) FROM monitor_notifications WHERE target LIKE '%slack/secret%' OR note LIKE "
-                         "'%slack/secret%'"), 0);
+                         "'%slack/secret%'"),
+            0);
 }
 
 }  // namespace

@@ -18,12 +18,9 @@ constexpr std::string_view kColumns =
 
 std::string state_name(State state, bool completed) {
   switch (state) {
-    case State::kRequested:
-      return "requested";
-    case State::kStarted:
-      return completed ? "completed" : "running";
-    case State::kFailed:
-      return "failed";
+    case State::kRequested: return "requested";
+    case State::kStarted: return completed ? "completed" : "running";
+    case State::kFailed: return "failed";
   }
   return "failed";
 }
@@ -89,22 +86,23 @@ std::string last_whole_day(TimePoint complete) {
 }
 
 Result<std::vector<Retraining>> RetrainPolicy::load(store::Reader& reader, std::int64_t limit) {
-  return reader.all<Retraining>(fmt::format("SELECT {} FROM monitor_retrainings r ORDER BY r.id DESC LIMIT ?", kColumns),
-                                {limit}, read_retraining);
+  return reader.all<Retraining>(
+      fmt::format("SELECT {} FROM monitor_retrainings r ORDER BY r.id DESC LIMIT ?", kColumns), {limit},
+      read_retraining);
 }
 
 Result<std::optional<Retraining>> RetrainPolicy::latest(store::Reader& reader, std::string_view model) {
   return reader.first<Retraining>(
-      fmt::format("SELECT {} FROM monitor_retrainings r WHERE r.model = ? ORDER BY r.id DESC LIMIT 1", kColumns), {model},
-      read_retraining);
+      fmt::format("SELECT {} FROM monitor_retrainings r WHERE r.model = ? ORDER BY r.id DESC LIMIT 1", kColumns),
+      {model}, read_retraining);
 }
 
 Result<bool> RetrainPolicy::decide(const config::Retrain& rules, const Readings& readings, const Facts& facts,
                                    const std::vector<config::Notify>& notify) {
   const std::string reasons = joined(retrain_reasons(rules, readings));
   if (reasons.empty()) return false;
-  const auto last = WEIR_TRY(
-      db_.load<std::optional<Retraining>>([&](store::Reader& reader) { return latest(reader, rules.model); }));
+  const auto last =
+      WEIR_TRY(db_.load<std::optional<Retraining>>([&](store::Reader& reader) { return latest(reader, rules.model); }));
   if (last && under_way(*last)) return false;
   if (last && facts.watermark < last->event_time + rules.cooldown) return false;
 
@@ -116,9 +114,11 @@ Result<bool> RetrainPolicy::decide(const config::Retrain& rules, const Readings&
   const auto id = WEIR_TRY(db_.write_with<std::int64_t>([&](Transaction& tx) -> Result<std::int64_t> {
     const std::int64_t new_id = WEIR_TRY(tx.next_id("retraining"));
     // The newest alert of this endpoint is what led here, where there is one.
-    const auto cause = WEIR_TRY(tx.integer(
-        "SELECT fired_event FROM monitor_alerts WHERE endpoint = ? AND environment = ? AND resolved_at IS NULL ORDER BY id "
-        "DESC LIMIT 1", {facts.place.endpoint, facts.place.environment}));
+    const auto cause =
+        WEIR_TRY(tx.integer("SELECT fired_event FROM monitor_alerts WHERE endpoint = ? AND environment = ? AND "
+                            "resolved_at IS NULL ORDER BY id "
+                            "DESC LIMIT 1",
+                            {facts.place.endpoint, facts.place.environment}));
     request.cause = WEIR_TRY(tx.append({.type = std::string(types::event_type::kRetrainTriggered),
                                         .actor = "weir",
                                         .subject = "model/" + rules.model,
@@ -129,13 +129,15 @@ Result<bool> RetrainPolicy::decide(const config::Retrain& rules, const Readings&
                                                     {"data_until", request.data_until},
                                                     {"event_time", to_iso8601(facts.watermark)},
                                                     {"workflow", rules.run}}}));
-    WEIR_TRY(tx.execute("INSERT INTO monitor_retrainings(id, model, endpoint, version, reasons, data_until, event_time, "
-                        "triggered_at, event, state, note) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')",
-                        {new_id, rules.model, facts.place.endpoint, facts.version, reasons, request.data_until,
-                         facts.watermark, tx.now(), request.cause, static_cast<std::int64_t>(State::kRequested)}));
-    WEIR_TRY(queue_message(tx, notify, {.subject = fmt::format("retraining/{}", new_id),
-                                        .severity = config::Severity::kInfo,
-                                        .text = fmt::format("{} is trained again: {}", rules.model, reasons)}));
+    WEIR_TRY(
+        tx.execute("INSERT INTO monitor_retrainings(id, model, endpoint, version, reasons, data_until, event_time, "
+                   "triggered_at, event, state, note) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')",
+                   {new_id, rules.model, facts.place.endpoint, facts.version, reasons, request.data_until,
+                    facts.watermark, tx.now(), request.cause, static_cast<std::int64_t>(State::kRequested)}));
+    WEIR_TRY(queue_message(tx, notify,
+                           {.subject = fmt::format("retraining/{}", new_id),
+                            .severity = config::Severity::kInfo,
+                            .text = fmt::format("{} is trained again: {}", rules.model, reasons)}));
     return new_id;
   }));
   log_.info("retraining {}: {} (data until {})", rules.model, reasons, request.data_until);
@@ -163,14 +165,15 @@ Result<void> RetrainPolicy::start(const RetrainRequest& request, std::int64_t id
 }
 
 Result<void> RetrainPolicy::resume(const std::function<std::string(const std::string& model)>& workflow_of) {
-  const auto all = WEIR_TRY(db_.load<std::vector<Retraining>>([&](store::Reader& reader) { return load(reader, 100); }));
+  const auto all =
+      WEIR_TRY(db_.load<std::vector<Retraining>>([&](store::Reader& reader) { return load(reader, 100); }));
   for (const Retraining& retraining : all) {
     if (retraining.state != "requested") continue;
     // The workflow may have been started just before the crash.
     const auto subject = WEIR_TRY(db_.load<std::optional<std::string>>([&](store::Reader& reader) {
-      return reader.first<std::string>("SELECT subject FROM events WHERE type = ? AND cause = ? ORDER BY sequence LIMIT 1",
-                                       {types::event_type::kRunCreated, retraining.event},
-                                       [](const Row& row) { return row.string(0); });
+      return reader.first<std::string>(
+          "SELECT subject FROM events WHERE type = ? AND cause = ? ORDER BY sequence LIMIT 1",
+          {types::event_type::kRunCreated, retraining.event}, [](const Row& row) { return row.string(0); });
     }));
     if (subject && subject->starts_with("run/")) {
       const std::int64_t run = std::strtoll(subject->c_str() + 4, nullptr, 10);

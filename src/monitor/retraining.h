@@ -16,10 +16,10 @@ namespace weir::monitor {
 struct RetrainRequest {
   std::string model;
   std::string endpoint;
-  std::string workflow;      // ".github/workflows/ml-pipeline.yml"
-  std::string reasons;       // "drift 0.42 > 0.3 (dep_temp, dewp); accuracy_7d 0.68 < 0.7"
-  std::string data_until;    // "2013-06-30": labels are complete up to this day (UTC), itself included
-  std::int64_t cause = 0;    // the event retrain.triggered
+  std::string workflow;    // ".github/workflows/ml-pipeline.yml"
+  std::string reasons;     // "drift 0.42 > 0.3 (dep_temp, dewp); accuracy_7d 0.68 < 0.7"
+  std::string data_until;  // "2013-06-30": labels are complete up to this day (UTC), itself included
+  std::int64_t cause = 0;  // the event retrain.triggered
 };
 
 // What became of it.
@@ -39,9 +39,10 @@ struct Retraining {
 };
 json::object to_json(const Retraining& retraining);
 
-// The retraining policy: rules over signals, at most one training of a model under way, none within the cool-down, which
-// counts by event time. All state is in the database: after a kill -9 between the decision and the start of the workflow, the
-// start is made up for, and not made twice (the run that the decision's event caused is looked for first). One thread.
+// The retraining policy: rules over signals, at most one training of a model under way, none within the cool-down,
+// which counts by event time. All state is in the database: after a kill -9 between the decision and the start of the
+// workflow, the start is made up for, and not made twice (the run that the decision's event caused is looked for
+// first). One thread.
 class RetrainPolicy {
  public:
   // Starts the workflow (with inputs reasons and data_until) and gives its run.
@@ -54,8 +55,8 @@ class RetrainPolicy {
 
   struct Facts {
     Place place;
-    std::string version;       // live
-    TimePoint watermark;       // of the event times
+    std::string version;  // live
+    TimePoint watermark;  // of the event times
     Duration label_delay{0};
   };
   // True if a training was triggered.

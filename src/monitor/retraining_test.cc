@@ -38,22 +38,26 @@ class RetrainPolicyTest : public testing::Test {
                                                                {Signal::kAccuracy7d, reading(0.68)},
                                                                {Signal::kAge, reading(12.0)}}) {
     RetrainPolicy deciding = policy();
-    auto decided = deciding.decide(config->retrain[0], readings,
-                                   {.place = {"flights", "production"}, .version = "2", .watermark = watermark, .label_delay = days{2}},
-                                   {});
+    auto decided = deciding.decide(
+        config->retrain[0], readings,
+        {.place = {"flights", "production"}, .version = "2", .watermark = watermark, .label_delay = days{2}}, {});
     EXPECT_TRUE(decided.has_value()) << decided.error().message;
     return decided.value_or(false);
   }
   void append(types::EventDraft draft) {
-    ASSERT_TRUE(world.db().write([&](store::Transaction& tx) -> Result<void> {
-      WEIR_TRY(tx.append(std::move(draft)));
-      return {};
-    }).has_value());
+    ASSERT_TRUE(world.db()
+                    .write([&](store::Transaction& tx) -> Result<void> {
+                      WEIR_TRY(tx.append(std::move(draft)));
+                      return {};
+                    })
+                    .has_value());
   }
   Retraining latest() {
-    return world.db().load<std::optional<Retraining>>([](store::Reader& reader) {
-      return RetrainPolicy::latest(reader, "flight-delay");
-    }).value().value();
+    return world.db()
+        .load<std::optional<Retraining>>(
+            [](store::Reader& reader) { return RetrainPolicy::latest(reader, "flight-delay"); })
+        .value()
+        .value();
   }
 
   TestWorld world;

@@ -39,18 +39,20 @@ Result<void> set_label(Transaction& tx, const RowToLabel& row, const json::value
 Result<void> keep_early(Transaction& tx, const serve::Feedback& feedback, std::optional<std::int64_t> row,
                         const json::value& label, TimePoint time) {
   const std::int64_t id = WEIR_TRY(tx.next_id("monitor_early_label"));
-  WEIR_TRY(tx.execute("INSERT INTO monitor_early_labels(id, endpoint, environment, request_id, row_index, key_value, label, "
-                      "label_time, arrival_time) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                      {id, feedback.endpoint, feedback.environment, feedback.request_id, row, feedback.key,
-                       json::serialize(label), time, tx.now()}));
+  WEIR_TRY(
+      tx.execute("INSERT INTO monitor_early_labels(id, endpoint, environment, request_id, row_index, key_value, label, "
+                 "label_time, arrival_time) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 {id, feedback.endpoint, feedback.environment, feedback.request_id, row, feedback.key,
+                  json::serialize(label), time, tx.now()}));
   return {};
 }
 
 Result<RowStore::Labelled> label_by_key(Transaction& tx, const serve::Feedback& feedback, TimePoint time) {
-  const auto rows = WEIR_TRY(tx.all<RowToLabel>(
-      "SELECT id, row_index, prediction, label FROM monitor_rows WHERE endpoint = ? AND environment = ? AND key_value = ? "
-      "ORDER BY id DESC LIMIT ?",
-      {feedback.endpoint, feedback.environment, feedback.key, kRowsOfKeyMax}, read_row_to_label));
+  const auto rows = WEIR_TRY(
+      tx.all<RowToLabel>("SELECT id, row_index, prediction, label FROM monitor_rows WHERE endpoint = ? AND environment "
+                         "= ? AND key_value = ? "
+                         "ORDER BY id DESC LIMIT ?",
+                         {feedback.endpoint, feedback.environment, feedback.key, kRowsOfKeyMax}, read_row_to_label));
   if (rows.empty()) {
     WEIR_TRY(keep_early(tx, feedback, std::nullopt, feedback.label, time));
     return RowStore::Labelled{.waiting = 1};
@@ -70,10 +72,11 @@ Result<RowStore::Labelled> label_by_key(Transaction& tx, const serve::Feedback& 
 }
 
 Result<RowStore::Labelled> label_by_request(Transaction& tx, const serve::Feedback& feedback, TimePoint time) {
-  auto rows = WEIR_TRY(tx.all<RowToLabel>(
-      "SELECT id, row_index, prediction, label FROM monitor_rows WHERE endpoint = ? AND environment = ? AND request_id = ? "
-      "ORDER BY id",
-      {feedback.endpoint, feedback.environment, feedback.request_id}, read_row_to_label));
+  auto rows =
+      WEIR_TRY(tx.all<RowToLabel>("SELECT id, row_index, prediction, label FROM monitor_rows WHERE endpoint = ? AND "
+                                  "environment = ? AND request_id = ? "
+                                  "ORDER BY id",
+                                  {feedback.endpoint, feedback.environment, feedback.request_id}, read_row_to_label));
   const auto* list = feedback.label.is_array() ? &feedback.label.get_array() : nullptr;
   RowStore::Labelled result;
   if (rows.empty()) {
@@ -87,12 +90,12 @@ Result<RowStore::Labelled> label_by_request(Transaction& tx, const serve::Feedba
   }
   if (list == nullptr && !feedback.row && rows.size() > 1) {
     return fail(Code::kInvalidArgument,
-                "request {} had {} rows: say which by \"row\", or give a list with a label for each", feedback.request_id,
-                rows.size());
+                "request {} had {} rows: say which by \"row\", or give a list with a label for each",
+                feedback.request_id, rows.size());
   }
   if (list != nullptr && list->size() != rows.size()) {
-    return fail(Code::kInvalidArgument, "request {} had {} rows, the list has {} labels", feedback.request_id, rows.size(),
-                list->size());
+    return fail(Code::kInvalidArgument, "request {} had {} rows, the list has {} labels", feedback.request_id,
+                rows.size(), list->size());
   }
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (feedback.row && rows[i].index != *feedback.row) continue;
@@ -121,7 +124,8 @@ Result<void> take_early_label(Transaction& tx, const RowBatch& batch, const Capt
       {batch.place.endpoint, batch.place.environment, batch.request_id, index, row.key},
       [](const Row& found) { return Early{found.integer(0), found.string(1), found.time(2)}; }));
   if (!early) return {};
-  WEIR_TRY(set_label(tx, {.id = id, .index = index, .prediction = row.prediction}, parse_stored(early->label), early->time));
+  WEIR_TRY(
+      set_label(tx, {.id = id, .index = index, .prediction = row.prediction}, parse_stored(early->label), early->time));
   WEIR_TRY(tx.execute("DELETE FROM monitor_early_labels WHERE id = ?", {early->id}));
   return {};
 }
@@ -148,11 +152,13 @@ Result<void> RowStore::add(std::span<const RowBatch> batches) {
       std::int64_t index = 0;
       for (const CapturedRow& row : batch.rows) {
         const std::int64_t id = WEIR_TRY(next_row_id(tx));
-        WEIR_TRY(tx.execute(
-            "INSERT INTO monitor_rows(id, endpoint, environment, model, version, request_id, row_index, key_value, event_time, "
-            "arrival_time, features, prediction, score) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            {id, batch.place.endpoint, batch.place.environment, batch.model, batch.version, batch.request_id, index, row.key,
-             row.event_time, batch.arrival, json::serialize(row.features), json::serialize(row.prediction), row.score}));
+        WEIR_TRY(
+            tx.execute("INSERT INTO monitor_rows(id, endpoint, environment, model, version, request_id, row_index, "
+                       "key_value, event_time, "
+                       "arrival_time, features, prediction, score) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       {id, batch.place.endpoint, batch.place.environment, batch.model, batch.version, batch.request_id,
+                        index, row.key, row.event_time, batch.arrival, json::serialize(row.features),
+                        json::serialize(row.prediction), row.score}));
         if (early_labels_) WEIR_TRY(take_early_label(tx, batch, row, id, index));
         ++index;
       }
@@ -197,10 +203,12 @@ Result<std::optional<TimePoint>> RowStore::oldest(const Place& place, TimePoint 
 
 Result<std::vector<StoredRow>> RowStore::rows(const Place& place, TimePoint begin, TimePoint end, std::int64_t limit) {
   return db_.load<std::vector<StoredRow>>([&](store::Reader& reader) -> Result<std::vector<StoredRow>> {
-    const auto count = WEIR_TRY(reader.integer(
-        "SELECT COUNT(*) FROM monitor_rows WHERE endpoint = ? AND environment = ? AND event_time >= ? AND event_time < ?",
-        {place.endpoint, place.environment, begin, end}));
-    const std::int64_t step = std::max<std::int64_t>(1, (count.value_or(0) + limit - 1) / std::max<std::int64_t>(1, limit));
+    const auto count =
+        WEIR_TRY(reader.integer("SELECT COUNT(*) FROM monitor_rows WHERE endpoint = ? AND environment = ? AND "
+                                "event_time >= ? AND event_time < ?",
+                                {place.endpoint, place.environment, begin, end}));
+    const std::int64_t step =
+        std::max<std::int64_t>(1, (count.value_or(0) + limit - 1) / std::max<std::int64_t>(1, limit));
     return reader.all<StoredRow>(
         "SELECT version, features, prediction, score FROM monitor_rows WHERE endpoint = ? AND environment = ? AND "
         "event_time >= ? AND event_time < ? AND id % ? = 0",
@@ -223,8 +231,8 @@ Result<LabelCounts> RowStore::labels(const Place& place, std::string_view versio
         "SELECT COUNT(*), COUNT(label), COUNT(correct), SUM(correct) FROM monitor_rows WHERE endpoint = ? AND "
         "environment = ? AND event_time >= ? AND event_time < ? AND version = ?",
         {place.endpoint, place.environment, begin, end, version}, [](const Row& row) {
-          return LabelCounts{.rows = row.integer(0), .labels = row.integer(1), .judged = row.integer(2),
-                             .correct = row.integer(3)};
+          return LabelCounts{
+              .rows = row.integer(0), .labels = row.integer(1), .judged = row.integer(2), .correct = row.integer(3)};
         }));
     return counts.value_or(LabelCounts{});
   });
@@ -232,17 +240,20 @@ Result<LabelCounts> RowStore::labels(const Place& place, std::string_view versio
 
 Result<bool> RowStore::expire(const Place& place, TimePoint before) {
   const auto deleted = WEIR_TRY(db_.write_with<std::int64_t>([&](Transaction& tx) {
-    return tx.execute("DELETE FROM monitor_rows WHERE id IN (SELECT id FROM monitor_rows WHERE endpoint = ? AND "
-                      "environment = ? AND arrival_time < ? LIMIT ?)",
-                      {place.endpoint, place.environment, before, kDeletedAtOnce});
+    return tx.execute(
+        "DELETE FROM monitor_rows WHERE id IN (SELECT id FROM monitor_rows WHERE endpoint = ? AND "
+        "environment = ? AND arrival_time < ? LIMIT ?)",
+        {place.endpoint, place.environment, before, kDeletedAtOnce});
   }));
   return deleted >= kDeletedAtOnce;
 }
 
 Result<bool> RowStore::expire_early_labels(TimePoint before) {
   const auto deleted = WEIR_TRY(db_.write_with<std::int64_t>([&](Transaction& tx) {
-    return tx.execute("DELETE FROM monitor_early_labels WHERE id IN (SELECT id FROM monitor_early_labels WHERE "
-                      "arrival_time < ? LIMIT ?)", {before, kDeletedAtOnce});
+    return tx.execute(
+        "DELETE FROM monitor_early_labels WHERE id IN (SELECT id FROM monitor_early_labels WHERE "
+        "arrival_time < ? LIMIT ?)",
+        {before, kDeletedAtOnce});
   }));
   return deleted >= kDeletedAtOnce;
 }

@@ -44,9 +44,9 @@ struct StoredRow {
 };
 
 struct LabelCounts {
-  std::int64_t rows = 0;     // whose label is due
-  std::int64_t labels = 0;   // of them
-  std::int64_t judged = 0;   // labelled rows whose prediction can be right or wrong
+  std::int64_t rows = 0;    // whose label is due
+  std::int64_t labels = 0;  // of them
+  std::int64_t judged = 0;  // labelled rows whose prediction can be right or wrong
   std::int64_t correct = 0;
 };
 
@@ -58,8 +58,8 @@ class RowStore {
   // Stores the rows in one transaction, with labels that came before them.
   Result<void> add(std::span<const RowBatch> batches);
 
-  // Joins labels to rows; those whose row is not there (yet, or for ever) wait as early labels. kInvalidArgument if a request
-  // had several rows and the label does not say which; then nothing is stored.
+  // Joins labels to rows; those whose row is not there (yet, or for ever) wait as early labels. kInvalidArgument if a
+  // request had several rows and the label does not say which; then nothing is stored.
   struct Labelled {
     std::int64_t joined = 0;
     std::int64_t waiting = 0;
@@ -83,8 +83,8 @@ class RowStore {
   Result<std::int64_t> next_row_id(store::Reader& reader);
 
   store::Database& db_;
-  std::int64_t last_id_ = -1;        // of monitor_rows; -1: not read yet
-  bool early_labels_ = true;         // there may be some
+  std::int64_t last_id_ = -1;  // of monitor_rows; -1: not read yet
+  bool early_labels_ = true;   // there may be some
 };
 
 }  // namespace weir::monitor

@@ -17,23 +17,35 @@ class RowStoreTest : public testing::Test {
   static RowBatch batch(std::string request, int rows, TimePoint start, std::string version = "1") {
     RowBatch made{.place = kPlace, .model = "m", .version = std::move(version), .request_id = request, .arrival = kDay};
     for (int i = 0; i < rows; ++i) {
-      made.rows.push_back({.features = {{"x", i}}, .key = fmt::format("{}-{}", request, i), .event_time = start + hours{i},
-                           .prediction = i % 2, .score = i % 2});
+      made.rows.push_back({.features = {{"x", i}},
+                           .key = fmt::format("{}-{}", request, i),
+                           .event_time = start + hours{i},
+                           .prediction = i % 2,
+                           .score = i % 2});
     }
     return made;
   }
   static serve::Feedback by_key(std::string key, json::value label) {
     return {.endpoint = "flights", .environment = "production", .key = std::move(key), .label = std::move(label)};
   }
-  static serve::Feedback by_request(std::string request, json::value label, std::optional<std::int64_t> row = std::nullopt) {
-    return {.endpoint = "flights", .environment = "production", .request_id = std::move(request), .row = row, .label = std::move(label)};
+  static serve::Feedback by_request(std::string request, json::value label,
+                                    std::optional<std::int64_t> row = std::nullopt) {
+    return {.endpoint = "flights",
+            .environment = "production",
+            .request_id = std::move(request),
+            .row = row,
+            .label = std::move(label)};
   }
   void add(const RowBatch& one) {
     const auto added = store.add(std::span(&one, 1));
     ASSERT_TRUE(added.has_value()) << added.error().message;
   }
-  Result<RowStore::Labelled> label(const serve::Feedback& one) { return store.label(std::span(&one, 1), kDay + days{2}); }
-  LabelCounts counts(std::string_view version = "1") { return store.labels(kPlace, version, kDay, kDay + days{7}).value(); }
+  Result<RowStore::Labelled> label(const serve::Feedback& one) {
+    return store.label(std::span(&one, 1), kDay + days{2});
+  }
+  LabelCounts counts(std::string_view version = "1") {
+    return store.labels(kPlace, version, kDay, kDay + days{7}).value();
+  }
 
   TestWorld world;
   RowStore store{world.db()};

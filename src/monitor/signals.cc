@@ -28,28 +28,30 @@ bool holds(const Reading& reading, config::Comparison comparison, double limit) 
   return config::holds(upwards ? reading.certain.low : reading.certain.high, comparison, limit);
 }
 
-std::string quantity_text(Signal signal, double value) {
+std::string quantity_text(Signal signal, double value, int more_digits) {
   switch (signal) {
     case Signal::kLatencyP50:
     case Signal::kLatencyP95:
-    case Signal::kLatencyP99:
-      return rounded(value, value < 10.0 ? 1 : 0) + "ms";
-    case Signal::kErrorRate:
-      return rounded(value * 100.0, 2) + "%";
-    case Signal::kAge:
-      return rounded(value, value < 10.0 ? 1 : 0) + "d";
+    case Signal::kLatencyP99: return rounded(value, (value < 10.0 ? 1 : 0) + more_digits) + "ms";
+    case Signal::kErrorRate: return rounded(value * 100.0, 2 + more_digits) + "%";
+    case Signal::kAge: return rounded(value, (value < 10.0 ? 1 : 0) + more_digits) + "d";
     case Signal::kDrift:
-    case Signal::kPredictionDrift:
-      return rounded(value, 2);
-    case Signal::kAccuracy7d:
-      return rounded(value, 3);
+    case Signal::kPredictionDrift: return rounded(value, 2 + more_digits);
+    case Signal::kAccuracy7d: break;
   }
-  return rounded(value, 3);
+  return rounded(value, 3 + more_digits);
 }
 
 std::string describe(Signal signal, const Reading& reading, config::Comparison comparison, double limit) {
-  std::string text = fmt::format("{} {} {} {}", config::signal_name(signal), quantity_text(signal, reading.value),
-                                 config::comparison_sign(comparison), quantity_text(signal, limit));
+  // "0.62 < 0.62" would puzzle people.
+  int digits = 0;
+  while (digits < 6 && reading.value != limit &&
+         quantity_text(signal, reading.value, digits) == quantity_text(signal, limit, digits)) {
+    ++digits;
+  }
+  std::string text =
+      fmt::format("{} {} {} {}", config::signal_name(signal), quantity_text(signal, reading.value, digits),
+                  config::comparison_sign(comparison), quantity_text(signal, limit, digits));
   if (!reading.detail.empty()) text += fmt::format(" ({})", reading.detail);
   return text;
 }
@@ -61,13 +63,20 @@ std::vector<WatchedRule> watched_rules(const config::Monitor& monitor) {
     if (!known) rules.push_back(std::move(rule));
   };
   for (const config::Alert& alert : monitor.alerts) {
-    add({.text = alert.when.text, .signal = alert.when.signal, .comparison = alert.when.comparison,
-         .limit = alert.when.limit, .hold = alert.when.hold, .severity = alert.severity, .actions = alert.actions});
+    add({.text = alert.when.text,
+         .signal = alert.when.signal,
+         .comparison = alert.when.comparison,
+         .limit = alert.when.limit,
+         .hold = alert.when.hold,
+         .severity = alert.severity,
+         .actions = alert.actions});
   }
   const auto implied = [&](Signal signal, config::Comparison comparison, double limit) {
     add({.text = fmt::format("{} {} {}", config::signal_name(signal), config::comparison_sign(comparison),
                              data::number_text(limit)),
-         .signal = signal, .comparison = comparison, .limit = limit});
+         .signal = signal,
+         .comparison = comparison,
+         .limit = limit});
   };
   implied(Signal::kDrift, config::Comparison::kAbove, monitor.drift.features);
   implied(Signal::kPredictionDrift, config::Comparison::kAbove, monitor.drift.prediction);
@@ -85,7 +94,8 @@ bool follows_event_time(Signal signal) {
 std::optional<Reading> accuracy_reading(std::int64_t correct, std::int64_t judged) {
   if (judged < kLabelsMin) return std::nullopt;
   constexpr double kNinetyPercent = 1.645;
-  Reading result = reading(static_cast<double>(correct) / static_cast<double>(judged), fmt::format("{} labels", judged));
+  Reading result =
+      reading(static_cast<double>(correct) / static_cast<double>(judged), fmt::format("{} labels", judged));
   if (judged < kLabelsEnough) {
     result.certain = data::wilson_interval(static_cast<double>(correct), static_cast<double>(judged), kNinetyPercent);
   }

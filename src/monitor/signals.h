@@ -13,9 +13,9 @@ namespace weir::monitor {
 
 // What a signal is at a moment.
 struct Reading {
-  double value = 0.0;        // in the unit of config::Signal
-  data::Interval certain;    // what the value may be, given the number of rows; both ends are the value if that is enough
-  std::string detail;        // "temp, dewp", "312 labels"; may be empty
+  double value = 0.0;      // in the unit of config::Signal
+  data::Interval certain;  // what the value may be, given the number of rows; both ends are the value if that is enough
+  std::string detail;      // "temp, dewp", "312 labels"; may be empty
 };
 Reading reading(double value, std::string detail = {});
 
@@ -26,7 +26,7 @@ using Readings = std::map<config::Signal, Reading>;
 bool holds(const Reading& reading, config::Comparison comparison, double limit);
 
 // A signal's value for people: "132ms", "0.68", "87d".
-std::string quantity_text(config::Signal signal, double value);
+std::string quantity_text(config::Signal signal, double value, int more_digits = 0);
 
 // "accuracy_7d 0.68 < 0.7 (312 labels)", "latency_p95 132ms > 100ms", "age 87d > 30d".
 std::string describe(config::Signal signal, const Reading& reading, config::Comparison comparison, double limit);
@@ -48,7 +48,8 @@ std::vector<WatchedRule> watched_rules(const config::Monitor& monitor);
 // True for signals that follow the rows' event time; the others follow the clock.
 bool follows_event_time(config::Signal signal);
 
-// Labels that make an accuracy a fact; with fewer an interval of 90% is put around it, and below the other none is given.
+// Labels that make an accuracy a fact; with fewer an interval of 90% is put around it, and below the other none is
+// given.
 inline constexpr std::int64_t kLabelsEnough = 200;
 inline constexpr std::int64_t kLabelsMin = 30;
 std::optional<Reading> accuracy_reading(std::int64_t correct, std::int64_t judged);

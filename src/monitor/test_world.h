@@ -74,16 +74,19 @@ class TestWorld {
   Log& log() { return log_; }
 
   std::vector<types::Event> events(std::string_view type = {}) {
-    auto all = db_->load<std::vector<types::Event>>([](store::Reader& reader) { return store::read_events(reader, 0, 10'000); })
+    auto all = db_->load<std::vector<types::Event>>(
+                      [](store::Reader& reader) { return store::read_events(reader, 0, 10'000); })
                    .value();
     std::erase_if(all, [&](const types::Event& event) { return !type.empty() && event.type != type; });
     return all;
   }
 
   std::int64_t number(std::string_view sql) {
-    return db_->load<std::int64_t>([&](store::Reader& reader) -> Result<std::int64_t> {
-      return WEIR_TRY(reader.integer(sql, {})).value_or(0);
-    }).value();
+    return db_
+        ->load<std::int64_t>([&](store::Reader& reader) -> Result<std::int64_t> {
+          return WEIR_TRY(reader.integer(sql, {})).value_or(0);
+        })
+        .value();
   }
 
   static std::shared_ptr<const config::Config> parse(std::string_view yaml) {

@@ -6,7 +6,9 @@
 namespace weir::monitor {
 namespace {
 
-json::value or_null(const std::optional<double>& value) { return value ? json::value(*value) : json::value(nullptr); }
+json::value or_null(const std::optional<double>& value) {
+  return value ? json::value(*value) : json::value(nullptr);
+}
 json::value or_null(const std::optional<TimePoint>& time) {
   return time ? json::value(to_iso8601(*time)) : json::value(nullptr);
 }
@@ -25,14 +27,15 @@ Result<json::object> drift_view(store::Reader& reader, const Place& place, std::
   const auto windows = WEIR_TRY(load_windows(reader, place, limit));
   std::map<std::int64_t, Day> days;
   if (!windows.empty()) {
-    WEIR_TRY(reader.query(
-        "SELECT day, accuracy, label_count, due_count FROM monitor_days WHERE endpoint = ? AND environment = ? AND day >= ?",
-        {place.endpoint, place.environment, windows.back().start}, [&](const store::Row& row) {
-          Day& day = days[row.integer(0)];
-          if (!row.is_null(1)) day.accuracy = row.real(1);
-          day.labels = row.integer(2);
-          day.due = row.integer(3);
-        }));
+    WEIR_TRY(
+        reader.query("SELECT day, accuracy, label_count, due_count FROM monitor_days WHERE endpoint = ? AND "
+                     "environment = ? AND day >= ?",
+                     {place.endpoint, place.environment, windows.back().start}, [&](const store::Row& row) {
+                       Day& day = days[row.integer(0)];
+                       if (!row.is_null(1)) day.accuracy = row.real(1);
+                       day.labels = row.integer(2);
+                       day.due = row.integer(3);
+                     }));
   }
   json::array list;
   for (const Window& window : windows) {
@@ -90,13 +93,17 @@ void write_traffic(Exposition& exposition, const std::vector<serve::DeploymentSn
   const auto each = [&](std::string_view name, Type type, std::string_view help, const auto& value) {
     exposition.family(name, type, help);
     for (const auto& one : deployments) {
-      exposition.sample({{"endpoint", one.endpoint}, {"environment", one.environment}, {"model", one.model},
-                         {"version", one.version}}, static_cast<double>(value(one)));
+      exposition.sample({{"endpoint", one.endpoint},
+                         {"environment", one.environment},
+                         {"model", one.model},
+                         {"version", one.version}},
+                        static_cast<double>(value(one)));
     }
   };
   each("weir_endpoint_live", Type::kGauge, "1 for the live version, 0 for the one before, which is kept warm.",
        [](const auto& one) { return one.live ? 1 : 0; });
-  each("weir_endpoint_requests_total", Type::kCounter, "Requests answered.", [](const auto& one) { return one.total.requests; });
+  each("weir_endpoint_requests_total", Type::kCounter, "Requests answered.",
+       [](const auto& one) { return one.total.requests; });
   each("weir_endpoint_client_errors_total", Type::kCounter, "Requests answered with a status of 400 to 499.",
        [](const auto& one) { return one.total.errors_client; });
   each("weir_endpoint_server_errors_total", Type::kCounter, "Requests answered with a status of 500 or more.",
@@ -110,8 +117,8 @@ void write_traffic(Exposition& exposition, const std::vector<serve::DeploymentSn
 
   exposition.family("weir_endpoint_latency_seconds", Type::kHistogram, "Time from a request's arrival to its answer.");
   for (const auto& one : deployments) {
-    Exposition::Labels labels{{"endpoint", one.endpoint}, {"environment", one.environment}, {"model", one.model},
-                              {"version", one.version}};
+    Exposition::Labels labels{
+        {"endpoint", one.endpoint}, {"environment", one.environment}, {"model", one.model}, {"version", one.version}};
     std::int64_t below = 0;
     labels.emplace_back("le", "");
     for (std::size_t i = 0; i < one.total.latency.size(); ++i) {
@@ -133,8 +140,10 @@ void write_watch(Exposition& exposition, const std::vector<WatchStatus>& statuse
     exposition.sample({}, static_cast<double>(value));
   };
   count("weir_captures_total", Type::kCounter, "Requests given to the monitor.", counters.captures);
-  count("weir_captures_dropped_total", Type::kCounter, "Of them, dropped because the queue was full.", counters.captures_dropped);
-  count("weir_captures_unreadable_total", Type::kCounter, "Of them, with rows that could not be read.", counters.unreadable);
+  count("weir_captures_dropped_total", Type::kCounter, "Of them, dropped because the queue was full.",
+        counters.captures_dropped);
+  count("weir_captures_unreadable_total", Type::kCounter, "Of them, with rows that could not be read.",
+        counters.unreadable);
   count("weir_captures_waiting", Type::kGauge, "Requests waiting to be stored.", counters.captures_waiting);
   count("weir_rows_stored_total", Type::kCounter, "Rows stored.", counters.rows);
   count("weir_rows_lost_total", Type::kCounter, "Rows that could not be stored.", counters.rows_lost);
@@ -148,8 +157,9 @@ void write_watch(Exposition& exposition, const std::vector<WatchStatus>& statuse
     for (const WatchStatus& status : statuses) {
       const std::optional<double> number = value(status);
       if (!number) continue;
-      exposition.sample({{"endpoint", status.place.endpoint}, {"environment", status.place.environment},
-                         {"version", status.version}}, *number);
+      exposition.sample(
+          {{"endpoint", status.place.endpoint}, {"environment", status.place.environment}, {"version", status.version}},
+          *number);
     }
   };
   each("weir_drift", "Largest population stability index of the features that drifted, newest window.",
@@ -163,11 +173,14 @@ void write_watch(Exposition& exposition, const std::vector<WatchStatus>& statuse
   each("weir_watermark_timestamp_seconds", "Newest event time seen.", [](const WatchStatus& status) {
     return status.watermark ? std::optional(static_cast<double>(to_micros(*status.watermark)) / 1e6) : std::nullopt;
   });
-  exposition.family("weir_column_psi", Type::kGauge, "Population stability index of a feature beyond chance, newest window.");
+  exposition.family("weir_column_psi", Type::kGauge,
+                    "Population stability index of a feature beyond chance, newest window.");
   for (const WatchStatus& status : statuses) {
     for (const WindowColumn& column : status.columns) {
-      exposition.sample({{"endpoint", status.place.endpoint}, {"environment", status.place.environment},
-                         {"column", column.drift.name}}, column.drift.psi);
+      exposition.sample({{"endpoint", status.place.endpoint},
+                         {"environment", status.place.environment},
+                         {"column", column.drift.name}},
+                        column.drift.psi);
     }
   }
 }
@@ -175,18 +188,18 @@ void write_watch(Exposition& exposition, const std::vector<WatchStatus>& statuse
 Result<void> write_alerts(store::Reader& reader, Exposition& exposition) {
   exposition.family("weir_alerts_firing", Type::kGauge, "Alerts that fire now.");
   for (const auto severity : {config::Severity::kInfo, config::Severity::kWarning, config::Severity::kPage}) {
-    const auto count = WEIR_TRY(reader.integer(
-        "SELECT COUNT(*) FROM monitor_alerts WHERE resolved_at IS NULL AND severity = ?", {static_cast<std::int64_t>(severity)}));
+    const auto count =
+        WEIR_TRY(reader.integer("SELECT COUNT(*) FROM monitor_alerts WHERE resolved_at IS NULL AND severity = ?",
+                                {static_cast<std::int64_t>(severity)}));
     exposition.sample({{"severity", config::severity_name(severity)}}, static_cast<double>(count.value_or(0)));
   }
   const auto queued = WEIR_TRY(reader.integer("SELECT COUNT(*) FROM monitor_notifications WHERE state = 1", {}));
   exposition.family("weir_notifications_waiting", Type::kGauge, "Notifications not yet delivered.");
   exposition.sample({}, static_cast<double>(queued.value_or(0)));
   exposition.family("weir_retrainings_total", Type::kCounter, "Trainings that the monitor started, by model.");
-  return reader.query("SELECT model, COUNT(*) FROM monitor_retrainings GROUP BY model ORDER BY model", {},
-                      [&](const store::Row& row) {
-                        exposition.sample({{"model", row.text(0)}}, static_cast<double>(row.integer(1)));
-                      });
+  return reader.query(
+      "SELECT model, COUNT(*) FROM monitor_retrainings GROUP BY model ORDER BY model", {},
+      [&](const store::Row& row) { exposition.sample({{"model", row.text(0)}}, static_cast<double>(row.integer(1))); });
 }
 
 }  // namespace weir::monitor

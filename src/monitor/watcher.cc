@@ -10,10 +10,12 @@ using std::chrono::days;
 
 constexpr std::int64_t kWindowRowsMax = 20'000;  // that are compared; more are sampled
 constexpr days kAccuracyDays{7};
-constexpr int kDaysAtOnce = 60;                  // that are judged after a gap; older ones are left out
-constexpr std::int64_t kRequestsMin = 20;        // for latency and error rate
+constexpr int kDaysAtOnce = 60;            // that are judged after a gap; older ones are left out
+constexpr std::int64_t kRequestsMin = 20;  // for latency and error rate
 
-TimePoint day_start(TimePoint time) { return TimePoint{std::chrono::floor<days>(time)}; }
+TimePoint day_start(TimePoint time) {
+  return TimePoint{std::chrono::floor<days>(time)};
+}
 
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t kShown = 5;
@@ -40,8 +42,8 @@ Result<void> Watcher::prime(TimePoint now) {
   if (primed_) return {};
   // Rows from the future were stored without event time, so this is what was seen before the restart.
   if (const auto newest = WEIR_TRY(deps_.rows->newest(place_, now + days{1}))) saw(*newest);
-  const auto windows = WEIR_TRY(deps_.db->load<std::vector<Window>>(
-      [&](store::Reader& reader) { return load_windows(reader, place_, 1); }));
+  const auto windows = WEIR_TRY(
+      deps_.db->load<std::vector<Window>>([&](store::Reader& reader) { return load_windows(reader, place_, 1); }));
   if (!windows.empty()) {
     windows_end_ = windows.front().end;
     status_.drift = windows.front().drift;
@@ -65,7 +67,12 @@ Result<std::optional<Watcher::Look>> Watcher::begin(const config::Config& config
   const auto live = deps_.live(place_);
   if (!live) return std::nullopt;
   WEIR_TRY(prime(now));
-  Look look{.config = config, .monitor = *monitor, .endpoint = *endpoint, .live = *live, .now = now, .label_delay = Duration{0}};
+  Look look{.config = config,
+            .monitor = *monitor,
+            .endpoint = *endpoint,
+            .live = *live,
+            .now = now,
+            .label_delay = Duration{0}};
   if (monitor->accuracy_7d) look.label_delay = monitor->accuracy_7d->label_delay;
   if (status_.version != live->version || status_.model != live->model) {
     status_.model = live->model;
@@ -91,7 +98,7 @@ Result<void> Watcher::advance(const config::Config& config, TimePoint now) {
 Result<void> Watcher::relabelled(const config::Config& config, TimePoint now) {
   const auto look = WEIR_TRY(begin(config, now));
   if (!look || !day_done_) return {};
-  return judge_day(*look, *day_done_);
+  return judge_day(*look, *day_done_, true);
 }
 
 Result<bool> Watcher::close_next_window(const Look& look) {
@@ -100,8 +107,11 @@ Result<bool> Watcher::close_next_window(const Look& look) {
   const auto first = WEIR_TRY(deps_.rows->oldest(place_, from));
   if (!first) return false;
   const TimePoint grid = window_start(*first, length);
-  Window window{.place = place_, .start = std::max(grid, from), .end = grid + length,
-                .model = look.live.model, .version = look.live.version};
+  Window window{.place = place_,
+                .start = std::max(grid, from),
+                .end = grid + length,
+                .model = look.live.model,
+                .version = look.live.version};
   if (*status_.watermark < window.end) return false;
   WEIR_TRY(judge(look, window));
   WEIR_TRY(deps_.db->write([&](store::Transaction& tx) { return store_window(tx, window, look.now); }));
@@ -129,8 +139,8 @@ Result<void> Watcher::judge(const Look& look, Window& window) {
 }
 
 std::shared_ptr<const data::Reference> Watcher::reference(const Look& look) {
-  data::ReferenceOptions options{.time_column = look.endpoint.time, .leave_out = look.monitor.drift.ignore,
-                                 .window = look.monitor.drift.window};
+  data::ReferenceOptions options{
+      .time_column = look.endpoint.time, .leave_out = look.monitor.drift.ignore, .window = look.monitor.drift.window};
   if (!look.endpoint.key.empty()) options.leave_out.push_back(look.endpoint.key);
   if (const auto* environment = look.endpoint.environment(place_.environment)) {
     const auto& redacted = environment->capture.redact;
@@ -194,51 +204,53 @@ Result<void> Watcher::judge_days(const Look& look) {
   TimePoint day = std::max(*day_done_, due - days{kDaysAtOnce});
   while (day + days{1} <= due) {
     day += days{1};
-    WEIR_TRY(judge_day(look, day));
+    // After a gap only the newest day is news.
+    WEIR_TRY(judge_day(look, day, day + days{1} > due));
     day_done_ = day;
   }
   return {};
 }
 
 // `day` is the end of the day, and of the seven that are judged.
-Result<void> Watcher::judge_day(const Look& look, TimePoint day) {
+Result<void> Watcher::judge_day(const Look& look, TimePoint day, bool newest) {
   const auto counts = WEIR_TRY(deps_.rows->labels(place_, look.live.version, day - kAccuracyDays, day));
   const auto found = accuracy_reading(counts.correct, counts.judged);
   const auto value = found ? std::optional(found->value) : std::nullopt;
   status_.accuracy = value;
   status_.labels = counts.labels;
   WEIR_TRY(deps_.db->write([&](store::Transaction& tx) -> Result<void> {
-    WEIR_TRY(tx.execute("INSERT INTO monitor_days(endpoint, environment, day, version, accuracy, label_count, due_count) "
-                        "VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(endpoint, environment, day) DO UPDATE SET "
-                        "version = excluded.version, accuracy = excluded.accuracy, label_count = excluded.label_count, "
-                        "due_count = excluded.due_count",
-                        {place_.endpoint, place_.environment, day, look.live.version, value, counts.labels, counts.rows}));
+    WEIR_TRY(
+        tx.execute("INSERT INTO monitor_days(endpoint, environment, day, version, accuracy, label_count, due_count) "
+                   "VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(endpoint, environment, day) DO UPDATE SET "
+                   "version = excluded.version, accuracy = excluded.accuracy, label_count = excluded.label_count, "
+                   "due_count = excluded.due_count",
+                   {place_.endpoint, place_.environment, day, look.live.version, value, counts.labels, counts.rows}));
     return {};
   }));
-  if (!found) return {};
+  if (!found || !newest) return {};
   return raise(look, {{Signal::kAccuracy7d, *found}}, day);
 }
 
 Result<void> Watcher::decide_retraining(const Look& look) {
   const auto* rules = look.config.retrain_of(look.live.model);
   if (rules == nullptr || place_.environment != "production") return {};
-  const auto complete = WEIR_TRY(deps_.db->load<std::vector<Window>>([&](store::Reader& reader) {
-    return load_windows(reader, place_, 1, *status_.watermark - look.label_delay);
-  }));
+  const auto complete = WEIR_TRY(deps_.db->load<std::vector<Window>>(
+      [&](store::Reader& reader) { return load_windows(reader, place_, 1, *status_.watermark - look.label_delay); }));
   if (complete.empty() || (decided_ && complete.front().end <= *decided_)) return {};
   const Window& window = complete.front();
   decided_ = window.end;
 
   // What an earlier version was drifting from says nothing about this one.
-  Readings readings = window.version == look.live.version && window.model == look.live.model ? readings_of(window) : Readings{};
+  Readings readings =
+      window.version == look.live.version && window.model == look.live.model ? readings_of(window) : Readings{};
   if (const auto found = WEIR_TRY(accuracy(look, day_start(window.end)))) readings[Signal::kAccuracy7d] = *found;
   reference(look);
   const TimePoint trained = status_.data_end.value_or(look.live.since);
   const double age = std::chrono::duration<double, days::period>(window.end - trained).count();
   if (status_.data_end || look.endpoint.time.empty()) readings[Signal::kAge] = reading(std::max(0.0, age));
 
-  const RetrainPolicy::Facts facts{.place = place_, .version = look.live.version, .watermark = *status_.watermark,
-                                   .label_delay = look.label_delay};
+  const RetrainPolicy::Facts facts{
+      .place = place_, .version = look.live.version, .watermark = *status_.watermark, .label_delay = look.label_delay};
   WEIR_TRY(deps_.retraining->decide(*rules, readings, facts, look.config.notify));
   return {};
 }

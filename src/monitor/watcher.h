@@ -19,7 +19,7 @@ namespace weir::monitor {
 struct LiveVersion {
   std::string model;
   std::string version;
-  TimePoint since;       // of its registration
+  TimePoint since;  // of its registration
 };
 
 // What of a live version's rows is known for people and /metrics.
@@ -28,22 +28,23 @@ struct WatchStatus {
   std::string model;
   std::string version;
   std::optional<TimePoint> watermark;
-  std::optional<double> drift;             // of the newest window
+  std::optional<double> drift;  // of the newest window
   std::optional<double> prediction_drift;
-  std::vector<WindowColumn> columns;       // of the newest window
-  std::optional<double> accuracy;          // over seven days
-  std::int64_t labels = 0;                 // behind it
+  std::vector<WindowColumn> columns;  // of the newest window
+  std::optional<double> accuracy;     // over seven days
+  std::int64_t labels = 0;            // behind it
   std::size_t reference_rows = 0;
-  std::optional<TimePoint> data_end;       // of the training data
-  std::string problem;                     // why there is no reference, for people
+  std::optional<TimePoint> data_end;  // of the training data
+  std::string problem;                // why there is no reference, for people
 };
 
-// Follows one environment's rows through event time: the watermark is the newest event time seen; a window closes when the
-// watermark passes its end, a day's accuracy is due when it passes the day's end and the label delay; both are then judged.
-// Rows that come later count in no window. Everything that is decided is stored, so that a restart goes on where it was.
+// Follows one environment's rows through event time: the watermark is the newest event time seen; a window closes when
+// the watermark passes its end, a day's accuracy is due when it passes the day's end and the label delay; both are then
+// judged. Rows that come later count in no window. Everything that is decided is stored, so that a restart goes on
+// where it was.
 //
-// Retraining is decided once a window, when the labels of its rows are complete: drift and accuracy then speak of the same
-// rows, and the training can use them.
+// Retraining is decided once a window, when the labels of its rows are complete: drift and accuracy then speak of the
+// same rows, and the training can use them.
 //
 // One thread at a time.
 class Watcher {
@@ -90,7 +91,7 @@ class Watcher {
   Result<bool> close_next_window(const Look& look);
   Result<void> judge(const Look& look, Window& window);
   Result<void> judge_days(const Look& look);
-  Result<void> judge_day(const Look& look, TimePoint day);
+  Result<void> judge_day(const Look& look, TimePoint day, bool newest);
   Result<void> decide_retraining(const Look& look);
   std::shared_ptr<const data::Reference> reference(const Look& look);
   Result<void> raise(const Look& look, const Readings& readings, std::optional<TimePoint> event_time);

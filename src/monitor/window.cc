@@ -54,7 +54,8 @@ data::Sample collect(const Window& window, const data::Reference& reference, std
       continue;
     }
     // A column that no row has is not what the endpoint takes (a label beside the features, say), so it is left out.
-    const bool sent = std::ranges::any_of(rows, [&](const StoredRow& row) { return row.features.contains(columns[i].name); });
+    const bool sent =
+        std::ranges::any_of(rows, [&](const StoredRow& row) { return row.features.contains(columns[i].name); });
     if (!sent) continue;
     for (const StoredRow& row : rows) {
       const auto* value = row.features.if_contains(columns[i].name);
@@ -190,8 +191,8 @@ Result<void> store_window(store::Transaction& tx, const Window& window, TimePoin
       "INSERT INTO monitor_windows(endpoint, environment, start_time, end_time, model, version, row_count, drift, "
       "prediction_drift, detail, closed_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
       "ON CONFLICT(endpoint, environment, start_time) DO NOTHING",
-      {window.place.endpoint, window.place.environment, window.start, window.end, window.model, window.version, window.rows,
-       window.drift, window.prediction_drift, json::serialize(detail_to_json(window)), now}));
+      {window.place.endpoint, window.place.environment, window.start, window.end, window.model, window.version,
+       window.rows, window.drift, window.prediction_drift, json::serialize(detail_to_json(window)), now}));
   return {};
 }
 
@@ -199,11 +200,16 @@ Result<std::vector<Window>> load_windows(store::Reader& reader, const Place& pla
                                          std::optional<TimePoint> before) {
   constexpr TimePoint kFarFuture{std::chrono::days{3'000'000}};
   return reader.all<Window>(
-      "SELECT start_time, end_time, model, version, row_count, drift, prediction_drift, detail FROM monitor_windows WHERE "
+      "SELECT start_time, end_time, model, version, row_count, drift, prediction_drift, detail FROM monitor_windows "
+      "WHERE "
       "endpoint = ? AND environment = ? AND end_time <= ? ORDER BY start_time DESC LIMIT ?",
       {place.endpoint, place.environment, before.value_or(kFarFuture), limit}, [&](const store::Row& row) {
-        Window window{.place = place, .start = row.time(0), .end = row.time(1), .model = row.string(2),
-                      .version = row.string(3), .rows = row.integer(4)};
+        Window window{.place = place,
+                      .start = row.time(0),
+                      .end = row.time(1),
+                      .model = row.string(2),
+                      .version = row.string(3),
+                      .rows = row.integer(4)};
         if (!row.is_null(5)) window.drift = row.real(5);
         if (!row.is_null(6)) window.prediction_drift = row.real(6);
         if (const auto detail = parse_json(row.text(7), "window")) detail_from_json(*detail, window);

@@ -32,7 +32,7 @@ struct Window {
   std::optional<double> prediction_drift;  // the same of the predictions
   std::vector<WindowColumn> columns;       // features, the most drifted first
   std::optional<WindowColumn> prediction;
-  std::string note;                        // why something is missing, for people
+  std::string note;  // why something is missing, for people
 
   [[nodiscard]] std::vector<std::string> drifted_columns() const;
 };
@@ -50,12 +50,12 @@ TimePoint window_start(TimePoint time, Duration window);
 
 // Compares the rows with the reference of `version`.
 //
-// Windows are looked at one after another for as long as a version is live, and each look is a chance to be wrong. A column
-// therefore collects evidence: its p-value as an e-value (data::evidence), multiplied over the windows, starting anew where
-// the product falls below one (the e-detector of Shin, Ramdas and Rinaldo, 2022). It drifts when the product reaches (number of
-// columns) / kFalseAlarms, so that false verdicts come at most once in 1/kFalseAlarms windows on average, whatever the
-// number of looks. A column that breaks is found in one window, a slow change in several. `previous`: the window before, if
-// it is of the same version. Pure.
+// Windows are looked at one after another for as long as a version is live, and each look is a chance to be wrong. A
+// column therefore collects evidence: its p-value as an e-value (data::evidence), multiplied over the windows, starting
+// anew where the product falls below one (the e-detector of Shin, Ramdas and Rinaldo, 2022). It drifts when the product
+// reaches (number of columns) / kFalseAlarms, so that false verdicts come at most once in 1/kFalseAlarms windows on
+// average, whatever the number of looks. A column that breaks is found in one window, a slow change in several.
+// `previous`: the window before, if it is of the same version. Pure.
 void judge_window(Window& window, const data::Reference& reference, std::span<const StoredRow> rows,
                   const Window* previous);
 

@@ -15,7 +15,8 @@ data::Reference reference() {
   std::mt19937_64 random(1);
   std::normal_distribution<double> normal;
   std::string csv = "a,b,late,prediction\n";
-  for (int i = 0; i < 1000; ++i) csv += fmt::format("{},{},{},{}\n", normal(random), normal(random), i % 4 == 0, i % 5 == 0 ? 1 : 0);
+  for (int i = 0; i < 1000; ++i)
+    csv += fmt::format("{},{},{},{}\n", normal(random), normal(random), i % 4 == 0, i % 5 == 0 ? 1 : 0);
   return data::Reference::create(data::read_table(csv).value(), {}).value();
 }
 
@@ -66,7 +67,8 @@ TEST(JudgeWindow, BelievesASlowChangeOnceSeveralWindowsShowIt) {
   std::optional<Window> previous;
   int found_after = 0;
   for (int number = 1; number <= 10 && found_after == 0; ++number) {
-    Window window = judged(baseline, rows(100, 0.4, static_cast<unsigned>(10 + number)), previous ? &*previous : nullptr);
+    Window window =
+        judged(baseline, rows(100, 0.4, static_cast<unsigned>(10 + number)), previous ? &*previous : nullptr);
     if (!window.drifted_columns().empty()) found_after = number;
     previous = std::move(window);
   }
@@ -137,9 +139,10 @@ TEST(Windows, AreStoredAndReadBackAsTheyWere) {
   window.rows = 200;
   ASSERT_TRUE(world.db().write([&](store::Transaction& tx) { return store_window(tx, window, tx.now()); }).has_value());
   const auto load = [&](std::optional<TimePoint> before) {
-    return world.db().load<std::vector<Window>>([&](store::Reader& reader) {
-      return load_windows(reader, window.place, 10, before);
-    }).value();
+    return world.db()
+        .load<std::vector<Window>>(
+            [&](store::Reader& reader) { return load_windows(reader, window.place, 10, before); })
+        .value();
   };
   const auto loaded = load(std::nullopt);
   ASSERT_EQ(loaded.size(), 1U);
