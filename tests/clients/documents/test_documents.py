@@ -1,8 +1,9 @@
 """The workflow files of the documents, word for word."""
 
 import os
+import subprocess
 
-from conftest import HERE, conclusions
+from local_run import BUILD, HERE, conclusions
 
 TABLE = "feature,label\n" + "".join(f"{i / 10},{int(i > 20)}\n" for i in range(40))
 
@@ -107,8 +108,6 @@ def test_the_first_documents_pipeline_registers_the_run_and_its_deployment_moves
 
 def test_an_input_that_is_required_is_asked_for(repository):
     first_document(repository)
-    import subprocess
-    from conftest import BUILD
     done = subprocess.run([BUILD / "bin/weir", "run", "workflow_dispatch", "-W", ".github/workflows/deploy.yml"],
                           cwd=repository.folder, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0

@@ -3,7 +3,7 @@
 import random
 import time
 
-from conftest import Repository
+from weir_server import Repository
 
 STEPS = 4
 KILLS = 50

@@ -5,7 +5,7 @@ import urllib.error
 
 import pytest
 
-from conftest import wait_until
+from weir_server import wait_until
 
 WORKFLOW = """
 name: Pipeline
