@@ -48,7 +48,7 @@ def main() -> None:
     for day in days:
         today, before = str(day.date()), str((day - LABEL_DELAY).date())
         ask(args.endpoint, by_day[today])
-        if before in by_day and day - LABEL_DELAY >= days[0]:
+        if before in by_day:  # of the last run's days too; labels without a row do no harm
             tell(args.endpoint, by_day[before])
         if sys.stdout.isatty():
             print(f"\r  {today}", end="", flush=True)
