@@ -114,7 +114,7 @@ struct Alert {
 
 // From where on a window counts as drifted.
 struct DriftLimits {
-  double features = 0.3;    // drift score of the features
+  double features = 0.3;    // population stability index of a feature
   double prediction = 0.2;  // population stability index of the predictions
   Duration window{std::chrono::days{1}};
   std::vector<std::string> ignore;  // columns that are left out, e.g. calendar columns

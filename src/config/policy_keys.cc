@@ -162,10 +162,10 @@ std::span<const Key<Environment>> environment_keys() {
 std::span<const Key<Monitor::Drift>> drift_keys() {
   using Drift = Monitor::Drift;
   static constexpr std::array kKeys = {
-      Key<Drift>{"features", "Drift score of the features from which a window counts as drifted.",
-                 R"({"$ref": "#/$defs/ratio", "default": 0.3, "examples": [0.3]})",
+      Key<Drift>{"features", "Population stability index of a feature from which a window counts as drifted.",
+                 R"({"type": ["number", "string"], "minimum": 0, "default": 0.3, "examples": [0.3]})",
                  [](Reader& reader, const YamlEntry& entry, Drift& drift) {
-                   reader.read_ratio(*entry.value, drift.features);
+                   reader.read_number(*entry.value, drift.features, 0.0, 100.0);
                  }},
       Key<Drift>{"prediction", "Population stability index of the predictions from which the same holds.",
                  R"({"type": ["number", "string"], "minimum": 0, "default": 0.2, "examples": [0.2]})",

@@ -81,13 +81,13 @@ Link plain_link(const Event& event) {
   if (is(event_type::kDriftDetected)) {
     auto link = link_of(event, "drift", "drift was detected on " + event.subject);
     if (const auto columns = joined(event, "columns"); !columns.empty()) link.details.emplace_back("columns", columns);
-    if (const auto score = json_double(event.payload, "score")) link.details.emplace_back("score", number_text(*score));
+    if (const auto score = json_double(event.payload, "value")) link.details.emplace_back("score", number_text(*score));
     return link;
   }
   if (is(event_type::kAlertFired)) {
-    std::string rule = text_of(event, "alert");
-    if (rule.empty()) rule = text_of(event, "when");
-    auto link = link_of(event, "alert", "alert: " + short_text(rule));
+    std::string what = text_of(event, "message");
+    if (what.empty()) what = text_of(event, "alert");
+    auto link = link_of(event, "alert", "alert: " + short_text(what));
     if (const auto value = json_double(event.payload, "value")) link.details.emplace_back("value", number_text(*value));
     return link;
   }

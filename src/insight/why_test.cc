@@ -67,7 +67,7 @@ TEST_F(WhyTest, TheGateIsThatOfThisVersionNotTheNewest) {
 
 TEST_F(WhyTest, ARetrainingGoesBackToTheDriftThatAskedForIt) {
   const auto drift =
-      tell("drift.detected", "weir", "endpoint/flights", {{"columns", {"temp", "wind"}}, {"score", 0.42}});
+      tell("drift.detected", "weir", "endpoint/flights", {{"columns", {"temp", "wind"}}, {"value", 0.42}});
   const auto retrain = tell("retrain.triggered", "weir", "model/flight-delay",
                             {{"reasons", {"drift 0.42 > 0.3"}}, {"data_until", "2013-07-31"}}, drift);
   const auto run =
@@ -80,6 +80,7 @@ TEST_F(WhyTest, ARetrainingGoesBackToTheDriftThatAskedForIt) {
   EXPECT_THAT(text, HasSubstr("retraining was triggered: drift 0.42 > 0.3"));
   EXPECT_THAT(text, HasSubstr("data until: 2013-07-31"));
   EXPECT_THAT(text, HasSubstr("columns: temp, wind"));
+  EXPECT_THAT(text, HasSubstr("score: 0.42"));
 }
 
 TEST_F(WhyTest, AfterARollbackItTellsWhyAndTheStoryOfTheOldVersion) {
