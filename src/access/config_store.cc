@@ -143,7 +143,18 @@ Result<ConfigStore::Applied> ConfigStore::apply(const std::string& repository, c
     for (const auto& problem : applied.problems) problems += text::render(problem, text) + "\n";
     payload["problems"] = problems;
   }
-  WEIR_TRY(db_.write([&](store::Transaction& tx) -> Result<void> {
+  // In force before the event is heard, so that who hears it reads what it tells of; taken back if it was not stored.
+  const auto put = [this](const Parts& new_parts, const std::shared_ptr<const config::Config>& new_current) {
+    const std::scoped_lock lock(mutex_);
+    parts_ = new_parts;
+    current_ = new_current;
+  };
+  const auto [parts_before, current_before] = [this] {
+    const std::scoped_lock lock(mutex_);
+    return std::pair(parts_, current_);
+  }();
+  if (merged) put(parts, merged);
+  const auto stored = db_.write([&](store::Transaction& tx) -> Result<void> {
     if (merged) {
       WEIR_TRY(tx.execute(
           "INSERT INTO access_configs(repository, commit_id, text, variables, applied_at) VALUES(?, ?, ?, ?, ?) "
@@ -159,13 +170,12 @@ Result<ConfigStore::Applied> ConfigStore::apply(const std::string& repository, c
                    .cause = cause,
                    .payload = payload}));
     return {};
-  }));
-  if (merged) {
-    const std::scoped_lock lock(mutex_);
-    parts_ = std::move(parts);
-    current_ = std::move(merged);
-    applied.changed = true;
+  });
+  if (!stored) {
+    put(parts_before, current_before);
+    return std::unexpected(stored.error());
   }
+  applied.changed = merged != nullptr;
   return applied;
 }
 
