@@ -63,13 +63,17 @@ def start_mlflow(folder):
         [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination",
          os.path.join(folder, "artifacts"), "--port", str(port)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.PIPE, start_new_session=True)
-    deadline = time.monotonic() + 120
+    return Server(port, process)
+
+
+def wait_until_ready(server):
+    deadline = time.monotonic() + 300
     while True:
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", "/health")
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+            connection.request("GET", "/version")
             if connection.getresponse().status == 200:
-                return Server(port, process)
+                return
         except OSError:
             pass
         if time.monotonic() > deadline:
@@ -183,6 +187,7 @@ def main():
     with tempfile.TemporaryDirectory() as weir_folder, tempfile.TemporaryDirectory() as mlflow_folder:
         weir, mlflow = start_weir(weir_folder), start_mlflow(mlflow_folder)
         try:
+            wait_until_ready(mlflow)
             states = [prepare_search(weir, arguments.runs), prepare_search(mlflow, arguments.runs)]
             for name, case in CASES:
                 ours, theirs = (case(server, arguments.seconds, state) for server, state in zip((weir, mlflow), states))
