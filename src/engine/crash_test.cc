@@ -41,7 +41,8 @@ jobs:
 class Server {
  public:
   explicit Server(const fs::path& root)
-      : log_(clock_, 2, LogLevel::kError), db_(store::open_sqlite(root / "weir.db", migrations(), clock_, log_).value()),
+      : log_(clock_, 2, LogLevel::kError),
+        db_(store::open_sqlite(root / "weir.db", migrations(), clock_, log_).value()),
         executor_(loop_, log_, {.runner = root / "runner"}),
         engine_({.db = db_.get(),
                  .loop = &loop_,
@@ -106,11 +107,12 @@ class CrashTest : public testing::Test {
   CrashTest() {
     std::string pattern = (fs::temp_directory_path() / "weir-crash-XXXXXX").string();
     template_ = ::mkdtemp(pattern.data());
-    auto out = io::run_checked({.argv = {"/bin/sh", "-ec",
-                                         "git init -q --bare repo.git && git init -q w && cd w && git -c user.name=a -c "
-                                         "user.email=a@b commit -q --allow-empty -m x && git push -q ../repo.git "
-                                         "HEAD:refs/heads/main && git rev-parse HEAD"},
-                                .working_dir = template_});
+    auto out =
+        io::run_checked({.argv = {"/bin/sh", "-ec",
+                                  "git init -q --bare repo.git && git init -q w && cd w && git -c user.name=a -c "
+                                  "user.email=a@b commit -q --allow-empty -m x && git push -q ../repo.git "
+                                  "HEAD:refs/heads/main && git rev-parse HEAD"},
+                         .working_dir = template_});
     commit_ = out.value().substr(0, 40);
   }
   ~CrashTest() override {

@@ -72,8 +72,8 @@ RunRow row_of(const event::PreparedRun& prepared, TimePoint now) {
 }
 
 json::object created_payload(const RunRow& row) {
-  return {{"workflow", row.workflow}, {"path", row.path},     {"repo", row.repo},
-          {"event", row.event},       {"commit", row.commit}, {"ref", row.ref},
+  return {{"workflow", row.workflow}, {"path", row.path},       {"repo", row.repo},
+          {"event", row.event},       {"commit", row.commit},   {"ref", row.ref},
           {"number", row.number},     {"attempt", row.attempt}, {"reason", row.reason}};
 }
 
@@ -181,9 +181,8 @@ Result<std::int64_t> insert_new_run(store::Transaction& tx, const event::Prepare
   row.id = WEIR_TRY(tx.next_id("run"));
   row.number = WEIR_TRY(tx.next_id(fmt::format("run_number/{}/{}", row.repo, row.path)));
   if (request.workflow && request.problem.empty()) {
-    Facts known{.github = github_context(row, facts.server_url, facts.default_owner),
-                .inputs = row.inputs,
-                .vars = facts.vars};
+    Facts known{
+        .github = github_context(row, facts.server_url, facts.default_owner), .inputs = row.inputs, .vars = facts.vars};
     auto title = Plan(request.workflow).run_title(known);
     if (title && !title->empty()) row.title = *std::move(title);
   }
@@ -243,10 +242,11 @@ Result<void> insert_attempt(store::Transaction& tx, std::int64_t run, bool faile
                       .subject = fmt::format("run/{}", run),
                       .cause = cause,
                       .payload = std::move(payload)}));
-  WEIR_TRY(tx.execute("UPDATE engine_runs SET attempt = ?, state = ?, conclusion = NULL, started_at = NULL, "
-                      "completed_at = NULL, problem = '', triggering_actor = ?, cancel_requested = 0, "
-                      "cancel_reason = '', group_name = '', group_held = 0, folders = 1 WHERE id = ?",
-                      {row.attempt, static_cast<std::int64_t>(RunState::kQueued), actor, run}));
+  WEIR_TRY(
+      tx.execute("UPDATE engine_runs SET attempt = ?, state = ?, conclusion = NULL, started_at = NULL, "
+                 "completed_at = NULL, problem = '', triggering_actor = ?, cancel_requested = 0, "
+                 "cancel_reason = '', group_name = '', group_held = 0, folders = 1 WHERE id = ?",
+                 {row.attempt, static_cast<std::int64_t>(RunState::kQueued), actor, run}));
   std::set<std::string> inserted;
   for (const auto& before : jobs) {
     const bool from_scratch = fresh.contains(before.key);

@@ -16,8 +16,8 @@ namespace weir::engine {
 // pyproject.toml, setup.py, setup.cfg, in any folder); "" if it has none.
 Result<std::string> requirements_hash(const io::Git& git, const std::string& commit);
 
-// Parses the workflow where that was not done, checks the options and fills in what is empty. Problems of the file go to
-// request.problem.
+// Parses the workflow where that was not done, checks the options and fills in what is empty. Problems of the file go
+// to request.problem.
 Result<void> complete_request(event::RunRequest& request, WorkflowCache& workflows);
 
 // What `run-name` may see beside the run itself.

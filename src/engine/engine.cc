@@ -31,6 +31,7 @@ void fill_in_defaults(EngineDeps& deps) {
     const int slots = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     deps.pools = [slots](const std::string&) { return std::vector{local_pool(slots)}; };
   }
+  deps.jobs_dir = std::filesystem::absolute(deps.jobs_dir);
   if (!deps.server_url) deps.server_url = [] { return std::string(); };
 }
 
@@ -81,20 +82,23 @@ struct Engine::Impl {
 
 Engine::Engine(EngineDeps deps) : impl_(std::make_shared<Impl>(std::move(deps))) {}
 
-Engine::~Engine() { impl_->subscription.reset(); }
+Engine::~Engine() {
+  impl_->subscription.reset();
+}
 
 Result<void> Engine::start() {
   auto& impl = *impl_;
   impl.subscription = impl.deps.db->subscribe([weak = std::weak_ptr(impl_)](const types::Event& event) {
     if (const auto alive = weak.lock()) alive->hear(event);
   });
-  auto stored = WEIR_TRY(impl.deps.db->load<std::vector<StoredRun>>([](store::Reader& reader) -> Result<std::vector<StoredRun>> {
-    std::vector<StoredRun> runs;
-    for (const auto id : WEIR_TRY(unfinished_runs(reader))) {
-      runs.push_back(WEIR_TRY(load_stored_run(reader, id)));
-    }
-    return runs;
-  }));
+  auto stored =
+      WEIR_TRY(impl.deps.db->load<std::vector<StoredRun>>([](store::Reader& reader) -> Result<std::vector<StoredRun>> {
+        std::vector<StoredRun> runs;
+        for (const auto id : WEIR_TRY(unfinished_runs(reader))) {
+          runs.push_back(WEIR_TRY(load_stored_run(reader, id)));
+        }
+        return runs;
+      }));
   impl.post([&executor = *impl.deps.executor, weak = std::weak_ptr(impl.scheduler),
              stored = std::move(stored)](Scheduler& scheduler) mutable {
     executor.listen({.on_end =
@@ -148,13 +152,12 @@ Result<std::int64_t> Engine::create_run(RunRequest request) {
   if (!known_problem && !prepared.request.problem.empty()) {
     return std::unexpected(Error{Code::kInvalidArgument, prepared.request.problem});
   }
-  return impl_->deps.db->write_with<std::int64_t>(
-      [&](store::Transaction& tx) { return insert(tx, prepared); });
+  return impl_->deps.db->write_with<std::int64_t>([&](store::Transaction& tx) { return insert(tx, prepared); });
 }
 
 Result<void> Engine::cancel(std::int64_t run, const std::string& actor, const std::string& reason, bool force) {
-  const auto why = reason.empty() ? fmt::format("cancelled by {}", actor)
-                                  : fmt::format("cancelled by {}: {}", actor, reason);
+  const auto why =
+      reason.empty() ? fmt::format("cancelled by {}", actor) : fmt::format("cancelled by {}: {}", actor, reason);
   WEIR_TRY(impl_->deps.db->write([&](store::Transaction& tx) -> Result<void> {
     const auto row = WEIR_TRY(load_run(tx, run));
     if (row.state == RunState::kCompleted) {
@@ -168,8 +171,7 @@ Result<void> Engine::cancel(std::int64_t run, const std::string& actor, const st
 }
 
 Result<void> Engine::rerun(std::int64_t run, bool failed_only, const std::string& actor) {
-  return impl_->deps.db->write(
-      [&](store::Transaction& tx) { return insert_attempt(tx, run, failed_only, actor); });
+  return impl_->deps.db->write([&](store::Transaction& tx) { return insert_attempt(tx, run, failed_only, actor); });
 }
 
 Result<Run> Engine::run(std::int64_t id) {
@@ -196,8 +198,7 @@ Result<std::string> Engine::workflow_text(std::int64_t run) {
 }
 
 Result<std::filesystem::path> Engine::job_dir(std::int64_t job) {
-  const auto row =
-      WEIR_TRY(impl_->deps.db->load<JobRow>([&](store::Reader& reader) { return load_job(reader, job); }));
+  const auto row = WEIR_TRY(impl_->deps.db->load<JobRow>([&](store::Reader& reader) { return load_job(reader, job); }));
   auto dir = impl_->deps.jobs_dir / std::to_string(row.origin != 0 ? row.origin : row.id);
   std::error_code ignored;
   if (std::filesystem::is_directory(dir, ignored)) return dir;

@@ -39,8 +39,8 @@ RunnerPool local_pool(int slots);
 // A job wants to enter an environment; as access::ApprovalRequest.
 struct ApprovalRequest {
   std::string environment;
-  std::string subject;       // "job/42"
-  std::string summary;       // "deploy (ML Pipeline #12, main at 1a2b3c4)"
+  std::string subject;  // "job/42"
+  std::string summary;  // "deploy (ML Pipeline #12, main at 1a2b3c4)"
   std::string requested_by;
   std::string repo;
   std::string ref;
@@ -65,9 +65,9 @@ struct EngineDeps {
   Log* log = nullptr;
   Executor* executor = nullptr;
 
-  std::filesystem::path jobs_dir;   // <state>/jobs
-  std::string envs_dir;             // <state>/envs
-  std::string tool_dir;             // RUNNER_TOOL_CACHE
+  std::filesystem::path jobs_dir;           // <state>/jobs
+  std::string envs_dir;                     // <state>/envs
+  std::string tool_dir;                     // RUNNER_TOOL_CACHE
   std::function<std::string()> server_url;  // "http://127.0.0.1:4510"; asked when a job starts
   std::string default_owner = "weir";       // github.repository_owner of a repository named without one
 
@@ -105,11 +105,11 @@ struct LiveUpdate {
   enum class Kind { kRun, kJob, kProgress };  // kProgress: steps or log of a running job
   Kind kind = Kind::kRun;
   std::int64_t run = 0;
-  std::int64_t job = 0;                       // 0 for kRun
+  std::int64_t job = 0;  // 0 for kRun
   std::string state;
   std::optional<types::Conclusion> conclusion;
-  std::vector<Step> steps;                    // kProgress: as they stand
-  std::int64_t log_size_bytes = 0;            // kProgress
+  std::vector<Step> steps;          // kProgress: as they stand
+  std::int64_t log_size_bytes = 0;  // kProgress
 };
 json::object to_json(const LiveUpdate& update);
 
@@ -117,13 +117,13 @@ struct RunFilter {
   std::optional<std::string> repo;
   std::optional<std::string> workflow;  // file name or path
   std::optional<RunState> state;
-  std::int64_t before = 0;              // ids below it; 0: from the newest
-  int limit = 50;                       // 1 to 500
+  std::int64_t before = 0;  // ids below it; 0: from the newest
+  int limit = 50;           // 1 to 500
 };
 
 struct RetentionRules {
-  int runs_kept = 200;                                 // job folders of the newest runs stay
-  Duration age_max = std::chrono::hours{24 * 30};      // and of younger ones
+  int runs_kept = 200;                             // job folders of the newest runs stay
+  Duration age_max = std::chrono::hours{24 * 30};  // and of younger ones
   // Called before a job's folder goes, for whoever wants to keep something of it.
   std::function<void(std::int64_t job, const std::filesystem::path& dir)> before_remove;
 };

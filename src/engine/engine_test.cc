@@ -44,8 +44,10 @@ class EngineTest : public testing::Test {
     fs::create_directories(root_ / "jobs");
     std::ofstream(root_ / "runner") << kRunner;
     ::chmod((root_ / "runner").c_str(), 0755);
-    shell("git init -q --bare -b main flights.git && git init -q -b main work && cd work && echo numpy > requirements.txt "
-          "&& git add . && git -c user.name=a -c user.email=a@b commit -q -m 'First' && git push -q ../flights.git main");
+    shell(
+        "git init -q --bare -b main flights.git && git init -q -b main work && cd work && echo numpy > "
+        "requirements.txt "
+        "&& git add . && git -c user.name=a -c user.email=a@b commit -q -m 'First' && git push -q ../flights.git main");
     commit_ = shell("git -C work rev-parse HEAD");
     db_ = store::open_sqlite(root_ / "weir.db", migrations(), clock_, log_).value();
     boot();
@@ -79,11 +81,13 @@ class EngineTest : public testing::Test {
         .tool_dir = (root_ / "tools").string(),
         .server_url = [] { return std::string("http://127.0.0.1:4510"); },
         .git = [this](const std::string&) -> Result<io::Git> { return io::Git(root_ / "flights.git"); },
-        .secrets = [](std::int64_t, const std::string&, const std::string& environment)
-            -> Result<std::map<std::string, std::string>> { return std::map<std::string, std::string>{{"WHERE", environment}, {"KEY", "s3cret"}}; },
+        .secrets = [](std::int64_t, const std::string&,
+                      const std::string& environment) -> Result<std::map<std::string, std::string>> {
+          return std::map<std::string, std::string>{{"WHERE", environment}, {"KEY", "s3cret"}};
+        },
         .vars = [](const std::string&, const std::string&) { return json::object{{"REGION", "north"}}; },
-        .issue_job_token = [](store::Transaction&, std::int64_t job, std::int64_t,
-                              const std::vector<std::string>&) -> Result<std::string> { return fmt::format("token-{}", job); }});
+        .issue_job_token = [](store::Transaction&, std::int64_t job, std::int64_t, const std::vector<std::string>&)
+            -> Result<std::string> { return fmt::format("token-{}", job); }});
     ended_ = engine_->subscribe([this](const LiveUpdate& update) {
       const std::scoped_lock lock(mutex_);
       updates_.push_back(update);
@@ -149,7 +153,8 @@ class EngineTest : public testing::Test {
   std::vector<LiveUpdate> updates_;
 };
 
-constexpr const char* kOneJob = "jobs:\n  train:\n    runs-on: ubuntu-latest\n    steps: [{run: echo}, {run: echo 2}]\n";
+constexpr const char* kOneJob =
+    "jobs:\n  train:\n    runs-on: ubuntu-latest\n    steps: [{run: echo}, {run: echo 2}]\n";
 
 TEST_F(EngineTest, ARunIsShownWithItsJobsStepsAndLog) {
   const auto id = create(kOneJob);
@@ -190,10 +195,11 @@ TEST_F(EngineTest, TheGithubContextIsWhatGithubGives) {
 }
 
 TEST_F(EngineTest, SecretsAndWhatIsMadeOfThemNeverReachTheDisk) {
-  const auto id = create("env: {A: \"${{ secrets.KEY }}-1\", B: plain}\n"
-                         "jobs:\n  train:\n    runs-on: ubuntu-latest\n"
-                         "    env: {TOKEN: \"${{ github.token }}\", C: \"${{ vars.REGION }}\", D: \"${{ toJSON(github) }}\"}\n"
-                         "    steps: [{run: echo}]\n");
+  const auto id = create(
+      "env: {A: \"${{ secrets.KEY }}-1\", B: plain}\n"
+      "jobs:\n  train:\n    runs-on: ubuntu-latest\n"
+      "    env: {TOKEN: \"${{ github.token }}\", C: \"${{ vars.REGION }}\", D: \"${{ toJSON(github) }}\"}\n"
+      "    steps: [{run: echo}]\n");
   ASSERT_TRUE(wait_for_run(id));
   const auto job = engine_->jobs(id).value()[0].id;
   EXPECT_EQ(spec_of(job).at("env"), json::value({{"B", "plain"}, {"C", "north"}}));
@@ -221,9 +227,10 @@ TEST_F(EngineTest, AWorkflowThatDoesNotParseIsRefusedWithItsDiagnostics) {
 
 TEST_F(EngineTest, LayersOfNeededJobsComeNearestFirstAndLaterRunsStartWithTheChain) {
   std::ofstream(root_ / "jobs" / "layers") << "";
-  const auto id = create("jobs:\n  a: {runs-on: ubuntu-latest, steps: [{run: echo}]}\n"
-                         "  b: {runs-on: ubuntu-latest, needs: a, steps: [{run: echo}]}\n"
-                         "  c: {runs-on: ubuntu-latest, needs: b, steps: [{run: echo}]}\n");
+  const auto id = create(
+      "jobs:\n  a: {runs-on: ubuntu-latest, steps: [{run: echo}]}\n"
+      "  b: {runs-on: ubuntu-latest, needs: a, steps: [{run: echo}]}\n"
+      "  c: {runs-on: ubuntu-latest, needs: b, steps: [{run: echo}]}\n");
   ASSERT_TRUE(wait_for_run(id));
   const auto jobs = engine_->jobs(id).value();
   const auto folder = [&](std::size_t job) { return (root_ / "jobs" / std::to_string(jobs[job].id)).string(); };
@@ -231,7 +238,8 @@ TEST_F(EngineTest, LayersOfNeededJobsComeNearestFirstAndLaterRunsStartWithTheCha
   EXPECT_EQ(spec_of(jobs[2].id).at("python_layers"), json::value({folder(1), folder(0)}));
   const auto next = create(kOneJob);
   ASSERT_TRUE(wait_for_run(next));
-  EXPECT_EQ(spec_of(engine_->jobs(next).value()[0].id).at("python_layers"), json::value({folder(2), folder(1), folder(0)}));
+  EXPECT_EQ(spec_of(engine_->jobs(next).value()[0].id).at("python_layers"),
+            json::value({folder(2), folder(1), folder(0)}));
 
   auto strict = request(kOneJob);
   strict.options.strict = true;
@@ -243,10 +251,11 @@ TEST_F(EngineTest, LayersOfNeededJobsComeNearestFirstAndLaterRunsStartWithTheCha
 }
 
 TEST_F(EngineTest, OptionsNarrowJobsAndMatrixAndAddVariables) {
-  auto narrowed = request("jobs:\n  a: {runs-on: ubuntu-latest, steps: [{run: echo}]}\n"
-                          "  b:\n    runs-on: ubuntu-latest\n    needs: a\n    strategy: {matrix: {n: [1, 2], os: [x, y]}}\n"
-                          "    steps: [{run: echo}]\n"
-                          "  c: {runs-on: ubuntu-latest, needs: b, steps: [{run: echo}]}\n");
+  auto narrowed = request(
+      "jobs:\n  a: {runs-on: ubuntu-latest, steps: [{run: echo}]}\n"
+      "  b:\n    runs-on: ubuntu-latest\n    needs: a\n    strategy: {matrix: {n: [1, 2], os: [x, y]}}\n"
+      "    steps: [{run: echo}]\n"
+      "  c: {runs-on: ubuntu-latest, needs: b, steps: [{run: echo}]}\n");
   narrowed.options.only_jobs = {"b"};
   narrowed.options.matrix = {{"n", "2"}};
   narrowed.options.env = {{"EXTRA", "1"}};
@@ -278,8 +287,9 @@ TEST_F(EngineTest, StepsOfARunningJobAreShownAsTheyComeWithThoseThatFollow) {
 
 TEST_F(EngineTest, AJobGoesOnWhileTheServerIsAwayAndTheNextOneTakesItOver) {
   std::ofstream(root_ / "jobs" / "hold") << "";
-  const auto id = create("jobs:\n  a: {runs-on: ubuntu-latest, steps: [{run: echo}]}\n"
-                         "  b: {runs-on: ubuntu-latest, needs: a, steps: [{run: echo}]}\n");
+  const auto id = create(
+      "jobs:\n  a: {runs-on: ubuntu-latest, steps: [{run: echo}]}\n"
+      "  b: {runs-on: ubuntu-latest, needs: a, steps: [{run: echo}]}\n");
   ASSERT_TRUE(wait_for_progress(engine_->jobs(id).value()[0].id));
   engine_->stop();
   engine_.reset();
@@ -309,7 +319,8 @@ TEST_F(EngineTest, RunsAreListedByPagesAndFilters) {
   EXPECT_EQ(first[0].id, 5);
   const auto second = engine_->runs({.before = first.back().id, .limit = 2}).value();
   EXPECT_EQ(second[0].id, 3);
-  EXPECT_EQ(engine_->runs({.repo = "flights", .workflow = "train.yml", .state = RunState::kCompleted}).value().size(), 5U);
+  EXPECT_EQ(engine_->runs({.repo = "flights", .workflow = "train.yml", .state = RunState::kCompleted}).value().size(),
+            5U);
   EXPECT_TRUE(engine_->runs({.repo = "other"}).value().empty());
   EXPECT_TRUE(engine_->runs({.state = RunState::kInProgress}).value().empty());
 }
@@ -318,10 +329,11 @@ TEST_F(EngineTest, RetentionRemovesFoldersOfOldRunsAndKeepsTheirRows) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(wait_for_run(create(kOneJob)));
   EXPECT_EQ(engine_->apply_retention({.runs_kept = 1}).value(), 0) << "they are young";
   std::vector<std::int64_t> told;
-  const RetentionRules rules{.runs_kept = 1, .age_max = Duration{0}, .before_remove = [&](std::int64_t job, const fs::path& dir) {
-                               EXPECT_TRUE(fs::exists(dir / "log.txt"));
-                               told.push_back(job);
-                             }};
+  const RetentionRules rules{
+      .runs_kept = 1, .age_max = Duration{0}, .before_remove = [&](std::int64_t job, const fs::path& dir) {
+        EXPECT_TRUE(fs::exists(dir / "log.txt"));
+        told.push_back(job);
+      }};
   EXPECT_EQ(engine_->apply_retention(rules).value(), 2);
   EXPECT_EQ(told, (std::vector<std::int64_t>{1, 2}));
   EXPECT_EQ(engine_->job_dir(1).error().code, Code::kNotFound);
@@ -331,18 +343,20 @@ TEST_F(EngineTest, RetentionRemovesFoldersOfOldRunsAndKeepsTheirRows) {
 }
 
 TEST_F(EngineTest, EventsTellWhatLedToWhat) {
-  auto asked = request("jobs:\n  a: {runs-on: ubuntu-latest, steps: [{run: echo}]}\n"
-                       "  b: {runs-on: ubuntu-latest, needs: a, steps: [{run: echo}]}\n");
+  auto asked = request(
+      "jobs:\n  a: {runs-on: ubuntu-latest, steps: [{run: echo}]}\n"
+      "  b: {runs-on: ubuntu-latest, needs: a, steps: [{run: echo}]}\n");
   const auto id = engine_->create_run(asked).value();
   ASSERT_TRUE(wait_for_run(id));
-  const auto events = db_->load<std::vector<types::Event>>(
-      [](store::Reader& reader) { return store::read_events(reader, 0, 100); }).value();
+  const auto events =
+      db_->load<std::vector<types::Event>>([](store::Reader& reader) { return store::read_events(reader, 0, 100); })
+          .value();
   std::vector<std::string> chain;
   for (std::int64_t at = events.back().sequence; at != 0; at = events[static_cast<std::size_t>(at) - 1].cause) {
     chain.push_back(events[static_cast<std::size_t>(at) - 1].type);
   }
-  EXPECT_EQ(chain, (std::vector<std::string>{"run.completed", "job.completed", "job.started", "job.queued", "job.completed",
-                                             "job.started", "job.queued", "run.created"}));
+  EXPECT_EQ(chain, (std::vector<std::string>{"run.completed", "job.completed", "job.started", "job.queued",
+                                             "job.completed", "job.started", "job.queued", "run.created"}));
   EXPECT_EQ(engine_->job_event(engine_->jobs(id).value()[1].id).value(), events.back().sequence - 1);
 }
 

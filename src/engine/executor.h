@@ -26,15 +26,15 @@ struct Step {
 
 // What a job's journal says so far.
 struct JobReport {
-  bool started = false;   // the runner has begun; steps may have run
-  bool cancelled = false; // the runner knows that it is to stop
-  bool finished = false;  // job_finished is there: conclusion, outputs and layer are final
+  bool started = false;    // the runner has begun; steps may have run
+  bool cancelled = false;  // the runner knows that it is to stop
+  bool finished = false;   // job_finished is there: conclusion, outputs and layer are final
   std::int64_t pid = 0;
   types::Conclusion conclusion = types::Conclusion::kFailure;
   json::object outputs;
-  std::string layer;      // Python environment that the job made; "" if none
+  std::string layer;  // Python environment that the job made; "" if none
   std::vector<Step> steps;
-  std::string summary;    // markdown of all steps
+  std::string summary;  // markdown of all steps
   json::array annotations;
   std::optional<TimePoint> finished_at;
 };

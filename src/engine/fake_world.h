@@ -17,8 +17,8 @@
 #include "engine/schema.h"
 #include "store/sqlite/sqlite_database.h"
 
-// Fakes for deterministic tests of the engine: a database that commits when told, an executor whose jobs are timers, and
-// a server that can die between any two effects on the world.
+// Fakes for deterministic tests of the engine: a database that commits when told, an executor whose jobs are timers,
+// and a server that can die between any two effects on the world.
 namespace weir::engine::fake {
 
 // Counts what a server does to the outside. After `crash_at` of them nothing gets out any more: the server is dead from
@@ -102,7 +102,7 @@ struct JobScript {
   Duration takes{std::chrono::seconds{1}};
   types::Conclusion conclusion = types::Conclusion::kSuccess;
   json::object outputs;
-  bool dies = false;           // the runner ends without a word
+  bool dies = false;  // the runner ends without a word
   bool ignores_cancel = false;
 };
 
@@ -233,8 +233,9 @@ class FakeExecutor final : public Executor {
 class FakeApprovals {
  public:
   static store::Migration migration() {
-    return {"test/approvals", "CREATE TABLE test_approvals(id BIGINT PRIMARY KEY, environment TEXT NOT NULL, "
-                              "job BIGINT NOT NULL, state BIGINT NOT NULL)"};
+    return {"test/approvals",
+            "CREATE TABLE test_approvals(id BIGINT PRIMARY KEY, environment TEXT NOT NULL, "
+            "job BIGINT NOT NULL, state BIGINT NOT NULL)"};
   }
   static Result<ApprovalAnswer> request(store::Transaction& tx, const ApprovalRequest& request) {
     if (request.environment == "forbidden") {
@@ -259,18 +260,20 @@ class FakeApprovals {
     });
   }
   static Result<void> decide(store::Transaction& tx, std::int64_t id, bool granted) {
-    const auto changed = WEIR_TRY(tx.execute("UPDATE test_approvals SET state = ? WHERE id = ? AND state = 0",
-                                             {granted ? 1 : 2, id}));
+    const auto changed =
+        WEIR_TRY(tx.execute("UPDATE test_approvals SET state = ? WHERE id = ? AND state = 0", {granted ? 1 : 2, id}));
     if (changed == 0) return {};
     const auto type = granted ? types::event_type::kApprovalGranted : types::event_type::kApprovalRejected;
     WEIR_TRY(tx.append({.type = std::string(type), .actor = "bob", .subject = fmt::format("approval/{}", id)}));
     return {};
   }
   static std::vector<std::int64_t> pending(store::Database& db) {
-    return db.load<std::vector<std::int64_t>>([](store::Reader& reader) {
-               return reader.all<std::int64_t>("SELECT id FROM test_approvals WHERE state = 0 ORDER BY id", {},
-                                               [](const store::Row& row) { return row.integer(0); });
-             }).value();
+    return db
+        .load<std::vector<std::int64_t>>([](store::Reader& reader) {
+          return reader.all<std::int64_t>("SELECT id FROM test_approvals WHERE state = 0 ORDER BY id", {},
+                                          [](const store::Row& row) { return row.integer(0); });
+        })
+        .value();
   }
 };
 

@@ -109,14 +109,19 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
     pid_t pid = 0;                       // 0: alive, but its journal does not say it yet
     int watch = -1;                      // inotify
     bool killed = false;
-    bool cancelled = false;              // asked to stop; twice would mean at once
+    bool cancelled = false;  // asked to stop; twice would mean at once
 
     [[nodiscard]] int pid_fd() const { return process ? process->pid_fd() : adopted.get(); }
   };
 
   Impl(io::ThreadLoop& the_loop, Log& the_log, Options the_options)
-      : loop(the_loop), log(the_log), options(std::move(the_options)),
-        inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {}
+      : loop(the_loop),
+        log(the_log),
+        options(std::move(the_options)),
+        inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+    // Runners start in their job's folder, from where a relative path leads elsewhere.
+    options.runner = fs::absolute(options.runner);
+  }
 
   io::ThreadLoop& loop;
   Log& log;
@@ -189,8 +194,8 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
       if (entry.pid > 0) kill_session(entry.pid, SIGKILL);  // what a dead runner leaves behind
       end.error = "the runner died";
       if (status) {
-        end.error += status->signal != 0 ? fmt::format(" (signal {})", status->signal)
-                                         : fmt::format(" (exit {})", status->code);
+        end.error +=
+            status->signal != 0 ? fmt::format(" (signal {})", status->signal) : fmt::format(" (exit {})", status->code);
       }
       if (const auto text = last_lines(entry.dir / kLockName); !text.empty()) end.error += ": " + text;
     }
@@ -230,7 +235,9 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
 LocalExecutor::LocalExecutor(io::ThreadLoop& loop, Log& log, Options options)
     : impl_(std::make_shared<Impl>(loop, log, std::move(options))) {}
 
-LocalExecutor::~LocalExecutor() { detach(); }
+LocalExecutor::~LocalExecutor() {
+  detach();
+}
 
 void LocalExecutor::listen(Listener listener) {
   impl_->listener = std::move(listener);

@@ -18,7 +18,7 @@ namespace weir::engine {
 class LocalExecutor final : public Executor {
  public:
   struct Options {
-    std::filesystem::path runner;  // the weir-runner program
+    std::filesystem::path runner;                            // the weir-runner program
     Duration progress_pause{std::chrono::milliseconds{50}};  // least time between two reports of growth
   };
 

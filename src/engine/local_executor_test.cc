@@ -107,8 +107,9 @@ class LocalExecutorTest : public testing::Test {
 };
 
 TEST_F(LocalExecutorTest, ARunnerGetsItsFolderItsSpecificationAndSecretsOnItsInput) {
-  runner("read -r secrets; journal '{\"type\":\"job_started\"}'; test -s spec.json || exit 3\n"
-         "journal \"{\\\"type\\\":\\\"job_finished\\\",\\\"conclusion\\\":\\\"success\\\",\\\"outputs\\\":$secrets}\"");
+  runner(
+      "read -r secrets; journal '{\"type\":\"job_started\"}'; test -s spec.json || exit 3\n"
+      "journal \"{\\\"type\\\":\\\"job_finished\\\",\\\"conclusion\\\":\\\"success\\\",\\\"outputs\\\":$secrets}\"");
   const auto executor = this->executor();
   listen(*executor);
   ASSERT_TRUE(start(*executor, launch(1, "{\"token\":\"abc\"}")).has_value());
@@ -119,8 +120,11 @@ TEST_F(LocalExecutorTest, ARunnerGetsItsFolderItsSpecificationAndSecretsOnItsInp
 }
 
 TEST_F(LocalExecutorTest, SecretsLargerThanAPipeArriveWhole) {
-  runner("journal '{\"type\":\"job_started\"}'; size=$(wc -c)\n"
-         "journal \"{\\\"type\\\":\\\"job_finished\\\",\\\"conclusion\\\":\\\"success\\\",\\\"outputs\\\":{\\\"size\\\":$size}}\"");
+  runner(
+      "journal '{\"type\":\"job_started\"}'; size=$(wc -c)\n"
+      "journal "
+      "\"{\\\"type\\\":\\\"job_finished\\\",\\\"conclusion\\\":\\\"success\\\",\\\"outputs\\\":{\\\"size\\\":$size}}"
+      "\"");
   const auto executor = this->executor();
   listen(*executor);
   ASSERT_TRUE(start(*executor, launch(1, std::string(3'000'000, 'x'))).has_value());
@@ -144,8 +148,9 @@ TEST_F(LocalExecutorTest, AMissingRunnerIsAnErrorThatNamesIt) {
 }
 
 TEST_F(LocalExecutorTest, CancelReachesTheRunnerAndKillReachesWhatItStarted) {
-  runner("trap 'journal \"{\\\"type\\\":\\\"job_finished\\\",\\\"conclusion\\\":\\\"cancelled\\\"}\"; exit 0' TERM\n"
-         "journal '{\"type\":\"job_started\"}'; touch ready; while :; do read -r -t 1 < <(:); done");
+  runner(
+      "trap 'journal \"{\\\"type\\\":\\\"job_finished\\\",\\\"conclusion\\\":\\\"cancelled\\\"}\"; exit 0' TERM\n"
+      "journal '{\"type\":\"job_started\"}'; touch ready; while :; do read -r -t 1 < <(:); done");
   const auto executor = this->executor();
   listen(*executor);
   ASSERT_TRUE(start(*executor, launch(1)).has_value());
@@ -153,8 +158,9 @@ TEST_F(LocalExecutorTest, CancelReachesTheRunnerAndKillReachesWhatItStarted) {
   on_loop([&] { return executor->cancel(1), 0; });
   EXPECT_EQ(wait_for_end(1).report.conclusion, types::Conclusion::kCancelled);
 
-  runner("trap '' TERM; journal '{\"type\":\"job_started\"}'; (trap '' TERM; echo $BASHPID > child; sleep 600) &\n"
-         "while ! test -s child; do :; done; touch ready; wait");
+  runner(
+      "trap '' TERM; journal '{\"type\":\"job_started\"}'; (trap '' TERM; echo $BASHPID > child; sleep 600) &\n"
+      "while ! test -s child; do :; done; touch ready; wait");
   ASSERT_TRUE(start(*executor, launch(2)).has_value());
   ASSERT_TRUE(wait_for_file(root_ / "jobs/2/ready"));
   const auto child = std::stoi(*io::read_file(root_ / "jobs/2/child"));
@@ -166,9 +172,10 @@ TEST_F(LocalExecutorTest, CancelReachesTheRunnerAndKillReachesWhatItStarted) {
 }
 
 TEST_F(LocalExecutorTest, ALaterServerAdoptsARunningJobAndHearsItsEnd) {
-  runner("journal \"{\\\"type\\\":\\\"job_started\\\",\\\"pid\\\":$$}\"; touch ready\n"
-         "while ! test -e go; do read -r -t 0.05 < <(sleep 0.02); done\n"
-         "journal '{\"type\":\"job_finished\",\"conclusion\":\"success\"}'");
+  runner(
+      "journal \"{\\\"type\\\":\\\"job_started\\\",\\\"pid\\\":$$}\"; touch ready\n"
+      "while ! test -e go; do read -r -t 0.05 < <(sleep 0.02); done\n"
+      "journal '{\"type\":\"job_finished\",\"conclusion\":\"success\"}'");
   auto first = executor();
   listen(*first);
   ASSERT_TRUE(start(*first, launch(1)).has_value());
@@ -182,9 +189,10 @@ TEST_F(LocalExecutorTest, ALaterServerAdoptsARunningJobAndHearsItsEnd) {
 }
 
 TEST_F(LocalExecutorTest, ARunnerThatHasNotWrittenAnythingYetIsAdoptedAllTheSame) {
-  runner("touch forked; while ! test -e go; do read -r -t 0.05 < <(sleep 0.02); done\n"
-         "journal \"{\\\"type\\\":\\\"job_started\\\",\\\"pid\\\":$$}\"\n"
-         "journal '{\"type\":\"job_finished\",\"conclusion\":\"success\"}'");
+  runner(
+      "touch forked; while ! test -e go; do read -r -t 0.05 < <(sleep 0.02); done\n"
+      "journal \"{\\\"type\\\":\\\"job_started\\\",\\\"pid\\\":$$}\"\n"
+      "journal '{\"type\":\"job_finished\",\"conclusion\":\"success\"}'");
   auto first = executor();
   listen(*first);
   ASSERT_TRUE(start(*first, launch(1)).has_value());
@@ -221,9 +229,10 @@ TEST_F(LocalExecutorTest, AJobWhoseRunnerDiedBeforeItsFirstStepMayBeStarted) {
 }
 
 TEST_F(LocalExecutorTest, GrowthOfTheLogIsToldWhileTheJobRuns) {
-  runner("journal '{\"type\":\"job_started\"}'\n"
-         "while ! test -e go; do echo line >> log.txt; read -r -t 0.05 < <(sleep 0.02); done\n"
-         "journal '{\"type\":\"job_finished\",\"conclusion\":\"success\"}'");
+  runner(
+      "journal '{\"type\":\"job_started\"}'\n"
+      "while ! test -e go; do echo line >> log.txt; read -r -t 0.05 < <(sleep 0.02); done\n"
+      "journal '{\"type\":\"job_finished\",\"conclusion\":\"success\"}'");
   const auto executor = this->executor();
   listen(*executor);
   ASSERT_TRUE(start(*executor, launch(1)).has_value());

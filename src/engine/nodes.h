@@ -26,10 +26,10 @@ struct JobNode {
   ConcurrencyGroups::Member member = 0;
   std::shared_ptr<std::int64_t> id = event_ref();  // row.id, known to steps as soon as the row is inserted
   EventRef last_event = event_ref();               // cause of what comes next
-  bool dirty = false;          // row differs from what was sent to the database
+  bool dirty = false;                              // row differs from what was sent to the database
   bool approval_asked = false;
   bool approved = false;
-  std::string pool;            // where it runs; set when it is queued
+  std::string pool;  // where it runs; set when it is queued
   int pool_slots = 0;
   bool holds_slot = false;
   std::shared_ptr<JobLaunch> launch;

@@ -5,13 +5,14 @@
 namespace weir::engine {
 
 void Outbox::event(types::EventDraft draft, EventRef cause, EventRef as) {
-  step([draft = std::move(draft), cause = std::move(cause), as = std::move(as)](store::Transaction& tx) -> Result<void> {
-    auto copy = draft;
-    if (cause) copy.cause = *cause;
-    const auto sequence = WEIR_TRY(tx.append(std::move(copy)));
-    if (as) *as = sequence;
-    return {};
-  });
+  step(
+      [draft = std::move(draft), cause = std::move(cause), as = std::move(as)](store::Transaction& tx) -> Result<void> {
+        auto copy = draft;
+        if (cause) copy.cause = *cause;
+        const auto sequence = WEIR_TRY(tx.append(std::move(copy)));
+        if (as) *as = sequence;
+        return {};
+      });
 }
 
 void Outbox::flush() {
@@ -39,8 +40,8 @@ void Outbox::submit(Batch batch) {
 void Outbox::finished(Batch batch, Result<void> result) {
   if (!result) {
     ++failures_;
-    const Duration pause = std::min<Duration>(std::chrono::milliseconds{50} * (1 << std::min(failures_, 7)),
-                                              std::chrono::seconds{5});
+    const Duration pause =
+        std::min<Duration>(std::chrono::milliseconds{50} * (1 << std::min(failures_, 7)), std::chrono::seconds{5});
     log_.error("cannot record what the engine did, trying again in {}: {}", format_duration(pause),
                result.error().message);
     loop_.after(pause, [weak = std::weak_ptr(alive_), batch] {

@@ -15,14 +15,16 @@ namespace weir::engine {
 // The sequence of an event that is yet to be appended: filled in when its transaction runs, so that a later event can
 // name it as its cause.
 using EventRef = std::shared_ptr<std::int64_t>;
-inline EventRef event_ref(std::int64_t sequence = 0) { return std::make_shared<std::int64_t>(sequence); }
+inline EventRef event_ref(std::int64_t sequence = 0) {
+  return std::make_shared<std::int64_t>(sequence);
+}
 
 // Brings the engine's changes to the database in order: one transaction under way at a time, in which everything that
-// piled up meanwhile goes together. Memory runs ahead of the database; what must not happen before the change is durable
-// (starting a runner, telling somebody) is an `after`.
+// piled up meanwhile goes together. Memory runs ahead of the database; what must not happen before the change is
+// durable (starting a runner, telling somebody) is an `after`.
 //
-// A transaction that fails (full disk) is tried again until it succeeds, since memory cannot go back. Lives on one loop;
-// steps run on the writer's thread, possibly more than once, and see only what they captured.
+// A transaction that fails (full disk) is tried again until it succeeds, since memory cannot go back. Lives on one
+// loop; steps run on the writer's thread, possibly more than once, and see only what they captured.
 class Outbox {
  public:
   using Step = std::function<Result<void>(store::Transaction&)>;

@@ -7,8 +7,8 @@ namespace {
 
 workflow::Contexts contexts_of(const Facts& facts) {
   workflow::Contexts contexts;
-  contexts.values = {{"github", facts.github}, {"inputs", facts.inputs},     {"vars", facts.vars},
-                     {"needs", facts.needs},   {"matrix", facts.matrix},     {"strategy", facts.strategy},
+  contexts.values = {{"github", facts.github},  {"inputs", facts.inputs}, {"vars", facts.vars},
+                     {"needs", facts.needs},    {"matrix", facts.matrix}, {"strategy", facts.strategy},
                      {"secrets", facts.secrets}};
   contexts.status = {.success = facts.succeeded && !facts.cancelled,
                      .failure = facts.failed && !facts.cancelled,
@@ -33,7 +33,7 @@ bool may_hold_secret(std::string_view text) {
 
 // The members of an `env` that may hold a secret, and the others.
 struct SplitEnv {
-  json::value open;     // object or expression; null: none
+  json::value open;  // object or expression; null: none
   json::value private_;
 };
 
@@ -87,10 +87,18 @@ bool has_values(const json::object& matrix, const std::map<std::string, std::str
 
 Plan::Plan(std::shared_ptr<const workflow::Workflow> workflow) : workflow_(std::move(workflow)) {}
 
-const std::string& Plan::name() const { return workflow_->name; }
-std::size_t Plan::size() const { return workflow_->jobs.size(); }
-const std::string& Plan::key(std::size_t job) const { return workflow_->jobs[job].key; }
-const std::vector<std::string>& Plan::needs(std::size_t job) const { return workflow_->jobs[job].needs; }
+const std::string& Plan::name() const {
+  return workflow_->name;
+}
+std::size_t Plan::size() const {
+  return workflow_->jobs.size();
+}
+const std::string& Plan::key(std::size_t job) const {
+  return workflow_->jobs[job].key;
+}
+const std::vector<std::string>& Plan::needs(std::size_t job) const {
+  return workflow_->jobs[job].needs;
+}
 
 std::string Plan::title(std::size_t job) const {
   const auto& spec = workflow_->jobs[job];
@@ -127,7 +135,8 @@ Result<Legs> Plan::expand(std::size_t job, const Facts& facts, const std::map<st
                          .suffix = std::move(combination.suffix)});
   }
   if (legs.legs.empty()) {
-    return fail(Code::kInvalidArgument, "no combination of the matrix of job \"{}\" has the values asked for", spec.key);
+    return fail(Code::kInvalidArgument, "no combination of the matrix of job \"{}\" has the values asked for",
+                spec.key);
   }
   return legs;
 }

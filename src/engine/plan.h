@@ -42,7 +42,7 @@ struct Leg {
 struct Legs {
   std::vector<Leg> legs;  // at least one
   bool fail_fast = true;
-  int max_parallel = 0;   // 0: no limit
+  int max_parallel = 0;  // 0: no limit
 };
 
 // What is known of one combination before it runs.
@@ -57,12 +57,12 @@ struct LegDetails {
 
 // What the runner gets of the workflow.
 struct LegBody {
-  json::object env;                        // evaluated; without those that name a secret
+  json::object env;                                // evaluated; without those that name a secret
   std::map<std::string, std::string> private_env;  // evaluated with secrets: never written to disk
-  json::object outputs;                    // not evaluated
+  json::object outputs;                            // not evaluated
   json::object defaults;
-  json::array steps;                       // not evaluated
-  bool checks_out = false;                 // has a step with actions/checkout
+  json::array steps;        // not evaluated
+  bool checks_out = false;  // has a step with actions/checkout
 };
 
 // The workflow of one run, as the engine asks it. Pure and immutable; any thread. Errors are for the user and name the
@@ -72,7 +72,7 @@ class Plan {
   explicit Plan(std::shared_ptr<const workflow::Workflow> workflow);
 
   [[nodiscard]] const std::string& name() const;  // of the workflow; "" if it has none
-  [[nodiscard]] std::size_t size() const;          // jobs, in the order of the file
+  [[nodiscard]] std::size_t size() const;         // jobs, in the order of the file
   [[nodiscard]] const std::string& key(std::size_t job) const;
   [[nodiscard]] const std::vector<std::string>& needs(std::size_t job) const;
   [[nodiscard]] std::string title(std::size_t job) const;  // name before the matrix is known

@@ -10,8 +10,8 @@
 
 namespace weir::engine {
 
-// The pool that `labels` lead to: a label belongs to the first pool that has it. kInvalidArgument names the label that none has, and the known ones: GitHub
-// would let the job wait forever.
+// The pool that `labels` lead to: a label belongs to the first pool that has it. kInvalidArgument names the label that
+// none has, and the known ones: GitHub would let the job wait forever.
 Result<RunnerPool> find_pool(const std::vector<RunnerPool>& pools, const std::vector<std::string>& labels);
 
 // How many jobs run in each pool. One thread.

@@ -9,8 +9,8 @@ namespace {
 constexpr int kBatch = 100;
 
 Result<std::vector<std::int64_t>> removable_runs(store::Reader& reader, TimePoint now, const RetentionRules& rules) {
-  const auto oldest_kept = WEIR_TRY(
-      reader.integer("SELECT id FROM engine_runs ORDER BY id DESC LIMIT 1 OFFSET ?", {std::max(0, rules.runs_kept - 1)}));
+  const auto oldest_kept = WEIR_TRY(reader.integer("SELECT id FROM engine_runs ORDER BY id DESC LIMIT 1 OFFSET ?",
+                                                   {std::max(0, rules.runs_kept - 1)}));
   if (!oldest_kept) return std::vector<std::int64_t>{};
   return reader.all<std::int64_t>(
       "SELECT id FROM engine_runs WHERE folders = 1 AND id < ? AND state = ? AND completed_at < ? ORDER BY id LIMIT ?",
@@ -49,8 +49,8 @@ Result<int> remove_old_folders(store::Database& db, TimePoint now, const std::fi
                                const RetentionRules& rules) {
   int removed = 0;
   for (;;) {
-    const auto runs = WEIR_TRY(db.load<std::vector<std::int64_t>>(
-        [&](store::Reader& reader) { return removable_runs(reader, now, rules); }));
+    const auto runs = WEIR_TRY(
+        db.load<std::vector<std::int64_t>>([&](store::Reader& reader) { return removable_runs(reader, now, rules); }));
     if (runs.empty()) return removed;
     for (const auto run : runs) removed += WEIR_TRY(remove_folders_of(db, run, jobs_dir, rules));
   }

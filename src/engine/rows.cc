@@ -10,7 +10,8 @@ constexpr std::string_view kRunRowColumns =
     "triggering_actor, cancel_requested, cancel_reason, group_name, group_held, head_ref, base_ref, requirements_hash, "
     "workflow_sha256, options, inputs, payload";
 constexpr std::string_view kJobColumns =
-    "id, run, attempt, position, job_key, name, needs, planned, leg, legs, fail_fast, max_parallel, state, conclusion, allowed_to_fail, "
+    "id, run, attempt, position, job_key, name, needs, planned, leg, legs, fail_fast, max_parallel, state, conclusion, "
+    "allowed_to_fail, "
     "environment, approval, group_name, group_cancels, group_held, labels, timeout_s, cancel_requested, waiting_for, "
     "created_at, queued_at, started_at, completed_at, origin, layer, error, layers, matrix, outputs";
 
@@ -211,26 +212,26 @@ Result<Run> load_run(store::Reader& reader, std::int64_t id) {
 }
 
 Result<RunRow> load_run_row(store::Reader& reader, std::int64_t id) {
-  auto run = WEIR_TRY(reader.first<RunRow>(
-      fmt::format("SELECT {}, {} FROM engine_runs WHERE id = ?", kRunColumns, kRunRowColumns), {id},
-      [](const store::Row& row) {
-        Columns columns(row);
-        RunRow found;
-        read_run(columns, found);
-        found.triggering_actor = columns.string();
-        found.cancel_requested = columns.boolean();
-        found.cancel_reason = columns.string();
-        found.group_name = columns.string();
-        found.group_held = columns.boolean();
-        found.head_ref = columns.string();
-        found.base_ref = columns.string();
-        found.requirements_hash = columns.string();
-        found.workflow_sha256 = columns.string();
-        found.options = options_from_json(columns.json());
-        found.inputs = columns.object();
-        found.payload = columns.object();
-        return found;
-      }));
+  auto run = WEIR_TRY(
+      reader.first<RunRow>(fmt::format("SELECT {}, {} FROM engine_runs WHERE id = ?", kRunColumns, kRunRowColumns),
+                           {id}, [](const store::Row& row) {
+                             Columns columns(row);
+                             RunRow found;
+                             read_run(columns, found);
+                             found.triggering_actor = columns.string();
+                             found.cancel_requested = columns.boolean();
+                             found.cancel_reason = columns.string();
+                             found.group_name = columns.string();
+                             found.group_held = columns.boolean();
+                             found.head_ref = columns.string();
+                             found.base_ref = columns.string();
+                             found.requirements_hash = columns.string();
+                             found.workflow_sha256 = columns.string();
+                             found.options = options_from_json(columns.json());
+                             found.inputs = columns.object();
+                             found.payload = columns.object();
+                             return found;
+                           }));
   if (!run) return fail(Code::kNotFound, "there is no run {}; `weir runs` lists them", id);
   return *std::move(run);
 }
@@ -259,9 +260,10 @@ Result<std::vector<Run>> list_runs(store::Reader& reader, std::optional<std::str
 }
 
 Result<std::vector<std::int64_t>> unfinished_runs(store::Reader& reader) {
-  return reader.all<std::int64_t>("SELECT id FROM engine_runs WHERE state IN (?, ?, ?) ORDER BY id",
-                                  {number(RunState::kQueued), number(RunState::kWaiting), number(RunState::kInProgress)},
-                                  [](const store::Row& row) { return row.integer(0); });
+  return reader.all<std::int64_t>(
+      "SELECT id FROM engine_runs WHERE state IN (?, ?, ?) ORDER BY id",
+      {number(RunState::kQueued), number(RunState::kWaiting), number(RunState::kInProgress)},
+      [](const store::Row& row) { return row.integer(0); });
 }
 
 Result<std::vector<JobRow>> load_jobs(store::Reader& reader, std::int64_t run, std::int64_t attempt) {
@@ -303,15 +305,15 @@ Result<std::string> load_workflow_text(store::Reader& reader, std::string_view s
 
 Result<std::vector<std::string>> load_layers(store::Reader& reader, std::string_view repo, std::string_view hash) {
   if (hash.empty()) return std::vector<std::string>{};
-  const auto text = WEIR_TRY(
-      reader.first<std::string>("SELECT layers FROM engine_layers WHERE repo = ? AND requirements_hash = ?",
-                                {repo, hash}, [](const store::Row& row) { return row.string(0); }));
+  const auto text =
+      WEIR_TRY(reader.first<std::string>("SELECT layers FROM engine_layers WHERE repo = ? AND requirements_hash = ?",
+                                         {repo, hash}, [](const store::Row& row) { return row.string(0); }));
   return text ? strings_from(*text) : std::vector<std::string>{};
 }
 
 Result<std::int64_t> newest_event(store::Reader& reader, std::string_view subject) {
-  return WEIR_TRY(reader.integer("SELECT sequence FROM events WHERE subject = ? ORDER BY sequence DESC LIMIT 1",
-                                 {subject}))
+  return WEIR_TRY(
+             reader.integer("SELECT sequence FROM events WHERE subject = ? ORDER BY sequence DESC LIMIT 1", {subject}))
       .value_or(0);
 }
 
@@ -320,22 +322,51 @@ Result<void> insert_run(store::Transaction& tx, const RunRow& run) {
       "INSERT INTO engine_runs(id, number, attempt, repo, path, workflow, event, ref, commit_id, title, actor, state, "
       "conclusion, created_at, started_at, completed_at, reason, problem, cause, created_event, triggering_actor, "
       "cancel_requested, cancel_reason, group_name, group_held, folders, head_ref, base_ref, requirements_hash, "
-      "workflow_sha256, options, inputs, payload) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "workflow_sha256, options, inputs, payload) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, "
       "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      {run.id, run.number, run.attempt, run.repo, run.path, run.workflow, run.event, run.ref, run.commit, run.title,
-       run.actor, number(run.state), number_or_null(run.conclusion), run.created_at, run.started_at, run.completed_at,
-       run.reason, run.problem, run.cause, run.created_event, run.triggering_actor, run.cancel_requested,
-       run.cancel_reason, run.group_name, run.group_held, 1, run.head_ref, run.base_ref, run.requirements_hash,
-       run.workflow_sha256, json::serialize(to_json(run.options)), json::serialize(run.inputs),
+      {run.id,
+       run.number,
+       run.attempt,
+       run.repo,
+       run.path,
+       run.workflow,
+       run.event,
+       run.ref,
+       run.commit,
+       run.title,
+       run.actor,
+       number(run.state),
+       number_or_null(run.conclusion),
+       run.created_at,
+       run.started_at,
+       run.completed_at,
+       run.reason,
+       run.problem,
+       run.cause,
+       run.created_event,
+       run.triggering_actor,
+       run.cancel_requested,
+       run.cancel_reason,
+       run.group_name,
+       run.group_held,
+       1,
+       run.head_ref,
+       run.base_ref,
+       run.requirements_hash,
+       run.workflow_sha256,
+       json::serialize(to_json(run.options)),
+       json::serialize(run.inputs),
        json::serialize(run.payload)}));
   return {};
 }
 
 Result<void> update_run(store::Transaction& tx, const RunRow& run) {
-  WEIR_TRY(tx.execute("UPDATE engine_runs SET state = ?, conclusion = ?, started_at = ?, completed_at = ?, problem = ?, "
-                      "group_name = ?, group_held = ? WHERE id = ?",
-                      {number(run.state), number_or_null(run.conclusion), run.started_at, run.completed_at, run.problem,
-                       run.group_name, run.group_held, run.id}));
+  WEIR_TRY(
+      tx.execute("UPDATE engine_runs SET state = ?, conclusion = ?, started_at = ?, completed_at = ?, problem = ?, "
+                 "group_name = ?, group_held = ? WHERE id = ?",
+                 {number(run.state), number_or_null(run.conclusion), run.started_at, run.completed_at, run.problem,
+                  run.group_name, run.group_held, run.id}));
   return {};
 }
 
@@ -346,36 +377,91 @@ Result<void> mark_cancelled(store::Transaction& tx, std::int64_t run, std::strin
 
 Result<void> insert_job(store::Transaction& tx, const JobRow& job) {
   WEIR_TRY(tx.execute(
-      fmt::format("INSERT INTO engine_jobs({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                  "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                  kJobColumns),
-      {job.id, job.run, job.attempt, job.position, job.key, job.name, serialize(job.needs), job.planned, job.leg,
-       job.legs, job.fail_fast, job.max_parallel, number(job.state), number_or_null(job.conclusion), job.allowed_to_fail, job.environment, job.approval,
-       job.group_name, job.group_cancels, job.group_held, serialize(job.labels), job.timeout_s, job.cancel_requested,
-       job.waiting_for, job.created_at, job.queued_at, job.started_at, job.completed_at, job.origin, job.layer,
-       job.error, serialize(job.layers), json::serialize(job.matrix), json::serialize(job.outputs)}));
+      fmt::format(
+          "INSERT INTO engine_jobs({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+          "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          kJobColumns),
+      {job.id,
+       job.run,
+       job.attempt,
+       job.position,
+       job.key,
+       job.name,
+       serialize(job.needs),
+       job.planned,
+       job.leg,
+       job.legs,
+       job.fail_fast,
+       job.max_parallel,
+       number(job.state),
+       number_or_null(job.conclusion),
+       job.allowed_to_fail,
+       job.environment,
+       job.approval,
+       job.group_name,
+       job.group_cancels,
+       job.group_held,
+       serialize(job.labels),
+       job.timeout_s,
+       job.cancel_requested,
+       job.waiting_for,
+       job.created_at,
+       job.queued_at,
+       job.started_at,
+       job.completed_at,
+       job.origin,
+       job.layer,
+       job.error,
+       serialize(job.layers),
+       json::serialize(job.matrix),
+       json::serialize(job.outputs)}));
   return {};
 }
 
 Result<void> update_job(store::Transaction& tx, const JobRow& job) {
   WEIR_TRY(tx.execute(
-      "UPDATE engine_jobs SET name = ?, planned = ?, leg = ?, legs = ?, fail_fast = ?, max_parallel = ?, state = ?, conclusion = ?, allowed_to_fail = ?, "
+      "UPDATE engine_jobs SET name = ?, planned = ?, leg = ?, legs = ?, fail_fast = ?, max_parallel = ?, state = ?, "
+      "conclusion = ?, allowed_to_fail = ?, "
       "environment = ?, approval = ?, group_name = ?, group_cancels = ?, group_held = ?, labels = ?, timeout_s = ?, "
       "cancel_requested = ?, waiting_for = ?, queued_at = ?, started_at = ?, completed_at = ?, layer = ?, error = ?, "
       "layers = ?, matrix = ?, outputs = ? WHERE id = ?",
-      {job.name, job.planned, job.leg, job.legs, job.fail_fast, job.max_parallel, number(job.state), number_or_null(job.conclusion), job.allowed_to_fail,
-       job.environment, job.approval, job.group_name, job.group_cancels, job.group_held, serialize(job.labels),
-       job.timeout_s, job.cancel_requested, job.waiting_for, job.queued_at, job.started_at, job.completed_at, job.layer,
-       job.error, serialize(job.layers), json::serialize(job.matrix), json::serialize(job.outputs), job.id}));
+      {job.name,
+       job.planned,
+       job.leg,
+       job.legs,
+       job.fail_fast,
+       job.max_parallel,
+       number(job.state),
+       number_or_null(job.conclusion),
+       job.allowed_to_fail,
+       job.environment,
+       job.approval,
+       job.group_name,
+       job.group_cancels,
+       job.group_held,
+       serialize(job.labels),
+       job.timeout_s,
+       job.cancel_requested,
+       job.waiting_for,
+       job.queued_at,
+       job.started_at,
+       job.completed_at,
+       job.layer,
+       job.error,
+       serialize(job.layers),
+       json::serialize(job.matrix),
+       json::serialize(job.outputs),
+       job.id}));
   return {};
 }
 
 Result<void> insert_result(store::Transaction& tx, std::int64_t job, const JobResult& result) {
   json::array steps;
   for (const auto& step : result.steps) steps.emplace_back(to_json(step));
-  WEIR_TRY(tx.execute("INSERT INTO engine_job_results(job, steps, annotations, summary) VALUES(?, ?, ?, ?) "
-                      "ON CONFLICT(job) DO NOTHING",
-                      {job, json::serialize(steps), json::serialize(result.annotations), result.summary}));
+  WEIR_TRY(
+      tx.execute("INSERT INTO engine_job_results(job, steps, annotations, summary) VALUES(?, ?, ?, ?) "
+                 "ON CONFLICT(job) DO NOTHING",
+                 {job, json::serialize(steps), json::serialize(result.annotations), result.summary}));
   return {};
 }
 
@@ -388,10 +474,11 @@ Result<void> insert_workflow_text(store::Transaction& tx, std::string_view sha25
 Result<void> record_layers(store::Transaction& tx, std::string_view repo, std::string_view hash,
                            const std::vector<std::string>& layers) {
   if (hash.empty() || layers.empty()) return {};
-  WEIR_TRY(tx.execute("INSERT INTO engine_layers(repo, requirements_hash, layers, recorded_at) VALUES(?, ?, ?, ?) "
-                      "ON CONFLICT(repo, requirements_hash) DO UPDATE SET layers = excluded.layers, "
-                      "recorded_at = excluded.recorded_at",
-                      {repo, hash, serialize(layers), tx.now()}));
+  WEIR_TRY(
+      tx.execute("INSERT INTO engine_layers(repo, requirements_hash, layers, recorded_at) VALUES(?, ?, ?, ?) "
+                 "ON CONFLICT(repo, requirements_hash) DO UPDATE SET layers = excluded.layers, "
+                 "recorded_at = excluded.recorded_at",
+                 {repo, hash, serialize(layers), tx.now()}));
   return {};
 }
 

@@ -18,7 +18,7 @@ struct RunRow : Run {
   std::string triggering_actor;  // who started this attempt
   bool cancel_requested = false;
   std::string cancel_reason;
-  std::string group_name;        // concurrency group; "": none
+  std::string group_name;  // concurrency group; "": none
   bool group_held = false;
   std::string head_ref;
   std::string base_ref;
@@ -39,7 +39,7 @@ struct JobRow {
   std::string name;
   std::vector<std::string> needs;
   bool planned = false;
-  int leg = 0;   // which combination of the matrix, and of how many
+  int leg = 0;  // which combination of the matrix, and of how many
   int legs = 1;
   bool fail_fast = true;
   int max_parallel = 0;  // 0: no limit
@@ -68,7 +68,9 @@ struct JobRow {
 };
 
 // Position of a job's first leg; legs follow by one.
-inline std::int64_t position_of(std::size_t job_index) { return static_cast<std::int64_t>(job_index) * 10'000; }
+inline std::int64_t position_of(std::size_t job_index) {
+  return static_cast<std::int64_t>(job_index) * 10'000;
+}
 
 // What is kept of a finished job's journal.
 struct JobResult {

@@ -39,7 +39,7 @@ struct Action {
 };
 
 struct Scenario {
-  std::string head;      // everything before the timeline
+  std::string head;  // everything before the timeline
   std::string workflow;
   int slots = 2;
   json::object inputs;
@@ -117,7 +117,9 @@ Scenario read_scenario(const std::string& text) {
 class Play {
  public:
   explicit Play(Scenario scenario)
-      : scenario_(std::move(scenario)), start_(loop_.now()), log_(loop_, null_file_, LogLevel::kError),
+      : scenario_(std::move(scenario)),
+        start_(loop_.now()),
+        log_(loop_, null_file_, LogLevel::kError),
         machine_(loop_, [this](const types::JobSpec& spec) { return script_of(spec); }) {
     std::string pattern = (std::filesystem::temp_directory_path() / "weir-scenario-XXXXXX").string();
     folder_ = ::mkdtemp(pattern.data());
@@ -156,19 +158,19 @@ class Play {
     engine_.reset();
     executor_.reset();
     executor_ = std::make_unique<FakeExecutor>(loop_, machine_, fuse_);
-    engine_ = std::make_unique<Engine>(EngineDeps{
-        .db = db_.get(),
-        .loop = &loop_,
-        .clock = &loop_,
-        .log = &log_,
-        .executor = executor_.get(),
-        .jobs_dir = folder_ / "jobs",
-        .git = [](const std::string&) -> Result<io::Git> { return io::Git("/nowhere"); },
-        .pools = [this](const std::string&) { return std::vector{local_pool(scenario_.slots)}; },
-        .request_approval = FakeApprovals::request,
-        .approval = [this](std::int64_t id) { return FakeApprovals::find(*db_, id); },
-        .withdraw_approval = [](store::Transaction& tx, std::int64_t id, const std::string&,
-                                std::int64_t) { return FakeApprovals::decide(tx, id, false); }});
+    engine_ = std::make_unique<Engine>(
+        EngineDeps{.db = db_.get(),
+                   .loop = &loop_,
+                   .clock = &loop_,
+                   .log = &log_,
+                   .executor = executor_.get(),
+                   .jobs_dir = folder_ / "jobs",
+                   .git = [](const std::string&) -> Result<io::Git> { return io::Git("/nowhere"); },
+                   .pools = [this](const std::string&) { return std::vector{local_pool(scenario_.slots)}; },
+                   .request_approval = FakeApprovals::request,
+                   .approval = [this](std::int64_t id) { return FakeApprovals::find(*db_, id); },
+                   .withdraw_approval = [](store::Transaction& tx, std::int64_t id, const std::string&,
+                                           std::int64_t) { return FakeApprovals::decide(tx, id, false); }});
     EXPECT_TRUE(engine_->start().has_value());
   }
 

@@ -21,10 +21,14 @@ Result<StoredRun> load_stored_run(store::Reader& reader, std::int64_t id) {
 }
 
 Scheduler::Scheduler(EngineDeps& deps, LiveBus& bus, WorkflowCache& workflows)
-    : deps_(deps), bus_(bus), workflows_(workflows),
+    : deps_(deps),
+      bus_(bus),
+      workflows_(workflows),
       outbox_(*deps.db, *deps.loop, *deps.log, {[this] { collect(); }, [this] { settle(); }}) {}
 
-void Scheduler::stop() { outbox_.stop(); }
+void Scheduler::stop() {
+  outbox_.stop();
+}
 
 Scheduler::RunPtr Scheduler::build(StoredRun stored) {
   auto run = std::make_shared<RunNode>();
@@ -176,9 +180,9 @@ void Scheduler::finish_if_done(const RunPtr& run) {
     run->row.problem = run->row.cancel_reason;
   }
   auto done = event_ref();
-  outbox_.event(run_draft(*run, types::event_type::kRunCompleted,
-                          {{"conclusion", types::conclusion_name(*run->row.conclusion)}}),
-                run->last_event, done);
+  outbox_.event(
+      run_draft(*run, types::event_type::kRunCompleted, {{"conclusion", types::conclusion_name(*run->row.conclusion)}}),
+      run->last_event, done);
   run->last_event = done;
   mark(run);
   outbox_.after([this, run] {

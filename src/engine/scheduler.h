@@ -67,8 +67,14 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   void advance(const RunPtr& run);
   void finish_if_done(const RunPtr& run);
   void break_run(const RunPtr& run, const std::string& problem);
-  void mark(const RunPtr& run) { run->dirty = true; changed_.insert(run); }
-  void mark(const RunPtr& run, JobNode& job) { job.dirty = true; changed_.insert(run); }
+  void mark(const RunPtr& run) {
+    run->dirty = true;
+    changed_.insert(run);
+  }
+  void mark(const RunPtr& run, JobNode& job) {
+    job.dirty = true;
+    changed_.insert(run);
+  }
   types::EventDraft run_draft(const RunNode& run, std::string_view type, json::object payload) const;
   void job_event(const RunPtr& run, const JobPtr& job, std::string_view type, EventRef cause);
 

@@ -21,8 +21,8 @@ void Scheduler::enter_run_group(const RunPtr& run) {
     return;
   }
   row.group_name = rule->name;
-  const auto entered = groups_.enter(fmt::format("{}/{}", row.repo, row.group_name), run->member,
-                                     rule->cancel_in_progress);
+  const auto entered =
+      groups_.enter(fmt::format("{}/{}", row.repo, row.group_name), run->member, rule->cancel_in_progress);
   members_[run->member] = {run, nullptr};
   run->group_passed = entered.holds;
   row.group_held = entered.holds;
@@ -36,15 +36,15 @@ bool Scheduler::enter_job_group(const RunPtr& run, const JobPtr& job) {
   auto& row = job->row;
   if (row.group_name.empty() || row.group_held) return true;
   if (members_.contains(job->member)) return false;
-  const auto entered = groups_.enter(fmt::format("{}/{}", run->row.repo, row.group_name), job->member,
-                                     row.group_cancels);
+  const auto entered =
+      groups_.enter(fmt::format("{}/{}", run->row.repo, row.group_name), job->member, row.group_cancels);
   members_[job->member] = {run, job};
   row.group_held = entered.holds;
   row.state = JobState::kWaiting;
   row.waiting_for = fmt::format("concurrency group \"{}\"", row.group_name);
   mark(run, *job);
-  const auto why = fmt::format("job \"{}\" of run {} came in the same concurrency group \"{}\"", row.name, row.run,
-                               row.group_name);
+  const auto why =
+      fmt::format("job \"{}\" of run {} came in the same concurrency group \"{}\"", row.name, row.run, row.group_name);
   if (entered.replaced) cancel_member(*entered.replaced, why);
   if (entered.to_cancel) cancel_member(*entered.to_cancel, why);
   return entered.holds;

@@ -97,8 +97,7 @@ Result<void> Scheduler::expand_key(const RunPtr& run, KeyNode& key, Facts& facts
   return {};
 }
 
-void Scheduler::describe(const RunPtr& run, KeyNode& key, const JobPtr& job, Facts& facts,
-                         const std::string& suffix) {
+void Scheduler::describe(const RunPtr& run, KeyNode& key, const JobPtr& job, Facts& facts, const std::string& suffix) {
   auto& row = job->row;
   set_leg(facts, row);
   mark(run, *job);

@@ -72,11 +72,12 @@ void Scheduler::issue_and_launch(const RunPtr& run, const JobPtr& job) {
   if (!job->row.environment.empty()) environments.push_back(job->row.environment);
   auto token = std::make_shared<Result<std::string>>();
   if (deps_.issue_job_token) {
-    outbox_.step([this, token, id = job->id, run_id = run->row.id, environments](store::Transaction& tx) -> Result<void> {
-      *token = deps_.issue_job_token(tx, *id, run_id, environments);
-      if (!*token && worth_another_try(token->error())) return std::unexpected(token->error());
-      return {};
-    });
+    outbox_.step(
+        [this, token, id = job->id, run_id = run->row.id, environments](store::Transaction& tx) -> Result<void> {
+          *token = deps_.issue_job_token(tx, *id, run_id, environments);
+          if (!*token && worth_another_try(token->error())) return std::unexpected(token->error());
+          return {};
+        });
   }
   outbox_.after([this, run, job, token] { launch(run, job, std::move(*token)); });
   starting_.push_back({run, job});
@@ -120,9 +121,8 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   if (!spec.strict) {
     spec.python_layers = needed_layers(*job->key);
     if (spec.python_layers.empty() && !run->row.requirements_hash.empty()) {
-      spec.python_layers = WEIR_TRY(deps_.db->load<std::vector<std::string>>([&](store::Reader& reader) {
-        return load_layers(reader, run->row.repo, run->row.requirements_hash);
-      }));
+      spec.python_layers = WEIR_TRY(deps_.db->load<std::vector<std::string>>(
+          [&](store::Reader& reader) { return load_layers(reader, run->row.repo, run->row.requirements_hash); }));
     }
     std::erase_if(spec.python_layers, [](const auto& layer) {
       std::error_code ignored;
@@ -140,8 +140,11 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
                    {"strategy", std::move(facts.strategy)},
                    {"inputs", std::move(facts.inputs)},
                    {"job", json::object{{"status", "success"}}},
-                   {"runner", json::object{{"os", "Linux"}, {"arch", "X64"}, {"name", job->pool},
-                                           {"environment", "self-hosted"}, {"tool_cache", deps_.tool_dir}}}};
+                   {"runner", json::object{{"os", "Linux"},
+                                           {"arch", "X64"},
+                                           {"name", job->pool},
+                                           {"environment", "self-hosted"},
+                                           {"tool_cache", deps_.tool_dir}}}};
   spec.env = std::move(body.env);
   spec.outputs = std::move(body.outputs);
   spec.defaults = std::move(body.defaults);

@@ -14,9 +14,9 @@
 namespace weir::engine {
 namespace {
 
-using fake::Fuse;
 using fake::FakeApprovals;
 using fake::FakeExecutor;
+using fake::Fuse;
 using fake::JobScript;
 using fake::Machine;
 using fake::SteppedDatabase;
@@ -83,7 +83,9 @@ std::filesystem::path temporary_folder() {
 class Simulation {
  public:
   explicit Simulation(std::uint64_t seed)
-      : random_(seed), folder_(temporary_folder()), log_(loop_, null_file_, LogLevel::kError),
+      : random_(seed),
+        folder_(temporary_folder()),
+        log_(loop_, null_file_, LogLevel::kError),
         machine_(loop_, [this](const types::JobSpec& spec) { return script_of(spec); }) {
     std::vector<store::Migration> all(migrations().begin(), migrations().end());
     all.push_back(FakeApprovals::migration());
@@ -139,10 +141,8 @@ class Simulation {
         .pools = [](const std::string&) { return std::vector{local_pool(kSlots)}; },
         .request_approval = FakeApprovals::request,
         .approval = [this](std::int64_t id) { return FakeApprovals::find(*db_, id); },
-        .issue_job_token = [](store::Transaction&, std::int64_t job, std::int64_t,
-                              const std::vector<std::string>&) -> Result<std::string> {
-          return fmt::format("token-{}", job);
-        }});
+        .issue_job_token = [](store::Transaction&, std::int64_t job, std::int64_t, const std::vector<std::string>&)
+            -> Result<std::string> { return fmt::format("token-{}", job); }});
     const auto started = engine_->start();
     EXPECT_TRUE(started.has_value()) << started.error().message;
   }
@@ -293,9 +293,7 @@ class Simulation {
     return load<JobRow>([&](store::Reader& reader) { return load_job(reader, job); }).group_name;
   }
 
-  bool all_completed() {
-    return load<std::vector<std::int64_t>>(unfinished_runs).empty() && !db_->busy();
-  }
+  bool all_completed() { return load<std::vector<std::int64_t>>(unfinished_runs).empty() && !db_->busy(); }
 
   void check_end() {
     EXPECT_TRUE(load<std::vector<std::int64_t>>(unfinished_runs).empty()) << "a run never completed";

@@ -16,9 +16,9 @@ namespace weir::engine {
 // Persisted.
 enum class RunState : std::uint8_t { kQueued = 1, kWaiting = 2, kInProgress = 3, kCompleted = 4 };
 enum class JobState : std::uint8_t {
-  kPending = 1,     // for jobs that it needs
-  kWaiting = 2,     // for an approval, a wait timer or its concurrency group
-  kQueued = 3,      // for a slot
+  kPending = 1,  // for jobs that it needs
+  kWaiting = 2,  // for an approval, a wait timer or its concurrency group
+  kQueued = 3,   // for a slot
   kInProgress = 4,
   kCompleted = 5,
 };
@@ -28,9 +28,9 @@ Result<RunState> parse_run_state(std::string_view name);
 
 struct Run {
   std::int64_t id = 0;
-  std::int64_t number = 0;   // counts per workflow file, from 1
+  std::int64_t number = 0;  // counts per workflow file, from 1
   std::int64_t attempt = 1;
-  std::string workflow;      // its name
+  std::string workflow;  // its name
   std::string path;
   std::string repo;
   std::string event;
@@ -43,9 +43,9 @@ struct Run {
   TimePoint created_at;
   std::optional<TimePoint> started_at;
   std::optional<TimePoint> completed_at;
-  std::string reason;        // why it started
-  std::string problem;       // diagnostics of a workflow that cannot run, or why the run was cancelled
-  std::int64_t cause = 0;    // event that led to it
+  std::string reason;              // why it started
+  std::string problem;             // diagnostics of a workflow that cannot run, or why the run was cancelled
+  std::int64_t cause = 0;          // event that led to it
   std::int64_t created_event = 0;  // sequence of its run.created
 };
 
@@ -62,10 +62,10 @@ struct Job {
   std::optional<TimePoint> started_at;
   std::optional<TimePoint> completed_at;
   std::string environment;
-  std::int64_t approval = 0;       // id of the approval that it needs or had; 0: none
-  std::string waiting_for;         // what a waiting job waits for, for people
-  std::string error;               // why it failed without (or besides) its steps
-  json::value matrix;              // object, or null
+  std::int64_t approval = 0;  // id of the approval that it needs or had; 0: none
+  std::string waiting_for;    // what a waiting job waits for, for people
+  std::string error;          // why it failed without (or besides) its steps
+  json::value matrix;         // object, or null
   json::object outputs;
   std::vector<Step> steps;
   std::string summary;

@@ -8,7 +8,7 @@ constexpr std::size_t kEntriesMax = 16;
 }  // namespace
 
 Result<std::shared_ptr<const workflow::Workflow>> WorkflowCache::parse(const std::string& text,
-                                                                        const std::string& path) {
+                                                                       const std::string& path) {
   {
     const std::scoped_lock lock(mutex_);
     for (const auto& entry : entries_) {

@@ -90,8 +90,10 @@ Result<std::vector<RunRequest>> local_requests(const TriggerDeps& deps, const So
   static const std::vector<std::string> kEvents{"push", "pull_request", "workflow_dispatch", "schedule"};
   if (std::ranges::find(kEvents, event.event_name) == kEvents.end()) {
     const auto hint = text::did_you_mean(event.event_name, kEvents);
-    return fail(Code::kUnimplemented, "event \"{}\" is not supported; use push, pull_request, workflow_dispatch or "
-                "schedule{}{}", event.event_name, hint.empty() ? "" : "; ", hint);
+    return fail(Code::kUnimplemented,
+                "event \"{}\" is not supported; use push, pull_request, workflow_dispatch or "
+                "schedule{}{}",
+                event.event_name, hint.empty() ? "" : "; ", hint);
   }
   std::vector<RunRequest> requests;
   std::string others;

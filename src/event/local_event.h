@@ -4,8 +4,8 @@
 
 namespace weir::event {
 
-// The full ref that "main", "v1" or "refs/heads/main" means in the repository; "" is the default branch. kNotFound names
-// near ones.
+// The full ref that "main", "v1" or "refs/heads/main" means in the repository; "" is the default branch. kNotFound
+// names near ones.
 Result<std::string> find_ref(const Source& source, std::string_view name);
 
 // Requests of the workflows that listen to an event which a person plays through. Filters of branches and paths are not

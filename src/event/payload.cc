@@ -7,14 +7,18 @@
 namespace weir::event {
 namespace {
 
-std::string owner_of(std::string_view repository) { return std::string(repository.substr(0, repository.find('/'))); }
+std::string owner_of(std::string_view repository) {
+  return std::string(repository.substr(0, repository.find('/')));
+}
 
 std::string name_of(std::string_view repository) {
   const auto slash = repository.find('/');
   return std::string(slash == std::string_view::npos ? repository : repository.substr(slash + 1));
 }
 
-json::object user(std::string_view name) { return {{"login", name}, {"name", name}, {"type", "User"}}; }
+json::object user(std::string_view name) {
+  return {{"login", name}, {"name", name}, {"type", "User"}};
+}
 
 }  // namespace
 

@@ -18,7 +18,7 @@ struct PayloadFacts {
   std::string repository;      // "owner/name"
   std::string default_branch;  // "main"
   std::string server_url;
-  std::string sender;          // identity name
+  std::string sender;  // identity name
 };
 
 inline constexpr std::string_view kNoObject = "0000000000000000000000000000000000000000";

@@ -18,18 +18,18 @@ namespace weir::event {
 
 // What a person may narrow or add when starting a run by hand (`weir run`). Kept with the run.
 struct RunOptions {
-  std::vector<std::string> only_jobs;               // keys; these jobs and what they need; empty: all
-  std::map<std::string, std::string> matrix;        // keep matrix combinations with these values only
-  json::object env;                                 // over the workflow's own `env`
-  json::object vars;                                // over the configured variables
-  bool strict = false;                              // GitHub's empty machine for every job
+  std::vector<std::string> only_jobs;         // keys; these jobs and what they need; empty: all
+  std::map<std::string, std::string> matrix;  // keep matrix combinations with these values only
+  json::object env;                           // over the workflow's own `env`
+  json::object vars;                          // over the configured variables
+  bool strict = false;                        // GitHub's empty machine for every job
 };
 
 // Everything a workflow run is made from.
 struct RunRequest {
-  std::string repo;            // as in subjects: "flights"
-  std::string workflow_path;   // ".github/workflows/ml-pipeline.yml"
-  std::string workflow_text;   // the file at `commit`
+  std::string repo;                                    // as in subjects: "flights"
+  std::string workflow_path;                           // ".github/workflows/ml-pipeline.yml"
+  std::string workflow_text;                           // the file at `commit`
   std::shared_ptr<const workflow::Workflow> workflow;  // parsed from workflow_text; may be left empty
   std::string problem;         // set for a file that cannot run: the run is recorded as failed with this text
   std::string commit;          // full object id

@@ -16,9 +16,10 @@ Result<void> store_schedules(store::Transaction& tx, const std::string& repo, co
     WEIR_TRY(tx.execute("DELETE FROM event_schedules WHERE repo = ? AND path = ? AND cron = ?", {repo, path, cron}));
   }
   for (const auto& [path, cron] : wanted) {
-    WEIR_TRY(tx.execute("INSERT INTO event_schedules(repo, path, cron, last_fired) VALUES(?, ?, ?, ?) "
-                        "ON CONFLICT(repo, path, cron) DO NOTHING",
-                        {repo, path, cron, tx.now()}));
+    WEIR_TRY(
+        tx.execute("INSERT INTO event_schedules(repo, path, cron, last_fired) VALUES(?, ?, ?, ?) "
+                   "ON CONFLICT(repo, path, cron) DO NOTHING",
+                   {repo, path, cron, tx.now()}));
   }
   return {};
 }
@@ -46,10 +47,9 @@ void Schedules::arm() {
 
 void Schedules::tick() {
   auto rows = deps_.db->load<std::vector<Due>>([](store::Reader& reader) {
-    return reader.all<Due>("SELECT repo, path, cron, last_fired FROM event_schedules ORDER BY repo, path, cron", {},
-                           [](const store::Row& row) {
-                             return Due{row.string(0), row.string(1), row.string(2), row.time(3)};
-                           });
+    return reader.all<Due>(
+        "SELECT repo, path, cron, last_fired FROM event_schedules ORDER BY repo, path, cron", {},
+        [](const store::Row& row) { return Due{row.string(0), row.string(1), row.string(2), row.time(3)}; });
   });
   if (!rows) {
     deps_.log->error("cannot read the schedules: {}", rows.error().message);

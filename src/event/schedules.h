@@ -8,8 +8,8 @@
 
 namespace weir::event {
 
-// Writes which schedules the default branch has, in the transaction that records its push: new ones count from now, those
-// that stay keep when they last fired.
+// Writes which schedules the default branch has, in the transaction that records its push: new ones count from now,
+// those that stay keep when they last fired.
 Result<void> store_schedules(store::Transaction& tx, const std::string& repo, const std::vector<WorkflowFile>& files);
 
 // Fires schedules when their time has come, at most once for whatever was missed. That it fired and the run are one

@@ -20,7 +20,9 @@ struct Push {
   bool default_branch = false;
 };
 
-bool is_branch_or_tag(std::string_view ref) { return ref.starts_with("refs/heads/") || ref.starts_with("refs/tags/"); }
+bool is_branch_or_tag(std::string_view ref) {
+  return ref.starts_with("refs/heads/") || ref.starts_with("refs/tags/");
+}
 
 bool filters_paths(const std::vector<WorkflowFile>& files) {
   return std::ranges::any_of(files, [](const auto& file) {
@@ -39,8 +41,8 @@ Result<Push> read_push(const TriggerDeps& deps, const Source& source, const RefU
 
   // A force push may have made the old commit unreachable, and then unknown.
   const bool known_before = !is_no_object(update.before) && source.git.resolve(update.before).has_value();
-  auto commits = WEIR_TRY(source.git.commits_between(known_before ? update.before : std::string(), commit,
-                                                     known_before ? kCommitsMax : 1));
+  auto commits = WEIR_TRY(
+      source.git.commits_between(known_before ? update.before : std::string(), commit, known_before ? kCommitsMax : 1));
   if (commits.empty()) commits.push_back(WEIR_TRY(source.git.commit(commit)));
   workflow::TriggerInfo info{.event = "push", .ref = update.ref};
   if (known_before && filters_paths(files)) {
@@ -53,8 +55,8 @@ Result<Push> read_push(const TriggerDeps& deps, const Source& source, const RefU
     request.reason = fmt::format("push to {} by {}", short_ref(update.ref), identity.name);
     if (file.workflow && !workflow::matches(file.workflow->on, info).matched) continue;
     request.event_name = "push";
-    request.event_payload = push_payload(facts_of(deps, source, identity.name), update.ref, update.before, update.after,
-                                         commits);
+    request.event_payload =
+        push_payload(facts_of(deps, source, identity.name), update.ref, update.before, update.after, commits);
     request.title = title_of(commits.front());
     push.requests.push_back(std::move(request));
   }
@@ -75,15 +77,15 @@ Result<std::int64_t> record(store::Transaction& tx, const std::string& repo, con
   const auto& update = push.update;
   const auto last = WEIR_TRY(recorded(tx, repo, update.ref));
   if (last == update.after || (last.empty() && is_no_object(update.after))) return 0;
-  const auto sequence = WEIR_TRY(tx.append({.type = std::string(types::event_type::kRepoPushed),
-                                            .actor = actor,
-                                            .subject = fmt::format("repo/{}", repo),
-                                            .payload = {{"ref", update.ref},
-                                                        {"before", update.before},
-                                                        {"after", update.after}}}));
-  WEIR_TRY(tx.execute("INSERT INTO event_refs(repo, ref, object_id, event) VALUES(?, ?, ?, ?) "
-                      "ON CONFLICT(repo, ref) DO UPDATE SET object_id = excluded.object_id, event = excluded.event",
-                      {repo, update.ref, update.after, sequence}));
+  const auto sequence =
+      WEIR_TRY(tx.append({.type = std::string(types::event_type::kRepoPushed),
+                          .actor = actor,
+                          .subject = fmt::format("repo/{}", repo),
+                          .payload = {{"ref", update.ref}, {"before", update.before}, {"after", update.after}}}));
+  WEIR_TRY(
+      tx.execute("INSERT INTO event_refs(repo, ref, object_id, event) VALUES(?, ?, ?, ?) "
+                 "ON CONFLICT(repo, ref) DO UPDATE SET object_id = excluded.object_id, event = excluded.event",
+                 {repo, update.ref, update.after, sequence}));
   if (push.default_branch) WEIR_TRY(store_schedules(tx, repo, push.default_branch_files));
   return sequence;
 }
@@ -166,8 +168,8 @@ Result<std::vector<std::int64_t>> Triggers::reconcile(const std::string& repo) {
 }
 
 Result<std::int64_t> Triggers::dispatch(const std::string& repo, std::string_view workflow, std::string_view ref,
-                                        const json::object& inputs, const types::Identity& identity,
-                                        std::int64_t cause, std::string_view reason) {
+                                        const json::object& inputs, const types::Identity& identity, std::int64_t cause,
+                                        std::string_view reason) {
   const auto& deps = impl_->deps;
   const auto source = WEIR_TRY(open_source(deps, repo));
   const auto full_ref = WEIR_TRY(find_ref(source, ref));
@@ -182,8 +184,7 @@ Result<std::int64_t> Triggers::dispatch(const std::string& repo, std::string_vie
   auto completed = WEIR_TRY(workflow::complete_inputs(*file.workflow->on.dispatch, inputs));
   auto request = request_for(source, file, commit, full_ref, identity.name);
   request.event_name = "workflow_dispatch";
-  request.event_payload =
-      dispatch_payload(facts_of(deps, source, identity.name), full_ref, file.path, completed.text);
+  request.event_payload = dispatch_payload(facts_of(deps, source, identity.name), full_ref, file.path, completed.text);
   request.inputs = std::move(completed.typed);
   request.title = title_of(WEIR_TRY(source.git.commit(commit)));
   request.reason = reason.empty() ? fmt::format("started by {}", identity.name) : std::string(reason);

@@ -45,11 +45,11 @@ struct TriggerDeps {
 // What a local `weir run EVENT` starts from.
 struct LocalEvent {
   std::string repo;
-  std::string event_name;         // "push", "pull_request", "workflow_dispatch", "schedule"
-  std::string workflow_path;      // one file; empty: every workflow that listens to the event
+  std::string event_name;     // "push", "pull_request", "workflow_dispatch", "schedule"
+  std::string workflow_path;  // one file; empty: every workflow that listens to the event
   std::string commit;
   std::string ref;
-  json::object payload;           // of `-e event.json`; completed with what is known
+  json::object payload;  // of `-e event.json`; completed with what is known
   json::object inputs;
   RunOptions options;
 };
@@ -74,8 +74,9 @@ class Triggers {
   // every repository, before pushes are accepted.
   Result<std::vector<std::int64_t>> reconcile(const std::string& repo);
 
-  // Starts a workflow by its file name ("ml-pipeline.yml") or path on `ref` (branch, tag or full ref; empty: the default
-  // branch). kInvalidArgument names a missing, unknown or wrong input; kFailedPrecondition without workflow_dispatch.
+  // Starts a workflow by its file name ("ml-pipeline.yml") or path on `ref` (branch, tag or full ref; empty: the
+  // default branch). kInvalidArgument names a missing, unknown or wrong input; kFailedPrecondition without
+  // workflow_dispatch.
   Result<std::int64_t> dispatch(const std::string& repo, std::string_view workflow, std::string_view ref,
                                 const json::object& inputs, const types::Identity& identity, std::int64_t cause = 0,
                                 std::string_view reason = {});

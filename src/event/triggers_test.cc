@@ -44,8 +44,9 @@ class TriggersTest : public testing::Test {
     std::string pattern = (fs::temp_directory_path() / "weir-triggers-XXXXXX").string();
     root_ = ::mkdtemp(pattern.data());
     EXPECT_TRUE(io::Git::init_bare(root_ / "flights.git").has_value());
-    shell("git init -q -b main work && cd work && git remote add origin ../flights.git && git config user.name alice "
-          "&& git config user.email alice@example.com");
+    shell(
+        "git init -q -b main work && cd work && git remote add origin ../flights.git && git config user.name alice "
+        "&& git config user.email alice@example.com");
     db_ = store::open_sqlite(root_ / "weir.db", migrations(), loop_, log_).value();
     make_triggers();
   }
@@ -90,8 +91,7 @@ class TriggersTest : public testing::Test {
     shell("cd work && git add -A && git commit -q --allow-empty -m '" + message + "'");
     const auto before = shell("git --git-dir=flights.git rev-parse -q --verify " + ref + " || true");
     shell("cd work && git push -q --force origin HEAD:" + ref);
-    return {ref, before.empty() ? std::string(kNoObject) : before,
-            shell("git --git-dir=flights.git rev-parse " + ref)};
+    return {ref, before.empty() ? std::string(kNoObject) : before, shell("git --git-dir=flights.git rev-parse " + ref)};
   }
 
   std::vector<std::int64_t> pushed(const RefUpdate& update) {
@@ -101,7 +101,8 @@ class TriggersTest : public testing::Test {
   }
 
   std::vector<types::Event> events() {
-    return db_->load<std::vector<types::Event>>([](store::Reader& reader) { return store::read_events(reader, 0, 1000); })
+    return db_
+        ->load<std::vector<types::Event>>([](store::Reader& reader) { return store::read_events(reader, 0, 1000); })
         .value();
   }
 
@@ -124,7 +125,9 @@ class TriggersTest : public testing::Test {
 
 constexpr const char* kJobs = "jobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: \"true\"\n";
 
-std::string workflow(const std::string& on) { return "on: " + on + "\n" + kJobs; }
+std::string workflow(const std::string& on) {
+  return "on: " + on + "\n" + kJobs;
+}
 
 TEST_F(TriggersTest, APushStartsTheWorkflowsThatListenToItsBranch) {
   write(".github/workflows/train.yml", workflow("{push: {branches: [main]}}"));
@@ -240,7 +243,8 @@ constexpr const char* kDispatch =
 TEST_F(TriggersTest, ADispatchFillsInDefaultsAndTellsItsCause) {
   write(".github/workflows/deploy.yml", workflow(kDispatch));
   pushed(push());
-  const auto run = triggers_->dispatch("flights", "deploy.yml", "main", {{"version", "3"}}, alice_, 17, "drift 0.4 > 0.3");
+  const auto run =
+      triggers_->dispatch("flights", "deploy.yml", "main", {{"version", "3"}}, alice_, 17, "drift 0.4 > 0.3");
   ASSERT_TRUE(run.has_value()) << run.error().message;
   const auto& request = starter_.runs.back();
   EXPECT_EQ(request.event_payload.at("inputs").at("environment").as_string(), "staging");

@@ -55,8 +55,8 @@ Result<std::vector<WorkflowFile>> read_workflow_files(const io::Git& git, std::s
 
 Result<WorkflowFile> find_workflow_file(const io::Git& git, std::string_view commit, std::string_view name) {
   const auto paths = WEIR_TRY(workflow_paths(git, commit));
-  const auto full = name.find('/') == std::string_view::npos ? fmt::format("{}/{}", kWorkflowFolder, name)
-                                                              : std::string(name);
+  const auto full =
+      name.find('/') == std::string_view::npos ? fmt::format("{}/{}", kWorkflowFolder, name) : std::string(name);
   for (const auto& path : paths) {
     if (path == full || path == full + ".yml" || path == full + ".yaml") return read(git, commit, path);
   }
