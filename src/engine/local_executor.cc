@@ -138,6 +138,12 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
     if (entry.watch >= 0) job_of_watch[entry.watch] = job;
   }
 
+  void unfollow(const Running& entry) {
+    if (entry.watch < 0) return;
+    job_of_watch.erase(entry.watch);
+    ::inotify_rm_watch(inotify.get(), entry.watch);
+  }
+
   void watch_progress() {
     if (!inotify || detached) return;
     loop.watch_readable(inotify.get(), [weak = weak_from_this()] {
@@ -183,10 +189,7 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
     if (found == running.end()) return;
     Running entry = std::move(found->second);
     running.erase(found);
-    if (entry.watch >= 0) {
-      job_of_watch.erase(entry.watch);
-      ::inotify_rm_watch(inotify.get(), entry.watch);
-    }
+    unfollow(entry);
     std::optional<io::ExitStatus> status;
     if (entry.process) status = entry.process->wait();
     JobEnd end{.report = read_report_file(entry.dir), .error = {}};
@@ -257,20 +260,25 @@ Result<void> LocalExecutor::start(const JobLaunch& launch) {
     return fail(Code::kFailedPrecondition, "a runner is at work in {} already", launch.job_dir.string());
   }
   const Fd input = WEIR_TRY(readable_bytes(launch.secrets));
-  auto process = WEIR_TRY(io::Process::start({.argv = {impl_->options.runner.string(), launch.job_dir.string()},
-                                              .working_dir = launch.job_dir,
-                                              .env = std::nullopt,
-                                              .stdin_fd = input.get(),
-                                              .stdout_fd = lock.get(),
-                                              .stderr_fd = lock.get(),
-                                              .new_session = true}));
   const auto job = launch.spec.job_id;
-  auto& entry = impl_->running[job];
+  Impl::Running entry;
   entry.dir = launch.job_dir;
-  entry.pid = process.pid();
-  entry.process = std::move(process);
-  impl_->follow(job, entry);
+  impl_->follow(job, entry);  // first, so that not even its first line is missed
+  auto process = io::Process::start({.argv = {impl_->options.runner.string(), launch.job_dir.string()},
+                                     .working_dir = launch.job_dir,
+                                     .env = std::nullopt,
+                                     .stdin_fd = input.get(),
+                                     .stdout_fd = lock.get(),
+                                     .stderr_fd = lock.get(),
+                                     .new_session = true});
+  if (!process) {
+    impl_->unfollow(entry);
+    return std::unexpected(std::move(process).error());
+  }
+  entry.pid = process->pid();
+  entry.process = *std::move(process);
   impl_->watch_end(job, entry.pid_fd());
+  impl_->running[job] = std::move(entry);
   return {};
 }
 
