@@ -182,7 +182,7 @@ PY
 }
 
 demo_year() {
-  step "7. The year goes on, a day of flights at a time"
+  step "7. The year goes on, a day of flights at a time: March, then midsummer"
   shown weir deploy flights 2
   wait_until 60 sh -c "curl -fsS $URL/api/v1/approvals?state=pending | jq -e '.approvals | length > 0' >/dev/null"
   WEIR_TOKEN=$ALICE weir approve
@@ -193,12 +193,13 @@ demo_year() {
   local replay=("$VENV/bin/python" "$ROOT/examples/flights/demo/replay.py" --endpoint "$URL/flights")
   local alerts
   alerts=$(alert_count)
-  "${replay[@]}" --from 2013-05-01 --to 2013-05-31
+  "${replay[@]}" --from 2013-03-01 --to 2013-03-31
+  sleep 1
   [ "$(alert_count)" = "$alerts" ] || die "a month like the training months raised an alarm"
-  result "May" "no alarm"
+  result "a month like the training months" "no alarm"
 
   STEP_STARTED=$SECONDS
-  local day=2013-06-01 next started=""
+  local day=2013-06-24 next started=""
   while [[ "$day" < 2013-07-20 && -z "$started" ]]; do
     next=$(date -u -d "$day + 6 days" +%F)
     "${replay[@]}" --from "$day" --to "$next"
