@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <thread>
 
 #include "access/config_store.h"
 #include "access/schema.h"
@@ -32,6 +33,16 @@ namespace weir::app {
 namespace {
 
 namespace fs = std::filesystem;
+
+// The state's lock. A child that a killed server had just forked holds it until its exec, which is a moment away.
+Result<io::FileLock> own(const fs::path& path) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{2};
+  for (;;) {
+    auto lock = io::FileLock::acquire(path);
+    if (lock || lock.error().code != Code::kFailedPrecondition || std::chrono::steady_clock::now() > deadline) return lock;
+    std::this_thread::sleep_for(std::chrono::milliseconds{10});
+  }
+}
 
 class ServerImpl final : public Server {
  public:
@@ -99,7 +110,7 @@ Result<void> ServerImpl::open_state() {
   options_.state = fs::absolute(options_.state).lexically_normal();
   WEIR_TRY(io::make_dirs(options_.state));
   fs::permissions(options_.state, fs::perms::owner_all);
-  lock_ = WEIR_TRY(io::FileLock::acquire(options_.state / "lock"));
+  lock_ = WEIR_TRY(own(options_.state / "lock"));
   const auto migrations = all_migrations();
   db_ = WEIR_TRY(store::open_sqlite(options_.state / "weir.db", migrations, clock_, log_));
   blobs_ = WEIR_TRY(store::open_local_blobs(options_.state / "blobs"));
