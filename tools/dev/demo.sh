@@ -211,7 +211,7 @@ demo_year() {
   tail -n 2 "$DEMO/alerts.txt"
   RUN=$started
   weir events --limit 200 --json | jq -r 'select(.type == "retrain.triggered") | "  retraining: \(.data.reasons)  data until \(.data.data_until)"'
-  result "summer" "drift and falling accuracy noticed; retraining run $RUN started by itself"
+  result "midsummer" "alert; retraining run $RUN started by itself with its reasons"
   STEP_STARTED=$SECONDS
   follow_run
   [ "$CONCLUSION" = success ] || die "the retraining run ended with $CONCLUSION"
