@@ -97,7 +97,7 @@ Result<Alert> AlertBook::fire(Transaction& tx, const Place& place, const Watched
   std::int64_t cause = 0;
   if (is_drift(rule.signal)) {
     json::object payload = payload_of(alert);
-    payload["columns"] = reading.detail;
+    payload["columns"] = json::array(reading.columns.begin(), reading.columns.end());
     cause = WEIR_TRY(tx.append({.type = std::string(types::event_type::kDriftDetected),
                                 .actor = "weir",
                                 .subject = subject,

@@ -6,6 +6,13 @@ namespace weir::monitor {
 namespace {
 
 using config::Signal;
+
+Reading drift_of(double value, std::vector<std::string> columns) {
+  Reading drift = reading(value);
+  drift.columns = std::move(columns);
+  return drift;
+}
+
 using std::chrono::minutes;
 
 const Place kPlace{"flights", "production"};
@@ -39,7 +46,7 @@ TEST(Signals, AnAccuracyOfFewLabelsMustBeClear) {
 
 TEST(Signals, AreDescribedAsTheRulesAreWritten) {
   const auto above = config::Comparison::kAbove;
-  EXPECT_EQ(describe(Signal::kDrift, reading(0.4216, "dep_temp, dewp"), above, 0.3),
+  EXPECT_EQ(describe(Signal::kDrift, drift_of(0.4216, {"dep_temp", "dewp"}), above, 0.3),
             "drift 0.42 > 0.3 (dep_temp, dewp)");
   EXPECT_EQ(describe(Signal::kAccuracy7d, reading(0.68), config::Comparison::kBelow, 0.70), "accuracy_7d 0.68 < 0.7");
   EXPECT_EQ(describe(Signal::kAccuracy7d, reading(0.6996), config::Comparison::kBelow, 0.70),
@@ -78,8 +85,8 @@ class AlertBookTest : public testing::Test {
 };
 
 TEST_F(AlertBookTest, FiresOnceAndResolvesOnceWithEventsAndMessages) {
-  EXPECT_EQ(update({{Signal::kDrift, reading(0.42, "temp")}}).size(), 1U);
-  EXPECT_TRUE(update({{Signal::kDrift, reading(0.50, "temp")}}).empty());
+  EXPECT_EQ(update({{Signal::kDrift, drift_of(0.42, {"temp"})}}).size(), 1U);
+  EXPECT_TRUE(update({{Signal::kDrift, drift_of(0.50, {"temp"})}}).empty());
   ASSERT_EQ(alerts().size(), 1U);
   EXPECT_EQ(alerts()[0].message, "drift 0.42 > 0.3 (temp)");
   EXPECT_FALSE(alerts()[0].resolved_at.has_value());
@@ -97,7 +104,7 @@ TEST_F(AlertBookTest, FiresOnceAndResolvesOnceWithEventsAndMessages) {
   EXPECT_EQ(fired[0].subject, "endpoint/flights@production");
   EXPECT_EQ(fired[0].cause, drift[0].sequence);
   EXPECT_EQ(resolved[0].cause, fired[0].sequence);
-  EXPECT_EQ(json_string_or(drift[0].payload, "columns", ""), "temp");
+  EXPECT_EQ(drift[0].payload.at("columns"), json::array{"temp"});
   EXPECT_EQ(world.number("SELECT COUNT(*) FROM monitor_notifications"), 2) << "fired and resolved, to the first target";
 }
 

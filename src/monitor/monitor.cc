@@ -61,6 +61,7 @@ struct Monitor::Impl : std::enable_shared_from_this<Monitor::Impl> {
   std::optional<RowBatch> read(const serve::Capture& capture, const config::Config& config);
   void thin(const Place& place, std::vector<CapturedRow>& batch);
   void advance(const Place& place);
+  void catch_up();
   void relabel();
   void tick();
   void arm();
@@ -178,6 +179,18 @@ void Monitor::Impl::advance(const Place& place) {
   if (auto advanced = watcher(place).advance(*config, deps.clock->now()); !advanced) complain(advanced.error());
 }
 
+// What was due when the server stopped.
+void Monitor::Impl::catch_up() {
+  const auto config = deps.config();
+  if (config == nullptr) return;
+  auto resumed = retraining.resume([&](const std::string& model) {
+    const auto* rules = config->retrain_of(model);
+    return rules != nullptr ? rules->run : config::Retrain{}.run;
+  });
+  if (!resumed) complain(resumed.error());
+  for (const auto& monitor : config->monitors) advance({monitor.endpoint, "production"});
+}
+
 void Monitor::Impl::relabel() {
   relabel_posted = false;
   const auto config = deps.config();
@@ -195,6 +208,7 @@ void Monitor::Impl::tick() {
     if (!deployment.live) continue;
     const Place place{deployment.endpoint, deployment.environment};
     if (auto done = watcher(place).tick(*config, deployment, now); !done) complain(done.error());
+    advance(place);
   }
   if (!expired || now - *expired >= kExpireEvery) {
     expired = now;
@@ -240,22 +254,13 @@ Monitor::~Monitor() {
 }
 
 Result<void> Monitor::start() {
-  {
-    const std::lock_guard lock(impl_->work_mutex);
-    WEIR_TRY(impl_->retraining.resume([this](const std::string& model) {
-      const auto config = impl_->deps.config();
-      const auto* rules = config != nullptr ? config->retrain_of(model) : nullptr;
-      return rules != nullptr ? rules->run : config::Retrain{}.run;
-    }));
-    // Windows that were due when the server stopped.
-    if (const auto config = impl_->deps.config()) {
-      for (const auto& monitor : config->monitors) {
-        const Place place{monitor.endpoint, "production"};
-        if (auto done = impl_->watcher(place).advance(*config, impl_->deps.clock->now()); !done)
-          impl_->complain(done.error());
-      }
-    }
-  }
+  // On the loop: references are read and a workflow may be started, which a server that starts must not wait for.
+  impl_->deps.loop->post([weak = std::weak_ptr(impl_)] {
+    const auto impl = weak.lock();
+    if (!impl) return;
+    const std::lock_guard lock(impl->work_mutex);
+    if (!impl->stopped) impl->catch_up();
+  });
   impl_->arm();
   return {};
 }

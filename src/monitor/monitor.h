@@ -52,7 +52,8 @@ class Monitor final : public serve::CaptureSink, public serve::FeedbackSink {
   explicit Monitor(MonitorDeps deps);
   ~Monitor() override;
 
-  // Makes up for a retraining that was decided but not started, and begins to watch.
+  // Begins to watch; soon makes up for what was due when the server stopped, a retraining that was decided but not
+  // started among it.
   Result<void> start();
   // Stores what waits; no alert fires and no training starts afterwards.
   void stop();

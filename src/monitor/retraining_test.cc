@@ -6,6 +6,13 @@ namespace weir::monitor {
 namespace {
 
 using config::Signal;
+
+Reading drift_of(double value, std::vector<std::string> columns) {
+  Reading drift = reading(value);
+  drift.columns = std::move(columns);
+  return drift;
+}
+
 using std::chrono::days;
 using std::chrono::hours;
 
@@ -34,7 +41,7 @@ class RetrainPolicyTest : public testing::Test {
               return 7 + static_cast<std::int64_t>(requests.size()) - 1;
             }};
   }
-  bool decide(TimePoint watermark, const Readings& readings = {{Signal::kDrift, reading(0.42, "dep_temp")},
+  bool decide(TimePoint watermark, const Readings& readings = {{Signal::kDrift, drift_of(0.42, {"dep_temp"})},
                                                                {Signal::kAccuracy7d, reading(0.68)},
                                                                {Signal::kAge, reading(12.0)}}) {
     RetrainPolicy deciding = policy();

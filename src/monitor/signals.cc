@@ -17,6 +17,14 @@ std::string rounded(double value, int digits) {
   return text;
 }
 
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 5;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) text += (i == 0 ? "" : ", ") + names[i];
+  if (names.size() > kShown) text += ", …";
+  return text;
+}
+
 }  // namespace
 
 Reading reading(double value, std::string detail) {
@@ -52,7 +60,8 @@ std::string describe(Signal signal, const Reading& reading, config::Comparison c
   std::string text =
       fmt::format("{} {} {} {}", config::signal_name(signal), quantity_text(signal, reading.value, digits),
                   config::comparison_sign(comparison), quantity_text(signal, limit, digits));
-  if (!reading.detail.empty()) text += fmt::format(" ({})", reading.detail);
+  const std::string detail = reading.columns.empty() ? reading.detail : listed(reading.columns);
+  if (!detail.empty()) text += fmt::format(" ({})", detail);
   return text;
 }
 
@@ -72,6 +81,11 @@ std::vector<WatchedRule> watched_rules(const config::Monitor& monitor) {
          .actions = alert.actions});
   }
   const auto implied = [&](Signal signal, config::Comparison comparison, double limit) {
+    // A rule of the file says the same with a severity of its own.
+    const bool written = std::ranges::any_of(rules, [&](const WatchedRule& rule) {
+      return rule.signal == signal && rule.comparison == comparison && rule.limit == limit && rule.hold == Duration{0};
+    });
+    if (written) return;
     add({.text = fmt::format("{} {} {}", config::signal_name(signal), config::comparison_sign(comparison),
                              data::number_text(limit)),
          .signal = signal,

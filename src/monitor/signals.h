@@ -15,7 +15,8 @@ namespace weir::monitor {
 struct Reading {
   double value = 0.0;      // in the unit of config::Signal
   data::Interval certain;  // what the value may be, given the number of rows; both ends are the value if that is enough
-  std::string detail;      // "temp, dewp", "312 labels"; may be empty
+  std::string detail;      // "312 labels"; may be empty
+  std::vector<std::string> columns = {};  // that drifted, the most drifted first
 };
 Reading reading(double value, std::string detail = {});
 

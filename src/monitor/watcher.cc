@@ -17,17 +17,12 @@ TimePoint day_start(TimePoint time) {
   return TimePoint{std::chrono::floor<days>(time)};
 }
 
-std::string listed(const std::vector<std::string>& names) {
-  constexpr std::size_t kShown = 5;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) text += (i == 0 ? "" : ", ") + names[i];
-  if (names.size() > kShown) text += ", …";
-  return text;
-}
-
 Readings readings_of(const Window& window) {
   Readings readings;
-  if (window.drift) readings[Signal::kDrift] = reading(*window.drift, listed(window.drifted_columns()));
+  if (window.drift) {
+    readings[Signal::kDrift] = reading(*window.drift);
+    readings[Signal::kDrift].columns = window.drifted_columns();
+  }
   if (window.prediction_drift) readings[Signal::kPredictionDrift] = reading(*window.prediction_drift);
   return readings;
 }
