@@ -1,4 +1,4 @@
-// What the REST API gives, as far as the pages use it (docs/openapi.json).
+// What the REST API gives, as far as the pages use it.
 export interface Step { index: number; name: string; state: string; conclusion: string | null; started_at: string | null; completed_at: string | null }
 export interface Job {
   id: number; key: string; name: string; needs: string[]; state: string; conclusion: string | null; started_at: string | null;

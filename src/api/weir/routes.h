@@ -19,7 +19,6 @@
 #include "store/database.h"
 
 // weir's own REST API below /api/v1. Handlers are thin: they read the request, ask one service, write JSON.
-// docs/openapi.json describes every route; a test compares the two.
 namespace weir::api {
 
 // What the handlers work on. Pointers outlive the router.
