@@ -48,19 +48,31 @@ json::array to_json(const std::vector<config::Change>& changes) {
 
 }  // namespace
 
-Result<std::unique_ptr<ConfigStore>> ConfigStore::open(store::Database& db, Log& log) {
+Result<std::unique_ptr<ConfigStore>> ConfigStore::open(store::Database& db) {
   std::unique_ptr<ConfigStore> store(new ConfigStore(db));
+  std::string problems;
   WEIR_TRY(db.read([&](store::Reader& reader) -> Result<void> {
     return reader.query(
         "SELECT repository, text, variables FROM access_configs ORDER BY repository", {}, [&](const store::Row& row) {
           auto parsed = config::parse_config(row.text(1), "weir.yaml", {.vars = read_variables_text(row.text(2))});
           if (parsed.config) {
             store->parts_[row.string(0)] = std::make_shared<config::Config>(*std::move(parsed.config));
-          } else {
-            log.error("the stored weir.yaml of {} does not parse any more; it is left out", row.text(0));
+            return;
           }
+          problems += fmt::format("\nweir.yaml of the repository {}:\n", row.text(0));
+          for (const auto& problem : parsed.diagnostics) problems += text::render(problem, row.text(1)) + "\n";
         });
   }));
+  // No start at all, instead of one without that file: its reviewers, gates and limits would silently be gone, while
+  // jobs and pushes go on. What already runs goes on without the server, and nothing is lost by starting it later.
+  if (!problems.empty()) {
+    return fail(
+        Code::kFailedPrecondition,
+        "a weir.yaml that was in force cannot be read by this weir, and without it what it protects would be "
+        "open:\n{}\nStart the weir that ran before, push a weir.yaml that `weir lint` of this one accepts, then "
+        "start this one again. If weir was not changed, the state is damaged: run weir fsck",
+        problems);
+  }
   store->current_ = WEIR_TRY(merge(store->parts_));
   return Result<std::unique_ptr<ConfigStore>>(std::move(store));
 }

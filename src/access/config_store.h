@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "config/config.h"
 #include "store/database.h"
 #include "text/diagnostic.h"
@@ -23,8 +22,8 @@ namespace weir::access {
 // repositories cannot configure the same endpoint, environment, gate, monitor or retraining.
 class ConfigStore {
  public:
-  // Loads what was applied before. A stored text that no longer parses is left out, with an error in the log.
-  static Result<std::unique_ptr<ConfigStore>> open(store::Database& db, Log& log);
+  // Loads what was applied before. kFailedPrecondition, naming every repository, if a stored text no longer parses.
+  static Result<std::unique_ptr<ConfigStore>> open(store::Database& db);
 
   // What applies now; never null.
   [[nodiscard]] std::shared_ptr<const config::Config> current() const;

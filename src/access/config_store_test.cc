@@ -15,7 +15,7 @@ class ConfigStoreTest : public testing::Test {
     ASSERT_TRUE(world.open());
     open();
   }
-  void open() { store = ConfigStore::open(world.db(), world.log()).value(); }
+  void open() { store = ConfigStore::open(world.db()).value(); }
   ConfigStore::Applied apply(const std::string& text, const std::string& repository = "flights") {
     auto applied = store->apply(repository, "c0ffee", text, "alice", 5);
     EXPECT_TRUE(applied) << applied.error().message;
@@ -55,6 +55,21 @@ TEST_F(ConfigStoreTest, ABrokenFileIsRefusedAndTheOldOneStays) {
   EXPECT_NE(store->current()->gate("m"), nullptr);
   EXPECT_EQ(world.events().back().type, "config.refused");
   EXPECT_THAT(json_string_or(world.events().back().payload, "problems", ""), HasSubstr("weir.yaml:1:"));
+}
+
+TEST_F(ConfigStoreTest, AStoredFileThatNoLongerParsesKeepsTheServerFromStarting) {
+  apply("environments: {production: {reviewers: [alice]}}");
+  apply("environments: {canary: {reviewers: [bob]}}", "rockets");
+  ASSERT_TRUE(world.db().write([](store::Transaction& tx) -> Result<void> {
+    WEIR_TRY(tx.execute("UPDATE access_configs SET text = replace(text, 'reviewers', 'watchers')", {}));
+    return {};
+  }));
+  const auto opened = ConfigStore::open(world.db());
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::kFailedPrecondition);
+  for (const char* part : {"flights", "rockets", "watchers", "weir.yaml:1:", "weir lint", "weir fsck"}) {
+    EXPECT_THAT(opened.error().message, HasSubstr(part));
+  }
 }
 
 TEST_F(ConfigStoreTest, TwoRepositoriesCannotConfigureTheSameThing) {

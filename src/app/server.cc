@@ -69,7 +69,7 @@ class ServerImpl final : public Server {
   Result<void> catch_up();
   [[nodiscard]] api::GitHttpOptions git_options();
   [[nodiscard]] Result<io::Git> git(const std::string& repo) const;
-  void apply_config(const std::string& repo, const std::string& commit, const types::Identity& identity);
+  Result<void> apply_config(const std::string& repo, const std::string& commit, const types::Identity& identity);
 
   Options options_;
   const Clock& clock_;
@@ -114,7 +114,7 @@ Result<void> ServerImpl::open_state() {
   const auto migrations = all_migrations();
   db_ = WEIR_TRY(store::open_sqlite(options_.state / "weir.db", migrations, clock_, log_));
   blobs_ = WEIR_TRY(store::open_local_blobs(options_.state / "blobs"));
-  config_ = WEIR_TRY(access::ConfigStore::open(*db_, log_));
+  config_ = WEIR_TRY(access::ConfigStore::open(*db_));
   access_ = WEIR_TRY(access::Access::open(*db_, clock_, log_,
                                           {.keys_dir = options_.state / "keys",
                                            .tokens_required = !access::is_loopback(options_.host),
@@ -152,27 +152,23 @@ Result<void> ServerImpl::start_engine() {
   deps.starter = engine_.get();
   deps.git = binding.git;
   deps.default_branch_pushed = [this](const std::string& repo, const std::string& commit,
-                                      const types::Identity& identity) { apply_config(repo, commit, identity); };
+                                      const types::Identity& identity) { return apply_config(repo, commit, identity); };
   deps.server_url = binding.server_url;
   triggers_ = std::make_unique<event::Triggers>(std::move(deps));
   return {};
 }
 
-void ServerImpl::apply_config(const std::string& repo, const std::string& commit, const types::Identity& identity) {
-  const auto repository = git(repo);
-  if (!repository) return;
-  const auto text = repository->show(commit, "weir.yaml");
-  if (!text && text.error().code != Code::kNotFound) {
-    log_.error("cannot read weir.yaml of {} at {}: {}", repo, commit, text.error().message);
-    return;
-  }
-  const auto applied = config_->apply(repo, commit, text.value_or(""), identity.name, 0);
-  if (!applied) {
-    log_.error("cannot apply weir.yaml of {}: {}", repo, applied.error().message);
-  } else if (!applied->problems.empty()) {
+Result<void> ServerImpl::apply_config(const std::string& repo, const std::string& commit,
+                                      const types::Identity& identity) {
+  const auto repository = WEIR_TRY(git(repo));
+  const auto text = repository.show(commit, "weir.yaml");
+  if (!text && text.error().code != Code::kNotFound) return std::unexpected(text.error());
+  const auto applied = WEIR_TRY(config_->apply(repo, commit, text.value_or(""), identity.name, 0));
+  if (!applied.problems.empty()) {
     log_.warning("weir.yaml of {} at {} is refused, the one before stays: {}", repo, commit.substr(0, 12),
-                 applied->problems.front().message);
+                 applied.problems.front().message);
   }
+  return {};
 }
 
 Result<void> ServerImpl::start_http() {

@@ -30,7 +30,9 @@ std::unexpected<Error> fail_errno(int error_number, std::string_view what) {
   if (error_number == ENOENT) code = Code::kNotFound;
   if (error_number == EACCES || error_number == EPERM) code = Code::kPermissionDenied;
   if (error_number == EEXIST) code = Code::kAlreadyExists;
-  return std::unexpected(Error{code, fmt::format("{}: {}", what, std::strerror(error_number))});
+  const std::string_view advice =
+      code == Code::kResourceExhausted ? "; free some room on that disk and try again" : std::string_view{};
+  return std::unexpected(Error{code, fmt::format("{}: {}{}", what, std::strerror(error_number), advice)});
 }
 
 }  // namespace weir

@@ -47,7 +47,8 @@ template <class... Args>
 }
 
 // The error of a system call with errno `error_number`: "cannot open /x: No such file or directory".
-// ENOSPC and EDQUOT become kResourceExhausted, ENOENT kNotFound, EACCES and EPERM kPermissionDenied, EEXIST kAlreadyExists.
+// ENOSPC and EDQUOT become kResourceExhausted and say what to do; so `what` should name the path. ENOENT becomes
+// kNotFound, EACCES and EPERM kPermissionDenied, EEXIST kAlreadyExists.
 [[nodiscard]] std::unexpected<Error> fail_errno(int error_number, std::string_view what);
 
 }  // namespace weir

@@ -37,7 +37,9 @@ Result<Push> read_push(const TriggerDeps& deps, const Source& source, const RefU
   const auto commit = WEIR_TRY(source.git.resolve(update.after));  // a tag's object leads to its commit
   push.default_branch = update.ref == source.default_ref;
   auto files = WEIR_TRY(read_workflow_files(source.git, commit));
-  if (push.default_branch && deps.default_branch_pushed) deps.default_branch_pushed(source.repo, commit, identity);
+  if (push.default_branch && deps.default_branch_pushed) {
+    WEIR_TRY(deps.default_branch_pushed(source.repo, commit, identity));
+  }
 
   // A force push may have made the old commit unreachable, and then unknown.
   const bool known_before = !is_no_object(update.before) && source.git.resolve(update.before).has_value();

@@ -35,8 +35,8 @@ struct TriggerDeps {
   RunStarter* starter = nullptr;
   std::function<Result<io::Git>(const std::string& repo)> git;
   // Called when the default branch was pushed, with the new commit, before the push is recorded and its runs start: its
-  // configuration protects them. After a crash in between it is called again.
-  std::function<void(const std::string& repo, const std::string& commit, const types::Identity& identity)>
+  // configuration protects them. On an error neither happens; after that, or a crash in between, it is called again.
+  std::function<Result<void>(const std::string& repo, const std::string& commit, const types::Identity& identity)>
       default_branch_pushed;
   std::function<std::string()> server_url;  // for the payload's links
   std::string default_owner = "weir";       // of a repository that is named without one

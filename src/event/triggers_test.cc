@@ -67,7 +67,11 @@ class TriggersTest : public testing::Test {
         .starter = &starter_,
         .git = [this](const std::string& repo) -> Result<io::Git> { return io::Git(root_ / (repo + ".git")); },
         .default_branch_pushed = [this](const std::string&, const std::string& commit,
-                                        const types::Identity&) { configured_.push_back(commit); },
+                                        const types::Identity&) -> Result<void> {
+          if (configuring_fails_) return fail(Code::kResourceExhausted, "no room on the disk");
+          configured_.push_back(commit);
+          return {};
+        },
         .server_url = [] { return std::string("http://127.0.0.1:4510"); }});
   }
 
@@ -120,6 +124,7 @@ class TriggersTest : public testing::Test {
   FakeStarter starter_;
   std::unique_ptr<Triggers> triggers_;
   std::vector<std::string> configured_;
+  bool configuring_fails_ = false;
   types::Identity alice_{.name = "alice"};
 };
 
@@ -152,6 +157,18 @@ TEST_F(TriggersTest, APushStartsTheWorkflowsThatListenToItsBranch) {
   EXPECT_EQ(events()[0].type, "repo.pushed");
   EXPECT_EQ(events()[0].subject, "repo/flights");
   EXPECT_EQ(run.cause, events()[0].sequence);
+  EXPECT_EQ(configured_, std::vector{update.after});
+}
+
+TEST_F(TriggersTest, NothingStartsUnderAConfigurationThatCouldNotBeStored) {
+  write(".github/workflows/train.yml", workflow("push"));
+  const auto update = push();
+  configuring_fails_ = true;
+  EXPECT_FALSE(triggers_->repository_pushed("flights", {update}, alice_));
+  EXPECT_TRUE(starter_.runs.empty());
+  EXPECT_TRUE(events().empty());
+  configuring_fails_ = false;
+  EXPECT_EQ(pushed(update).size(), 1U);
   EXPECT_EQ(configured_, std::vector{update.after});
 }
 

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 
 #include "base/hash.h"
@@ -105,15 +107,22 @@ Result<Git> Git::discover(const fs::path& folder) {
 }
 
 Result<Git> Git::init_bare(const fs::path& git_dir, std::string_view default_branch) {
-  if (!fs::exists(git_dir / "HEAD")) {
-    WEIR_TRY(make_dirs(git_dir.parent_path()));
-    ProcessOptions options;
-    options.argv = {"git", "init", "--quiet", "--bare", fmt::format("--initial-branch={}", default_branch),
-                    git_dir.string()};
-    options.env = git_environment({});
-    WEIR_TRY(run_checked(std::move(options)));
-    WEIR_TRY(sync_path(git_dir.parent_path()));
+  if (fs::exists(git_dir / "HEAD")) return Git(git_dir);
+  WEIR_TRY(make_dirs(git_dir.parent_path()));
+  // Aside, then renamed: a repository that a full disk or a crash left half-made would never be completed.
+  const fs::path draft = git_dir.parent_path() / fmt::format(".{}.{}.tmp", git_dir.filename().string(), random_hex(6));
+  ProcessOptions options;
+  options.argv = {"git",         "init", "--quiet", "--bare", fmt::format("--initial-branch={}", default_branch),
+                  draft.string()};
+  options.env = git_environment({});
+  auto made = run_checked(std::move(options));
+  // Another thread may have been faster with the same.
+  if (made && ::rename(draft.c_str(), git_dir.c_str()) != 0 && !fs::exists(git_dir / "HEAD")) {
+    made = fail_errno(errno, fmt::format("cannot make {}", git_dir.string()));
   }
+  (void)remove_tree(draft);
+  if (!made) return std::unexpected(made.error());
+  WEIR_TRY(sync_path(git_dir.parent_path()));
   return Git(git_dir);
 }
 
@@ -161,8 +170,12 @@ Result<std::map<std::string, std::string>> Git::refs() const {
 Result<std::string> Git::show(std::string_view sha, std::string_view path) const {
   WEIR_TRY(require_object_id(sha));
   auto bytes = run({"cat-file", "blob", fmt::format("{}:{}", sha, path)});
-  if (!bytes) return fail(Code::kNotFound, "there is no file {} at commit {}", path, sha.substr(0, 12));
-  return bytes;
+  if (bytes) return bytes;
+  // Only a tree that was read tells that the file is not there: a git that failed for another reason must not.
+  for (const auto& entry : WEIR_TRY(list(sha, path))) {
+    if (entry.path == path) return bytes;
+  }
+  return fail(Code::kNotFound, "there is no file {} at commit {}", path, sha.substr(0, 12));
 }
 
 Result<std::vector<GitTreeEntry>> Git::list(std::string_view sha, std::string_view folder) const {

@@ -74,6 +74,9 @@ void set_up(SpawnAttributes& spawn, const ProcessOptions& options) {
   }
   if (options.stdout_fd >= 0) posix_spawn_file_actions_adddup2(&spawn.actions, options.stdout_fd, 1);
   if (options.stderr_fd >= 0) posix_spawn_file_actions_adddup2(&spawn.actions, options.stderr_fd, 2);
+  // Libraries open descriptors that children would inherit: a listening socket that outlives its server in one of them
+  // keeps the port.
+  posix_spawn_file_actions_addclosefrom_np(&spawn.actions, 3);
   if (!options.working_dir.empty()) {
     posix_spawn_file_actions_addchdir_np(&spawn.actions, options.working_dir.c_str());
   }
@@ -270,8 +273,11 @@ Result<std::string> run_checked(ProcessOptions options, std::string_view input, 
   for (const auto& argument : options.argv) command += (command.empty() ? "" : " ") + argument;
   auto captured = WEIR_TRY(run_process(std::move(options), input, limit));
   if (captured.status.code != 0) {
-    return fail(Code::kFailedPrecondition, "`{}` ended with {}: {}", command, captured.status.code,
-                tail(captured.err.empty() ? captured.out : captured.err, 2'000));
+    const std::string said = tail(captured.err.empty() ? captured.out : captured.err, 2'000);
+    // Programs tell of a full disk in these words only.
+    const bool no_room = said.find(std::strerror(ENOSPC)) != std::string::npos;
+    return fail(no_room ? Code::kResourceExhausted : Code::kFailedPrecondition, "`{}` ended with {}: {}{}", command,
+                captured.status.code, said, no_room ? "\nFree some room on that disk and try again." : "");
   }
   return std::move(captured.out);
 }

@@ -2,7 +2,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <mutex>
 #include <utility>
 
 #include "base/hash.h"
@@ -24,7 +26,7 @@ class TemporaryFile {
   static Result<TemporaryFile> make(const fs::path& folder) {
     fs::path path = folder / (random_hex(12) + ".tmp");
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
-    if (fd < 0) return fail_errno(errno, fmt::format("cannot make {}", path.string()));
+    if (fd < 0) return fail_errno(errno, fmt::format("cannot store a blob as {}", path.string()));
     return TemporaryFile(std::move(path), fd);
   }
   TemporaryFile(TemporaryFile&& other) noexcept : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
@@ -41,7 +43,7 @@ class TemporaryFile {
     while (!bytes.empty()) {
       const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
       if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return fail_errno(errno, "cannot write a blob");
+      if (written < 0) return fail_errno(errno, fmt::format("cannot store a blob as {}", path_.string()));
       bytes.remove_prefix(static_cast<std::size_t>(written));
     }
     return {};
@@ -51,10 +53,16 @@ class TemporaryFile {
 
   // Syncs and moves the file to `target`, whose folder is synced too.
   Result<void> keep(const fs::path& target) {
-    if (::fsync(fd_) != 0) return fail_errno(errno, "cannot sync a blob");
-    if (::rename(path_.c_str(), target.c_str()) != 0) return fail_errno(errno, "cannot place a blob");
+    if (::fsync(fd_) != 0) return fail_errno(errno, fmt::format("cannot sync {}", path_.string()));
+    if (::rename(path_.c_str(), target.c_str()) != 0) {
+      return fail_errno(errno, fmt::format("cannot place {}", target.string()));
+    }
+    path_ = target;
+    // Still ours until its name is on disk, too: a name that a power cut may take back must not pass for a kept blob,
+    // and a sync that failed once can succeed the next time without the name being there.
+    WEIR_TRY(io::sync_path(target.parent_path()));
     ::close(std::exchange(fd_, -1));
-    return io::sync_path(target.parent_path());
+    return {};
   }
 
  private:
@@ -101,7 +109,9 @@ class LocalBlobStore final : public BlobStore {
   explicit LocalBlobStore(fs::path root) : root_(std::move(root)) {}
 
   Result<BlobInfo> put(std::string_view bytes) override {
-    if (BlobInfo known{sha256_hex(bytes), static_cast<std::int64_t>(bytes.size())}; contains(known.sha256)) return known;
+    if (BlobInfo known{sha256_hex(bytes), static_cast<std::int64_t>(bytes.size())}; WEIR_TRY(is_kept(known.sha256))) {
+      return known;
+    }
     MemorySource source(bytes);
     return put_stream(source, {}, -1);
   }
@@ -124,12 +134,18 @@ class LocalBlobStore final : public BlobStore {
       return fail(Code::kInvalidArgument, "the bytes have SHA-256 {}, not {}; nothing was kept", info.sha256,
                   expected_sha256);
     }
-    if (!contains(info.sha256)) {
-      const fs::path target = path_of(info.sha256);
-      if (!fs::exists(target.parent_path())) {
-        WEIR_TRY(io::make_dirs(target.parent_path()));
-        WEIR_TRY(io::sync_path(root_));
-      }
+    Folder& folder = folder_of(info.sha256);
+    const std::scoped_lock lock(folder.placing);
+    const fs::path target = path_of(info.sha256);
+    // That a folder is there does not tell that its name is on disk.
+    if (!folder.synced) {
+      WEIR_TRY(io::make_dirs(target.parent_path()));
+      WEIR_TRY(io::sync_path(root_));
+      folder.synced = true;
+    }
+    if (contains(info.sha256)) {
+      WEIR_TRY(io::sync_path(target.parent_path()));  // a process that was killed may have left that out
+    } else {
       WEIR_TRY(file.keep(target));
     }
     return info;
@@ -203,7 +219,26 @@ class LocalBlobStore final : public BlobStore {
   [[nodiscard]] fs::path path_of(std::string_view sha256) const {
     return root_ / sha256.substr(0, 2) / sha256.substr(2);
   }
+
+  // One of the folders "00" to "ff".
+  struct Folder {
+    std::mutex placing;  // held from a blob's rename to the end of its sync: who finds the blob there may rely on it
+    bool synced = false;
+  };
+  Folder& folder_of(std::string_view sha256) {
+    return folders_[std::stoul(std::string(sha256.substr(0, 2)), nullptr, 16)];
+  }
+
+  // Whether the blob is there, and on disk then.
+  Result<bool> is_kept(std::string_view sha256) {
+    const std::scoped_lock lock(folder_of(sha256).placing);
+    if (!contains(sha256)) return false;
+    WEIR_TRY(io::sync_path(path_of(sha256).parent_path()));
+    return true;
+  }
+
   fs::path root_;
+  std::array<Folder, 256> folders_;
 };
 
 }  // namespace

@@ -63,6 +63,50 @@ TEST_F(StoreTest, WhatWasWrittenIsThereAfterReopening) {
   EXPECT_EQ(count(), 1);
 }
 
+// SQLite gives a whole transaction up when there is no room, with the requests of the same batch that went well.
+TEST_F(StoreTest, WhatSharesABatchWithARequestThatFoundNoRoomIsStoredOrRefused) {
+  ASSERT_TRUE(add(1, "one"));
+  std::promise<void> queued;
+  database_->write_async(
+      [done = queued.get_future().share()](Transaction&) -> Result<void> {
+        done.wait();
+        return {};
+      },
+      [](Result<void>) {});
+  const auto limit_pages = [](Transaction& tx, std::string_view pages) {
+    return tx.query(fmt::format("PRAGMA max_page_count = {}", pages), {}, [](const Row&) {});
+  };
+  std::vector<std::future<Result<void>>> answers;
+  const auto later = [&](Database::Work work) {
+    auto answered = std::make_shared<std::promise<Result<void>>>();
+    answers.push_back(answered->get_future());
+    database_->write_async(std::move(work),
+                           [answered](Result<void> result) { answered->set_value(std::move(result)); });
+  };
+  const auto insert = [](Transaction& tx, int id, std::size_t size) -> Result<void> {
+    WEIR_TRY(tx.append({.type = "thing.added", .actor = "test", .subject = fmt::format("thing/{}", id)}));
+    WEIR_TRY(
+        tx.execute("INSERT INTO things(id, name) VALUES(?, ?)", {id, std::to_string(id) + std::string(size, 'x')}));
+    return {};
+  };
+  later([&](Transaction& tx) { return insert(tx, 2, 10); });
+  later([&](Transaction& tx) -> Result<void> {
+    WEIR_TRY(limit_pages(tx, "1"));  // as many as there are
+    return insert(tx, 3, 1'000'000);
+  });
+  later([&](Transaction& tx) { return insert(tx, 4, 10); });
+  queued.set_value();
+  std::int64_t stored = 1;
+  for (auto& answer : answers) stored += answer.get() ? 1 : 0;
+  EXPECT_EQ(count(), stored);
+  EXPECT_LT(stored, 4);
+
+  ASSERT_TRUE(database_->write([&](Transaction& tx) { return limit_pages(tx, "1000000"); }));
+  const auto after = add(5, "five");
+  EXPECT_TRUE(after) << after.error().message;
+  EXPECT_EQ(count(), stored + 1);
+}
+
 TEST_F(StoreTest, AnErrorRollsBackItsRequestAndItsEventsOnly) {
   ASSERT_TRUE(add(1, "one"));
   const auto twice = add(2, "one");

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <memory>
+#include <mutex>
 
 #include "api/git/git_service.h"
 #include "api/git/gzip_source.h"
@@ -39,9 +41,20 @@ class GitHttp {
                                const PushCommands& commands, const Descriptor& spool);
   void choose_head(const Repository& repository, const types::Identity& identity,
                    const std::vector<event::RefUpdate>& moved) const;
+  Result<void> record(const Repository& repository, const std::vector<event::RefUpdate>& moved,
+                      const types::Identity& identity) const;
+  Result<void> record_late(const Repository& repository);
+
+  // A push that moved refs and could not be recorded.
+  struct Unrecorded {
+    std::vector<event::RefUpdate> moved;
+    types::Identity identity;
+  };
 
   const GitHttpOptions options_;
   Log& log_;
+  std::mutex unrecorded_mutex_;
+  std::map<std::string, std::vector<Unrecorded>> unrecorded_;  // by repository, oldest first
 };
 
 // git shows plain text of errors to its user.
@@ -139,6 +152,8 @@ io::HttpResponse GitHttp::info_refs(io::HttpRequest& request) {
   }
   if (write) {
     if (const auto made = make_if_allowed(*repository, identity); !made) return refuse(identity, made.error());
+    // Before git hears that everything is up to date, and takes that for an acknowledged push.
+    if (const auto recorded = record_late(*repository); !recorded) return refuse(identity, recorded.error());
   } else if (!std::filesystem::exists(repository->dir / "HEAD")) {
     return refuse(identity, {Code::kNotFound, fmt::format("there is no repository {} yet; a developer makes it by "
                                                           "pushing to it",
@@ -255,6 +270,7 @@ Result<std::string> GitHttp::take_push(const Repository& repository, const io::H
 Result<std::string> GitHttp::run_push(const Repository& repository, const types::Identity& identity,
                                       const PushCommands& commands, const Descriptor& spool) {
   const PushLock lock = WEIR_TRY(PushLock::take(repository.dir));
+  WEIR_TRY(record_late(repository));
   auto answer = receive_pack(repository.dir, spool, lock);
   std::vector<event::RefUpdate> moved;
   const auto reported = answer ? parse_push_report(*answer, commands.side_band) : std::nullopt;
@@ -274,19 +290,48 @@ Result<std::string> GitHttp::run_push(const Repository& repository, const types:
   if (!moved.empty()) {
     choose_head(repository, identity, moved);
     log_.info("{} pushed {} of {} refs to {}", identity.name, moved.size(), commands.updates.size(), repository.name);
-    auto recorded = sync_push(repository.dir, moved);
-    if (recorded) recorded = options_.pushed(repository.name, moved, identity);
+    const auto recorded = record(repository, moved, identity);
     if (!recorded) {
+      {
+        const std::scoped_lock guard(unrecorded_mutex_);
+        unrecorded_[repository.name].push_back({moved, identity});
+      }
       log_.error("a push to {} was stored but not recorded: {}", repository.name, recorded.error().message);
       if (!commands.report_status) return std::unexpected(recorded.error());
       return refuse_push(
           commands, "stored, but not recorded",
-          fmt::format("The push was stored, but what it triggers could not be recorded: {} It is made up "
-                      "for when the server starts again.",
+          fmt::format("The push was stored, but what it triggers could not be recorded: {}. It is made up "
+                      "for when you push again, or when the server starts the next time.",
                       recorded.error().message));
     }
   }
   return answer;
+}
+
+Result<void> GitHttp::record(const Repository& repository, const std::vector<event::RefUpdate>& moved,
+                             const types::Identity& identity) const {
+  WEIR_TRY(sync_push(repository.dir, moved));
+  return options_.pushed(repository.name, moved, identity);
+}
+
+// Records what earlier pushes could not. Such a push was answered as failed, but its refs have moved, so a client that
+// tries again has nothing to send.
+Result<void> GitHttp::record_late(const Repository& repository) {
+  const std::scoped_lock guard(unrecorded_mutex_);
+  const auto found = unrecorded_.find(repository.name);
+  if (found == unrecorded_.end()) return {};
+  auto& pushes = found->second;
+  while (!pushes.empty()) {
+    if (const auto recorded = record(repository, pushes.front().moved, pushes.front().identity); !recorded) {
+      return fail(recorded.error().code,
+                  "an earlier push to {} is stored, but what it triggers cannot be recorded yet: {}", repository.name,
+                  recorded.error().message);
+    }
+    log_.info("recorded an earlier push of {} to {}", pushes.front().identity.name, repository.name);
+    pushes.erase(pushes.begin());
+  }
+  unrecorded_.erase(found);
+  return {};
 }
 
 // The first branch of a repository becomes its default branch, whatever its name, if the pusher might have made the

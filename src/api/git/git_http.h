@@ -28,7 +28,8 @@ struct GitHttpOptions {
 
   // Called once for each push that moved refs, with those that did, before its answer goes out and in the order in
   // which they moved: what it has recorded durably when it returns, an acknowledged push never loses. On an error the
-  // push is answered as refused, although its refs have moved (reconciling at start finds them).
+  // push is answered as refused, although its refs have moved: it is called again before the next push to the
+  // repository, and reconciling at start finds what was never recorded.
   std::function<Result<void>(const std::string& repo, const std::vector<event::RefUpdate>& updates,
                              const types::Identity& identity)>
       pushed;

@@ -268,6 +268,19 @@ TEST_F(GitHttpTest, APushThatCannotBeRecordedIsNotAcknowledged) {
   EXPECT_NE(refused.status.code, 0);
   EXPECT_NE(refused.err.find("what it triggers could not be recorded: the disk is full."), std::string::npos)
       << refused.err;
+
+  // git has nothing left to send then; its "up to date" must not stand for a record that is not there.
+  const auto again = git({"push", url("dev"), "main"}, "work");
+  EXPECT_NE(again.status.code, 0);
+  EXPECT_NE(again.err.find("the disk is full."), std::string::npos) << again.err;
+  EXPECT_TRUE(pushes().empty());
+
+  recording_fails_ = false;
+  ok({"push", "-q", url("dev"), "main"}, "work");
+  ASSERT_EQ(pushes().size(), 1U);
+  EXPECT_EQ(pushes()[0].actor, "ann");
+  ok({"push", "-q", url("dev"), "main"}, "work");
+  EXPECT_EQ(pushes().size(), 1U);
 }
 
 TEST_F(GitHttpTest, BrokenObjectsAreRefused) {

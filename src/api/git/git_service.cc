@@ -215,8 +215,8 @@ Result<std::string> receive_pack(const std::filesystem::path& git_dir, const Des
 
 Result<void> sync_push(const std::filesystem::path& git_dir, std::span<const event::RefUpdate> moved) {
   // With the files that make it a repository, which its first push has just written.
-  std::set<std::filesystem::path> paths{git_dir, git_dir / "HEAD", git_dir / "config", git_dir / "refs",
-                                        git_dir / "objects" / "pack"};
+  std::set<std::filesystem::path> paths{git_dir.parent_path(), git_dir,          git_dir / "HEAD",
+                                        git_dir / "config",    git_dir / "refs", git_dir / "objects" / "pack"};
   for (const auto& update : moved) {
     const auto refs = git_dir / "refs";
     for (auto folder = (git_dir / update.ref).parent_path(); folder != refs && folder != folder.root_path();

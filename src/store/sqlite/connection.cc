@@ -1,5 +1,7 @@
 #include "store/sqlite/connection.h"
 
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace weir::store {
@@ -56,7 +58,7 @@ Result<Connection> Connection::open(const std::filesystem::path& file, bool read
   sqlite3* handle = nullptr;
   const int flags = SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   const int code = sqlite3_open_v2(file.c_str(), &handle, flags, nullptr);
-  Connection connection(handle);
+  Connection connection(handle, file);
   if (code != SQLITE_OK) return fail(Code::kInternal, "cannot open {}: {}", file.string(), sqlite3_errstr(code));
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, 5'000);
@@ -66,7 +68,9 @@ Result<Connection> Connection::open(const std::filesystem::path& file, bool read
 }
 
 Connection::Connection(Connection&& other) noexcept
-    : handle_(std::exchange(other.handle_, nullptr)), statements_(std::move(other.statements_)) {
+    : file_(std::move(other.file_)),
+      handle_(std::exchange(other.handle_, nullptr)),
+      statements_(std::move(other.statements_)) {
   other.statements_.clear();
 }
 
@@ -75,8 +79,14 @@ Connection::~Connection() {
   sqlite3_close(handle_);
 }
 
+std::unexpected<Error> Connection::no_room() const {
+  return fail(Code::kResourceExhausted,
+              "no room on the disk of {}; this was not stored. Free some room there and try again", file_.string());
+}
+
 std::unexpected<Error> Connection::error(std::string_view sql) const {
   const int code = sqlite3_extended_errcode(handle_);
+  const int system = sqlite3_system_errno(handle_);
   const std::string what = sqlite3_errmsg(handle_);
   switch (code & 0xff) {
     case SQLITE_CONSTRAINT:
@@ -84,11 +94,18 @@ std::unexpected<Error> Connection::error(std::string_view sql) const {
         return fail(Code::kAlreadyExists, "{}", what);
       }
       return fail(Code::kInvalidArgument, "{} in: {}", what, sql);
-    case SQLITE_FULL:
-      return fail(Code::kResourceExhausted, "no room on the disk of the metadata database; free some and try again");
+    case SQLITE_FULL: return no_room();
+    case SQLITE_IOERR:
+      if (system == ENOSPC || system == EDQUOT) return no_room();
+      return fail(
+          Code::kInternal,
+          "the disk of {} failed ({}{}{}, {}); this was not stored. See what the system's log says about that disk "
+          "(dmesg), then try again",
+          file_.string(), what, system == 0 ? "" : ": ", system == 0 ? "" : std::strerror(system), code);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return fail(Code::kCorrupt, "the metadata database is damaged ({}); run: weir fsck", what);
+      return fail(Code::kCorrupt, "the metadata database {} is damaged ({}); stop the server and run: weir fsck",
+                  file_.string(), what);
     case SQLITE_BUSY: return fail(Code::kUnavailable, "the metadata database is busy: {}", what);
     default: return fail(Code::kInternal, "metadata database: {} ({}) in: {}", what, code, sql);
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "store/database.h"
 
@@ -24,16 +25,20 @@ class Connection {
   Result<std::int64_t> execute(std::string_view sql, Values values);
   // Several statements without values: schema, pragmas, BEGIN and COMMIT.
   Result<void> script(std::string_view sql);
+  // False also when SQLite gave the transaction up by itself, as it may when the disk is full or fails.
+  [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 
  private:
-  explicit Connection(sqlite3* handle) : handle_(handle) {}
+  Connection(sqlite3* handle, std::filesystem::path file) : file_(std::move(file)), handle_(handle) {}
   Result<sqlite3_stmt*> prepare(std::string_view sql);
   [[nodiscard]] std::unexpected<Error> error(std::string_view sql) const;
+  [[nodiscard]] std::unexpected<Error> no_room() const;
 
   struct TextHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
+  std::filesystem::path file_;  // for messages
   sqlite3* handle_ = nullptr;
   std::unordered_map<std::string, sqlite3_stmt*, TextHash, std::equal_to<>> statements_;
 };

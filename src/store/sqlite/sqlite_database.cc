@@ -184,12 +184,22 @@ class SqliteDatabase final : public Database {
     const ChainEnd before = end_;
     auto outcome = writer_.script("BEGIN IMMEDIATE");
     if (outcome) {
-      for (auto& request : batch) run_request(request, appended);
-      outcome = writer_.script("COMMIT");
+      for (auto& request : batch) {
+        run_request(request, appended);
+        // Out of room, SQLite may give the whole transaction up at once: nothing of the batch is there any more, and
+        // what ran now would be stored by itself.
+        if (writer_.in_transaction()) continue;
+        outcome = std::unexpected(request.result ? Error{Code::kInternal, "the transaction ended early"}
+                                                 : request.result.error());
+        break;
+      }
+      if (outcome) outcome = writer_.script("COMMIT");
     }
     if (!outcome) {
+      // Going on is safe even after a failed sync, whose bytes the kernel may have dropped: SQLite moves the end of its
+      // log only after a sync that worked, so the next transaction writes these places of the log anew.
       log_.error("commit failed: {}", outcome.error().message);
-      (void)writer_.script("ROLLBACK");
+      if (writer_.in_transaction()) (void)writer_.script("ROLLBACK");
       end_ = before;
       appended.clear();
       for (auto& request : batch) request.result = std::unexpected(outcome.error());
