@@ -55,7 +55,7 @@ static_assert(table_is_in_order(), "row_of() finds a permission by its number");
 
 std::string how_to_get(Role role) {
   return fmt::format(
-      "`weir token create --name NAME --role {}` makes one, run by an admin; weir's commands take it from --token, "
+      "`weir token create NAME --role {}` makes one, run by an admin; weir's commands take it from --token, "
       "$WEIR_TOKEN or <state>/keys/admin.token, other programs send \"Authorization: Bearer <token>\"",
       role_name(role));
 }

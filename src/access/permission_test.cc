@@ -68,7 +68,7 @@ TEST(Permission, ARefusalSaysWhoWhatIsNeededAndHowToGetIt) {
   EXPECT_NE(
       anonymous.error().message.find("deploy endpoint/flights@production needs a token of role developer or more"),
       std::string::npos);
-  EXPECT_NE(anonymous.error().message.find("weir token create --name NAME --role developer"), std::string::npos);
+  EXPECT_NE(anonymous.error().message.find("weir token create NAME --role developer"), std::string::npos);
 
   const auto dan = allow({.name = "dan", .role = Role::kDeveloper}, Permission::kRollback, "endpoint/flights");
   ASSERT_FALSE(dan);

@@ -13,7 +13,7 @@ constexpr std::string_view kSelf = "weir";
 constexpr std::string_view kAdminName = "admin";
 
 constexpr std::string_view kHowToAsk =
-    "ask an admin for one (`weir token create --name NAME --role developer`), or unset WEIR_TOKEN to use the one in "
+    "ask an admin for one (`weir token create NAME --role developer`), or unset WEIR_TOKEN to use the one in "
     "<state>/keys";
 
 Result<void> check_name(std::string_view name) {
