@@ -38,12 +38,15 @@ void fill_in_defaults(EngineDeps& deps) {
 }  // namespace
 
 struct Engine::Impl {
-  explicit Impl(EngineDeps the_deps) : deps(std::move(the_deps)) { fill_in_defaults(deps); }
+  explicit Impl(EngineDeps the_deps) : core(std::make_shared<EngineCore>(std::move(the_deps))) {
+    fill_in_defaults(deps);
+  }
 
-  EngineDeps deps;
-  LiveBus bus;
-  WorkflowCache workflows;
-  std::shared_ptr<Scheduler> scheduler = std::make_shared<Scheduler>(deps, bus, workflows);
+  std::shared_ptr<EngineCore> core;
+  EngineDeps& deps = core->deps;
+  LiveBus& bus = core->bus;
+  WorkflowCache& workflows = core->workflows;
+  std::shared_ptr<Scheduler> scheduler = std::make_shared<Scheduler>(core);
   store::Database::Subscription subscription;
 
   // The commit whose requirements were asked for last: one push often starts several workflows.
@@ -118,12 +121,14 @@ void Engine::stop() {
   auto& impl = *impl_;
   impl.subscription.reset();
   std::promise<void> stopped;
-  impl.deps.loop->post([&] {
+  auto waiting = stopped.get_future();
+  // Owned by the task: a loop that has stopped already drops it, and nobody waits for ever.
+  impl.deps.loop->post([&impl, stopped = std::move(stopped)]() mutable {
     impl.deps.executor->detach();
     impl.scheduler->stop();
     stopped.set_value();
   });
-  stopped.get_future().wait();
+  waiting.wait();
   // Writes go in order: behind this one, nothing of the engine's is under way.
   (void)impl.deps.db->write([](store::Transaction&) -> Result<void> { return {}; });
 }

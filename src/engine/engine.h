@@ -58,6 +58,8 @@ struct ApprovalAnswer {
 };
 
 // What the engine needs of others. Pointers outlive the engine; functions left empty are named with their default.
+// After Engine::stop() none of it is used any more; an engine that goes without it leaves the functions that get a
+// transaction to the writes which the database still has.
 struct EngineDeps {
   store::Database* db = nullptr;
   Loop* loop = nullptr;  // the engine's own: its state lives there

@@ -16,7 +16,7 @@ void Outbox::event(types::EventDraft draft, EventRef cause, EventRef as) {
 }
 
 void Outbox::flush() {
-  if (busy_ || !alive_) return;
+  if (busy_ || stopped_) return;
   hooks_.collect();
   if (steps_.empty() && afters_.empty()) return;
   busy_ = true;
@@ -30,9 +30,9 @@ void Outbox::submit(Batch batch) {
         for (const auto& step : *batch) WEIR_TRY(step(tx));
         return {};
       },
-      [&loop = loop_, weak = std::weak_ptr(alive_), batch](Result<void> result) {
-        loop.post([weak, batch, result = std::move(result)]() mutable {
-          if (const auto outbox = weak.lock()) (*outbox)->finished(batch, std::move(result));
+      [this, &loop = loop_, weak = hooks_.owner(), batch](Result<void> result) {
+        loop.post([this, weak, batch, result = std::move(result)]() mutable {
+          if (const auto owner = weak.lock(); owner && !stopped_) finished(batch, std::move(result));
         });
       });
 }
@@ -44,8 +44,8 @@ void Outbox::finished(Batch batch, Result<void> result) {
         std::min<Duration>(std::chrono::milliseconds{50} * (1 << std::min(failures_, 7)), std::chrono::seconds{5});
     log_.error("cannot record what the engine did, trying again in {}: {}", format_duration(pause),
                result.error().message);
-    loop_.after(pause, [weak = std::weak_ptr(alive_), batch] {
-      if (const auto outbox = weak.lock()) (*outbox)->submit(batch);
+    loop_.after(pause, [this, weak = hooks_.owner(), batch] {
+      if (const auto owner = weak.lock(); owner && !stopped_) submit(batch);
     });
     return;
   }
@@ -54,10 +54,9 @@ void Outbox::finished(Batch batch, Result<void> result) {
   auto afters = std::exchange(afters_under_way_, {});
   // First the next transaction, then the effects: the disk works while runners are started.
   flush();
-  const auto alive = std::weak_ptr(alive_);
   for (auto& after : afters) {
     after();
-    if (alive.expired()) return;
+    if (stopped_) return;
   }
   hooks_.settled();
 }

@@ -24,7 +24,9 @@ inline EventRef event_ref(std::int64_t sequence = 0) {
 // durable (starting a runner, telling somebody) is an `after`.
 //
 // A transaction that fails (full disk) is tried again until it succeeds, since memory cannot go back. Lives on one
-// loop; steps run on the writer's thread, possibly more than once, and see only what they captured.
+// loop; steps run on the writer's thread, possibly more than once, and see only what they captured. They may run after
+// the outbox and its owner have gone, so they must share in owning whatever they use: never a bare `this`. Hooks and
+// `after`s run only while the owner lives.
 class Outbox {
  public:
   using Step = std::function<Result<void>(store::Transaction&)>;
@@ -33,6 +35,8 @@ class Outbox {
   struct Hooks {
     std::function<void()> collect;  // called before a transaction is sent: the last chance to add to it
     std::function<void()> settled;  // called when a transaction's `after`s have run
+    // Whose member the outbox is: what comes back from the database holds it while it is looked at.
+    std::function<std::weak_ptr<void>()> owner;
   };
   Outbox(store::Database& db, Loop& loop, Log& log, Hooks hooks)
       : db_(db), loop_(loop), log_(log), hooks_(std::move(hooks)) {}
@@ -47,7 +51,7 @@ class Outbox {
   // Sends what was added, unless a transaction is under way: then it goes when that one has ended.
   void flush();
   // What is under way may still be committed, but nothing is called or tried again.
-  void stop() { alive_.reset(); }
+  void stop() { stopped_ = true; }
 
  private:
   using Batch = std::shared_ptr<std::vector<Step>>;
@@ -63,7 +67,7 @@ class Outbox {
   std::vector<After> afters_under_way_;
   bool busy_ = false;
   int failures_ = 0;
-  std::shared_ptr<Outbox*> alive_ = std::make_shared<Outbox*>(this);
+  bool stopped_ = false;
 };
 
 }  // namespace weir::engine

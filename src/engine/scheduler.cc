@@ -20,11 +20,10 @@ Result<StoredRun> load_stored_run(store::Reader& reader, std::int64_t id) {
   return stored;
 }
 
-Scheduler::Scheduler(EngineDeps& deps, LiveBus& bus, WorkflowCache& workflows)
-    : deps_(deps),
-      bus_(bus),
-      workflows_(workflows),
-      outbox_(*deps.db, *deps.loop, *deps.log, {[this] { collect(); }, [this] { settle(); }}) {}
+Scheduler::Scheduler(std::shared_ptr<EngineCore> core)
+    : core_(std::move(core)),
+      outbox_(*deps_.db, *deps_.loop, *deps_.log,
+              {[this] { collect(); }, [this] { settle(); }, [this] { return weak_from_this(); }}) {}
 
 void Scheduler::stop() {
   outbox_.stop();
@@ -117,12 +116,11 @@ void Scheduler::collect() {
     if (run->dirty) {
       run->dirty = false;
       outbox_.step([row = run->row](store::Transaction& tx) { return update_run(tx, row); });
-      outbox_.after([this, run] {
-        bus_.publish({.kind = LiveUpdate::Kind::kRun,
-                      .run = run->row.id,
-                      .state = std::string(run_state_name(run->row.state)),
-                      .conclusion = run->row.conclusion});
-      });
+      tell({.kind = LiveUpdate::Kind::kRun,
+            .run = run->row.id,
+            .state = std::string(run_state_name(run->row.state)),
+            .conclusion = run->row.conclusion},
+           nullptr);
     }
     for (const auto& key : run->keys) {
       for (const auto& job : key->legs) {
@@ -132,16 +130,23 @@ void Scheduler::collect() {
           copy.id = *id;
           return update_job(tx, copy);
         });
-        outbox_.after([this, run, job] {
-          bus_.publish({.kind = LiveUpdate::Kind::kJob,
-                        .run = run->row.id,
-                        .job = job->row.id,
-                        .state = std::string(job_state_name(job->row.state)),
-                        .conclusion = job->row.conclusion});
-        });
+        tell({.kind = LiveUpdate::Kind::kJob,
+              .run = run->row.id,
+              .state = std::string(job_state_name(job->row.state)),
+              .conclusion = job->row.conclusion},
+             job);
       }
     }
   }
+}
+
+// Publishes what the transaction in preparation says, once it is durable; by then memory may be further on. A job that
+// is made in the same transaction learns its number from it.
+void Scheduler::tell(LiveUpdate update, const JobPtr& job) {
+  outbox_.after([this, update = std::move(update), job]() mutable {
+    if (job) update.job = job->row.id;
+    bus_.publish(update);
+  });
 }
 
 void Scheduler::advance(const RunPtr& run) {

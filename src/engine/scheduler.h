@@ -29,6 +29,14 @@ struct StoredRun {
 };
 Result<StoredRun> load_stored_run(store::Reader& reader, std::int64_t id);
 
+// What the engine works with. Shared, because a scheduler may be in the middle of a turn, and its writes may still be
+// on their way to the database, when the engine goes.
+struct EngineCore {
+  EngineDeps deps;
+  LiveBus bus;
+  WorkflowCache workflows;
+};
+
 // The state machine of runs and jobs. Lives on the engine's loop: every function is called there.
 //
 //   pending -> waiting (approval, concurrency group) -> queued (slot) -> in_progress -> completed
@@ -38,7 +46,7 @@ Result<StoredRun> load_stored_run(store::Reader& reader, std::int64_t id);
 // executor can tell whether a runner was ever there, a job whose server died in between is started by the next one.
 class Scheduler : public std::enable_shared_from_this<Scheduler> {
  public:
-  Scheduler(EngineDeps& deps, LiveBus& bus, WorkflowCache& workflows);
+  explicit Scheduler(std::shared_ptr<EngineCore> core);
 
   // Takes over what an earlier server left; once, before anything else.
   void recover(std::vector<StoredRun> runs);
@@ -63,6 +71,7 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   void add(RunPtr run);
   void settle();
   void collect();
+  void tell(LiveUpdate update, const JobPtr& job);
   void touch(const RunPtr& run) { touched_.push_back(run); }
   void advance(const RunPtr& run);
   void finish_if_done(const RunPtr& run);
@@ -120,9 +129,10 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   void restore_job(const RunPtr& run, const JobPtr& job);
   void adopt(const RunPtr& run, const JobPtr& job);
 
-  EngineDeps& deps_;
-  LiveBus& bus_;
-  WorkflowCache& workflows_;
+  std::shared_ptr<EngineCore> core_;  // what steps of the outbox hold, instead of the scheduler
+  EngineDeps& deps_ = core_->deps;
+  LiveBus& bus_ = core_->bus;
+  WorkflowCache& workflows_ = core_->workflows;
   Outbox outbox_;
   std::map<std::int64_t, RunPtr> runs_;  // unfinished, by id
   ConcurrencyGroups groups_;

@@ -72,11 +72,11 @@ void Scheduler::complete(const RunPtr& run, const JobPtr& job, Conclusion conclu
   job->launch.reset();
   if (std::exchange(job->holds_slot, false)) slots_.give_back(job->pool);
   if (was_started && deps_.revoke_job_token) {
-    outbox_.step([this, id = job->id](store::Transaction& tx) { return deps_.revoke_job_token(tx, *id); });
+    outbox_.step([core = core_, id = job->id](store::Transaction& tx) { return core->deps.revoke_job_token(tx, *id); });
   }
   if (row.approval != 0 && approvals_.erase(row.approval) > 0 && deps_.withdraw_approval) {
-    outbox_.step([this, approval = row.approval, cause = job->last_event](store::Transaction& tx) {
-      return deps_.withdraw_approval(tx, approval, "the job was cancelled", *cause);
+    outbox_.step([core = core_, approval = row.approval, cause = job->last_event](store::Transaction& tx) {
+      return core->deps.withdraw_approval(tx, approval, "the job was cancelled", *cause);
     });
   }
   job_event(run, job, types::event_type::kJobCompleted, job->last_event);

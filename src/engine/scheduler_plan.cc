@@ -141,13 +141,13 @@ void Scheduler::ask_approval(const RunPtr& run, const JobPtr& job) {
                           .ref = run->row.ref,
                           .run = run->row.id};
   auto answer = std::make_shared<Result<ApprovalAnswer>>();
-  outbox_.step([this, request = std::move(request), answer, id = job->id,
+  outbox_.step([core = core_, request = std::move(request), answer, id = job->id,
                 cause = job->last_event](store::Transaction& tx) -> Result<void> {
     auto copy = request;
     copy.job = *id;
     copy.subject = fmt::format("job/{}", *id);
     copy.cause = *cause;
-    *answer = deps_.request_approval(tx, copy);
+    *answer = core->deps.request_approval(tx, copy);
     // A refusal ends this job; anything else is the database's trouble and is tried again with the rest.
     if (!*answer) {
       const auto code = answer->error().code;
@@ -176,8 +176,8 @@ void Scheduler::apply_approval(const RunPtr& run, const JobPtr& job, const Appro
   if (row.state == JobState::kCompleted) {
     // Cancelled while the request was being recorded.
     if (deps_.withdraw_approval && answer.state == ApprovalState::kPending) {
-      outbox_.step([this, id = answer.id, cause = job->last_event](store::Transaction& tx) {
-        return deps_.withdraw_approval(tx, id, "the job was cancelled", *cause);
+      outbox_.step([core = core_, id = answer.id, cause = job->last_event](store::Transaction& tx) {
+        return core->deps.withdraw_approval(tx, id, "the job was cancelled", *cause);
       });
     }
     mark(run, *job);

@@ -72,12 +72,12 @@ void Scheduler::issue_and_launch(const RunPtr& run, const JobPtr& job) {
   if (!job->row.environment.empty()) environments.push_back(job->row.environment);
   auto token = std::make_shared<Result<std::string>>();
   if (deps_.issue_job_token) {
-    outbox_.step(
-        [this, token, id = job->id, run_id = run->row.id, environments](store::Transaction& tx) -> Result<void> {
-          *token = deps_.issue_job_token(tx, *id, run_id, environments);
-          if (!*token && worth_another_try(token->error())) return std::unexpected(token->error());
-          return {};
-        });
+    outbox_.step([core = core_, token, id = job->id, run_id = run->row.id,
+                  environments](store::Transaction& tx) -> Result<void> {
+      *token = core->deps.issue_job_token(tx, *id, run_id, environments);
+      if (!*token && worth_another_try(token->error())) return std::unexpected(token->error());
+      return {};
+    });
   }
   outbox_.after([this, run, job, token] { launch(run, job, std::move(*token)); });
   starting_.push_back({run, job});
