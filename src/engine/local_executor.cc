@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <future>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -92,6 +94,18 @@ bool runner_lives(const fs::path& job_dir) {
   return is_locked(job_dir / kLockName) || is_locked(job_dir / kJournalName);
 }
 
+// This process's environment, marked as the job's.
+std::map<std::string, std::string> environment_for(const fs::path& job_dir) {
+  std::map<std::string, std::string> all;
+  for (char** item = environ; *item != nullptr; ++item) {
+    const std::string_view text = *item;
+    const auto equals = text.find('=');
+    if (equals != std::string_view::npos) all.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  all[kTrackingVariable] = tracking_id(job_dir);
+  return all;
+}
+
 std::string last_lines(const fs::path& path) {
   auto text = io::read_file(path).value_or("");
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
@@ -130,7 +144,7 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
   Fd inotify;
   std::map<std::int64_t, Running> running;
   std::unordered_map<int, std::int64_t> job_of_watch;
-  bool detached = false;
+  std::atomic<bool> detached = false;  // changed on the loop
 
   void follow(std::int64_t job, Running& entry) {
     if (!inotify || !listener.on_progress) return;
@@ -190,11 +204,13 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
     Running entry = std::move(found->second);
     running.erase(found);
     unfollow(entry);
+    JobEnd end{.report = read_report_file(entry.dir), .error = {}};
+    // What a dead runner leaves behind, also one that died while no server was there. Before the runner is waited for:
+    // until then its number is nobody else's.
+    if (!end.report.finished) kill_job(entry.pid, tracking_id(entry.dir));
     std::optional<io::ExitStatus> status;
     if (entry.process) status = entry.process->wait();
-    JobEnd end{.report = read_report_file(entry.dir), .error = {}};
     if (!end.report.finished) {
-      if (entry.pid > 0) kill_session(entry.pid, SIGKILL);  // what a dead runner leaves behind
       end.error = "the runner died";
       if (status) {
         end.error +=
@@ -218,7 +234,7 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
       // Still locked: then the number was that of the runner when the descriptor was made, not a later process's.
       if (entry.adopted && runner_lives(entry.dir)) {
         entry.pid = pid;
-        if (entry.killed) kill_session(pid, SIGKILL);
+        if (entry.killed) kill_job(pid, tracking_id(entry.dir));
         if (entry.cancelled && !report.cancelled) signal(entry, SIGTERM);
         watch_end(job, entry.adopted.get());
         return;
@@ -230,6 +246,15 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
     });
   }
 
+  void detach() {
+    if (detached.exchange(true)) return;
+    for (const auto& [job, entry] : running) {
+      if (entry.pid_fd() >= 0) loop.unwatch(entry.pid_fd());
+    }
+    if (inotify) loop.unwatch(inotify.get());
+    running.clear();
+  }
+
   static void signal(const Running& entry, int number) {
     if (entry.pid_fd() >= 0) ::syscall(SYS_pidfd_send_signal, entry.pid_fd(), number, nullptr, 0);
   }
@@ -239,7 +264,15 @@ LocalExecutor::LocalExecutor(io::ThreadLoop& loop, Log& log, Options options)
     : impl_(std::make_shared<Impl>(loop, log, std::move(options))) {}
 
 LocalExecutor::~LocalExecutor() {
-  detach();
+  if (impl_->detached) return;
+  // The loop may be in the middle of a callback, which also has the map of what runs.
+  std::promise<void> detached;
+  auto waiting = detached.get_future();
+  impl_->loop.post([impl = impl_, detached = std::move(detached)]() mutable {
+    impl->detach();
+    detached.set_value();
+  });
+  waiting.wait();  // a loop that has stopped drops the task, and with it the promise
 }
 
 void LocalExecutor::listen(Listener listener) {
@@ -266,7 +299,7 @@ Result<void> LocalExecutor::start(const JobLaunch& launch) {
   impl_->follow(job, entry);  // first, so that not even its first line is missed
   auto process = io::Process::start({.argv = {impl_->options.runner.string(), launch.job_dir.string()},
                                      .working_dir = launch.job_dir,
-                                     .env = std::nullopt,
+                                     .env = environment_for(launch.job_dir),
                                      .stdin_fd = input.get(),
                                      .stdout_fd = lock.get(),
                                      .stderr_fd = lock.get(),
@@ -306,16 +339,11 @@ void LocalExecutor::kill(std::int64_t job) {
   const auto found = impl_->running.find(job);
   if (found == impl_->running.end()) return;
   found->second.killed = true;
-  if (found->second.pid > 0) kill_session(found->second.pid, SIGKILL);
+  if (found->second.pid > 0) kill_job(found->second.pid, tracking_id(found->second.dir));
 }
 
 void LocalExecutor::detach() {
-  if (std::exchange(impl_->detached, true)) return;
-  for (const auto& [job, entry] : impl_->running) {
-    if (entry.pid_fd() >= 0) impl_->loop.unwatch(entry.pid_fd());
-  }
-  if (impl_->inotify) impl_->loop.unwatch(impl_->inotify.get());
-  impl_->running.clear();
+  impl_->detach();
 }
 
 }  // namespace weir::engine

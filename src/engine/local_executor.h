@@ -22,7 +22,8 @@ class LocalExecutor final : public Executor {
     Duration progress_pause{std::chrono::milliseconds{50}};  // least time between two reports of growth
   };
 
-  // Functions are called on `loop`; both references outlive the executor.
+  // Functions are called on `loop`; both references outlive the executor. It may be destroyed from any other thread, or
+  // on the loop after detach(): it waits until the callback that is under way has ended, and none comes afterwards.
   LocalExecutor(io::ThreadLoop& loop, Log& log, Options options);
   ~LocalExecutor() override;
 

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <fstream>
 #include <future>
@@ -96,6 +98,17 @@ class LocalExecutorTest : public testing::Test {
     return true;
   }
 
+  // Whether a process ends. One that nobody has waited for yet, as init may take its time, has ended.
+  static bool ends(pid_t pid) {
+    const auto deadline = std::chrono::steady_clock::now() + kDeadline;
+    while (::kill(pid, 0) == 0 && std::chrono::steady_clock::now() < deadline) {
+      const auto stat = io::read_file(fmt::format("/proc/{}/stat", pid)).value_or("");
+      if (stat.find(") Z") != std::string::npos) return true;
+      std::this_thread::yield();
+    }
+    return ::kill(pid, 0) != 0;
+  }
+
   SystemClock clock_;
   Log log_;
   fs::path root_;
@@ -166,9 +179,104 @@ TEST_F(LocalExecutorTest, CancelReachesTheRunnerAndKillReachesWhatItStarted) {
   const auto child = std::stoi(*io::read_file(root_ / "jobs/2/child"));
   on_loop([&] { return executor->kill(2), 0; });
   EXPECT_EQ(wait_for_end(2).error, "the runner died (signal 9)");
-  const auto deadline = std::chrono::steady_clock::now() + kDeadline;
-  while (::kill(child, 0) == 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  EXPECT_NE(::kill(child, 0), 0) << "a child of the runner's is still there";
+  EXPECT_TRUE(ends(child)) << "a child of the runner's is still there";
+}
+
+// A child of the runner's in a session of its own, as a daemon would be.
+constexpr const char* kDaemon =
+    "setsid bash -c 'echo $$ > child; exec sleep 600' < /dev/null > /dev/null 2>&1 &\n"
+    "while ! test -s child; do :; done\n";
+
+TEST_F(LocalExecutorTest, WhatARunnerThatDiedLeftBehindIsKilledInEverySession) {
+  runner(fmt::format("journal '{{\"type\":\"job_started\"}}'\n{}(trap '' HUP; sleep 600) & kill -9 $$", kDaemon));
+  const auto executor = this->executor();
+  listen(*executor);
+  ASSERT_TRUE(start(*executor, launch(1)).has_value());
+  EXPECT_EQ(wait_for_end(1).error, "the runner died (signal 9)");
+  EXPECT_TRUE(ends(std::stoi(*io::read_file(root_ / "jobs/1/child"))));
+}
+
+TEST_F(LocalExecutorTest, WhatARunnerLeftThatDiedWithoutAServerIsKilledByTheNextServer) {
+  runner(fmt::format("journal \"{{\\\"type\\\":\\\"job_started\\\",\\\"pid\\\":$$}}\"\n{}touch ready; kill -STOP $$",
+                     kDaemon));
+  auto first = executor();
+  listen(*first);
+  ASSERT_TRUE(start(*first, launch(1)).has_value());
+  ASSERT_TRUE(wait_for_file(root_ / "jobs/1/ready"));
+  const auto pid = static_cast<pid_t>(read_report_file(root_ / "jobs/1").pid);
+  const auto child = std::stoi(*io::read_file(root_ / "jobs/1/child"));
+  first.reset();
+  ::kill(pid, SIGKILL);
+  ASSERT_EQ(::waitpid(pid, nullptr, 0), pid);
+  EXPECT_EQ(::kill(child, 0), 0);
+
+  const auto second = executor();
+  listen(*second);
+  EXPECT_EQ(on_loop([&] { return second->adopt(1, root_ / "jobs/1"); }).value(), Adoption::kEnded);
+  EXPECT_EQ(wait_for_end(1).error, "the runner died");
+  EXPECT_TRUE(ends(child));
+}
+
+TEST_F(LocalExecutorTest, AnotherJobsProcessesAreSpared) {
+  runner(
+      fmt::format("journal '{{\"type\":\"job_started\"}}'\n{}touch ready; while ! test -e go; do read -r -t 0.05 < "
+                  "<(sleep 0.02); done; kill -9 $$",
+                  kDaemon));
+  const auto executor = this->executor();
+  listen(*executor);
+  ASSERT_TRUE(start(*executor, launch(1)).has_value());
+  ASSERT_TRUE(start(*executor, launch(10)).has_value());
+  ASSERT_TRUE(wait_for_file(root_ / "jobs/1/ready") && wait_for_file(root_ / "jobs/10/ready"));
+  const auto child = std::stoi(*io::read_file(root_ / "jobs/10/child"));
+  std::ofstream(root_ / "jobs/1/go") << "";
+  wait_for_end(1);
+  EXPECT_EQ(::kill(child, 0), 0);
+  std::ofstream(root_ / "jobs/10/go") << "";
+  wait_for_end(10);
+  EXPECT_TRUE(ends(child));
+}
+
+TEST_F(LocalExecutorTest, NoCallbackComesOnceTheExecutorHasGone) {
+  runner(
+      "journal '{\"type\":\"job_started\"}'; trap 'exit 0' TERM\n"
+      "while ! test -e go; do echo line >> log.txt; done");
+  std::atomic<bool> gone = false;
+  for (int round = 1; round <= 5; ++round) {
+    gone = false;
+    std::atomic<int> told = 0;
+    LocalExecutor::Options options{.runner = root_ / "runner", .progress_pause = Duration{0}};
+    auto executor = std::make_unique<LocalExecutor>(loop_, log_, options);
+    on_loop([&] {
+      executor->listen({.on_end = [&](std::int64_t, const JobEnd&) { EXPECT_FALSE(gone); },
+                        .on_progress =
+                            [&](std::int64_t) {
+                              EXPECT_FALSE(gone);
+                              ++told;
+                            }});
+      return 0;
+    });
+    ASSERT_TRUE(start(*executor, launch(round)).has_value());
+    const auto deadline = std::chrono::steady_clock::now() + kDeadline;
+    while (told < 3 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    EXPECT_GE(told, 3);
+    executor.reset();
+    gone = true;
+    std::ofstream(root_ / fmt::format("jobs/{}/go", round)) << "";
+    on_loop([] { return 0; });
+  }
+}
+
+TEST_F(LocalExecutorTest, AnExecutorMayGoAfterItsLoopHasStopped) {
+  runner(
+      "journal '{\"type\":\"job_started\"}'; touch ready; while ! test -e go; do read -r -t 0.05 < <(sleep 0.02); "
+      "done");
+  auto executor = this->executor();
+  listen(*executor);
+  ASSERT_TRUE(start(*executor, launch(1)).has_value());
+  ASSERT_TRUE(wait_for_file(root_ / "jobs/1/ready"));
+  loop_.stop();
+  executor.reset();
+  std::ofstream(root_ / "jobs/1/go") << "";
 }
 
 TEST_F(LocalExecutorTest, ALaterServerAdoptsARunningJobAndHearsItsEnd) {

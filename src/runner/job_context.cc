@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "io/file.h"
 #include "runner/glob.h"
@@ -132,6 +133,8 @@ void fill_fixed_env(JobState& job) {
   for (const auto& [name, value] : job.contexts.values["runner"].get_object()) {
     if (!value.is_object() && !value.is_array()) job.fixed_env["RUNNER_" + upper(name)] = workflow::to_text(value);
   }
+  // By this the server finds what a job left behind; GitHub's runner has a variable of this name for the same.
+  if (const char* id = std::getenv("RUNNER_TRACKING_ID"); id != nullptr) job.fixed_env["RUNNER_TRACKING_ID"] = id;
   job.fixed_env["CI"] = "true";
   job.fixed_env["GITHUB_ACTIONS"] = "true";
   job.fixed_env["GITHUB_WORKSPACE"] = job.workspace.string();
