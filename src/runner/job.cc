@@ -191,7 +191,7 @@ Result<JobSecrets> parse_secrets(std::string_view text) {
   return secrets;
 }
 
-Result<void> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOptions& options) {
+Result<JobExit> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOptions& options) {
   std::error_code ignored;
   JobState job(fs::weakly_canonical(fs::absolute(job_dir), ignored));
   job.spec = WEIR_TRY(read_spec(job.job_dir));
@@ -222,7 +222,8 @@ Result<void> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOptio
   } else {
     run_steps(job);
   }
-  return finish_job(job, set_up);
+  WEIR_TRY(finish_job(job, set_up));
+  return JobExit{.work_abandoned = job.supervisor->work_abandoned()};
 }
 
 }  // namespace weir::runner

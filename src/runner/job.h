@@ -22,9 +22,14 @@ struct JobSecrets {
 };
 Result<JobSecrets> parse_secrets(std::string_view text);
 
+struct JobExit {
+  // A thread of a given-up action may still be at work: leave without destroying what is shared by the whole process.
+  bool work_abandoned = false;
+};
+
 // Runs the job of `job_dir` (holds spec.json; journal.jsonl and log.txt are made). Success once the journal says
 // "job_finished", whatever the job's conclusion; an error if the job could not be started or its end not be recorded.
 // One job a process: signals, children and the mask of new files are the process's.
-Result<void> run_job(const std::filesystem::path& job_dir, JobSecrets secrets, const JobOptions& options = {});
+Result<JobExit> run_job(const std::filesystem::path& job_dir, JobSecrets secrets, const JobOptions& options = {});
 
 }  // namespace weir::runner

@@ -126,9 +126,9 @@ TEST_F(ActionTest, AnArtifactTravelsBetweenJobs) {
   const JobRecord uploaded = job_.run();
   ASSERT_EQ(uploaded.conclusion(), "success") << uploaded.text();
   EXPECT_EQ(uploaded.output_of(2), "id 1\n");
-  ASSERT_EQ(server_.artifacts.size(), 1U);
-  EXPECT_EQ(server_.artifacts[0].at("files").get_array().size(), 2U) << "hidden files stay at home";
-  EXPECT_THAT(server_.tokens, Each("Bearer job-token-abcdef"));
+  ASSERT_EQ(server_.artifacts().size(), 1U);
+  EXPECT_EQ(server_.artifacts()[0].at("files").get_array().size(), 2U) << "hidden files stay at home";
+  EXPECT_THAT(server_.tokens(), Each("Bearer job-token-abcdef"));
 
   TestJob next;
   use(next);
@@ -202,7 +202,7 @@ TEST_F(ActionTest, AnActionWaitsForAServerThatIsAway) {
   job_.wait_for("With the provided path");
   server_.restart();
   EXPECT_EQ(job_.finish().conclusion(), "success");
-  EXPECT_EQ(server_.artifacts.size(), 1U);
+  EXPECT_EQ(server_.artifacts().size(), 1U);
 }
 
 TEST_F(ActionTest, WaitingForAServerCanBeCancelled) {
@@ -227,7 +227,7 @@ TEST_F(ActionTest, ACacheIsSavedAfterSuccessAndFoundByKeyAndPrefix) {
   const JobRecord first = job_.run();
   ASSERT_EQ(first.conclusion(), "success") << first.text();
   EXPECT_EQ(first.output_of(2), "hit=[]\n");
-  ASSERT_EQ(server_.caches.size(), 1U);
+  ASSERT_EQ(server_.caches().size(), 1U);
   EXPECT_EQ(first.step(3, "name"), "Post Run actions/cache@v4");
 
   TestJob second;
@@ -239,7 +239,7 @@ TEST_F(ActionTest, ACacheIsSavedAfterSuccessAndFoundByKeyAndPrefix) {
   second.run_step("echo hit=[${{ steps.c.outputs.cache-hit }}]; cat deps/lib; readlink deps/link");
   const JobRecord record = second.run();
   EXPECT_EQ(record.output_of(2), "hit=[true]\nbuilt\nlib\n") << record.text();
-  EXPECT_EQ(server_.caches.size(), 1U) << "a hit saves nothing";
+  EXPECT_EQ(server_.caches().size(), 1U) << "a hit saves nothing";
 
   TestJob third;
   use(third);
@@ -250,7 +250,7 @@ TEST_F(ActionTest, ACacheIsSavedAfterSuccessAndFoundByKeyAndPrefix) {
   const JobRecord failed = third.run();
   EXPECT_EQ(failed.output_of(1), "hit=[false]\nbuilt\n");
   EXPECT_EQ(failed.step(2), "skipped") << "a failed job saves no cache";
-  EXPECT_EQ(server_.caches.size(), 1U);
+  EXPECT_EQ(server_.caches().size(), 1U);
 }
 
 TEST_F(ActionTest, NotificationsAreSent) {
@@ -258,20 +258,20 @@ TEST_F(ActionTest, NotificationsAreSent) {
   job_.uses_step("slack/notify-action@v1", {}, {{"continue-on-error", true}});
   const JobRecord record = job_.run();
   EXPECT_EQ(record.step(0), "success") << record.text();
-  ASSERT_EQ(server_.notifications.size(), 1U);
-  EXPECT_EQ(json_string_or(server_.notifications[0], "message", ""), "Model 3 deployed to production");
-  EXPECT_EQ(json_string_or(server_.notifications[0], "severity", ""), "info");
+  ASSERT_EQ(server_.notifications().size(), 1U);
+  EXPECT_EQ(json_string_or(server_.notifications()[0], "message", ""), "Model 3 deployed to production");
+  EXPECT_EQ(json_string_or(server_.notifications()[0], "severity", ""), "info");
   EXPECT_THAT(record.annotations("error"), ElementsAre(HasSubstr("message")));
 }
 
 TEST_F(ActionTest, TheGateSpeaksInLogSummaryAndOutputs) {
-  server_.gate_answer = {
-      {"passed", false},
-      {"model", "flight-delay"},
-      {"findings", {{{"rule", "auc >= 0.9"}, {"passed", false}, {"reason", "auc is 0.71, limit 0.9"}}}},
-      {"warnings", {"rows unknown"}},
-      {"text", "rule  verdict\nauc   refused"},
-      {"markdown", "| rule |"}};
+  server_.answer_gate_with(
+      {{"passed", false},
+       {"model", "flight-delay"},
+       {"findings", {{{"rule", "auc >= 0.9"}, {"passed", false}, {"reason", "auc is 0.71, limit 0.9"}}}},
+       {"warnings", {"rows unknown"}},
+       {"text", "rule  verdict\nauc   refused"},
+       {"markdown", "| rule |"}});
   job_.run_step("echo '{\"auc\": 0.71}' > metrics.json");
   job_.uses_step(
       "weir/gate@v1",
@@ -285,10 +285,10 @@ TEST_F(ActionTest, TheGateSpeaksInLogSummaryAndOutputs) {
   ASSERT_EQ(record.all("summary").size(), 1U);
   EXPECT_THAT(record.annotations("error"), ElementsAre(HasSubstr("auc is 0.71, limit 0.9")));
   EXPECT_THAT(record.annotations("warning"), ElementsAre("rows unknown"));
-  ASSERT_EQ(server_.gate_questions.size(), 1U);
-  EXPECT_EQ(server_.gate_questions[0].at("rules").get_array().size(), 2U);
-  EXPECT_EQ(server_.gate_questions[0].at("rules").at(1), "auc >= champion.auc - 0.01");
-  EXPECT_DOUBLE_EQ(server_.gate_questions[0].at("metrics").at("auc").as_double(), 0.71);
+  ASSERT_EQ(server_.gate_questions().size(), 1U);
+  EXPECT_EQ(server_.gate_questions()[0].at("rules").get_array().size(), 2U);
+  EXPECT_EQ(server_.gate_questions()[0].at("rules").at(1), "auc >= champion.auc - 0.01");
+  EXPECT_DOUBLE_EQ(server_.gate_questions()[0].at("metrics").at("auc").as_double(), 0.71);
 }
 
 TEST_F(ActionTest, AGateThatDoesNotKnowTheModelSaysWhy) {

@@ -112,6 +112,31 @@ TEST(Cancel, StubbornProcessesAreKilledInTheEnd) {
   EXPECT_EQ(record.step(0), "cancelled");
 }
 
+// Signals that a process blocks, as a bit each.
+std::uint64_t blocked_signals(pid_t pid) {
+  std::ifstream status(fmt::format("/proc/{}/status", pid));
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("SigBlk:")) return std::stoull(line.substr(7), nullptr, 16);
+  }
+  return 0;
+}
+
+TEST(Cancel, BeforeTheRunnerListensIsHeardAllTheSame) {
+  TestJob job;
+  job.run_step("echo never");
+  job.run_step("echo always", {{"if", "always()"}});
+  job.begin();
+  TestJob::wait_until([&] { return (blocked_signals(job.pid()) & (1U << (SIGTERM - 1))) != 0; }, "its first line");
+  job.signal(SIGTERM);
+  job.send_input();
+  const JobRecord record = job.finish();
+  EXPECT_EQ(job.exit_code, 0);
+  EXPECT_EQ(record.conclusion(), "cancelled");
+  EXPECT_EQ(record.step(0), "skipped");
+  EXPECT_EQ(record.output_of(1), "always\n");
+  EXPECT_EQ(record.all("job_cancelled").size(), 1U);
+}
+
 TEST(Cancel, BeforeTheFirstStepNothingRuns) {
   TestJob job;
   for (int i = 0; i < 200; ++i) job.run_step("sleep 0.01");
@@ -165,11 +190,15 @@ TEST(Timeout, OfTheJobEndsItAsTimedOut) {
 TEST(Cancel, AKilledRunnerLeavesAJournalThatCanBeRead) {
   TestJob job;
   job.run_step("echo first");
-  job.run_step("echo second; sleep 600");
+  job.run_step("echo $$ > step.pid; echo second; exec sleep 600");
   job.start();
   job.wait_for("second");
+  const pid_t step = pid_in(job, "step.pid");
   job.signal(SIGKILL);
   const JobRecord record = job.finish();
+  // A server would do this, which finds the step by its tracking id.
+  ::kill(step, SIGKILL);
+  TestJob::wait_until([&] { return !is_alive(step); }, "the step's end");
   EXPECT_EQ(record.conclusion(), "unfinished");
   EXPECT_EQ(record.step(0), "success");
   EXPECT_EQ(record.output_of(0), "first\n");

@@ -45,16 +45,20 @@ Result<Journal> Journal::open(const std::filesystem::path& path, const Clock& cl
 }
 
 Journal::Journal(Journal&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), clock_(other.clock_), sequence_(other.sequence_) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      clock_(other.clock_),
+      mutex_(std::move(other.mutex_)),
+      sequence_(other.sequence_) {}
 
 Journal::~Journal() {
   if (fd_ >= 0) ::close(fd_);
 }
 
 Result<void> Journal::append(std::string_view type, const json::object& fields) {
+  const std::string members = json::serialize(fields);
+  const std::scoped_lock lock(*mutex_);
   std::string record =
       fmt::format("{{\"seq\":{},\"t\":{},\"type\":\"{}\"", ++sequence_, to_micros(clock_->now()), type);
-  const std::string members = json::serialize(fields);
   if (!fields.empty()) record += ",";
   record.append(members, 1);  // without its '{'
   record += '\n';

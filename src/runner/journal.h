@@ -23,13 +23,14 @@ class Journal {
   Journal& operator=(Journal&&) = delete;
   ~Journal();
 
-  // Adds "seq", "t" and "type" in front of `fields`.
+  // Adds "seq", "t" and "type" in front of `fields`. Any thread: an action annotates while the job is cancelled.
   Result<void> append(std::string_view type, const json::object& fields);
 
  private:
   Journal(int fd, const Clock& clock) : fd_(fd), clock_(&clock) {}
   int fd_;
   const Clock* clock_;
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();  // records stand in the order of their numbers
   std::int64_t sequence_ = 0;
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "runner/job.h"
+#include "runner/supervisor.h"
 
 namespace {
 
@@ -37,6 +38,11 @@ int main(int argc, char** argv) {
                  "Runs the job of JOB_DIR/spec.json. weir starts it; there is seldom a reason to do so by hand.\n");
     return 2;
   }
+  // Whatever the starter had open, a listening socket or a lock, is none of the job's business. What it means to hand
+  // over is on the first three: secrets on the input, and its lock on the file that is output and errors.
+  ::close_range(3, ~0U, 0);
+  // From here on a job that is cancelled says so in its journal: signals wait until somebody listens.
+  if (const auto held = weir::runner::Supervisor::hold_signals(); !held) return complain(held.error().message);
   auto secrets = weir::runner::parse_secrets(read_input());
   if (!secrets) return complain(secrets.error().message);
   // Nobody else needs the pipe: its other end shall see that it was read.
@@ -46,5 +52,6 @@ int main(int argc, char** argv) {
   }
   const auto done = weir::runner::run_job(argv[1], *std::move(secrets));
   if (!done) return complain(done.error().message);
+  if (done->work_abandoned) ::_exit(0);
   return 0;
 }

@@ -30,6 +30,15 @@ int poll_timeout(std::optional<SteadyClock::time_point> deadline) {
   return static_cast<int>(std::clamp<std::int64_t>(rest, 0, 1 << 30));
 }
 
+sigset_t awaited_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGCHLD);
+  return signals;
+}
+
 void sooner(std::optional<SteadyClock::time_point>& deadline, std::optional<SteadyClock::time_point> other) {
   if (other && (!deadline || *other < *deadline)) deadline = other;
 }
@@ -77,18 +86,22 @@ Supervisor::~Supervisor() {
 Result<std::unique_ptr<Supervisor>> Supervisor::create(const Options& options, UseLine use_line,
                                                        std::function<void()> after_lines) {
   std::unique_ptr<Supervisor> supervisor(new Supervisor(options, std::move(use_line), std::move(after_lines)));
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGCHLD);
-  if (::pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) return fail_errno(errno, "cannot block signals");
+  WEIR_TRY(hold_signals());
+  const sigset_t signals = awaited_signals();
   supervisor->signal_fd_ = ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   if (supervisor->signal_fd_ < 0) return fail_errno(errno, "cannot listen for signals");
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);
   return supervisor;
+}
+
+Result<void> Supervisor::hold_signals() {
+  const sigset_t signals = awaited_signals();
+  if (const int error = ::pthread_sigmask(SIG_BLOCK, &signals, nullptr); error != 0) {
+    return fail_errno(error, "cannot block signals");
+  }
+  return {};
 }
 
 bool Supervisor::killed() const {

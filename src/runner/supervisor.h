@@ -48,6 +48,10 @@ class Supervisor {
     std::function<void()> on_cancelled = [] {};  // once, when the job is cancelled or its time is up
   };
 
+  // Blocks the signals that a supervisor listens for, for this thread and those that it starts: what comes before
+  // create() is kept for it. create() does the same.
+  static Result<void> hold_signals();
+
   // `use_line` gets every line that a step prints; `after_lines` is called once what was there has been read.
   static Result<std::unique_ptr<Supervisor>> create(const Options& options, UseLine use_line,
                                                     std::function<void()> after_lines);
@@ -81,6 +85,9 @@ class Supervisor {
   [[nodiscard]] bool cancelled() const { return cancelled_; }
   [[nodiscard]] bool timed_out() const { return timed_out_; }  // the cancellation came from the job's deadline
   [[nodiscard]] bool killed() const;                           // end at once: no further step may start
+
+  // An action was given up and its thread may still be at work.
+  [[nodiscard]] bool work_abandoned() const { return work_abandoned_; }
 
   // Ends what is left of the steps' processes; gives a text for each, "4711 (mlflow)".
   std::vector<std::string> end_orphans();

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "io/process.h"
@@ -82,6 +83,7 @@ class TestJob {
     spec.strict = true;
   }
   ~TestJob() {
+    if (input_ >= 0) ::close(input_);
     if (process_ && !process_->wait(Duration{0})) {
       process_->kill_group(SIGKILL);
       process_->wait();
@@ -102,22 +104,34 @@ class TestJob {
   }
 
   void start() {
+    begin();
+    send_input();
+  }
+
+  // Starts the runner, which waits for its secrets until send_input().
+  void begin() {
     std::filesystem::create_directories(dir());
     folder.write("job/spec.json", json::serialize(types::to_json(spec)));
     int ends[2];
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-    const std::string input = json::serialize(json::value{{"secrets", secrets}, {"token", token}});
-    ASSERT_EQ(::write(ends[1], input.data(), input.size()), static_cast<ssize_t>(input.size()));
-    ::close(ends[1]);
+    input_ = ends[1];
     io::ProcessOptions options;
     options.argv = {(std::filesystem::read_symlink("/proc/self/exe").parent_path() / "weir-runner").string(),
                     dir().string()};
+    if (!prelude.empty())
+      options.argv.insert(options.argv.begin(), {"/bin/sh", "-ec", prelude + "\nexec \"$0\" \"$1\""});
     options.stdin_fd = ends[0];
     options.new_session = true;
     auto process = io::Process::start(options);
     ::close(ends[0]);
     ASSERT_TRUE(process.has_value()) << process.error().message;
     process_.emplace(*std::move(process));
+  }
+
+  void send_input() {
+    const std::string input = json::serialize(json::value{{"secrets", secrets}, {"token", token}});
+    ASSERT_EQ(::write(input_, input.data(), input.size()), static_cast<ssize_t>(input.size()));
+    ::close(std::exchange(input_, -1));
   }
 
   // Waits for the job's end and gives what it left.
@@ -161,9 +175,11 @@ class TestJob {
   types::JobSpec spec;
   json::object secrets;
   std::string token;
+  std::string prelude;  // shell commands before the runner takes the shell's place
   int exit_code = -1;
 
  private:
+  int input_ = -1;  // the runner's, to write to
   std::optional<io::Process> process_;
 };
 
