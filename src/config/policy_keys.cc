@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "config/mail_address.h"
 #include "config/reader.h"
 #include "types/event.h"
 
@@ -101,6 +102,10 @@ void read_workflow(Reader& reader, const YamlEntry& entry, Retrain& retrain) {
 void read_to(Reader& reader, const YamlEntry& entry, Notify& notify) {
   reader.read_template(*entry.value, notify.to);
   const std::string& to = notify.to.text;
+  if (to.starts_with("mailto:") && to.find("${{") == std::string::npos) {
+    if (const auto address = mail_address(to); !address) reader.error(*entry.value, address.error().message);
+    return;
+  }
   const bool is_address = to.starts_with("https://") || to.starts_with("http://") || to.starts_with("mailto:");
   if (!to.empty() && !is_address && !to.starts_with("${{")) {
     reader.error(*entry.value, fmt::format("\"{}\" is no address", to),
@@ -260,8 +265,9 @@ std::span<const Key<Retrain>> retrain_keys() {
 
 std::span<const Key<Notify>> notify_keys() {
   static constexpr std::array kKeys = {
-      Key<Notify>{"to", "An address: a webhook that takes Slack's messages, or mailto:.",
-                  R"({"type": "string", "examples": ["${{ secrets.SLACK_WEBHOOK }}"]})", read_to},
+      Key<Notify>{
+          "to", "A webhook that takes Slack's messages, or mailto: and an address, sent by this machine's sendmail.",
+          R"({"type": "string", "examples": ["${{ secrets.SLACK_WEBHOOK }}", "mailto:ml@example.com"]})", read_to},
       Key<Notify>{"severity", "Alerts and notifications of these severities are sent.",
                   R"({"$ref": "#/$defs/severities", "default": ["page", "warning"], "examples": [["page"]]})",
                   read_severities},

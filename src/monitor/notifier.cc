@@ -1,7 +1,8 @@
 #include "monitor/notifier.h"
 
+#include "config/mail_address.h"
 #include "io/http_client.h"
-#include "io/process.h"
+#include "monitor/mail.h"
 
 namespace weir::monitor {
 namespace {
@@ -51,20 +52,6 @@ Result<int> post_json(const std::string& url, const std::string& body) {
   request.headers.set("Content-Type", "application/json");
   request.response_bytes_max = 1U << 16;
   return WEIR_TRY(io::http_exchange(request)).status;
-}
-
-// By the machine's own mail program, as cron does.
-Result<int> send_mail(const std::string& address, const std::string& text) {
-  if (address.find_first_of("\r\n,") != std::string::npos) {
-    return fail(Code::kInvalidArgument, "\"{}\" is not a mail address", address);
-  }
-  const std::string first_line = text.substr(0, text.find('\n'));
-  const std::string mail =
-      fmt::format("To: {}\nSubject: [weir] {}\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n{}\n",
-                  address, first_line, text);
-  auto sent = io::run_checked({.argv = {"sendmail", "-i", "-t"}}, mail, std::chrono::seconds{30});
-  if (!sent) return std::unexpected(sent.error());
-  return 250;
 }
 
 Result<void> insert(Transaction& tx, std::string_view target, const Message& message) {
@@ -261,7 +248,11 @@ Result<std::optional<TimePoint>> Notifier::Impl::next_attempt() {
 Result<int> Notifier::Impl::send(const Queued& queued) {
   const config::Template target = WEIR_TRY(config::parse_template(queued.target));
   const std::string address = WEIR_TRY(deps.resolve(target));
-  if (address.starts_with("mailto:")) return send_mail(address.substr(7), queued.message);
+  if (address.starts_with("mailto:")) {
+    const std::string to = WEIR_TRY(config::mail_address(address));
+    WEIR_TRY(send_mail(deps.sendmail.empty() ? WEIR_TRY(find_sendmail()) : deps.sendmail, to, queued.message));
+    return 200;
+  }
   const std::string body = json::serialize(json::object{{"text", queued.message}});
   return deps.post ? deps.post(address, body) : post_json(address, body);
 }

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -47,12 +48,14 @@ struct NotifierDeps {
   std::function<Result<std::string>(const config::Template& target)> resolve;
   // Sends JSON to an address; gives the status of the answer. Default: io::http_exchange.
   std::function<Result<int>(const std::string& url, const std::string& body)> post;
+  std::filesystem::path sendmail;  // takes mail; default: the machine's
 };
 
 // Delivers queued messages to webhooks as {"text": …}, which Slack's incoming webhooks and their many relatives take,
-// and follows the event log for `notify` entries with `events`. A message that was queued is delivered at least once,
-// also after kill -9; refused or unreachable targets are tried again with growing pauses for a day, then given up with
-// an error in the log. Every message goes to the log too. Secrets are filled in when it is sent and never stored.
+// to mailto: addresses by the machine's sendmail, and follows the event log for `notify` entries with `events`. A
+// message that was queued is delivered at least once, also after kill -9; refused or unreachable targets are tried
+// again with growing pauses for a day, then given up with an error in the log. Every message goes to the log too.
+// Secrets are filled in when it is sent and never stored.
 class Notifier {
  public:
   explicit Notifier(NotifierDeps deps);

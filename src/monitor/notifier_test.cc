@@ -1,5 +1,6 @@
 #include "monitor/notifier.h"
 
+#include "io/file.h"
 #include "monitor/test_world.h"
 
 namespace weir::monitor {
@@ -41,7 +42,8 @@ class NotifierTest : public testing::Test {
                        posts.push_back({url, body});
                        if (status == 0) return fail(Code::kUnavailable, "connection refused");
                        return status;
-                     }});
+                     },
+                     .sendmail = sendmail});
     ASSERT_TRUE(notifier->start().has_value());
     world.box.pump();
   }
@@ -72,6 +74,7 @@ class NotifierTest : public testing::Test {
   std::shared_ptr<const config::Config> config = TestWorld::parse(kYaml);
   std::vector<Post> posts;
   int status = 200;
+  std::filesystem::path sendmail;
   std::unique_ptr<Notifier> notifier;
 };
 
@@ -114,6 +117,26 @@ TEST_F(NotifierTest, TriesAgainWithGrowingPausesUntilTheTargetTakesIt) {
   EXPECT_EQ(posts.size(), 4U);
   world.box.advance(hours{2});
   EXPECT_EQ(posts.size(), 4U) << "it was delivered";
+}
+
+TEST_F(NotifierTest, MailsWhereMailtoSaysAndTriesAgainWhenTheProgramFails) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "weir-sendmail-XXXXXX").string();
+  const std::filesystem::path folder = mkdtemp(pattern.data());
+  sendmail = folder / "sendmail";
+  ASSERT_TRUE(io::write_file_atomic(sendmail, "#!/bin/sh\ntest -e \"$0.up\" && cat >\"$0.mail\"\n").has_value());
+  std::filesystem::permissions(sendmail, std::filesystem::perms::owner_all);
+  config = TestWorld::parse("notify:\n  - {to: mailto:ml@example.com, events: [gate.refused]}\n");
+  start();
+  append("gate.refused");
+  const std::string mail = sendmail.string() + ".mail";
+  EXPECT_FALSE(std::filesystem::exists(mail));
+  ASSERT_TRUE(io::write_file_atomic(sendmail.string() + ".up", "").has_value());
+  world.box.advance(seconds{1});
+  world.box.pump();
+  const std::string text = io::read_file(mail).value_or("");
+  EXPECT_TRUE(text.starts_with("To: <ml@example.com>\nSubject: [weir] gate.refused model/m: auc is 0.5\n")) << text;
+  EXPECT_TRUE(posts.empty());
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(NotifierTest, GivesUpAfterADay) {

@@ -1,0 +1,62 @@
+#include "monitor/mail.h"
+
+#include <gtest/gtest.h>
+
+#include "io/file.h"
+
+namespace weir::monitor {
+namespace {
+
+// A mail program of the test's own.
+struct Program {
+  explicit Program(std::string_view script) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "weir-mail-XXXXXX").string();
+    folder = mkdtemp(pattern.data());
+    path = folder / "sendmail";
+    EXPECT_TRUE(io::write_file_atomic(path, script).has_value());
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  }
+  ~Program() { std::filesystem::remove_all(folder); }
+
+  std::filesystem::path folder;
+  std::filesystem::path path;
+};
+
+TEST(Mail, HasTheFirstLineAsSubject) {
+  EXPECT_EQ(compose_mail("ml@example.com", "gate.refused model/m\nauc is 0.5"),
+            "To: <ml@example.com>\nSubject: [weir] gate.refused model/m\nAuto-Submitted: auto-generated\n"
+            "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n"
+            "gate.refused model/m\nauc is 0.5\n");
+}
+
+TEST(Mail, EncodesASubjectThatIsNotPlain) {
+  const std::string mail = compose_mail("ml@example.com", "航班延误模型的准确率在过去七天里下降到百分之六十以下");
+  const std::string head = mail.substr(0, mail.find("\n\n"));
+  EXPECT_NE(head.find("Subject: =?utf-8?B?W3dlaXJdIOiIquePreW7tuivr+aooeWei+eahOWHhuehrueOh+WcqA==?=\n =?utf-8?B?6L+H"), std::string::npos)
+      << head;
+  EXPECT_TRUE(std::ranges::all_of(head, [](unsigned char c) { return c < 0x80; }));
+  std::string_view rest = head;
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    EXPECT_LE(end, 78U) << rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+}
+
+TEST(Mail, IsGivenToTheProgram) {
+  const Program program("#!/bin/sh\necho \"$@\" >\"$0.arguments\"\ncat >\"$0.mail\"\n");
+  const auto sent = send_mail(program.path, "ml@example.com", "it broke");
+  ASSERT_TRUE(sent.has_value()) << sent.error().message;
+  EXPECT_EQ(io::read_file(program.path.string() + ".arguments").value(), "-i -t\n");
+  EXPECT_EQ(io::read_file(program.path.string() + ".mail").value(), compose_mail("ml@example.com", "it broke"));
+}
+
+TEST(Mail, SaysWhatTheProgramSaid) {
+  const Program program("#!/bin/sh\ncat >/dev/null\necho no route to host >&2\nexit 75\n");
+  const auto sent = send_mail(program.path, "ml@example.com", "it broke");
+  ASSERT_FALSE(sent.has_value());
+  EXPECT_NE(sent.error().message.find("no route to host"), std::string::npos) << sent.error().message;
+}
+
+}  // namespace
+}  // namespace weir::monitor
