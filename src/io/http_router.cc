@@ -113,6 +113,7 @@ void Router::Impl::add(std::string_view pattern, Route route) {
   if (std::ranges::find(routes, route.method, &Route::method) != routes.end()) {
     reject_pattern(pattern, "is there twice for the same method");
   }
+  patterns.emplace_back(route.method, pattern);
   routes.push_back(std::move(route));
 }
 

@@ -47,6 +47,7 @@ struct Router::Impl {
 
   Node root;
   std::vector<std::function<std::optional<HttpResponse>(HttpRequest&)>> filters;
+  std::vector<std::pair<std::string, std::string>> patterns;  // method and pattern of every route, as they came
 
   void add(std::string_view pattern, Route route);
   Match find(std::string_view method, const Target& target) const;

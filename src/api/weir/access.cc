@@ -89,38 +89,110 @@ json::object identity_to_json(const types::Identity& identity) {
 
 }  // namespace
 
-void add_access_routes(io::Router& router, const Services& services) {
+void add_access_routes(RouteTable& table, const Services& services) {
   using access::Permission;
   const auto bind = [&services](auto function) {
     return [&services, function](io::HttpRequest& request) { return function(services, request); };
   };
-  add_route(router, services, "GET", "/api/v1/approvals", Permission::kRead, bind(list_approvals));
-  add_route(router, services, "POST", "/api/v1/approvals/{id}/approve", Permission::kApprove,
+  table.add({.method = "GET",
+             .pattern = "/api/v1/approvals",
+             .id = "listApprovals",
+             .summary = "What waits for a reviewer, and what was decided.",
+             .query = {{"state", "string", "pending, granted, rejected or expired."},
+                       {"limit", "integer", "At most so many, 1 to 1000; 100 unless given."}},
+             .answer = "ApprovalList"},
+            bind(list_approvals));
+  table.add({.method = "POST",
+             .pattern = "/api/v1/approvals/{id}/approve",
+             .permission = Permission::kApprove,
+             .id = "approve",
+             .summary = "Lets what waits go on. The caller must be a reviewer of the environment.",
+             .request = "Decision",
+             .answer = "Approval"},
             [&services](io::HttpRequest& request) { return decide(services, request, true); });
-  add_route(router, services, "POST", "/api/v1/approvals/{id}/reject", Permission::kApprove,
+  table.add({.method = "POST",
+             .pattern = "/api/v1/approvals/{id}/reject",
+             .permission = Permission::kApprove,
+             .id = "reject",
+             .summary = "Stops what waits. The caller must be a reviewer of the environment.",
+             .request = "Decision",
+             .answer = "Approval"},
             [&services](io::HttpRequest& request) { return decide(services, request, false); });
-  add_route(router, services, "GET", "/api/v1/tokens", Permission::kManageTokens, bind(list_tokens));
-  add_route(router, services, "POST", "/api/v1/tokens", Permission::kManageTokens, bind(create_token));
-  add_route(router, services, "DELETE", "/api/v1/tokens/{id}", Permission::kManageTokens,
+  table.add({.method = "GET",
+             .pattern = "/api/v1/tokens",
+             .permission = Permission::kManageTokens,
+             .id = "listTokens",
+             .summary = "Tokens without their secrets.",
+             .answer = "TokenList"},
+            bind(list_tokens));
+  table.add({.method = "POST",
+             .pattern = "/api/v1/tokens",
+             .permission = Permission::kManageTokens,
+             .id = "createToken",
+             .summary = "Makes a token; its secret is shown this once.",
+             .request = "TokenRequest",
+             .answer = "CreatedToken",
+             .status = 201},
+            bind(create_token));
+  table.add({.method = "DELETE",
+             .pattern = "/api/v1/tokens/{id}",
+             .permission = Permission::kManageTokens,
+             .id = "revokeToken",
+             .summary = "Makes a token useless.",
+             .status = 204},
             [&services](io::HttpRequest& request) -> Result<io::HttpResponse> {
               const auto id = WEIR_TRY(id_param(request, "id"));
               WEIR_TRY(services.access->revoke_token(id, request.identity));
               return io::text_response(204, "");
             });
-  add_route(router, services, "GET", "/api/v1/secrets", Permission::kManageSecrets, bind(list_secrets));
-  add_route(router, services, "PUT", "/api/v1/secrets/{name}", Permission::kManageSecrets, bind(put_secret));
-  add_route(router, services, "DELETE", "/api/v1/secrets/{name}", Permission::kManageSecrets,
+  table.add({.method = "GET",
+             .pattern = "/api/v1/secrets",
+             .permission = Permission::kManageSecrets,
+             .id = "listSecrets",
+             .summary = "Names of secrets, never their values.",
+             .answer = "SecretList"},
+            bind(list_secrets));
+  table.add({.method = "PUT",
+             .pattern = "/api/v1/secrets/{name}",
+             .permission = Permission::kManageSecrets,
+             .id = "setSecret",
+             .summary = "Sets a secret for `${{ secrets.NAME }}`.",
+             .request = "NamedValue",
+             .status = 204},
+            bind(put_secret));
+  table.add({.method = "DELETE",
+             .pattern = "/api/v1/secrets/{name}",
+             .permission = Permission::kManageSecrets,
+             .id = "deleteSecret",
+             .summary = "Deletes a secret.",
+             .query = {{"environment", "string", "The environment that has it; every job's unless given."}},
+             .status = 204},
             [&services](io::HttpRequest& request) -> Result<io::HttpResponse> {
-              WEIR_TRY(services.access->delete_secret(request.params["name"],
-                                                      request.query_value("environment").value_or(""), request.identity));
+              WEIR_TRY(services.access->delete_secret(
+                  request.params["name"], request.query_value("environment").value_or(""), request.identity));
               return io::text_response(204, "");
             });
-  add_route(router, services, "PUT", "/api/v1/variables/{name}", Permission::kConfigure, bind(put_variable));
-  add_route(router, services, "GET", "/api/v1/identity", Permission::kRead,
+  table.add({.method = "PUT",
+             .pattern = "/api/v1/variables/{name}",
+             .permission = Permission::kConfigure,
+             .id = "setVariable",
+             .summary = "Sets a variable for `${{ vars.NAME }}`.",
+             .request = "NamedValue",
+             .status = 204},
+            bind(put_variable));
+  table.add({.method = "GET",
+             .pattern = "/api/v1/identity",
+             .id = "getIdentity",
+             .summary = "Who the caller is.",
+             .answer = "Identity"},
             [](io::HttpRequest& request) -> Result<io::HttpResponse> {
               return io::json_response(200, identity_to_json(request.identity));
             });
-  add_route(router, services, "GET", "/api/v1/config", Permission::kRead,
+  table.add({.method = "GET",
+             .pattern = "/api/v1/config",
+             .id = "getConfig",
+             .summary = "The configuration in force: every repository's weir.yaml, with defaults filled in.",
+             .answer = "Config"},
             [&services](io::HttpRequest&) -> Result<io::HttpResponse> {
               return io::json_response(200, config::to_json(*services.config->current()));
             });

@@ -13,8 +13,7 @@ Result<io::HttpResponse> put_blob(const Services& services, io::HttpRequest& req
   }
   const bool known = services.blobs->contains(sha256);
   const auto info = WEIR_TRY(services.blobs->put_stream(*request.body_source, sha256, size));
-  return io::json_response(known ? 200 : 201,
-                           json::object{{"sha256", info.sha256}, {"size_bytes", info.size_bytes}});
+  return io::json_response(known ? 200 : 201, json::object{{"sha256", info.sha256}, {"size_bytes", info.size_bytes}});
 }
 
 Result<io::HttpResponse> get_blob(const Services& services, io::HttpRequest& request) {
@@ -43,8 +42,7 @@ Result<io::HttpResponse> add_artifact(const Services& services, const io::HttpRe
   artifact.size_bytes = json_int(body, "size_bytes").value_or(0);
   if (const auto* files = json_find(body, "files"); files != nullptr && files->is_array()) {
     for (const auto& file : files->get_array()) {
-      artifact.files.push_back(
-          {WEIR_TRY(json_require_string(file, "path")), json_int(file, "size_bytes").value_or(0)});
+      artifact.files.push_back({WEIR_TRY(json_require_string(file, "path")), json_int(file, "size_bytes").value_or(0)});
     }
   }
   const auto added = WEIR_TRY(services.artifacts->add(std::move(artifact), json_bool_or(body, "overwrite", false)));
@@ -113,19 +111,65 @@ Result<io::HttpResponse> save_cache(const Services& services, const io::HttpRequ
 
 }  // namespace
 
-void add_artifact_routes(io::Router& router, const Services& services) {
+void add_artifact_routes(RouteTable& table, const Services& services) {
   using access::Permission;
   const auto bind = [&services](auto function) {
     return [&services, function](io::HttpRequest& request) { return function(services, request); };
   };
-  add_route(router, services, "PUT", "/api/v1/blobs/{sha256}", Permission::kUploadArtifact, bind(put_blob),
-            {.stream_request = true});
-  add_route(router, services, "GET", "/api/v1/blobs/{sha256}", Permission::kRead, bind(get_blob));
-  add_route(router, services, "POST", "/api/v1/runs/{run}/artifacts", Permission::kUploadArtifact, bind(add_artifact));
-  add_route(router, services, "GET", "/api/v1/runs/{run}/artifacts", Permission::kRead, bind(list_artifacts));
-  add_route(router, services, "GET", "/api/v1/runs/{run}/artifacts/{name}", Permission::kRead, bind(download_artifact));
-  add_route(router, services, "POST", "/api/v1/caches/lookup", Permission::kUploadArtifact, bind(lookup_cache));
-  add_route(router, services, "POST", "/api/v1/caches", Permission::kUploadArtifact, bind(save_cache));
+  table.add({.method = "PUT",
+             .pattern = "/api/v1/blobs/{sha256}",
+             .permission = Permission::kUploadArtifact,
+             .id = "putBlob",
+             .summary = "Stores bytes under their digest; 200 if they were there, 201 if not.",
+             .request = "application/octet-stream",
+             .answer = "Blob",
+             .status = 201,
+             .other_status = 200},
+            bind(put_blob), {.stream_request = true});
+  table.add({.method = "GET",
+             .pattern = "/api/v1/blobs/{sha256}",
+             .id = "getBlob",
+             .summary = "Bytes by their digest.",
+             .answer = "application/octet-stream"},
+            bind(get_blob));
+  table.add({.method = "POST",
+             .pattern = "/api/v1/runs/{run}/artifacts",
+             .permission = Permission::kUploadArtifact,
+             .id = "addArtifact",
+             .summary = "Makes a stored blob (tar, Zstandard) an artifact of a run.",
+             .request = "ArtifactRequest",
+             .answer = "Artifact",
+             .status = 201},
+            bind(add_artifact));
+  table.add({.method = "GET",
+             .pattern = "/api/v1/runs/{run}/artifacts",
+             .id = "listArtifacts",
+             .summary = "Artifacts of a run.",
+             .answer = "ArtifactList"},
+            bind(list_artifacts));
+  table.add({.method = "GET",
+             .pattern = "/api/v1/runs/{run}/artifacts/{name}",
+             .id = "getArtifact",
+             .summary = "An artifact's files, as tar and Zstandard.",
+             .answer = "application/zstd"},
+            bind(download_artifact));
+  table.add({.method = "POST",
+             .pattern = "/api/v1/caches/lookup",
+             .permission = Permission::kUploadArtifact,
+             .id = "findCache",
+             .summary = "Finds a cache by key, else the newest by the first prefix that fits; jobs only.",
+             .request = "CacheLookup",
+             .answer = "Cache"},
+            bind(lookup_cache));
+  table.add({.method = "POST",
+             .pattern = "/api/v1/caches",
+             .permission = Permission::kUploadArtifact,
+             .id = "saveCache",
+             .summary = "Keeps a stored blob as a cache of the job's repository and branch; jobs only.",
+             .request = "CacheRequest",
+             .answer = "CacheSaved",
+             .status = 201},
+            bind(save_cache));
 }
 
 }  // namespace weir::api

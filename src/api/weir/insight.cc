@@ -8,10 +8,10 @@ Result<io::HttpResponse> list_events(const Services& services, const io::HttpReq
   const auto limit = WEIR_TRY(number_query(request, "limit", 100, 1, 1'000));
   const auto subject = request.query_value("subject");
   const auto before = WEIR_TRY(number_query(request, "before", 0, 0, INT64_MAX));
-  const auto after = WEIR_TRY(number_query(request, "after", before > 0 ? std::max<std::int64_t>(0, before - 1 - limit) : 0,
-                                           0, INT64_MAX));
-  const auto events = WEIR_TRY(services.db->load<std::vector<types::Event>>(
-      [&](store::Reader& reader) -> Result<std::vector<types::Event>> {
+  const auto after = WEIR_TRY(
+      number_query(request, "after", before > 0 ? std::max<std::int64_t>(0, before - 1 - limit) : 0, 0, INT64_MAX));
+  const auto events = WEIR_TRY(
+      services.db->load<std::vector<types::Event>>([&](store::Reader& reader) -> Result<std::vector<types::Event>> {
         if (subject && !subject->empty()) return store::events_about(reader, *subject, limit);
         if (request.query_value("newest").value_or("") == "true") {
           const auto last = WEIR_TRY(reader.integer("SELECT max(sequence) FROM events", {})).value_or(0);
@@ -71,16 +71,54 @@ Result<io::HttpResponse> send_notification(const Services& services, const io::H
 
 }  // namespace
 
-void add_insight_routes(io::Router& router, const Services& services) {
+void add_insight_routes(RouteTable& table, const Services& services) {
   using access::Permission;
   const auto bind = [&services](auto function) {
     return [&services, function](io::HttpRequest& request) { return function(services, request); };
   };
-  add_route(router, services, "GET", "/api/v1/events", Permission::kRead, bind(list_events));
-  add_route(router, services, "GET", "/api/v1/why", Permission::kRead, bind(show_why));
-  add_route(router, services, "GET", "/api/v1/dora", Permission::kRead, bind(show_dora));
-  add_route(router, services, "POST", "/api/v1/gate", Permission::kEvaluateGate, bind(judge));
-  add_route(router, services, "POST", "/api/v1/notifications", Permission::kSendNotification, bind(send_notification));
+  table.add({.method = "GET",
+             .pattern = "/api/v1/events",
+             .id = "listEvents",
+             .summary = "The event log: everything that happened, with its cause.",
+             .query = {{"subject", "string", "Only about this, newest first: `run/7`, `model/flight-delay`."},
+                       {"after", "integer", "Only events with a greater sequence."},
+                       {"before", "integer", "Those right before this sequence."},
+                       {"newest", "boolean", "The newest ones."},
+                       {"limit", "integer", "At most so many, 1 to 1000; 100 unless given."}},
+             .answer = "EventList"},
+            bind(list_events));
+  table.add({.method = "GET",
+             .pattern = "/api/v1/why",
+             .id = "why",
+             .summary = "How a model came to serve, a version to be, a run to start.",
+             .query = {{"subject", "string", "`flights@production`, `flight-delay/3`, `run/7` or `#EVENT`.", true}},
+             .answer = "Why"},
+            bind(show_why));
+  table.add({.method = "GET",
+             .pattern = "/api/v1/dora",
+             .id = "dora",
+             .summary = "The four key figures of delivery.",
+             .query = {{"days", "integer", "Length of the window, 1 to 3650; 30 unless given."},
+                       {"environment", "string", "production unless given."}},
+             .answer = "Dora"},
+            bind(show_dora));
+  table.add({.method = "POST",
+             .pattern = "/api/v1/gate",
+             .permission = Permission::kEvaluateGate,
+             .id = "judge",
+             .summary = "Judges a model by the rules of weir.yaml, or by those given.",
+             .request = "GateRequest",
+             .answer = "Verdict"},
+            bind(judge));
+  table.add({.method = "POST",
+             .pattern = "/api/v1/notifications",
+             .permission = Permission::kSendNotification,
+             .id = "notify",
+             .summary = "Queues a message for the addresses of weir.yaml, or for the one given.",
+             .request = "Notification",
+             .answer = "Queued",
+             .status = 202},
+            bind(send_notification));
 }
 
 }  // namespace weir::api

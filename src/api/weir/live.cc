@@ -26,11 +26,16 @@ void LiveFeed::broadcast(std::string_view kind, std::string_view data, std::stri
   std::erase_if(streams_, [&](const auto& stream) { return !stream->send(kind, data, id); });
 }
 
-void add_live_route(io::Router& router, const Services& services, LiveFeed& feed) {
-  add_route(router, services, "GET", "/api/v1/events/stream", access::Permission::kRead,
-            [&feed](io::HttpRequest&) -> Result<io::HttpResponse> {
+void add_live_route(RouteTable& table, LiveFeed* feed) {
+  table.add({.method = "GET",
+             .pattern = "/api/v1/events/stream",
+             .id = "streamEvents",
+             .summary = "Server-sent events: `event` with an Event for each row of the log, `live` with a LiveUpdate "
+                        "for steps and logs that move.",
+             .answer = "text/event-stream"},
+            [feed](io::HttpRequest&) -> Result<io::HttpResponse> {
               io::HttpResponse response;
-              response.event_stream = [&feed](std::shared_ptr<io::EventStream> stream) { feed.add(std::move(stream)); };
+              response.event_stream = [feed](std::shared_ptr<io::EventStream> stream) { feed->add(std::move(stream)); };
               return response;
             });
 }

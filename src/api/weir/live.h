@@ -12,8 +12,8 @@
 
 namespace weir::api {
 
-// Sends what happens to everybody who watches (GET /api/v1/events/stream): "event" for rows of the event log, with their
-// sequence as id, and "live" for what is not durable (steps and logs that move). Any thread; never blocks.
+// Sends what happens to everybody who watches (GET /api/v1/events/stream): "event" for rows of the event log, with
+// their sequence as id, and "live" for what is not durable (steps and logs that move). Any thread; never blocks.
 class LiveFeed {
  public:
   LiveFeed(store::Database& db, engine::Engine& engine);
@@ -32,7 +32,7 @@ class LiveFeed {
   engine::Engine::Subscription updates_;
 };
 
-// GET /api/v1/events/stream.
-void add_live_route(io::Router& router, const Services& services, LiveFeed& feed);
+// GET /api/v1/events/stream. The feed outlives the router.
+void add_live_route(RouteTable& table, LiveFeed* feed);
 
 }  // namespace weir::api

@@ -4,19 +4,6 @@
 
 namespace weir::api {
 
-void add_route(io::Router& router, const Services& services, std::string_view method, std::string_view pattern,
-               access::Permission permission, ApiHandler handler, io::RouteOptions options) {
-  router.handle(
-      method, pattern,
-      [access = services.access, permission, handler = std::move(handler)](io::HttpRequest& request) {
-        const auto allowed = access->allow(request.identity, permission, request.path);
-        if (!allowed) return io::error_response(allowed.error());
-        auto answer = handler(request);
-        return answer ? *std::move(answer) : io::error_response(answer.error());
-      },
-      options);
-}
-
 Result<json::object> body_object(const io::HttpRequest& request) {
   if (request.body.empty()) return json::object{};
   auto value = WEIR_TRY(parse_json(request.body, "the request body"));
@@ -42,7 +29,8 @@ Result<std::int64_t> number_query(const io::HttpRequest& request, std::string_vi
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
   if (error != std::errc{} || end != text->data() + text->size() || number < least || number > most) {
-    return fail(Code::kInvalidArgument, "?{}={} must be a number from {} to {}", name, text->substr(0, 80), least, most);
+    return fail(Code::kInvalidArgument, "?{}={} must be a number from {} to {}", name, text->substr(0, 80), least,
+                most);
   }
   return number;
 }

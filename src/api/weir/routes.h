@@ -7,6 +7,7 @@
 
 #include "access/access.h"
 #include "access/config_store.h"
+#include "api/weir/route_table.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/engine.h"
@@ -41,12 +42,6 @@ struct Services {
       notify;
 };
 
-using ApiHandler = std::function<Result<io::HttpResponse>(io::HttpRequest&)>;
-
-// Adds a route that needs `permission`; an error becomes weir's JSON error. `object` of the permission is the path.
-void add_route(io::Router& router, const Services& services, std::string_view method, std::string_view pattern,
-               access::Permission permission, ApiHandler handler, io::RouteOptions options = {});
-
 // The request's body as a JSON object ({} for an empty body). kInvalidArgument otherwise.
 Result<json::object> body_object(const io::HttpRequest& request);
 // A path parameter as a positive number.
@@ -56,9 +51,9 @@ Result<std::int64_t> number_query(const io::HttpRequest& request, std::string_vi
                                   std::int64_t least, std::int64_t most);
 json::object event_to_json(const types::Event& event);
 
-void add_run_routes(io::Router& router, const Services& services);       // runs, jobs, logs, dispatches
-void add_artifact_routes(io::Router& router, const Services& services);  // blobs, artifacts, caches
-void add_access_routes(io::Router& router, const Services& services);    // approvals, tokens, secrets, variables, config
-void add_insight_routes(io::Router& router, const Services& services);   // events, why, dora, gate, notifications
+void add_run_routes(RouteTable& table, const Services& services);       // runs, jobs, logs, dispatches
+void add_artifact_routes(RouteTable& table, const Services& services);  // blobs, artifacts, caches
+void add_access_routes(RouteTable& table, const Services& services);    // approvals, tokens, secrets, variables, config
+void add_insight_routes(RouteTable& table, const Services& services);   // events, why, dora, gate, notifications
 
 }  // namespace weir::api

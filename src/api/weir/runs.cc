@@ -1,8 +1,8 @@
+#include <fstream>
+
 #include "api/weir/routes.h"
 #include "io/file.h"
 #include "types/job_spec.h"
-
-#include <fstream>
 
 namespace weir::api {
 namespace {
@@ -12,7 +12,8 @@ constexpr std::size_t kLogBytesMax = 1U << 20;  // of one answer
 Result<io::HttpResponse> list_runs(const Services& services, const io::HttpRequest& request) {
   engine::RunFilter filter;
   if (auto repo = request.query_value("repo"); repo && !repo->empty()) filter.repo = std::move(repo);
-  if (auto workflow = request.query_value("workflow"); workflow && !workflow->empty()) filter.workflow = std::move(workflow);
+  if (auto workflow = request.query_value("workflow"); workflow && !workflow->empty())
+    filter.workflow = std::move(workflow);
   if (const auto state = request.query_value("state"); state && !state->empty()) {
     filter.state = WEIR_TRY(engine::parse_run_state(*state));
   }
@@ -93,27 +94,81 @@ Result<io::HttpResponse> dispatch(const Services& services, io::HttpRequest& req
 
 }  // namespace
 
-void add_run_routes(io::Router& router, const Services& services) {
+void add_run_routes(RouteTable& table, const Services& services) {
   using access::Permission;
   const auto bind = [&services](auto function) {
     return [&services, function](io::HttpRequest& request) { return function(services, request); };
   };
-  add_route(router, services, "GET", "/api/v1/runs", Permission::kRead, bind(list_runs));
-  add_route(router, services, "GET", "/api/v1/runs/{id}", Permission::kRead, bind(show_run));
-  add_route(router, services, "GET", "/api/v1/runs/{id}/workflow", Permission::kRead,
+  table.add({.method = "GET",
+             .pattern = "/api/v1/runs",
+             .id = "listRuns",
+             .summary = "Workflow runs, newest first.",
+             .query = {{"repo", "string", "Only of this repository."},
+                       {"workflow", "string", "Only of this workflow file, as path or file name."},
+                       {"state", "string", "queued, waiting, in_progress or completed."},
+                       {"before", "integer", "Only runs with a smaller id: the next page."},
+                       {"limit", "integer", "At most so many, 1 to 500; 50 unless given."}},
+             .answer = "RunList"},
+            bind(list_runs));
+  table.add({.method = "GET",
+             .pattern = "/api/v1/runs/{id}",
+             .id = "getRun",
+             .summary = "One run with its jobs and artifacts.",
+             .query = {{"attempt", "integer", "The jobs of this attempt; of the last unless given."}},
+             .answer = "Run"},
+            bind(show_run));
+  table.add({.method = "GET",
+             .pattern = "/api/v1/runs/{id}/workflow",
+             .id = "getRunWorkflow",
+             .summary = "The workflow file as the run read it.",
+             .answer = "text/plain"},
             [&services](io::HttpRequest& request) -> Result<io::HttpResponse> {
               const auto id = WEIR_TRY(id_param(request, "id"));
               return io::text_response(200, WEIR_TRY(services.engine->workflow_text(id)));
             });
-  add_route(router, services, "GET", "/api/v1/jobs/{id}", Permission::kRead,
+  table.add({.method = "GET",
+             .pattern = "/api/v1/jobs/{id}",
+             .id = "getJob",
+             .summary = "One job with its steps, summary and annotations.",
+             .answer = "Job"},
             [&services](io::HttpRequest& request) -> Result<io::HttpResponse> {
               const auto id = WEIR_TRY(id_param(request, "id"));
               return io::json_response(200, engine::to_json(WEIR_TRY(services.engine->job(id))));
             });
-  add_route(router, services, "GET", "/api/v1/jobs/{id}/log", Permission::kRead, bind(show_log));
-  add_route(router, services, "POST", "/api/v1/runs/{id}/cancel", Permission::kCancelRun, bind(cancel_run));
-  add_route(router, services, "POST", "/api/v1/runs/{id}/rerun", Permission::kDispatchRun, bind(rerun));
-  add_route(router, services, "POST", "/api/v1/repos/{repo}/dispatches", Permission::kDispatchRun, bind(dispatch));
+  table.add({.method = "GET",
+             .pattern = "/api/v1/jobs/{id}/log",
+             .id = "getJobLog",
+             .summary = "Lines of a job's log; ask again with `next` until `done`.",
+             .query = {{"after", "integer", "The byte to go on from: `next` of the answer before."}},
+             .answer = "Log"},
+            bind(show_log));
+  table.add({.method = "POST",
+             .pattern = "/api/v1/runs/{id}/cancel",
+             .permission = Permission::kCancelRun,
+             .id = "cancelRun",
+             .summary = "Cancels a run; its always() steps still run.",
+             .request = "CancelRequest",
+             .answer = "Run",
+             .status = 202},
+            bind(cancel_run));
+  table.add({.method = "POST",
+             .pattern = "/api/v1/runs/{id}/rerun",
+             .permission = Permission::kDispatchRun,
+             .id = "rerun",
+             .summary = "Runs a completed run again, as a new attempt.",
+             .request = "RerunRequest",
+             .answer = "Run",
+             .status = 201},
+            bind(rerun));
+  table.add({.method = "POST",
+             .pattern = "/api/v1/repos/{repo}/dispatches",
+             .permission = Permission::kDispatchRun,
+             .id = "dispatchWorkflow",
+             .summary = "Starts a workflow that has `on: workflow_dispatch`.",
+             .request = "DispatchRequest",
+             .answer = "Dispatched",
+             .status = 201},
+            bind(dispatch));
 }
 
 }  // namespace weir::api

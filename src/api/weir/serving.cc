@@ -8,8 +8,7 @@ std::multimap<std::int64_t, std::string> places_of(const ServingServices& servin
   std::multimap<std::int64_t, std::string> places;
   for (const auto& status : serving.rollouts->statuses()) {
     if (status.record.live.model != model) continue;
-    places.emplace(status.record.live.version,
-                   rollout::target_name(status.record.endpoint, status.record.environment));
+    places.emplace(status.record.live.version, rollout::target_name(status.record.endpoint, status.record.environment));
   }
   return places;
 }
@@ -55,14 +54,16 @@ Result<json::object> version_json(const Services& services, const ServingService
                       {"gate", verdict ? json::value(verdict->verdict) : nullptr}};
 }
 
-Result<io::HttpResponse> show_model(const Services& services, const ServingServices& serving, io::HttpRequest& request) {
+Result<io::HttpResponse> show_model(const Services& services, const ServingServices& serving,
+                                    io::HttpRequest& request) {
   const std::string& name = request.params["name"];
   const auto places = places_of(serving, name);
   json::array versions;
   for (const auto& version : WEIR_TRY(serving.registry->versions(name))) {
     auto shown = WEIR_TRY(version_json(services, serving, version));
     json::array live_in;
-    for (auto [place, end] = places.equal_range(version.version); place != end; ++place) live_in.emplace_back(place->second);
+    for (auto [place, end] = places.equal_range(version.version); place != end; ++place)
+      live_in.emplace_back(place->second);
     shown["live_in"] = std::move(live_in);
     versions.push_back(std::move(shown));
   }
@@ -105,12 +106,15 @@ Result<io::HttpResponse> deploy(const ServingServices& serving, io::HttpRequest&
   const auto body = WEIR_TRY(body_object(request));
   const auto version = WEIR_TRY(registry::parse_version(WEIR_TRY(json_require_string(body, "version"))));
   const std::string environment = json_string_or(body, "environment", "production");
-  const auto status = WEIR_TRY(serving.rollouts->deploy(request.params["name"], environment, version, request.identity));
+  const auto status =
+      WEIR_TRY(serving.rollouts->deploy(request.params["name"], environment, version, request.identity));
   const auto& wish = status.record.wish;
   const std::string name = rollout::target_name(request.params["name"], environment);
-  std::string message = fmt::format("{}: {} is wished for, {}", name, wish.target.text(), rollout::wish_state_name(wish.state));
+  std::string message =
+      fmt::format("{}: {} is wished for, {}", name, wish.target.text(), rollout::wish_state_name(wish.state));
   if (wish.state == rollout::WishState::kWaiting) {
-    message = fmt::format("{} waits for a reviewer of {} (weir approve {})", wish.target.text(), environment, wish.approval);
+    message =
+        fmt::format("{} waits for a reviewer of {} (weir approve {})", wish.target.text(), environment, wish.approval);
   }
   return io::json_response(202, json::object{{"endpoint", name},
                                              {"version", wish.target.version},
@@ -133,35 +137,83 @@ Result<io::HttpResponse> roll_back(const ServingServices& serving, io::HttpReque
 
 }  // namespace
 
-void add_model_routes(io::Router& router, const Services& services, const ServingServices& serving) {
+void add_model_routes(RouteTable& table, const Services& services, const ServingServices& serving) {
   using access::Permission;
-  add_route(router, services, "GET", "/api/v1/models", Permission::kRead,
+  table.add({.method = "GET",
+             .pattern = "/api/v1/models",
+             .id = "listModels",
+             .summary = "Registered models.",
+             .answer = "ModelList"},
             [serving](io::HttpRequest&) { return list_models(serving); });
-  add_route(router, services, "GET", "/api/v1/models/{name}", Permission::kRead,
+  table.add({.method = "GET",
+             .pattern = "/api/v1/models/{name}",
+             .id = "getModel",
+             .summary = "A model's versions with metrics, gate verdicts and where they serve.",
+             .answer = "Model"},
             [&services, serving](io::HttpRequest& request) { return show_model(services, serving, request); });
 }
 
-void add_endpoint_routes(io::Router& router, const Services& services, const ServingServices& serving) {
+void add_endpoint_routes(RouteTable& table, const ServingServices& serving) {
   using access::Permission;
-  add_route(router, services, "GET", "/api/v1/endpoints", Permission::kRead,
+  table.add({.method = "GET",
+             .pattern = "/api/v1/endpoints",
+             .id = "listEndpoints",
+             .summary = "Endpoints: what is wished for, what serves, traffic and drift.",
+             .answer = "EndpointList"},
             [serving](io::HttpRequest&) -> Result<io::HttpResponse> {
               return io::json_response(200, json::object{{"endpoints", endpoints(serving)}});
             });
-  add_route(router, services, "GET", "/api/v1/endpoints/{name}", Permission::kRead,
+  table.add({.method = "GET",
+             .pattern = "/api/v1/endpoints/{name}",
+             .id = "getEndpoint",
+             .summary = "One endpoint.",
+             .answer = "Endpoint"},
             [serving](io::HttpRequest& request) { return show_endpoint(serving, request); });
-  add_route(router, services, "GET", "/api/v1/endpoints/{name}/drift", Permission::kRead,
+  table.add({.method = "GET",
+             .pattern = "/api/v1/endpoints/{name}/drift",
+             .id = "getDrift",
+             .summary = "Windows of an endpoint's production, newest first.",
+             .query = {{"limit", "integer", "At most so many, 1 to 2000; 100 unless given."}},
+             .answer = "DriftWindows"},
             [serving](io::HttpRequest& request) { return show_drift(serving, request); });
-  add_route(router, services, "GET", "/api/v1/alerts", Permission::kRead,
+  table.add({.method = "GET",
+             .pattern = "/api/v1/alerts",
+             .id = "listAlerts",
+             .summary = "Alerts; those that fire come first.",
+             .query = {{"open", "boolean", "Only those that fire."},
+                       {"limit", "integer", "At most so many, 1 to 1000; 100 unless given."}},
+             .answer = "AlertList"},
             [serving](io::HttpRequest& request) { return list_alerts(serving, request); });
-  add_route(router, services, "GET", "/api/v1/retrainings", Permission::kRead,
+  table.add({.method = "GET",
+             .pattern = "/api/v1/retrainings",
+             .id = "listRetrainings",
+             .summary = "Trainings that the monitor started, newest first.",
+             .answer = "RetrainingList"},
             [serving](io::HttpRequest&) -> Result<io::HttpResponse> {
               return io::json_response(200, WEIR_TRY(serving.monitor->retrainings(100)));
             });
-  add_route(router, services, "GET", "/metrics", Permission::kRead,
+  table.add({.method = "GET",
+             .pattern = "/metrics",
+             .id = "getMetrics",
+             .summary = "Figures for Prometheus.",
+             .answer = "text/plain"},
             [serving](io::HttpRequest&) { return show_metrics(serving); });
-  add_route(router, services, "POST", "/api/v1/endpoints/{name}/deploy", Permission::kDeploy,
+  table.add({.method = "POST",
+             .pattern = "/api/v1/endpoints/{name}/deploy",
+             .permission = Permission::kDeploy,
+             .id = "deploy",
+             .summary = "Asks for a model version to go live; reviewers of the environment decide.",
+             .request = "DeployRequest",
+             .answer = "Deployment",
+             .status = 202},
             [serving](io::HttpRequest& request) { return deploy(serving, request); });
-  add_route(router, services, "POST", "/api/v1/endpoints/{name}/rollback", Permission::kRollback,
+  table.add({.method = "POST",
+             .pattern = "/api/v1/endpoints/{name}/rollback",
+             .permission = Permission::kRollback,
+             .id = "rollBack",
+             .summary = "Goes back to the version before, which is still warm.",
+             .request = "RollbackRequest",
+             .answer = "RolledBack"},
             [serving](io::HttpRequest& request) { return roll_back(serving, request); });
 }
 

@@ -18,7 +18,7 @@ struct ServingServices {
   track::Tracking* tracking = nullptr;
 };
 
-void add_model_routes(io::Router& router, const Services& services, const ServingServices& serving);
-void add_endpoint_routes(io::Router& router, const Services& services, const ServingServices& serving);
+void add_model_routes(RouteTable& table, const Services& services, const ServingServices& serving);
+void add_endpoint_routes(RouteTable& table, const ServingServices& serving);
 
 }  // namespace weir::api

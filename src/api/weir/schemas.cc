@@ -1,0 +1,414 @@
+#include "api/weir/openapi.h"
+
+namespace weir::api {
+namespace {
+
+// Requests list what they need in "required". Answers always have all members, unless "required" says which.
+
+constexpr std::string_view kBasics = R"json({
+"Error": {"type": "object", "properties": {
+    "error": {"type": "string", "enum": ["invalid_argument", "not_found", "already_exists", "permission_denied",
+        "unauthenticated", "failed_precondition", "resource_exhausted", "unavailable", "internal", "cancelled",
+        "deadline_exceeded", "corrupt", "unimplemented"]},
+    "message": {"type": "string"}},
+  "examples": [{"error": "not_found", "message": "there is no run 7"}]},
+"Time": {"type": "string", "format": "date-time", "examples": ["2013-07-01T12:00:00.000000Z"]},
+"TimeOrNull": {"type": ["string", "null"], "format": "date-time"},
+"IdOrNull": {"type": ["integer", "null"], "minimum": 1},
+"NumberOrNull": {"type": ["number", "null"]},
+"TextOrNull": {"type": ["string", "null"]},
+"Texts": {"type": "array", "items": {"type": "string"}},
+"OpenApi": {"type": "object", "required": ["openapi", "info", "paths"], "properties": {
+    "openapi": {"type": "string"}, "info": {"type": "object"}, "paths": {"type": "object"},
+    "servers": {"type": "array"}, "components": {"type": "object"}}}
+})json";
+
+constexpr std::string_view kRuns = R"json({
+"Conclusion": {"type": ["string", "null"], "enum": ["success", "failure", "cancelled", "skipped", null],
+  "description": "null until it is completed"},
+"Run": {"type": "object",
+  "required": ["id", "number", "attempt", "workflow", "path", "repo", "event", "ref", "commit", "title", "actor", "state",
+    "conclusion", "created_at", "started_at", "completed_at", "reason", "problem"],
+  "properties": {
+    "id": {"type": "integer", "minimum": 1, "description": "of this server; github.run_id"},
+    "number": {"type": "integer", "description": "of its workflow; github.run_number"},
+    "attempt": {"type": "integer", "minimum": 1},
+    "workflow": {"type": "string", "description": "its name"},
+    "path": {"type": "string", "description": "its file"},
+    "repo": {"type": "string"},
+    "event": {"type": "string", "description": "push, schedule or workflow_dispatch"},
+    "ref": {"type": "string"},
+    "commit": {"type": "string"},
+    "title": {"type": "string"},
+    "actor": {"type": "string"},
+    "state": {"type": "string", "enum": ["queued", "waiting", "in_progress", "completed"]},
+    "conclusion": {"$ref": "#/components/schemas/Conclusion"},
+    "created_at": {"$ref": "#/components/schemas/Time"},
+    "started_at": {"$ref": "#/components/schemas/TimeOrNull"},
+    "completed_at": {"$ref": "#/components/schemas/TimeOrNull"},
+    "reason": {"type": "string", "description": "why it started"},
+    "problem": {"type": "string", "description": "why it could not be made or go on; empty if nothing is wrong"},
+    "jobs": {"type": "array", "items": {"$ref": "#/components/schemas/Job"}, "description": "when one run is asked for"},
+    "artifacts": {"type": "array", "items": {"$ref": "#/components/schemas/Artifact"},
+      "description": "when one run is asked for"}},
+  "examples": [{"id": 7, "number": 3, "attempt": 1, "workflow": "ML Pipeline", "path": ".github/workflows/ml-pipeline.yml",
+    "repo": "flights", "event": "push", "ref": "refs/heads/main", "commit": "1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d",
+    "title": "Train on March too", "actor": "carol", "state": "in_progress", "conclusion": null,
+    "created_at": "2026-01-01T00:00:00.000000Z", "started_at": "2026-01-01T00:00:00.120000Z", "completed_at": null,
+    "reason": "push to main by carol", "problem": ""}]},
+"RunList": {"type": "object", "properties": {
+    "runs": {"type": "array", "items": {"$ref": "#/components/schemas/Run"}}}},
+"Step": {"type": "object", "properties": {
+    "index": {"type": "integer"}, "name": {"type": "string"},
+    "state": {"type": "string", "enum": ["pending", "in_progress", "completed"]},
+    "conclusion": {"$ref": "#/components/schemas/Conclusion"},
+    "started_at": {"$ref": "#/components/schemas/TimeOrNull"},
+    "completed_at": {"$ref": "#/components/schemas/TimeOrNull"}}},
+"Job": {"type": "object", "properties": {
+    "id": {"type": "integer", "minimum": 1}, "run": {"type": "integer", "minimum": 1}, "attempt": {"type": "integer"},
+    "key": {"type": "string", "description": "its key in the workflow file"},
+    "name": {"type": "string"},
+    "needs": {"$ref": "#/components/schemas/Texts"},
+    "state": {"type": "string", "enum": ["pending", "waiting", "queued", "in_progress", "completed"]},
+    "conclusion": {"$ref": "#/components/schemas/Conclusion"},
+    "created_at": {"$ref": "#/components/schemas/Time"},
+    "started_at": {"$ref": "#/components/schemas/TimeOrNull"},
+    "completed_at": {"$ref": "#/components/schemas/TimeOrNull"},
+    "environment": {"$ref": "#/components/schemas/TextOrNull"},
+    "approval": {"$ref": "#/components/schemas/IdOrNull"},
+    "waiting_for": {"type": "string", "description": "why it does not run yet"},
+    "error": {"type": "string", "description": "why it failed, when no step says it"},
+    "matrix": {"type": ["object", "null"]},
+    "outputs": {"type": "object", "additionalProperties": {"type": "string"}},
+    "steps": {"type": "array", "items": {"$ref": "#/components/schemas/Step"}},
+    "summary": {"type": "string", "description": "Markdown that its steps wrote; not to be trusted"},
+    "annotations": {"type": "array", "items": {"type": "object", "additionalProperties": true, "required": ["message"],
+      "properties": {"message": {"type": "string"}}}}}},
+"Log": {"type": "object", "properties": {
+    "lines": {"type": "array", "items": {"type": "object", "properties": {
+      "step": {"type": "integer", "description": "-1: the job's own set-up"},
+      "time": {"$ref": "#/components/schemas/Time"},
+      "stream": {"type": "string", "enum": ["o", "c", "e"],
+        "description": "output, a command or group marker, an error of the runner's"},
+      "text": {"type": "string", "description": "without its newline; secrets are masked"}}}},
+    "next": {"type": "integer", "description": "give it as `after`"},
+    "done": {"type": "boolean", "description": "nothing will follow"}},
+  "examples": [{"lines": [{"step": 0, "time": "2026-01-01T00:00:01.000000Z", "stream": "o", "text": "AUC 0.71"}],
+    "next": 34, "done": false}]},
+"CancelRequest": {"type": "object", "required": [], "properties": {
+    "reason": {"type": "string", "description": "shown with the run"},
+    "force": {"type": "boolean", "description": "kill what still runs, always() steps too"}},
+  "examples": [{"reason": "wrong data"}]},
+"RerunRequest": {"type": "object", "required": [], "properties": {
+    "failed_only": {"type": "boolean", "description": "only jobs that did not succeed, and what depends on them"}},
+  "examples": [{"failed_only": true}]},
+"DispatchRequest": {"type": "object", "required": ["workflow"], "properties": {
+    "workflow": {"type": "string", "description": "its file"},
+    "ref": {"type": "string", "description": "branch or tag; the default branch unless given"},
+    "inputs": {"type": "object"}},
+  "examples": [{"workflow": "ml-pipeline.yml", "ref": "main", "inputs": {"data_until": "2013-09-30"}}]},
+"Dispatched": {"type": "object", "properties": {"run_id": {"type": "integer", "minimum": 1}}, "examples": [{"run_id": 8}]},
+"LiveUpdate": {"type": "object", "required": ["kind", "run"], "properties": {
+    "kind": {"type": "string", "enum": ["run", "job", "progress"]},
+    "run": {"type": "integer"}, "job": {"type": "integer"}, "state": {"type": "string"},
+    "conclusion": {"$ref": "#/components/schemas/Conclusion"},
+    "steps": {"type": "array", "items": {"$ref": "#/components/schemas/Step"}},
+    "log_size_bytes": {"type": "integer"}},
+  "examples": [{"kind": "job", "run": 7, "job": 19, "state": "completed", "conclusion": "success"}]}
+})json";
+
+constexpr std::string_view kFiles = R"json({
+"Digest": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+"Blob": {"type": "object", "properties": {
+    "sha256": {"$ref": "#/components/schemas/Digest"}, "size_bytes": {"type": "integer"}}},
+"File": {"type": "object", "properties": {"path": {"type": "string"}, "size_bytes": {"type": "integer"}}},
+"Artifact": {"type": "object", "properties": {
+    "id": {"type": "integer"}, "run_id": {"type": "integer"}, "name": {"type": "string"},
+    "sha256": {"$ref": "#/components/schemas/Digest"}, "size_bytes": {"type": "integer"},
+    "files": {"type": "array", "items": {"$ref": "#/components/schemas/File"}},
+    "created_at": {"$ref": "#/components/schemas/Time"}}},
+"ArtifactList": {"type": "object", "properties": {
+    "artifacts": {"type": "array", "items": {"$ref": "#/components/schemas/Artifact"}}}},
+"ArtifactRequest": {"type": "object", "required": ["name", "sha256"], "properties": {
+    "name": {"type": "string"}, "sha256": {"$ref": "#/components/schemas/Digest"}, "size_bytes": {"type": "integer"},
+    "files": {"type": "array", "items": {"$ref": "#/components/schemas/File"}},
+    "overwrite": {"type": "boolean", "description": "take the place of an artifact of that name"}}},
+"CacheLookup": {"type": "object", "required": ["key"], "properties": {
+    "key": {"type": "string"},
+    "restore_keys": {"$ref": "#/components/schemas/Texts"},
+    "version": {"type": "string", "description": "a cache of another version never fits"}},
+  "examples": [{"key": "pip-1f2e", "restore_keys": ["pip-"], "version": "paths-9a"}]},
+"Cache": {"type": "object", "properties": {
+    "key": {"type": "string"}, "sha256": {"$ref": "#/components/schemas/Digest"}, "size_bytes": {"type": "integer"}}},
+"CacheRequest": {"type": "object", "required": ["key", "sha256"], "properties": {
+    "key": {"type": "string"}, "version": {"type": "string"}, "sha256": {"$ref": "#/components/schemas/Digest"},
+    "size_bytes": {"type": "integer"}}},
+"CacheSaved": {"type": "object", "properties": {"key": {"type": "string"}}}
+})json";
+
+constexpr std::string_view kAccess = R"json({
+"Approval": {"type": "object", "properties": {
+    "id": {"type": "integer", "minimum": 1}, "environment": {"type": "string"},
+    "subject": {"type": "string", "description": "what waits: `job/42`, `endpoint/flights@production`"},
+    "summary": {"type": "string"}, "requested_by": {"type": "string"},
+    "requested_at": {"$ref": "#/components/schemas/Time"},
+    "state": {"type": "string", "enum": ["pending", "granted", "rejected", "expired"]},
+    "reviewers": {"$ref": "#/components/schemas/Texts"},
+    "self_review": {"type": "boolean", "description": "who asked may decide"},
+    "comment": {"type": "string"},
+    "bypassed": {"type": "boolean", "description": "an admin decided who is no reviewer"},
+    "event": {"type": "integer", "description": "sequence of the event that asked"},
+    "ref": {"type": "string"},
+    "run": {"$ref": "#/components/schemas/IdOrNull"}, "job": {"$ref": "#/components/schemas/IdOrNull"},
+    "wait_until": {"$ref": "#/components/schemas/TimeOrNull"},
+    "reviewed_by": {"$ref": "#/components/schemas/TextOrNull"},
+    "decided_at": {"$ref": "#/components/schemas/TimeOrNull"}},
+  "examples": [{"id": 3, "environment": "production", "subject": "job/42", "summary": "deploy (ML Pipeline #3)",
+    "requested_by": "carol", "requested_at": "2026-01-01T00:00:00.000000Z", "state": "pending", "reviewers": ["alice"],
+    "self_review": false, "comment": "", "bypassed": false, "event": 120, "ref": "refs/heads/main", "run": 7, "job": 42,
+    "wait_until": null, "reviewed_by": null, "decided_at": null}]},
+"ApprovalList": {"type": "object", "properties": {
+    "approvals": {"type": "array", "items": {"$ref": "#/components/schemas/Approval"}}}},
+"Decision": {"type": "object", "required": [], "properties": {"comment": {"type": "string"}},
+  "examples": [{"comment": "checked the April numbers"}]},
+"Role": {"type": "string", "enum": ["viewer", "developer", "approver", "admin"]},
+"Token": {"type": "object", "properties": {
+    "id": {"type": "integer", "minimum": 1}, "name": {"type": "string"}, "role": {"$ref": "#/components/schemas/Role"},
+    "created_at": {"$ref": "#/components/schemas/Time"}, "created_by": {"type": "string"},
+    "expires_at": {"$ref": "#/components/schemas/TimeOrNull"}}},
+"TokenList": {"type": "object", "properties": {
+    "tokens": {"type": "array", "items": {"$ref": "#/components/schemas/Token"}}}},
+"TokenRequest": {"type": "object", "required": ["name"], "properties": {
+    "name": {"type": "string"}, "role": {"$ref": "#/components/schemas/Role"},
+    "expires_in": {"type": "string", "description": "`90d`; never unless given"}},
+  "examples": [{"name": "alice", "role": "approver", "expires_in": "90d"}]},
+"CreatedToken": {"type": "object", "properties": {
+    "id": {"type": "integer", "minimum": 1}, "name": {"type": "string"}, "role": {"$ref": "#/components/schemas/Role"},
+    "created_at": {"$ref": "#/components/schemas/Time"}, "created_by": {"type": "string"},
+    "expires_at": {"$ref": "#/components/schemas/TimeOrNull"},
+    "token": {"type": "string", "description": "the secret, shown this once"}}},
+"SecretList": {"type": "object", "properties": {"secrets": {"type": "array", "items": {"type": "object", "properties": {
+    "name": {"type": "string"}, "environment": {"type": "string", "description": "empty for every job"},
+    "updated_at": {"$ref": "#/components/schemas/Time"}, "updated_by": {"type": "string"}}}}}},
+"NamedValue": {"type": "object", "required": ["value"], "properties": {
+    "value": {"type": "string"},
+    "environment": {"type": "string", "description": "only for jobs of it; for every job unless given"}},
+  "examples": [{"value": "s3cret", "environment": "production"}]},
+"Identity": {"type": "object", "properties": {
+    "name": {"type": "string"},
+    "role": {"type": ["string", "null"], "description": "null for a caller without a token"}},
+  "examples": [{"name": "alice", "role": "approver"}]},
+"Config": {"type": "object", "description": "the keys of weir.yaml", "properties": {
+    "endpoints": {"type": "object", "additionalProperties": {"type": "object"}},
+    "environments": {"type": "object", "additionalProperties": {"type": "object"}},
+    "gates": {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Texts"}},
+    "monitors": {"type": "object", "additionalProperties": {"type": "object"}},
+    "retrain": {"type": "object", "additionalProperties": {"type": "object"}},
+    "notify": {"type": "array", "items": {"type": "object"}},
+    "runners": {"type": "object", "additionalProperties": {"type": "object"}},
+    "strict": {"type": "boolean"}}}
+})json";
+
+constexpr std::string_view kInsight = R"json({
+"Event": {"type": "object", "description": "A row of the event log, as a CloudEvent", "properties": {
+    "specversion": {"type": "string", "const": "1.0"}, "id": {"type": "string"}, "sequence": {"type": "integer"},
+    "source": {"type": "string", "const": "weir"}, "type": {"type": "string"}, "subject": {"type": "string"},
+    "time": {"$ref": "#/components/schemas/Time"}, "actor": {"type": "string"},
+    "cause": {"type": ["integer", "null"], "description": "sequence of the event that led to it"},
+    "data": {"type": "object", "additionalProperties": true},
+    "chain_hash": {"type": "string", "description": "of this event and all before it"}},
+  "examples": [{"specversion": "1.0", "id": "120", "sequence": 120, "source": "weir", "type": "approval.requested",
+    "subject": "approval/3", "time": "2026-01-01T00:00:00.000000Z", "actor": "carol", "cause": 112, "data": {},
+    "chain_hash": "5f2c"}]},
+"EventList": {"type": "object", "properties": {
+    "events": {"type": "array", "items": {"$ref": "#/components/schemas/Event"}}}},
+"Link": {"type": "object", "properties": {
+    "kind": {"type": "string"}, "title": {"type": "string"}, "time": {"$ref": "#/components/schemas/TimeOrNull"},
+    "actor": {"type": "string"}, "subject": {"type": "string"}, "event": {"$ref": "#/components/schemas/IdOrNull"},
+    "details": {"type": "object", "additionalProperties": {"type": "string"}},
+    "causes": {"type": "array", "items": {"$ref": "#/components/schemas/Link"}}}},
+"Why": {"type": "object", "properties": {
+    "subject": {"type": "string"}, "answer": {"type": "string", "description": "in one sentence"},
+    "chain": {"$ref": "#/components/schemas/Link"}, "text": {"type": "string", "description": "all of it for a terminal"}}},
+"Dora": {"type": "object", "properties": {
+    "environment": {"type": "string"},
+    "from": {"$ref": "#/components/schemas/Time"}, "to": {"$ref": "#/components/schemas/Time"},
+    "deployments": {"type": "integer"}, "rollbacks": {"type": "integer"}, "deployments_per_day": {"type": "number"},
+    "lead_time_seconds": {"$ref": "#/components/schemas/NumberOrNull", "description": "median from commit to live"},
+    "lead_time_known": {"type": "integer", "description": "deployments whose commit time is known"},
+    "failed": {"type": "integer"},
+    "change_failure_rate": {"$ref": "#/components/schemas/NumberOrNull"},
+    "time_to_restore_seconds": {"$ref": "#/components/schemas/NumberOrNull", "description": "median"},
+    "unrestored": {"type": "integer"},
+    "list": {"type": "array", "items": {"type": "object", "properties": {
+      "time": {"$ref": "#/components/schemas/Time"}, "endpoint": {"type": "string"}, "model": {"type": "string"},
+      "version": {"type": "string"}, "commit": {"type": "string"},
+      "lead_time_seconds": {"$ref": "#/components/schemas/NumberOrNull"}, "failed": {"type": "boolean"},
+      "restored_after_seconds": {"$ref": "#/components/schemas/NumberOrNull"}, "event": {"type": "integer"}}}},
+    "text": {"type": "string"}}},
+"GateRequest": {"type": "object", "required": [], "properties": {
+    "model": {"type": "string", "description": "may be left out by a job whose run names one"},
+    "version": {"type": ["string", "integer"]},
+    "run_id": {"type": "string", "description": "of an experiment"},
+    "rules": {"$ref": "#/components/schemas/Texts"},
+    "metrics": {"type": "object", "additionalProperties": {"type": "number"}}},
+  "examples": [{"model": "flight-delay", "metrics": {"auc": 0.71}, "rules": ["auc >= 0.60"]}]},
+"Verdict": {"type": "object", "properties": {
+    "passed": {"type": "boolean"}, "model": {"type": "string"},
+    "candidate": {"$ref": "#/components/schemas/Judged"},
+    "champion": {"anyOf": [{"$ref": "#/components/schemas/Judged"}, {"type": "null"}],
+      "description": "null: this is the first release"},
+    "findings": {"type": "array", "items": {"type": "object", "properties": {
+      "rule": {"type": "string"}, "metric": {"type": "string"}, "passed": {"type": "boolean"}, "reason": {"type": "string"},
+      "candidate": {"$ref": "#/components/schemas/NumberOrNull"}, "champion": {"$ref": "#/components/schemas/NumberOrNull"},
+      "limit": {"$ref": "#/components/schemas/NumberOrNull"}, "comparison": {"type": "string"}}}},
+    "warnings": {"$ref": "#/components/schemas/Texts"},
+    "text": {"type": "string", "description": "table for a log"},
+    "markdown": {"type": "string", "description": "table for a summary"}},
+  "examples": [{"passed": false, "model": "flight-delay", "candidate": {"version": "", "run_id": ""}, "champion": null,
+    "findings": [{"rule": "auc >= 0.60", "metric": "auc", "passed": false, "reason": "auc is 0.51, at least 0.6 is wanted",
+      "candidate": 0.51, "champion": null, "limit": 0.6, "comparison": ">="}],
+    "warnings": [], "text": "", "markdown": ""}]},
+"Judged": {"type": "object", "properties": {"version": {"type": "string"}, "run_id": {"type": "string"}}},
+"Severity": {"type": "string", "enum": ["info", "warning", "page"]},
+"Notification": {"type": "object", "required": ["message"], "properties": {
+    "severity": {"$ref": "#/components/schemas/Severity"}, "title": {"type": "string"}, "message": {"type": "string"},
+    "to": {"type": "string", "description": "a webhook that takes Slack's messages; those of weir.yaml unless given"}},
+  "examples": [{"severity": "warning", "title": "Nightly", "message": "only 10 rows came"}]},
+"Queued": {"type": "object", "properties": {"queued": {"type": "boolean"}}}
+})json";
+
+constexpr std::string_view kServing = R"json({
+"ModelList": {"type": "object", "properties": {"models": {"type": "array", "items": {"type": "object", "properties": {
+    "name": {"type": "string"}, "description": {"type": "string"}, "versions": {"type": "integer", "description": "how many"},
+    "aliases": {"type": "object", "additionalProperties": {"type": "integer"}},
+    "live": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "place to version"}},
+  "examples": [{"name": "flight-delay", "description": "", "versions": 3, "aliases": {"champion": 2},
+    "live": {"flights@production": 2}}]}}}},
+"Model": {"type": "object", "properties": {
+    "name": {"type": "string"},
+    "versions": {"type": "array", "items": {"$ref": "#/components/schemas/Version"}}}},
+"Version": {"type": "object", "properties": {
+    "version": {"type": "string"}, "run_id": {"type": "string", "description": "of the experiment"},
+    "workflow_run": {"$ref": "#/components/schemas/IdOrNull"}, "commit": {"type": "string"},
+    "stage": {"type": "string", "enum": ["None", "Staging", "Production", "Archived"]},
+    "aliases": {"$ref": "#/components/schemas/Texts"}, "user": {"type": "string"},
+    "created_at": {"$ref": "#/components/schemas/Time"},
+    "metrics": {"type": "object", "additionalProperties": {"type": ["number", "null"]}},
+    "gate": {"anyOf": [{"$ref": "#/components/schemas/Verdict"}, {"type": "null"}], "description": "the last verdict"},
+    "live_in": {"$ref": "#/components/schemas/Texts"}}},
+"EndpointList": {"type": "object", "properties": {
+    "endpoints": {"type": "array", "items": {"$ref": "#/components/schemas/Endpoint"}}}},
+"Endpoint": {"type": "object", "properties": {
+    "name": {"type": "string"},
+    "environments": {"type": "array", "items": {"$ref": "#/components/schemas/EndpointEnvironment"}},
+    "monitor": {"anyOf": [{"$ref": "#/components/schemas/MonitorStatus"}, {"type": "null"}]}}},
+"EndpointEnvironment": {"type": "object", "properties": {
+    "name": {"type": "string"},
+    "wish": {"type": "object", "description": "what weir.yaml's reference means now", "properties": {
+      "reference": {"type": "string"}, "model": {"type": "string"}, "version": {"$ref": "#/components/schemas/IdOrNull"},
+      "state": {"type": "string", "enum": ["none", "waiting", "preparing", "live", "refused"]},
+      "reason": {"type": "string"}, "actor": {"type": "string"}, "approval": {"$ref": "#/components/schemas/IdOrNull"},
+      "changed_at": {"$ref": "#/components/schemas/Time"}}},
+    "live": {"description": "what serves", "anyOf": [{"type": "null"}, {"type": "object", "properties": {
+      "model": {"type": "string"}, "version": {"type": "integer"}, "since": {"$ref": "#/components/schemas/Time"},
+      "event": {"type": "integer"}, "loaded": {"type": "boolean"}}}]},
+    "previous": {"description": "what a rollback brings back", "anyOf": [{"type": "null"}, {"type": "object",
+      "properties": {"model": {"type": "string"}, "version": {"type": "integer"}, "loaded": {"type": "boolean"}}}]},
+    "workers": {"type": "integer"}, "workers_ready": {"type": "integer"}, "requests": {"type": "integer"},
+    "errors": {"type": "integer"}, "p50_ms": {"type": "number"}, "p95_ms": {"type": "number"}}},
+"MonitorStatus": {"type": "object", "properties": {
+    "environment": {"type": "string"}, "model": {"type": "string"}, "version": {"type": "string"},
+    "labels": {"type": "integer", "description": "behind accuracy_7d"}, "reference_rows": {"type": "integer"},
+    "problem": {"type": "string"},
+    "watermark": {"$ref": "#/components/schemas/TimeOrNull", "description": "newest event time seen"},
+    "drift": {"$ref": "#/components/schemas/NumberOrNull"}, "prediction_drift": {"$ref": "#/components/schemas/NumberOrNull"},
+    "accuracy_7d": {"$ref": "#/components/schemas/NumberOrNull"}, "data_end": {"$ref": "#/components/schemas/TimeOrNull"}}},
+"DriftColumn": {"type": "object", "properties": {
+    "name": {"type": "string"}, "kind": {"type": "string"}, "count": {"type": "number"}, "missing": {"type": "number"},
+    "unseen": {"type": "number"}, "psi": {"type": "number"}, "psi_raw": {"type": "number"},
+    "psi_expected": {"type": "number"}, "clustered": {"type": "boolean"}, "p": {"type": "number"},
+    "p_adjusted": {"type": "number"}, "evidence": {"type": "boolean"}, "drifted": {"type": "boolean"},
+    "ks": {"$ref": "#/components/schemas/NumberOrNull"}, "chi2": {"$ref": "#/components/schemas/NumberOrNull"}}},
+"DriftWindows": {"type": "object", "properties": {
+    "endpoint": {"type": "string"}, "environment": {"type": "string"},
+    "windows": {"type": "array", "items": {"type": "object", "properties": {
+      "start": {"$ref": "#/components/schemas/Time"}, "end": {"$ref": "#/components/schemas/Time"},
+      "model": {"type": "string"}, "version": {"type": "string"}, "rows": {"type": "integer"},
+      "labels": {"type": "integer"}, "labels_due": {"type": "integer"},
+      "columns": {"type": "array", "items": {"$ref": "#/components/schemas/DriftColumn"}},
+      "prediction": {"anyOf": [{"$ref": "#/components/schemas/DriftColumn"}, {"type": "null"}]},
+      "note": {"type": "string"}, "score": {"$ref": "#/components/schemas/NumberOrNull"},
+      "prediction_psi": {"$ref": "#/components/schemas/NumberOrNull"},
+      "accuracy_7d": {"$ref": "#/components/schemas/NumberOrNull"}}}}}},
+"Alert": {"type": "object",
+  "required": ["id", "endpoint", "environment", "rule", "alert", "severity", "state", "value", "limit", "message",
+    "version", "fired_at", "resolved_at", "event"],
+  "properties": {
+    "id": {"type": "integer"}, "endpoint": {"type": "string"}, "environment": {"type": "string"},
+    "rule": {"type": "string"}, "alert": {"type": "string", "description": "the rule, as in its event"},
+    "severity": {"$ref": "#/components/schemas/Severity"}, "state": {"type": "string", "enum": ["firing", "resolved"]},
+    "value": {"type": "number"}, "limit": {"type": "number"}, "message": {"type": "string"}, "version": {"type": "string"},
+    "event_time": {"$ref": "#/components/schemas/Time"}, "fired_at": {"$ref": "#/components/schemas/Time"},
+    "resolved_at": {"$ref": "#/components/schemas/TimeOrNull"}, "event": {"type": "integer"}}},
+"AlertList": {"type": "object", "properties": {
+    "alerts": {"type": "array", "items": {"$ref": "#/components/schemas/Alert"}}}},
+"RetrainingList": {"type": "object", "properties": {"retrainings": {"type": "array", "items": {"type": "object",
+  "properties": {
+    "id": {"type": "integer"}, "model": {"type": "string"}, "endpoint": {"type": "string"}, "version": {"type": "string"},
+    "reasons": {"type": "string"}, "data_until": {"type": "string"},
+    "event_time": {"$ref": "#/components/schemas/Time"}, "triggered_at": {"$ref": "#/components/schemas/Time"},
+    "event": {"type": "integer"}, "state": {"type": "string"}, "note": {"type": "string"},
+    "run": {"$ref": "#/components/schemas/IdOrNull"}}}}}},
+"DeployRequest": {"type": "object", "required": ["version"], "properties": {
+    "version": {"type": "string"}, "environment": {"type": "string", "description": "production unless given"}},
+  "examples": [{"version": "3", "environment": "staging"}]},
+"Deployment": {"type": "object", "properties": {
+    "endpoint": {"type": "string"}, "version": {"type": "integer"},
+    "state": {"type": "string", "enum": ["none", "waiting", "preparing", "live", "refused"]},
+    "approval": {"$ref": "#/components/schemas/IdOrNull"}, "message": {"type": "string"}}},
+"RollbackRequest": {"type": "object", "required": [], "properties": {
+    "environment": {"type": "string", "description": "production unless given"}, "reason": {"type": "string"}},
+  "examples": [{"reason": "too many false alarms"}]},
+"RolledBack": {"type": "object", "properties": {
+    "endpoint": {"type": "string"}, "version": {"type": "integer"}, "message": {"type": "string"}}}
+})json";
+
+// Writes out what "all members are always there" means.
+void require_members(json::value& value) {
+  if (auto* list = value.if_array()) {
+    for (auto& element : *list) require_members(element);
+    return;
+  }
+  auto* object = value.if_object();
+  if (object == nullptr) return;
+  for (auto& [name, member] : *object) {
+    if (name != "examples") require_members(member);
+  }
+  const auto* properties = object->if_contains("properties");
+  if (properties == nullptr || !properties->is_object() || object->contains("required")) return;
+  json::array names;
+  for (const auto& [name, member] : properties->get_object()) names.emplace_back(name);
+  (*object)["required"] = std::move(names);
+}
+
+}  // namespace
+
+json::object schemas() {
+  json::object all;
+  for (const auto part : {kBasics, kRuns, kFiles, kAccess, kInsight, kServing}) {
+    auto parsed = parse_json(part, "schemas");
+    if (!parsed) continue;  // a test reads every part
+    for (auto& [name, schema] : parsed->as_object()) {
+      auto& kept = all[name] = std::move(schema);
+      require_members(kept);
+      // An empty list of what is needed says nothing.
+      if (const auto* required = json_find(kept, "required"); required != nullptr && required->get_array().empty()) {
+        kept.as_object().erase("required");
+      }
+    }
+  }
+  return all;
+}
+
+}  // namespace weir::api
