@@ -36,6 +36,7 @@ Result<int> check_state(Cli& cli, const AdminArguments& arguments) {
     print_line(fmt::format("{} events, {} blobs ({} read), {} references checked in {}", report.events, report.blobs,
                            report.blobs_read, report.references, state.string()));
     for (const auto& problem : report.problems) print_line(fmt::format("{} {}", styled(Style::kBad, "✗"), problem));
+    for (const auto& advice : report.advice) print_line(fmt::format("→ {}", advice));
     if (report.problems.empty()) print_line(fmt::format("{} no problem found", styled(Style::kGood, "✓")));
   }
   return report.problems.empty() ? 0 : 1;
@@ -88,7 +89,11 @@ Result<int> set_secret(Cli& cli, const AdminArguments& arguments) {
   }
   WEIR_TRY(client.put("/api/v1/secrets/" + url_encode(arguments.name),
                       json::object{{"value", value}, {"environment", arguments.environment}}));
-  print_line(fmt::format("{} secret {} is set", styled(Style::kGood, "✓"), arguments.name));
+  if (cli.json) {
+    print_json(json::object{{"name", arguments.name}, {"environment", arguments.environment}});
+  } else {
+    print_line(fmt::format("{} secret {} is set", styled(Style::kGood, "✓"), arguments.name));
+  }
   return 0;
 }
 
@@ -112,7 +117,11 @@ void add_token(CLI::App& app, Cli& cli, const std::shared_ptr<AdminArguments>& a
     cli.action = [&cli, arguments]() -> Result<int> {
       auto client = WEIR_TRY(ApiClient::connect(cli.connection));
       WEIR_TRY(client.remove(fmt::format("/api/v1/tokens/{}", arguments->id)));
-      print_line(fmt::format("token {} is revoked", arguments->id));
+      if (cli.json) {
+        print_json(json::object{{"id", arguments->id}, {"revoked", true}});
+      } else {
+        print_line(fmt::format("token {} is revoked", arguments->id));
+      }
       return 0;
     };
   });
@@ -121,12 +130,14 @@ void add_token(CLI::App& app, Cli& cli, const std::shared_ptr<AdminArguments>& a
 void add_secret(CLI::App& app, Cli& cli, const std::shared_ptr<AdminArguments>& arguments) {
   auto* secret = app.add_subcommand("secret", "Set secrets for `${{ secrets.NAME }}`");
   secret->require_subcommand(1);
+  // Before its sub-command, which takes them over.
+  set_examples(*secret,
+               "weir secret set SLACK_WEBHOOK < webhook.txt\nweir secret set API_KEY --environment production");
   auto* set = secret->add_subcommand("set", "Set a secret, read from standard input or asked for");
   set->add_option("NAME", arguments->name, "letters, digits and _")->required();
   set->add_option("--value", arguments->value, "its value; others on this machine may see it in the process list");
   set->add_option("-e,--environment", arguments->environment, "only for jobs of this environment");
   add_connection_options(*set, cli);
-  set_examples(*set, "weir secret set SLACK_WEBHOOK < webhook.txt\nweir secret set API_KEY --environment production");
   set->callback([&cli, arguments] { cli.action = [&cli, arguments] { return set_secret(cli, *arguments); }; });
 }
 
@@ -144,7 +155,8 @@ void add_admin_commands(CLI::App& app, Cli& cli) {
   check->callback([&cli, arguments] { cli.action = [&cli, arguments] { return check_state(cli, *arguments); }; });
 
   auto* version_command = app.add_subcommand("version", "Print the version");
-  version_command->add_flag("--json", cli.json, "as JSON");
+  version_command->add_flag("--json", cli.json, "print JSON");
+  set_examples(*version_command, "weir version\nweir version --json");
   version_command->callback([&cli] {
     cli.action = [&cli]() -> Result<int> {
       if (cli.json) {

@@ -68,6 +68,11 @@ Result<int> serve(Cli& cli, const ServeArguments& arguments) {
   Log log(cli.clock, STDERR_FILENO, arguments.verbose ? LogLevel::kDebug : LogLevel::kInfo);
   auto server = WEIR_TRY(Server::start(options, cli.clock, log));
   log.info("weir serves {} (state: {}); stop it with Ctrl-C", server->url(), options.state.string());
+  if (cli.json) {
+    print_line(json::serialize(
+        json::object{{"url", server->url()}, {"state", std::filesystem::absolute(options.state).string()}, {"pid", ::getpid()}}));
+    std::fflush(stdout);
+  }
 
   signalfd_siginfo info{};
   while (::read(signal_fd, &info, sizeof info) < 0 && errno == EINTR) {
@@ -89,7 +94,8 @@ void add_serve(CLI::App& app, Cli& cli) {
   command->add_option("--slots", arguments->slots, "jobs at a time (default: one for each processor)");
   command->add_flag("--strict", arguments->strict, "give every job GitHub's empty machine: no implicit checkout or packages");
   command->add_flag("-v,--verbose", arguments->verbose, "log more");
-  set_examples(*command, "weir serve\nweir serve --state /var/lib/weir --listen 127.0.0.1:4510\n"
+  command->add_flag("--json", cli.json, "print one JSON object with the address once it serves; the log goes to standard error");
+  set_examples(*command, "weir serve\nweir serve --state /var/lib/weir --listen 127.0.0.1:4510\nweir serve --json\n"
                          "git push http://127.0.0.1:4510/git/myproject.git main   (password: a token)");
   command->callback([&cli, arguments] { cli.action = [&cli, arguments] { return serve(cli, *arguments); }; });
 }
