@@ -1,7 +1,9 @@
 #include "io/process.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -53,6 +55,17 @@ TEST_F(ProcessTest, LargeInputAndOutputPassThroughAtOnce) {
   ASSERT_TRUE(captured);
   EXPECT_EQ(captured->out, input);
   EXPECT_TRUE(run_process({.argv = {"true"}}, input)) << "a program that ignores its input is fine";
+}
+
+TEST_F(ProcessTest, NothingThatIsOpenHereIsInheritedButTheFirstThreeDescriptors) {
+  put("left-open", "");
+  const int left_open = ::open((folder_ / "left-open").c_str(), O_RDONLY);  // without O_CLOEXEC, as libraries do it
+  ASSERT_GT(left_open, 2);
+  const auto captured = run_process({.argv = {"sh", "-c", "readlink /proc/$$/fd/*"}});
+  ::close(left_open);
+  ASSERT_TRUE(captured) << captured.error().message;
+  EXPECT_NE(captured->out.find("pipe:"), std::string::npos);
+  EXPECT_EQ(captured->out.find("left-open"), std::string::npos) << captured->out;
 }
 
 TEST_F(ProcessTest, AMissingProgramOrFolderIsNamed) {
