@@ -1,6 +1,7 @@
 #include "app/fsck.h"
 
-#include <set>
+#include <algorithm>
+#include <map>
 
 #include "base/hash.h"
 #include "store/blob_store.h"
@@ -12,17 +13,42 @@ namespace {
 
 constexpr std::int64_t kQuickBlobBytes = 16 << 20;
 
-// Tables whose rows name blobs: what to call the row, the table, its column.
+constexpr std::string_view kRestoreDatabase =
+    "The metadata database: stop the server and keep a copy of the state, then restore weir.db (with weir.db-wal, if "
+    "there "
+    "is one) from a backup. Without a backup, `sqlite3 weir.db .recover` saves what can still be read.";
+constexpr std::string_view kRestoreEvents =
+    "The event log was changed by something else than weir: keep a copy of the state, which shows what was changed, "
+    "and "
+    "restore weir.db from a backup. The server runs on as it is, but the history before that event proves nothing.";
+constexpr std::string_view kRestoreBlobs =
+    "Blobs: check the disk (dmesg, smartctl), remove the named files that are there, and put the right ones back from "
+    "a "
+    "backup; or remove them and upload the artifact again. A damaged cache may just be removed.";
+
+// Tables whose rows name blobs: what to call the row, the table, its column, what tells the row from others.
 struct Reference {
   std::string_view what;
   std::string_view table;
   std::string_view column;
+  std::string_view label;
 };
 constexpr Reference kReferences[] = {
-    {"workflow artifact", "engine_artifacts", "sha256"},
-    {"cache", "engine_caches", "sha256"},
-    {"experiment artifact", "track_artifacts", "blob"},
+    {"workflow artifact", "engine_artifacts", "sha256", "'run ' || run_id || ', ' || name"},
+    {"cache", "engine_caches", "sha256", "repository || ', ' || cache_key"},
+    {"experiment artifact", "track_artifacts", "blob", "folder || '/' || name"},
 };
+
+void add_problem(FsckReport& report, std::string problem, std::string_view advice) {
+  report.problems.push_back(std::move(problem));
+  if (std::ranges::find(report.advice, advice) == report.advice.end()) report.advice.emplace_back(advice);
+}
+
+// "row 5 is missing" or "rows 5 to 9 are missing"
+std::string missing_rows(std::int64_t first, std::int64_t last) {
+  return first == last ? fmt::format("row {} is missing", first)
+                       : fmt::format("rows {} to {} are missing", first, last);
+}
 
 Result<void> check_events(store::Reader& reader, FsckReport& report) {
   std::string previous;
@@ -30,15 +56,18 @@ Result<void> check_events(store::Reader& reader, FsckReport& report) {
   // In pages, so that memory does not grow with the log.
   for (std::int64_t after = 0;;) {
     const auto events = WEIR_TRY(store::read_events(reader, after, 1'000));
-    if (events.empty()) return {};
+    if (events.empty()) break;
     for (const auto& event : events) {
       if (event.sequence != expected) {
-        report.problems.push_back(fmt::format("event log: row {} is missing", expected));
+        add_problem(report, fmt::format("event log: {}", missing_rows(expected, event.sequence - 1)), kRestoreEvents);
       }
       if (store::chain_hash(event, previous) != event.chain_hash) {
-        report.problems.push_back(fmt::format("event {}: its chain hash does not follow from the row before: the row was "
-                                              "changed, or one before it",
-                                              event.sequence));
+        add_problem(
+            report,
+            fmt::format("event {}: its chain hash does not follow from the row before: the row was changed, or one "
+                        "before it",
+                        event.sequence),
+            kRestoreEvents);
       }
       previous = event.chain_hash;
       expected = event.sequence + 1;
@@ -46,6 +75,11 @@ Result<void> check_events(store::Reader& reader, FsckReport& report) {
       ++report.events;
     }
   }
+  const auto last = WEIR_TRY(reader.integer("SELECT last FROM series WHERE name = ?", {store::kEventSeries}));
+  if (last.value_or(0) >= expected) {
+    add_problem(report, fmt::format("event log: {} at its end", missing_rows(expected, *last)), kRestoreEvents);
+  }
+  return {};
 }
 
 // Apart, because the stored text itself is hashed, not what a parser makes of it.
@@ -53,21 +87,26 @@ Result<void> check_payloads(store::Reader& reader, FsckReport& report) {
   return reader.query("SELECT sequence, payload, payload_hash FROM events WHERE payload IS NOT NULL", {},
                       [&](const store::Row& row) {
                         if (sha256_hex(row.text(1)) == row.text(2)) return;
-                        report.problems.push_back(fmt::format("event {}: its payload was changed", row.integer(0)));
+                        add_problem(report, fmt::format("event {}: its payload was changed", row.integer(0)),
+                                    kRestoreEvents);
                       });
 }
 
-Result<std::set<std::string>> check_references(store::Reader& reader, const store::BlobStore& blobs, FsckReport& report) {
-  std::set<std::string> referred;
+// The blobs that rows name, each with one of the rows.
+Result<std::map<std::string, std::string>> check_references(store::Reader& reader, const store::BlobStore& blobs,
+                                                            FsckReport& report) {
+  std::map<std::string, std::string> referred;
   for (const auto& reference : kReferences) {
-    WEIR_TRY(reader.query(fmt::format("SELECT DISTINCT {0} FROM {1} WHERE {0} <> ''", reference.column, reference.table), {},
-                          [&](const store::Row& row) {
+    WEIR_TRY(reader.query(fmt::format("SELECT {0}, min({1}) FROM {2} WHERE {0} <> '' GROUP BY {0}", reference.column,
+                                      reference.label, reference.table),
+                          {}, [&](const store::Row& row) {
                             ++report.references;
+                            const std::string label = fmt::format("{} ({})", reference.what, row.text(1));
                             if (!blobs.contains(row.text(0))) {
-                              report.problems.push_back(
-                                  fmt::format("{}: its blob {} is not there", reference.what, row.text(0)));
+                              add_problem(report, fmt::format("{}: its blob {} is not there", label, row.text(0)),
+                                          kRestoreBlobs);
                             }
-                            referred.insert(row.string(0));
+                            referred.emplace(row.string(0), label);
                           }));
   }
   return referred;
@@ -80,12 +119,13 @@ json::object to_json(const FsckReport& report) {
           {"blobs", report.blobs},
           {"blobs_read", report.blobs_read},
           {"references", report.references},
-          {"problems", json::value_from(report.problems)}};
+          {"problems", json::value_from(report.problems)},
+          {"advice", json::value_from(report.advice)}};
 }
 
 Result<FsckReport> fsck(const std::filesystem::path& state, const FsckOptions& options) {
   FsckReport report;
-  std::set<std::string> referred;
+  std::map<std::string, std::string> referred;
   const auto blobs = WEIR_TRY(store::view_local_blobs(state / "blobs"));
   auto inspected = store::inspect_sqlite(state / "weir.db", [&](store::Reader& reader) -> Result<void> {
     WEIR_TRY(check_events(reader, report));
@@ -95,13 +135,17 @@ Result<FsckReport> fsck(const std::filesystem::path& state, const FsckOptions& o
   });
   if (!inspected) {
     if (inspected.error().code != Code::kCorrupt) return std::unexpected(inspected.error());
-    report.problems.push_back(inspected.error().message);
+    add_problem(report, inspected.error().message, kRestoreDatabase);
   }
   WEIR_TRY(blobs->for_each([&](const store::BlobInfo& blob) {
     ++report.blobs;
-    if (!options.read_blobs && (blob.size_bytes > kQuickBlobBytes || !referred.contains(blob.sha256))) return;
+    const auto row = referred.find(blob.sha256);
+    if (!options.read_blobs && (blob.size_bytes > kQuickBlobBytes || row == referred.end())) return;
     ++report.blobs_read;
-    if (const auto sound = blobs->verify(blob.sha256); !sound) report.problems.push_back(sound.error().message);
+    if (const auto sound = blobs->verify(blob.sha256); !sound) {
+      const std::string owner = row == referred.end() ? "nothing" : row->second;
+      add_problem(report, fmt::format("{}; it belongs to: {}", sound.error().message, owner), kRestoreBlobs);
+    }
   }));
   return report;
 }

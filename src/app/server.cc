@@ -111,9 +111,27 @@ Result<void> ServerImpl::open_state() {
   WEIR_TRY(io::make_dirs(options_.state));
   fs::permissions(options_.state, fs::perms::owner_all);
   lock_ = WEIR_TRY(own(options_.state / "lock"));
+  // Keys are made after the database is on disk: alone they tell of a state whose database was lost. Starting anew would
+  // hide that, and number runs and events a second time.
+  std::error_code absent;
+  const auto size_bytes = fs::file_size(options_.state / "weir.db", absent);
+  if ((absent || size_bytes == 0) && fs::exists(options_.state / "keys" / "master.key")) {
+    return fail(Code::kCorrupt,
+                "the metadata database {} is {}, but the state has been in use; restore it from a backup, or give an empty "
+                "folder for a new state",
+                (options_.state / "weir.db").string(), absent ? "not there" : "empty");
+  }
   const auto migrations = all_migrations();
   db_ = WEIR_TRY(store::open_sqlite(options_.state / "weir.db", migrations, clock_, log_));
   blobs_ = WEIR_TRY(store::open_local_blobs(options_.state / "blobs"));
+  if (absent && options_.serve_models) {
+    // The folders themselves; what is put into them is synced by those who put it there.
+    WEIR_TRY(io::make_dirs(options_.state / "repos"));
+    WEIR_TRY(io::sync_path(options_.state));
+    // The folder above may be closed to us; then whoever made this one there has to see to it.
+    const auto above = io::sync_path(options_.state.parent_path());
+    if (!above && above.error().code != Code::kPermissionDenied) return std::unexpected(above.error());
+  }
   config_ = WEIR_TRY(access::ConfigStore::open(*db_));
   access_ = WEIR_TRY(access::Access::open(*db_, clock_, log_,
                                           {.keys_dir = options_.state / "keys",
@@ -203,12 +221,11 @@ Result<void> ServerImpl::start_http() {
   router.handle("GET", "/health", [](io::HttpRequest&) {
     return io::json_response(200, json::object{{"status", "ok"}, {"version", version()}});
   });
-  api::RouteTable table(router, access_.get());
-  api::add_run_routes(table, services_);
-  api::add_artifact_routes(table, services_);
-  api::add_access_routes(table, services_);
-  api::add_insight_routes(table, services_);
-  api::add_live_route(table, feed_.get());
+  api::add_run_routes(router, services_);
+  api::add_artifact_routes(router, services_);
+  api::add_access_routes(router, services_);
+  api::add_insight_routes(router, services_);
+  api::add_live_route(router, services_, *feed_);
   api::add_mlflow_routes(router, {.tracking = lineage_->tracking(),
                                   .registry = lineage_->registry(),
                                   .allow = [this](const types::Identity& identity, access::Permission permission,
@@ -220,12 +237,11 @@ Result<void> ServerImpl::start_http() {
     const api::ServingServices serving{.rollouts = &serving_->rollouts(), .gateway = &serving_->gateway(),
                                        .monitor = &serving_->monitor(), .registry = &lineage_->registry(),
                                        .tracking = &lineage_->tracking()};
-    api::add_model_routes(table, services_, serving);
-    api::add_endpoint_routes(table, serving);
+    api::add_model_routes(router, services_, serving);
+    api::add_endpoint_routes(router, services_, serving);
     serving_->add_gateway_routes(router);
   }
   add_web_routes(router);
-  table.add_openapi_route(version());
 
   io::HttpServerOptions http;
   http.host = options_.host;

@@ -27,7 +27,13 @@ Result<std::vector<std::string>> workflow_paths(const io::Git& git, std::string_
 
 Result<WorkflowFile> read(const io::Git& git, std::string_view commit, std::string path) {
   WorkflowFile file{.path = std::move(path)};
-  file.text = WEIR_TRY(git.show(commit, file.path));
+  auto text = git.show(commit, file.path);
+  if (!text && text.error().code != Code::kInvalidArgument) return std::unexpected(text.error());
+  if (!text) {
+    file.problem = text.error().message;
+    return file;
+  }
+  file.text = *std::move(text);
   if (file.text.size() > kSizeBytesMax) {
     file.problem = fmt::format("{}: the file has {} bytes; a workflow file may have {}", file.path, file.text.size(),
                                kSizeBytesMax);

@@ -171,6 +171,10 @@ Result<std::string> Git::show(std::string_view sha, std::string_view path) const
   WEIR_TRY(require_object_id(sha));
   auto bytes = run({"cat-file", "blob", fmt::format("{}:{}", sha, path)});
   if (bytes) return bytes;
+  if (bytes.error().code == Code::kResourceExhausted) {
+    return fail(Code::kInvalidArgument, "the file {} at commit {} is too large to be read ({})", path,
+                sha.substr(0, 12), bytes.error().message);
+  }
   // Only a tree that was read tells that the file is not there: a git that failed for another reason must not.
   for (const auto& entry : WEIR_TRY(list(sha, path))) {
     if (entry.path == path) return bytes;
@@ -216,6 +220,9 @@ Result<std::string> Git::snapshot(const fs::path& work_tree) const {
   std::error_code ignored;
   // Starting from the real index spares hashing what has not changed.
   fs::copy_file(git_dir_ / "index", index, ignored);
+  // With its time: git reads files anew that are not older than the index, since the clock's ticks are coarse.
+  const auto index_time = fs::last_write_time(git_dir_ / "index", ignored);
+  if (!ignored) fs::last_write_time(index, index_time, ignored);
   const std::map<std::string, std::string> env{{"GIT_INDEX_FILE", index.string()},
                                                {"GIT_WORK_TREE", work_tree.string()}};
   const auto write_tree = [&]() -> Result<std::string> {

@@ -243,6 +243,14 @@ Result<ActionResult> download(const ActionRequest& request) {
                 "downloaded",
                 run_id, request.spec->run_id);
   }
+  const fs::path given = request.input("path");
+  if (!given.is_absolute() && !given.empty() && *given.lexically_normal().begin() == "..") {
+    // Likely a slip, or an input that somebody else chose.
+    return fail(
+        Code::kInvalidArgument,
+        "actions/download-artifact: `path: {}` climbs out of the workspace; give the whole path of a folder elsewhere",
+        given.string());
+  }
   ServerClient server = request.server();
   const auto chosen = WEIR_TRY(select(request, WEIR_TRY(list_artifacts(server, request))));
   const fs::path target = request.resolve(request.input("path"));

@@ -175,6 +175,9 @@ Result<std::vector<types::Event>> read_events(Reader& reader, std::int64_t after
 Result<std::vector<types::Event>> events_about(Reader& reader, std::string_view subject, std::int64_t limit);
 Result<std::optional<types::Event>> event_at(Reader& reader, std::int64_t sequence);
 
+// The series (see Transaction::next_id) whose last number is that of the newest event ever appended.
+inline constexpr std::string_view kEventSeries = "event";
+
 // chain_hash of `event`, given the row before's ("" for the first).
 std::string chain_hash(const types::Event& event, std::string_view previous);
 

@@ -211,7 +211,9 @@ class LocalBlobStore final : public BlobStore {
       hash.update(std::string_view(buffer).substr(0, got));
     }
     const std::string actual = hash.finish_hex();
-    if (actual != sha256) return fail(Code::kCorrupt, "blob {} holds other bytes (SHA-256 {})", sha256, actual);
+    if (actual != sha256)
+      return fail(Code::kCorrupt, "{} holds other bytes than its name says (their SHA-256 is {})", path.string(),
+                  actual);
     return {};
   }
 

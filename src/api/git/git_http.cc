@@ -117,6 +117,12 @@ Result<void> discard(io::ByteSource& body, std::uint64_t bytes_max) {
   return fail(Code::kResourceExhausted, "the push is larger than {} bytes", bytes_max);
 }
 
+// Whether the trouble may be over the next time, without anything else being pushed.
+bool passes(Code code) {
+  return code == Code::kResourceExhausted || code == Code::kInternal || code == Code::kUnavailable ||
+         code == Code::kDeadlineExceeded;
+}
+
 Result<GitHttp::Repository> GitHttp::find(const io::HttpRequest& request) const {
   const std::string& name = request.params.find("repo")->second;
   if (!is_repository_name(name)) {
@@ -322,12 +328,20 @@ Result<void> GitHttp::record_late(const Repository& repository) {
   if (found == unrecorded_.end()) return {};
   auto& pushes = found->second;
   while (!pushes.empty()) {
-    if (const auto recorded = record(repository, pushes.front().moved, pushes.front().identity); !recorded) {
+    const auto& identity = pushes.front().identity;
+    const auto recorded = record(repository, pushes.front().moved, identity);
+    if (!recorded && passes(recorded.error().code)) {
       return fail(recorded.error().code,
                   "an earlier push to {} is stored, but what it triggers cannot be recorded yet: {}", repository.name,
                   recorded.error().message);
     }
-    log_.info("recorded an earlier push of {} to {}", pushes.front().identity.name, repository.name);
+    if (recorded) {
+      log_.info("recorded an earlier push of {} to {}", identity.name, repository.name);
+    } else {
+      // What was pushed is itself the trouble: only a push of something else can mend it.
+      log_.error("an earlier push of {} to {} cannot be recorded: {}", identity.name, repository.name,
+                 recorded.error().message);
+    }
     pushes.erase(pushes.begin());
   }
   unrecorded_.erase(found);

@@ -76,6 +76,9 @@ class SqliteTransaction final : public Transaction {
                      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
                      {event.sequence, event.time, event.type, event.actor, event.subject, event.cause, payload,
                       event.payload_hash, event.chain_hash}));
+    // Apart from the log, so that a log whose end was cut off is known to be.
+    WEIR_TRY(execute("INSERT INTO series(name, last) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET last = excluded.last",
+                     {kEventSeries, event.sequence}));
     end_ = {event.sequence, event.chain_hash};
     appended_.push_back(std::move(event));
     return end_.sequence;
@@ -294,11 +297,22 @@ Result<std::unique_ptr<Database>> open_sqlite(const std::filesystem::path& file,
   ChainEnd end;
   WEIR_TRY(writer.query("SELECT sequence, chain_hash FROM events ORDER BY sequence DESC LIMIT 1", {},
                         [&](const Row& row) { end = {row.integer(0), row.string(1)}; }));
+  std::int64_t last = 0;
+  const Value series[] = {kEventSeries};
+  WEIR_TRY(
+      writer.query("SELECT last FROM series WHERE name = ?", series, [&](const Row& row) { last = row.integer(0); }));
+  if (last > end.sequence) {
+    log.error("{}: events {} to {} are missing at the end of the event log; run: weir fsck", file.string(),
+              end.sequence + 1, last);
+    end.sequence = last;  // what still refers to them must not come to mean others
+  }
   return std::make_unique<SqliteDatabase>(file, std::move(writer), std::move(end), clock, log);
 }
 
 Result<void> inspect_sqlite(const std::filesystem::path& file, const std::function<Result<void>(Reader&)>& work) {
   if (!std::filesystem::exists(file)) return fail(Code::kNotFound, "there is no metadata database {}", file.string());
+  // SQLite takes an empty file for a new database.
+  if (std::filesystem::file_size(file) == 0) return fail(Code::kCorrupt, "{} is empty", file.string());
   Connection connection = WEIR_TRY(Connection::open(file, false));
   WEIR_TRY(connection.script("PRAGMA query_only = 1; BEGIN"));
   std::string damage;
