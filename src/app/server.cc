@@ -221,11 +221,12 @@ Result<void> ServerImpl::start_http() {
   router.handle("GET", "/health", [](io::HttpRequest&) {
     return io::json_response(200, json::object{{"status", "ok"}, {"version", version()}});
   });
-  api::add_run_routes(router, services_);
-  api::add_artifact_routes(router, services_);
-  api::add_access_routes(router, services_);
-  api::add_insight_routes(router, services_);
-  api::add_live_route(router, services_, *feed_);
+  api::RouteTable table(router, access_.get());
+  api::add_run_routes(table, services_);
+  api::add_artifact_routes(table, services_);
+  api::add_access_routes(table, services_);
+  api::add_insight_routes(table, services_);
+  api::add_live_route(table, feed_.get());
   api::add_mlflow_routes(router, {.tracking = lineage_->tracking(),
                                   .registry = lineage_->registry(),
                                   .allow = [this](const types::Identity& identity, access::Permission permission,
@@ -237,11 +238,12 @@ Result<void> ServerImpl::start_http() {
     const api::ServingServices serving{.rollouts = &serving_->rollouts(), .gateway = &serving_->gateway(),
                                        .monitor = &serving_->monitor(), .registry = &lineage_->registry(),
                                        .tracking = &lineage_->tracking()};
-    api::add_model_routes(router, services_, serving);
-    api::add_endpoint_routes(router, services_, serving);
+    api::add_model_routes(table, services_, serving);
+    api::add_endpoint_routes(table, serving);
     serving_->add_gateway_routes(router);
   }
   add_web_routes(router);
+  table.add_openapi_route(version());
 
   io::HttpServerOptions http;
   http.host = options_.host;

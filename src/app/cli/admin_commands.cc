@@ -37,7 +37,6 @@ Result<int> check_state(Cli& cli, const AdminArguments& arguments) {
                            report.blobs_read, report.references, state.string()));
     for (const auto& problem : report.problems) print_line(fmt::format("{} {}", styled(Style::kBad, "✗"), problem));
     for (const auto& advice : report.advice) print_line(fmt::format("→ {}", advice));
-    for (const auto& advice : report.advice) print_line(fmt::format("→ {}", advice));
     if (report.problems.empty()) print_line(fmt::format("{} no problem found", styled(Style::kGood, "✓")));
   }
   return report.problems.empty() ? 0 : 1;
