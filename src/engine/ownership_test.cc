@@ -39,7 +39,7 @@ class OwnershipTest : public testing::Test {
                    .executor = &executor_,
                    .jobs_dir = folder_ / "jobs",
                    .git = [](const std::string&) -> Result<io::Git> { return io::Git("/nowhere"); },
-                   .pools = [](const std::string&) { return std::vector{local_pool(1)}; },
+                   .pools = [](const std::string&) { return std::vector{local_pool(2)}; },
                    .issue_job_token = [tokens = tokens_](store::Transaction&, std::int64_t job, std::int64_t,
                                                          const std::vector<std::string>&) -> Result<std::string> {
                      tokens->push_back(job);
@@ -88,14 +88,14 @@ class OwnershipTest : public testing::Test {
 TEST_F(OwnershipTest, AWriteThatIsUnderWayIsDoneAfterTheEngineHasGone) {
   const auto run = create();
   loop_.run_ready();
-  ASSERT_TRUE(db_->busy()) << "the start of the first job is on its way to the database";
+  ASSERT_TRUE(db_->busy()) << "the start of both jobs is on its way to the database";
   ASSERT_TRUE(tokens_->empty());
 
   engine_.reset();
   db_->step_all();
   loop_.run_ready();
 
-  EXPECT_EQ(tokens_->size(), 1U);
+  EXPECT_EQ(tokens_->size(), 2U);
   const auto jobs = db_->load<std::vector<JobRow>>([&](store::Reader& reader) { return load_jobs(reader, run, 1); });
   ASSERT_EQ(jobs->size(), 2U);
   EXPECT_EQ(jobs->front().state, JobState::kInProgress);
