@@ -170,7 +170,8 @@ class Engine final : public event::RunStarter {
   // The event that recorded the latest change of a job: the cause of what the job itself does. 0 if unknown.
   Result<std::int64_t> job_event(std::int64_t job);
 
-  // Hears live updates on the engine's loop, while the handle lives; must not block.
+  // Hears live updates on the engine's loop, while the handle lives; must not block. Dropping the handle waits for a
+  // call that is under way.
   using Subscription = std::shared_ptr<void>;
   [[nodiscard]] Subscription subscribe(std::function<void(const LiveUpdate&)> listener);
 

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "engine/engine.h"
@@ -14,33 +15,55 @@ class LiveBus {
  public:
   using Listener = std::function<void(const LiveUpdate&)>;
 
+  // The listener is called while the handle lives. Whoever drops the handle waits for a call that is under way, so what
+  // the listener uses may go next; a listener may drop its own.
   [[nodiscard]] std::shared_ptr<void> subscribe(Listener listener) {
-    auto shared = std::make_shared<Listener>(std::move(listener));
+    auto entry = std::make_shared<Entry>();
+    entry->listener = std::move(listener);
     const std::scoped_lock lock(mutex_);
-    listeners_.push_back(shared);
-    return shared;
+    entries_.push_back(entry);
+    return std::make_shared<Handle>(std::move(entry));
   }
 
   [[nodiscard]] bool heard() {
     const std::scoped_lock lock(mutex_);
-    std::erase_if(listeners_, [](const auto& listener) { return listener.expired(); });
-    return !listeners_.empty();
+    std::erase_if(entries_, [](const auto& entry) { return entry.expired(); });
+    return !entries_.empty();
   }
 
   void publish(const LiveUpdate& update) {
-    std::vector<std::shared_ptr<Listener>> listeners;
+    std::vector<std::shared_ptr<Entry>> entries;
     {
       const std::scoped_lock lock(mutex_);
-      for (const auto& weak : listeners_) {
-        if (auto listener = weak.lock()) listeners.push_back(std::move(listener));
+      for (const auto& weak : entries_) {
+        if (auto entry = weak.lock()) entries.push_back(std::move(entry));
       }
     }
-    for (const auto& listener : listeners) (*listener)(update);
+    for (const auto& entry : entries) {
+      const std::scoped_lock calling(entry->calling);
+      if (!entry->dropped) entry->listener(update);
+    }
   }
 
  private:
+  struct Entry {
+    std::recursive_mutex calling;  // held while the listener runs, which may drop its own handle
+    bool dropped = false;
+    Listener listener;
+  };
+  struct Handle {
+    explicit Handle(std::shared_ptr<Entry> the_entry) : entry(std::move(the_entry)) {}
+    ~Handle() {
+      const std::scoped_lock calling(entry->calling);
+      entry->dropped = true;
+    }
+    Handle(const Handle&) = delete;
+    Handle& operator=(const Handle&) = delete;
+    std::shared_ptr<Entry> entry;
+  };
+
   std::mutex mutex_;
-  std::vector<std::weak_ptr<Listener>> listeners_;
+  std::vector<std::weak_ptr<Entry>> entries_;
 };
 
 }  // namespace weir::engine
