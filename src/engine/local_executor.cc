@@ -212,7 +212,10 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
     if (entry.process) status = entry.process->wait();
     if (!end.report.finished) {
       end.error = "the runner died";
-      if (status) {
+      if (status && status->signal == 0 && status->code == ENOSPC) {
+        end.error = fmt::format("the runner found no room on the disk of {}; free some there and run the job again",
+                                entry.dir.string());
+      } else if (status) {
         end.error +=
             status->signal != 0 ? fmt::format(" (signal {})", status->signal) : fmt::format(" (exit {})", status->code);
       }

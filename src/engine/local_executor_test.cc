@@ -150,6 +150,12 @@ TEST_F(LocalExecutorTest, ARunnerThatDiesIsAnErrorThatSaysHowAndWhatItSaidLast) 
   listen(*executor);
   ASSERT_TRUE(start(*executor, launch(1)).has_value());
   EXPECT_EQ(wait_for_end(1).error, "the runner died (signal 9): out of memory");
+
+  runner(fmt::format("exit {}", ENOSPC));  // with no room to say so in its own words
+  ASSERT_TRUE(start(*executor, launch(2)).has_value());
+  EXPECT_EQ(wait_for_end(2).error, fmt::format("the runner found no room on the disk of {}; free some there and run the "
+                                               "job again",
+                                               (root_ / "jobs/2").string()));
 }
 
 TEST_F(LocalExecutorTest, AMissingRunnerIsAnErrorThatNamesIt) {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <iterator>
 #include <utility>
@@ -62,7 +63,14 @@ Result<void> Journal::append(std::string_view type, const json::object& fields) 
   if (!fields.empty()) record += ",";
   record.append(members, 1);  // without its '{'
   record += '\n';
-  return write_all(fd_, record, "cannot write the job's journal");
+  struct stat before{};
+  if (::fstat(fd_, &before) != 0) return fail_errno(errno, "cannot look at the job's journal");
+  auto written = write_all(fd_, record, "cannot write the job's journal");
+  if (written) return written;
+  // Half a record would spoil the next one, which follows once there is room.
+  --sequence_;
+  if (::ftruncate(fd_, before.st_size) != 0) return fail_errno(errno, "cannot take back half a record of the journal");
+  return written;
 }
 
 Result<std::unique_ptr<JobLog>> JobLog::open(const std::filesystem::path& path, const Clock& clock) {
@@ -118,7 +126,26 @@ void JobLog::flush() {
 void JobLog::flush_locked() {
   if (buffer_.empty()) return;
   // A full disk must not end the job: what cannot be written is lost, the steps go on.
-  [[maybe_unused]] const auto written = write_all(fd_, buffer_, "cannot write the job's log");
+  std::string notice;
+  if (lost_lines_ > 0) {
+    notice = fmt::format("-1 {} c [{} lines are missing here: the disk had no room for them]\n",
+                         to_micros(clock_.now()), lost_lines_);
+    buffer_.insert(0, notice);
+  }
+  struct stat before{};
+  struct stat after{};
+  ::fstat(fd_, &before);
+  if (write_all(fd_, buffer_, "cannot write the job's log")) {
+    lost_lines_ = 0;
+  } else if (::fstat(fd_, &after) == 0) {
+    // Whole lines stay, which a reader may have seen; what follows starts on a line of its own.
+    const auto grown = static_cast<std::size_t>(std::max<off_t>(0, after.st_size - before.st_size));
+    const std::size_t kept = std::string_view(buffer_).substr(0, grown).rfind('\n') + 1;  // npos + 1 is 0
+    [[maybe_unused]] const int cut = ::ftruncate(fd_, before.st_size + static_cast<off_t>(kept));
+    if (kept >= notice.size()) lost_lines_ = 0;
+    const std::size_t from = std::max(kept, notice.size());
+    lost_lines_ += std::ranges::count(std::string_view(buffer_).substr(from), '\n');
+  }
   buffer_.clear();
 }
 

@@ -50,6 +50,7 @@ class JobLog {
   [[nodiscard]] std::string mask(std::string_view text) const;
 
   // `text` may hold newlines: each part becomes a line. `bytes_cut`: lost before the text came here.
+  // Lines that find no room on the disk are lost; the first one that does find some is preceded by their number.
   void line(int step, char stream, std::string_view text, std::size_t bytes_cut = 0);
   void flush();
 
@@ -63,6 +64,7 @@ class JobLog {
   mutable std::mutex mutex_;
   Masker masker_;
   std::string buffer_;
+  std::int64_t lost_lines_ = 0;  // found no room, and the log does not say so yet
   std::string masked_;  // kept to spare allocations
   std::string sanitized_;
 };

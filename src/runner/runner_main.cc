@@ -1,5 +1,6 @@
 // weir-runner <job dir>: runs one job. Its secrets and token come on standard input as
-// {"secrets": {"NAME": "value"}, "token": "…", "env": {…}}. Exit code 0 once the journal says how the job ended.
+// {"secrets": {"NAME": "value"}, "token": "…", "env": {…}}. Exit code 0 once the journal says how the job ended, ENOSPC
+// if the disk had no room: what is printed then may find none either.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -24,9 +25,9 @@ std::string read_input() {
   }
 }
 
-int complain(const std::string& message) {
-  std::fprintf(stderr, "weir-runner: %s\n", message.c_str());
-  return 1;
+int complain(const weir::Error& error) {
+  std::fprintf(stderr, "weir-runner: %s\n", error.message.c_str());
+  return error.code == weir::Code::kResourceExhausted ? ENOSPC : 1;
 }
 
 }  // namespace
@@ -42,16 +43,16 @@ int main(int argc, char** argv) {
   // over is on the first three: secrets on the input, and its lock on the file that is output and errors.
   ::close_range(3, ~0U, 0);
   // From here on a job that is cancelled says so in its journal: signals wait until somebody listens.
-  if (const auto held = weir::runner::Supervisor::hold_signals(); !held) return complain(held.error().message);
+  if (const auto held = weir::runner::Supervisor::hold_signals(); !held) return complain(held.error());
   auto secrets = weir::runner::parse_secrets(read_input());
-  if (!secrets) return complain(secrets.error().message);
+  if (!secrets) return complain(secrets.error());
   // Nobody else needs the pipe: its other end shall see that it was read.
   if (const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC); null >= 0) {
     ::dup2(null, 0);
     ::close(null);
   }
   const auto done = weir::runner::run_job(argv[1], *std::move(secrets));
-  if (!done) return complain(done.error().message);
+  if (!done) return complain(done.error());
   if (done->work_abandoned) ::_exit(0);
   return 0;
 }
