@@ -153,8 +153,7 @@ def test_a_configuration_that_was_not_stored_is_not_in_force(server, repository)
         assert repository.push(check=False).returncode != 0
         assert answer(server, "GET", "/api/v1/runs")[1].count('"id"') == 0
     repository.push()
-    assert server.get("/api/v1/approvals?state=pending")["approvals"] or \
-        server.get("/api/v1/runs/1")["state"] != "completed"
+    wait_until(lambda: server.get("/api/v1/approvals?state=pending")["approvals"], what="an approval")
 
 
 def test_an_approval_is_given_once_it_is_on_disk(server, repository):
