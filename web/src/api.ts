@@ -3,7 +3,7 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 export class ApiError extends Error {}
 
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const response = await fetch(`/api/v1${path}`, {
+  const response = await fetch(path.startsWith('/api/') ? path : `/api/v1${path}`, {
     method,
     headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
     body: body === undefined ? undefined : JSON.stringify(body),
@@ -57,14 +57,15 @@ export function useHappening(listener: Listener): void {
 export interface Loaded<T> { value: T | null; error: string | null; reload: () => void }
 
 // Loads `path`, and again whenever something happens that `concerns` it; bursts are drawn together.
-export function useLoaded<T>(path: string | null, concerns: (happening: Happening) => boolean = () => false): Loaded<T> {
+// With a `query` it is posted: MLflow's searches want that. Keep its identity while it does not change.
+export function useLoaded<T>(path: string | null, concerns: (happening: Happening) => boolean = () => false, query?: unknown): Loaded<T> {
   const [value, setValue] = useState<T | null>(null);
   const [error, setError] = useState<string | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const load = useCallback(() => {
     if (path === null) return;
-    get<T>(path).then((next) => { setValue(next); setError(null); }, (reason: Error) => setError(reason.message));
-  }, [path]);
+    (query === undefined ? get<T>(path) : post<T>(path, query)).then((next) => { setValue(next); setError(null); }, (reason: Error) => setError(reason.message));
+  }, [path, query]);
   useEffect(() => {
     setValue(null);
     load();

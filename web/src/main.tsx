@@ -4,6 +4,7 @@ import { connect, get, useOnline } from './api';
 import { currentLanguage, preferredLanguage, setLanguage, t, type Key } from './i18n';
 import { EndpointPage, Endpoints } from './pages/endpoints';
 import { Alerts, Events } from './pages/events';
+import { ExperimentPage, ExperimentRunPage, Experiments } from './pages/experiments';
 import { ModelPage, Models } from './pages/models';
 import { Overview } from './pages/overview';
 import { RunPage } from './pages/run';
@@ -11,12 +12,14 @@ import { Runs } from './pages/runs';
 import './style.css';
 
 const pages: [Key, string, string][] = [
-  ['overview', '#/', 'o'], ['runs', '#/runs', 'r'], ['models', '#/models', 'm'], ['endpoints', '#/endpoints', 'e'], ['alerts', '#/alerts', 'a'], ['events', '#/events', 'l'],
+  ['overview', '#/', 'o'], ['runs', '#/runs', 'r'], ['experiments', '#/experiments', 'x'], ['models', '#/models', 'm'], ['endpoints', '#/endpoints', 'e'], ['alerts', '#/alerts', 'a'], ['events', '#/events', 'l'],
 ];
 
 function page(hash: string) {
-  const [name = '', argument] = hash.replace(/^#\//, '').split('/').map(decodeURIComponent);
+  const [name = '', argument, , detail] = hash.replace(/^#\//, '').split('/').map(decodeURIComponent);
   if (name === 'runs') return argument ? <RunPage key={argument} id={argument} /> : <Runs />;
+  // The addresses that MLflow's client prints: #/experiments/1/runs/<id>.
+  if (name === 'experiments') return detail ? <ExperimentRunPage key={detail} id={detail} /> : argument ? <ExperimentPage key={argument} id={argument} /> : <Experiments />;
   if (name === 'models') return argument ? <ModelPage key={argument} name={argument} /> : <Models />;
   if (name === 'endpoints') return argument ? <EndpointPage key={argument} name={argument} /> : <Endpoints />;
   if (name === 'alerts') return <Alerts />;

@@ -22,9 +22,10 @@ export interface Endpoint { name: string; environments: EndpointEnvironment[] }
 export interface DriftColumn { name: string; kind: string; psi: number; ks: number | null; chi2: number | null; p: number; drifted: boolean }
 export interface DriftWindow { start: string; end: string; score: number | null; columns: DriftColumn[]; prediction_psi: number | null; accuracy_7d: number | null; labels: number; rows: number }
 export interface ModelSummary { name: string; versions: number; aliases: Record<string, string>; live: Record<string, string> }
+export interface Finding { rule: string; passed: boolean; reason: string; candidate: number | null; champion: number | null; limit: number | null; comparison: string }
 export interface ModelVersion {
   version: string; run_id: string; workflow_run: number | null; stage: string; aliases: string[]; created_at: string;
-  metrics: Record<string, number>; gate: { passed: boolean; findings: { rule: string; passed: boolean; reason: string }[] } | null; live_in: string[];
+  metrics: Record<string, number>; gate: { passed: boolean; findings: Finding[] } | null; live_in: string[];
 }
 export interface Alert { id: number; endpoint: string; alert: string; severity: string; message: string; fired_at: string; resolved_at: string | null }
 export interface WeirEvent { sequence: number; type: string; subject: string; time: string; actor: string; cause: number | null; data: Record<string, unknown> }

@@ -17,7 +17,8 @@ export function Endpoints() {
 export function EndpointPage({ name }: { name: string }) {
   const loaded = useLoaded<Endpoint>(`/endpoints/${encodeURIComponent(name)}`, concerns);
   const drift = useLoaded<{ windows: DriftWindow[] }>(`/endpoints/${encodeURIComponent(name)}/drift?limit=400`, concerns);
-  const why = useLoaded<{ text: string }>(`/why?subject=${encodeURIComponent(name)}%40production`, concerns);
+  const isLive = loaded.value?.environments.some((one) => one.name === 'production' && one.live) ?? false;
+  const why = useLoaded<{ text: string }>(isLive ? `/why?subject=${encodeURIComponent(name)}%40production` : null, concerns);
   const [error, setError] = useState<string | null>(null);
   const windows = useMemo(() => [...(drift.value?.windows ?? [])].sort((a, b) => a.end.localeCompare(b.end)), [drift.value]);
   const times = useMemo(() => windows.map((window) => Date.parse(window.end) / 1000), [windows]);
