@@ -19,6 +19,7 @@ void check_monitors(Reader& reader, const text::YamlNode& root, const Config& co
   const auto* section = section_of(root, "monitors");
   if (section == nullptr) return;
   std::vector<std::string_view> names;
+  names.reserve(config.endpoints.size());
   for (const auto& endpoint : config.endpoints) names.push_back(endpoint.name);
   for (const auto& entry : section->entries()) {
     if (std::find(names.begin(), names.end(), entry.key) != names.end()) continue;

@@ -10,7 +10,6 @@ namespace weir::config {
 namespace {
 
 using text::YamlEntry;
-using text::YamlNode;
 
 constexpr std::array<std::string_view, 3> kSeverities = {"info", "warning", "page"};
 

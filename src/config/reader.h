@@ -83,7 +83,8 @@ struct Key {
   std::string_view about;   // for editors
   std::string_view schema;  // JSON Schema of the value, with an example; "" for a key that is refused
   void (*read)(Reader&, const text::YamlEntry&, T&) = nullptr;
-  std::string_view refusal = {};  // what to say of a key that is known and not built
+  // What to say of a key that is known and not built. Written out, so that tables may leave it away.
+  std::string_view refusal = {};  // NOLINT(readability-redundant-member-init)
 };
 
 // Reads `node`, which must be a map, by `keys`. `what` names the map: "endpoint \"flights\"".

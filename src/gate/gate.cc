@@ -28,6 +28,7 @@ Record read_record(const store::Row& row) {
 
 Result<std::vector<config::GateRule>> parse_rules(const std::vector<std::string>& texts) {
   std::vector<config::GateRule> rules;
+  rules.reserve(texts.size());
   for (const auto& text : texts) rules.push_back(WEIR_TRY(config::parse_gate_rule(text)));
   return rules;
 }

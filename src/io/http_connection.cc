@@ -458,7 +458,7 @@ Result<void> Connection::fill_buffer_blocking() {
   const int fd = socket_.native_handle();
   while (true) {
     const auto room = buffer_.prepare(kReadBytes);
-    const auto count = ::recv(fd, room.data(), room.size(), MSG_DONTWAIT);  // NOLINT(*-BlockInCriticalSection)
+    const auto count = ::recv(fd, room.data(), room.size(), MSG_DONTWAIT);  // NOLINT(*.BlockInCriticalSection)
     if (count > 0) {
       buffer_.commit(static_cast<std::size_t>(count));
       return {};

@@ -59,7 +59,7 @@ Result<std::filesystem::path> find_sendmail() {
   std::string_view rest = folders;
   while (!rest.empty()) {
     const auto end = std::min(rest.find(':'), rest.size());
-    const auto program = std::filesystem::path(rest.substr(0, end)) / "sendmail";
+    std::filesystem::path program = std::filesystem::path(rest.substr(0, end)) / "sendmail";
     if (end > 0 && ::access(program.c_str(), X_OK) == 0) return program;
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
