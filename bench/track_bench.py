@@ -50,9 +50,16 @@ class Server:
 
 
 def start_weir(folder):
-    program = os.path.join(os.environ.get("WEIR_BUILD", "build"), "bin", "mlflow_test_server")
-    process = subprocess.Popen([program, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    return Server(int(process.stdout.readline().split()[1]), process)
+    program = os.path.join(os.environ.get("WEIR_BUILD", "build"), "bin", "weir")
+    process = subprocess.Popen([program, "serve", "--state", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = os.path.join(folder, "server.json")
+    deadline = time.monotonic() + 60
+    while not os.path.exists(address):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError("weir did not start")
+        time.sleep(0.01)
+    with open(address) as file:
+        return Server(int(json.load(file)["url"].rsplit(":", 1)[1]), process)
 
 
 def start_mlflow(folder):
@@ -77,7 +84,7 @@ def wait_until_ready(server):
         except OSError:
             pass
         if time.monotonic() > deadline:
-            raise RuntimeError("mlflow server did not start")
+            raise RuntimeError("the server did not start")
         time.sleep(0.2)
 
 
@@ -187,6 +194,7 @@ def main():
     with tempfile.TemporaryDirectory() as weir_folder, tempfile.TemporaryDirectory() as mlflow_folder:
         weir, mlflow = start_weir(weir_folder), start_mlflow(mlflow_folder)
         try:
+            wait_until_ready(weir)
             wait_until_ready(mlflow)
             states = [prepare_search(weir, arguments.runs), prepare_search(mlflow, arguments.runs)]
             for name, case in CASES:
@@ -195,8 +203,8 @@ def main():
                 if not arguments.json:
                     print(f"{name:48} weir {ours:12,.1f}   mlflow {theirs:12,.1f}   ratio {ours / theirs:8.1f}", flush=True)
         finally:
-            weir.process.stdin.close()
-            weir.process.wait(20)
+            weir.process.terminate()
+            weir.process.wait(30)
             os.killpg(mlflow.process.pid, 9)
             mlflow.process.wait(30)
     if arguments.json:

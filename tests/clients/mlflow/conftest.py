@@ -1,8 +1,8 @@
-"""The server under test and MLflow's own server as the oracle.
+"""`weir serve` and, as the oracle, MLflow's own server.
 
 Tests that take the fixture `server` run once against each and must pass on both; tests that take `weir` are about what
 weir does on purpose in its own way. WEIR_TEST_URL names a running server (with WEIR_TEST_TOKEN, an admin's token) to be
-tested instead of the small one that is started here. WEIR_TEST_ORACLE=0 leaves the oracle out.
+tested instead of the one that is started here. WEIR_TEST_ORACLE=0 leaves the oracle out.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,7 @@ class Server:
         self.url = url
         self.token = token
         self.is_weir = name == "weir"
+        self.roles = {}
 
     def call(self, method, path, body=None, token=None, headers=None):
         """(status, answer): the answer parsed if it is JSON, else bytes."""
@@ -50,6 +52,14 @@ class Server:
             return status, json.loads(content)
         except ValueError:
             return status, content
+
+    def role(self, role):
+        """A token of that role."""
+        if role not in self.roles:
+            status, answer = self.call("POST", "/api/v1/tokens", {"name": f"test-{role}", "role": role})
+            assert status == 201, answer
+            self.roles[role] = answer["token"]
+        return self.roles[role]
 
     @contextlib.contextmanager
     def token_set(self, token):
@@ -72,14 +82,96 @@ def weir_server(tmp_path_factory):
     if url:
         yield Server("weir", url.rstrip("/"), os.environ.get("WEIR_TEST_TOKEN", ""))
         return
-    program = os.path.join(os.environ.get("WEIR_BUILD", "build"), "bin", "mlflow_test_server")
-    process = subprocess.Popen([program, str(tmp_path_factory.mktemp("weir"))], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True)
-    line = process.stdout.readline()
-    assert line.startswith("listening "), "mlflow_test_server did not start"
-    yield Server("weir", f"http://127.0.0.1:{line.split()[1]}", "role-admin")
-    process.stdin.close()
-    assert process.wait(20) == 0
+    state = tmp_path_factory.mktemp("weir") / "state"
+    program = Path(os.environ.get("WEIR_BUILD", "build")).resolve() / "bin/weir"
+    with open(state.parent / "log.txt", "wb") as log:
+        process = subprocess.Popen([program, "serve", "--state", state, "--slots", "8"], stdout=log, stderr=log)
+    wait_until(lambda: (state / "server.json").exists() or process.poll() is not None, "server.json")
+    assert process.poll() is None, (state.parent / "log.txt").read_text()
+    server = Server("weir", json.loads((state / "server.json").read_text())["url"],
+                    (state / "keys/admin.token").read_text().strip())
+    wait_until(lambda: server.call("GET", "/health")[0] == 200, "health")
+    yield server
+    process.terminate()
+    assert process.wait(30) == 0
+
+
+def wait_until(condition, what, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.01)
+
+
+# Three jobs that show the test their tokens and run until it has done with them.
+WORKFLOW = """
+name: Hold
+on:
+  workflow_dispatch:
+    inputs:
+      folder: {required: true}
+jobs:
+  hold:
+    runs-on: self-hosted
+    strategy:
+      matrix:
+        job: [0, 1, 2]
+    steps:
+      - env:
+          FOLDER: ${{ inputs.folder }}
+        run: |
+          printf %s "$WEIR_TOKEN" >"$FOLDER/new-${{ matrix.job }}"
+          mv "$FOLDER/new-${{ matrix.job }}" "$FOLDER/token-${{ matrix.job }}"
+          for i in $(seq 6000); do [ ! -e "$FOLDER/done" ] || exit 0; sleep 0.02; done
+          exit 1
+"""
+
+
+class WorkflowRun:
+    """A run under way: its number, and number and token of each of its three jobs."""
+
+    def __init__(self, server, run, tokens):
+        self.id = run
+        _, answer = server.call("GET", f"/api/v1/runs/{run}")
+        self.jobs = sorted(job["id"] for job in answer["jobs"])
+        self.tokens = tokens
+
+
+@pytest.fixture(scope="session")
+def repository(weir_server, tmp_path_factory):
+    """The name of a pushed repository with the workflow hold.yml."""
+    folder = tmp_path_factory.mktemp("repository")
+    (folder / ".github/workflows").mkdir(parents=True)
+    (folder / ".github/workflows/hold.yml").write_text(WORKFLOW)
+    address = weir_server.url.replace("http://", f"http://test:{weir_server.token}@")
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"],
+                    ["-c", "user.name=Test", "-c", "user.email=test@example.com", "commit", "-qm", "Hold"],
+                    ["push", "-q", f"{address}/git/mlflow-tests.git", "main"]):
+        subprocess.run(["git", "-C", folder, *command], check=True, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
+    return "mlflow-tests"
+
+
+@pytest.fixture
+def workflow_run(weir_server, repository, tmp_path):
+    """Starts a run, in a with statement."""
+
+    @contextlib.contextmanager
+    def start():
+        folder = tmp_path / uuid.uuid4().hex
+        folder.mkdir()
+        status, answer = weir_server.call("POST", f"/api/v1/repos/{repository}/dispatches",
+                                          {"workflow": "hold.yml", "inputs": {"folder": str(folder)}})
+        assert status == 201, answer
+        files = [folder / f"token-{job}" for job in range(3)]
+        try:
+            wait_until(lambda: all(file.exists() for file in files), "the jobs' tokens")
+            yield WorkflowRun(weir_server, answer["run_id"], [file.read_text() for file in files])
+        finally:
+            (folder / "done").touch()
+            wait_until(lambda: weir_server.call("GET", f"/api/v1/runs/{answer['run_id']}")[1]["state"] == "completed",
+                       "the run's end")
+
+    return start
 
 
 def free_port():

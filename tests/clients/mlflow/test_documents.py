@@ -16,14 +16,16 @@ FOLDER = os.path.join(os.path.dirname(__file__), "documents")
 
 
 @pytest.fixture
-def run_script(server, monkeypatch):
+def run_script(monkeypatch):
     """Runs a script as a program does, but in this process: importing mlflow anew takes seconds."""
 
     def run(script, *arguments, token=None):
         output = io.StringIO()
-        monkeypatch.setattr(sys, "argv", [script, *arguments])
         code, error = 0, ""
-        with server.token_set(server.token if token is None else token), contextlib.redirect_stdout(output):
+        with monkeypatch.context() as patch, contextlib.redirect_stdout(output):
+            patch.setattr(sys, "argv", [script, *arguments])
+            if token:
+                patch.setenv("MLFLOW_TRACKING_TOKEN", token)
             try:
                 runpy.run_path(os.path.join(FOLDER, script), run_name="__main__")
             except SystemExit as end:
@@ -76,19 +78,19 @@ def test_validation_against_the_champion(client, experiment, run_script, log_mod
     assert validate(0.95, latency=150).returncode == 1
 
 
-def test_registering_by_the_number_of_the_workflow_run(server, client, experiment, name, log_model, run_script):
-    if not server.is_weir:
-        pytest.skip("MLflow's own server knows no workflow runs")
-    with server.token_set("job-11-900001"):
-        with mlflow.start_run() as run:
+def test_registering_by_the_number_of_the_workflow_run(weir, workflow_run, name, log_model, run_script):
+    client = mlflow.MlflowClient()
+    mlflow.set_experiment(name)
+    with workflow_run() as job:
+        with weir.token_set(job.tokens[0]), mlflow.start_run() as run:
             info = log_model()
-    with server.token_set("job-12-900001"):
-        with mlflow.start_run():
+        with weir.token_set(job.tokens[1]), mlflow.start_run():
             mlflow.log_metric("accuracy", 0.9)  # the evaluation, in a job of its own and without a model
-    done = run_script("register_model.py", "--run-id", "900001", "--model-name", name, token="job-13-900001")
+        done = run_script("register_model.py", "--run-id", str(job.id), "--model-name", name, token=job.tokens[2])
     assert done.returncode == 0, done.stderr
     assert f"registered {name} version 1" in done.stdout
     version = client.get_model_version(name, "1")
     assert (version.run_id, version.source) == (run.info.run_id, f"models:/{info.model_id}")
-    failed = run_script("register_model.py", "--run-id", "900999", "--model-name", name, token="job-13-900999")
-    assert failed.returncode != 0 and "workflow run 900999 made no experiment run" in failed.stderr
+    with workflow_run() as job:
+        failed = run_script("register_model.py", "--run-id", str(job.id), "--model-name", name, token=job.tokens[0])
+    assert failed.returncode != 0 and f"workflow run {job.id} made no experiment run" in failed.stderr

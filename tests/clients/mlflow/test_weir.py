@@ -20,34 +20,34 @@ def test_the_client_learns_the_version(weir):
     assert weir.call("GET", "/version") == (200, b"3.17.2")
 
 
-def test_runs_and_models_of_a_job_name_it(weir, log_model, name):
-    with weir.token_set("job-42-7"):
+def test_runs_and_models_of_a_job_name_it(weir, workflow_run, log_model, name):
+    with workflow_run() as job, weir.token_set(job.tokens[1]):
         mlflow.set_experiment(name)
         with mlflow.start_run() as run:
             info = log_model()
     client = MlflowClient()
     tags = client.get_run(run.info.run_id).data.tags
-    assert (tags["weir.run_id"], tags["weir.job_id"]) == ("7", "42")
-    assert client.get_logged_model(info.model_id).tags["weir.job_id"] == "42"
+    assert (tags["weir.run_id"], tags["weir.job_id"]) == (str(job.id), str(job.jobs[1]))
+    assert client.get_logged_model(info.model_id).tags["weir.job_id"] == str(job.jobs[1])
 
 
-def test_a_numeric_run_id_works_where_ids_do(weir, log_model, name, fitted):
-    with weir.token_set("job-1-800001"):
+def test_a_numeric_run_id_works_where_ids_do(weir, workflow_run, log_model, name, fitted):
+    with workflow_run() as job, weir.token_set(job.tokens[0]):
         mlflow.set_experiment(name)
         with mlflow.start_run() as run:
             log_model()
             mlflow.log_text("x", "note.txt")
     client = MlflowClient()
-    assert client.get_run("800001").info.run_id == run.info.run_id
-    assert "note.txt" in [file.path for file in client.list_artifacts("800001")]
-    assert mlflow.artifacts.load_text("runs:/800001/note.txt") == "x"
+    assert client.get_run(str(job.id)).info.run_id == run.info.run_id
+    assert "note.txt" in [file.path for file in client.list_artifacts(str(job.id))]
+    assert mlflow.artifacts.load_text(f"runs:/{job.id}/note.txt") == "x"
     client.create_registered_model(name)
-    version = client.create_model_version(name, "runs:/800001/model", "800001")
+    version = client.create_model_version(name, f"runs:/{job.id}/model", str(job.id))
     assert (version.run_id, version.source) == (run.info.run_id, f"runs:/{run.info.run_id}/model")
     model, table = fitted
     assert list(mlflow.pyfunc.load_model(f"models:/{name}/1").predict(table)) == list(model.predict(table))
-    message = refused(client.get_run, "800002", code="RESOURCE_DOES_NOT_EXIST")
-    assert "workflow run 800002 made no experiment run" in message
+    message = refused(client.get_run, str(job.id + 1000), code="RESOURCE_DOES_NOT_EXIST")
+    assert f"workflow run {job.id + 1000} made no experiment run" in message
 
 
 def test_without_a_token_one_may_log_and_register_and_nothing_else(weir, log_model, name):
@@ -70,18 +70,18 @@ def test_without_a_token_one_may_log_and_register_and_nothing_else(weir, log_mod
             assert "weir token create" in message
 
 
-def test_roles(weir, name):
+def test_roles(weir, workflow_run, name):
     client = MlflowClient()
     client.create_registered_model(name)
     client.create_model_version(name, "s3://models/x")
-    with weir.token_set("role-viewer"):
+    with weir.token_set(weir.role("viewer")):
         assert client.get_registered_model(name).name == name
         refused(client.create_experiment, name, code="PERMISSION_DENIED")
         refused(client.set_registered_model_alias, name, "a", "1", code="PERMISSION_DENIED")
-    with weir.token_set("role-developer"):
+    with weir.token_set(weir.role("developer")):
         client.set_registered_model_alias(name, "a", "1")
         refused(client.delete_model_version, name, "1", code="PERMISSION_DENIED")
-    with weir.token_set("job-1-2"):
+    with workflow_run() as job, weir.token_set(job.tokens[0]):
         client.set_registered_model_alias(name, "b", "1")
         client.transition_model_version_stage(name, "1", "Staging")
         refused(client.delete_registered_model, name, code="PERMISSION_DENIED")
