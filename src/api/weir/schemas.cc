@@ -328,7 +328,7 @@ constexpr std::string_view kServing = R"json({
     "name": {"type": "string"}, "kind": {"type": "string"}, "count": {"type": "number"}, "missing": {"type": "number"},
     "unseen": {"type": "number"}, "psi": {"type": "number"}, "psi_raw": {"type": "number"},
     "psi_expected": {"type": "number"}, "clustered": {"type": "boolean"}, "p": {"type": "number"},
-    "p_adjusted": {"type": "number"}, "evidence": {"type": "boolean"}, "drifted": {"type": "boolean"},
+    "p_adjusted": {"type": "number"}, "evidence": {"type": "number", "description": "for drift, gathered over the windows of this version"}, "drifted": {"type": "boolean"},
     "ks": {"$ref": "#/components/schemas/NumberOrNull"}, "chi2": {"$ref": "#/components/schemas/NumberOrNull"}}},
 "DriftWindows": {"type": "object", "properties": {
     "endpoint": {"type": "string"}, "environment": {"type": "string"},

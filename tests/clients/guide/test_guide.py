@@ -9,10 +9,14 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from described import Described  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
 BUILD = Path(os.environ.get("WEIR_BUILD", ROOT / "build"))
@@ -118,6 +122,8 @@ def test_page_does_what_it_says(page, tmp_path):
             elif language == "console":
                 for command, expected in commands(text.rstrip("\n")):
                     run_command(shell, command, expected)
+        if f":{port}" in page.read_text().replace(PORT, port):
+            Described(f"http://127.0.0.1:{port}").read_everything()  # no other test has servers with so much to tell
     finally:
         shell.close()
 

@@ -2,89 +2,16 @@
 
 import json
 import subprocess
-import urllib.error
-import urllib.parse
-import urllib.request
 
-import jsonschema
 import pytest
+from described import Described
 from openapi_spec_validator import validate
 from test_line import project  # noqa: F401  (a fixture)
 from weir_server import WEIR, wait_until
 
-PREFIX = "#/components/schemas/"
-
-
-def closed(value):
-    """The schema with members that it does not name forbidden, so that an answer with more of them is seen."""
-    if isinstance(value, list):
-        return [closed(element) for element in value]
-    if not isinstance(value, dict):
-        return value
-    result = {name: closed(member) if name != "examples" else member for name, member in value.items()}
-    if isinstance(value.get("properties"), dict) and "additionalProperties" not in value:
-        result["additionalProperties"] = False
-    return result
-
-
-class Described:
-    """A server whose answers are compared with its own description of them."""
-
-    def __init__(self, server):
-        self.server = server
-        self.document = server.get("/api/v1/openapi.json")
-        self.schemas = closed(self.document["components"]["schemas"])
-        self.seen = set()
-
-    def check(self, schema, value):
-        whole = {"$ref": PREFIX + schema, "components": {"schemas": self.schemas}}
-        jsonschema.Draft202012Validator(whole, format_checker=jsonschema.FormatChecker()).validate(value)
-
-    def operation(self, method, path):
-        """The description that fits best: the one with the fewest parameters."""
-        fitting = []
-        for pattern, operations in self.document["paths"].items():
-            want, got = pattern.split("/"), path.split("/")
-            if len(want) == len(got) and all(w.startswith("{") or w == g for w, g in zip(want, got)) and method.lower() in operations:
-                fitting.append((pattern.count("{"), pattern))
-        assert fitting, f"{method} {path} is not described"
-        pattern = min(fitting)[1]
-        self.seen.add((method, pattern))
-        return self.document["paths"][pattern][method.lower()]
-
-    def call(self, method, target, body=None, token=None, status=None):
-        """The answer, after it was checked."""
-        described = self.operation(method, urllib.parse.urlsplit(target).path)
-        if isinstance(body, dict) and status is None:
-            self.check(described["requestBody"]["content"]["application/json"]["schema"]["$ref"].removeprefix(PREFIX), body)
-        data = json.dumps(body).encode() if isinstance(body, dict) else body
-        request = urllib.request.Request(self.server.url + target, data, method=method)
-        if token:
-            request.add_header("Authorization", f"Bearer {token}")
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                code, kind, text = answer.status, answer.headers["Content-Type"], answer.read()
-        except urllib.error.HTTPError as error:
-            code, kind, text = error.code, error.headers["Content-Type"], error.read()
-        assert (code < 300) if status is None else code == status, (method, target, code, text)
-        if code >= 300:
-            self.check("Error", json.loads(text))
-            return json.loads(text)
-        content = described["responses"][str(code)].get("content")
-        if content is None:
-            assert text == b""
-            return None
-        [(media, shape)] = content.items()
-        assert kind.split(";")[0] == media, (target, kind)
-        if media != "application/json":
-            return text
-        self.check(shape["schema"]["$ref"].removeprefix(PREFIX), json.loads(text))
-        return json.loads(text)
-
-
 @pytest.fixture
 def described(server):
-    return Described(server)
+    return Described(server.url)
 
 
 def test_the_document_is_valid_openapi(described):
