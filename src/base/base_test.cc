@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <latch>
+#include <thread>
+
+#include "base/broadcast.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -46,6 +50,38 @@ TEST(Json, BadTextSaysWhere) {
   EXPECT_FALSE(parse_json("1 2", "x"));
   EXPECT_FALSE(parse_json(std::string(1000, '['), "x"));
   EXPECT_TRUE(parse_json("  {\"a\": [1, 2.5, null]} \n", "x"));
+}
+
+TEST(Broadcast, WhoDropsItsHandleWaitsForTheCallThatIsUnderWay) {
+  Broadcast<int> bus;
+  std::latch called{1};
+  auto seen = std::make_unique<int>(0);
+  auto handle = bus.subscribe([&](const int&) {
+    called.count_down();
+    for (int i = 0; i < 1'000; ++i) std::this_thread::yield();
+    ++*seen;
+  });
+  std::thread loop([&] { bus.publish(1); });
+  called.wait();
+  handle.reset();
+  EXPECT_EQ(*seen, 1);
+  seen.reset();
+  loop.join();
+  bus.publish(1);
+  EXPECT_FALSE(bus.heard());
+}
+
+TEST(Broadcast, AListenerMayDropItsOwnHandle) {
+  Broadcast<int> bus;
+  int calls = 0;
+  std::shared_ptr<void> handle;
+  handle = bus.subscribe([&](const int&) {
+    ++calls;
+    handle.reset();
+  });
+  bus.publish(1);
+  bus.publish(1);
+  EXPECT_EQ(calls, 1);
 }
 
 }  // namespace

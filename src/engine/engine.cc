@@ -7,7 +7,6 @@
 #include <thread>
 
 #include "engine/creation.h"
-#include "engine/live_bus.h"
 #include "engine/queries.h"
 #include "engine/retention.h"
 #include "engine/scheduler.h"
@@ -44,7 +43,7 @@ struct Engine::Impl {
 
   std::shared_ptr<EngineCore> core;
   EngineDeps& deps = core->deps;
-  LiveBus& bus = core->bus;
+  Broadcast<LiveUpdate>& bus = core->bus;
   WorkflowCache& workflows = core->workflows;
   std::shared_ptr<Scheduler> scheduler = std::make_shared<Scheduler>(core);
   store::Database::Subscription subscription;

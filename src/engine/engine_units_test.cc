@@ -1,46 +1,10 @@
 #include <gtest/gtest.h>
 
-#include <latch>
-#include <thread>
-
 #include "engine/groups.h"
-#include "engine/live_bus.h"
 #include "engine/pools.h"
 
 namespace weir::engine {
 namespace {
-
-TEST(LiveBus, WhoDropsItsHandleWaitsForTheCallThatIsUnderWay) {
-  LiveBus bus;
-  std::latch called{1};
-  auto seen = std::make_unique<int>(0);
-  auto handle = bus.subscribe([&](const LiveUpdate&) {
-    called.count_down();
-    for (int i = 0; i < 1'000; ++i) std::this_thread::yield();
-    ++*seen;
-  });
-  std::thread loop([&] { bus.publish({}); });
-  called.wait();
-  handle.reset();
-  EXPECT_EQ(*seen, 1);
-  seen.reset();
-  loop.join();
-  bus.publish({});
-  EXPECT_FALSE(bus.heard());
-}
-
-TEST(LiveBus, AListenerMayDropItsOwnHandle) {
-  LiveBus bus;
-  int calls = 0;
-  std::shared_ptr<void> handle;
-  handle = bus.subscribe([&](const LiveUpdate&) {
-    ++calls;
-    handle.reset();
-  });
-  bus.publish({});
-  bus.publish({});
-  EXPECT_EQ(calls, 1);
-}
 
 TEST(ConcurrencyGroups, TheFirstHoldsTheSecondWaitsAndTheThirdTakesItsPlace) {
   ConcurrencyGroups groups;

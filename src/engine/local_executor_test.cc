@@ -153,9 +153,10 @@ TEST_F(LocalExecutorTest, ARunnerThatDiesIsAnErrorThatSaysHowAndWhatItSaidLast) 
 
   runner(fmt::format("exit {}", ENOSPC));  // with no room to say so in its own words
   ASSERT_TRUE(start(*executor, launch(2)).has_value());
-  EXPECT_EQ(wait_for_end(2).error, fmt::format("the runner found no room on the disk of {}; free some there and run the "
-                                               "job again",
-                                               (root_ / "jobs/2").string()));
+  EXPECT_EQ(wait_for_end(2).error,
+            fmt::format("the runner found no room on the disk of {}; free some there and run the "
+                        "job again",
+                        (root_ / "jobs/2").string()));
 }
 
 TEST_F(LocalExecutorTest, AMissingRunnerIsAnErrorThatNamesIt) {
@@ -169,7 +170,7 @@ TEST_F(LocalExecutorTest, AMissingRunnerIsAnErrorThatNamesIt) {
 TEST_F(LocalExecutorTest, CancelReachesTheRunnerAndKillReachesWhatItStarted) {
   runner(
       "trap 'journal \"{\\\"type\\\":\\\"job_finished\\\",\\\"conclusion\\\":\\\"cancelled\\\"}\"; exit 0' TERM\n"
-      "journal '{\"type\":\"job_started\"}'; touch ready; while :; do read -r -t 1 < <(:); done");
+      "journal '{\"type\":\"job_started\"}'; touch ready; while test -e \"$0\"; do read -r -t 1 < <(:); done");
   const auto executor = this->executor();
   listen(*executor);
   ASSERT_TRUE(start(*executor, launch(1)).has_value());
@@ -225,7 +226,8 @@ TEST_F(LocalExecutorTest, WhatARunnerLeftThatDiedWithoutAServerIsKilledByTheNext
 
 TEST_F(LocalExecutorTest, AnotherJobsProcessesAreSpared) {
   runner(
-      fmt::format("journal '{{\"type\":\"job_started\"}}'\n{}touch ready; while ! test -e go; do read -r -t 0.05 < "
+      fmt::format("journal '{{\"type\":\"job_started\"}}'\n{}touch ready; while test -e \"$0\" && ! test -e go; do "
+                  "read -r -t 0.05 < "
                   "<(sleep 0.02); done; kill -9 $$",
                   kDaemon));
   const auto executor = this->executor();
@@ -245,7 +247,7 @@ TEST_F(LocalExecutorTest, AnotherJobsProcessesAreSpared) {
 TEST_F(LocalExecutorTest, NoCallbackComesOnceTheExecutorHasGone) {
   runner(
       "journal '{\"type\":\"job_started\"}'; trap 'exit 0' TERM\n"
-      "while ! test -e go; do echo line >> log.txt; done");
+      "while test -e \"$0\" && ! test -e go; do echo line >> log.txt; done");
   std::atomic<bool> gone = false;
   for (int round = 1; round <= 5; ++round) {
     gone = false;
@@ -274,7 +276,8 @@ TEST_F(LocalExecutorTest, NoCallbackComesOnceTheExecutorHasGone) {
 
 TEST_F(LocalExecutorTest, AnExecutorMayGoAfterItsLoopHasStopped) {
   runner(
-      "journal '{\"type\":\"job_started\"}'; touch ready; while ! test -e go; do read -r -t 0.05 < <(sleep 0.02); "
+      "journal '{\"type\":\"job_started\"}'; touch ready; while test -e \"$0\" && ! test -e go; do read -r -t 0.05 < "
+      "<(sleep 0.02); "
       "done");
   auto executor = this->executor();
   listen(*executor);
@@ -288,7 +291,7 @@ TEST_F(LocalExecutorTest, AnExecutorMayGoAfterItsLoopHasStopped) {
 TEST_F(LocalExecutorTest, ALaterServerAdoptsARunningJobAndHearsItsEnd) {
   runner(
       "journal \"{\\\"type\\\":\\\"job_started\\\",\\\"pid\\\":$$}\"; touch ready\n"
-      "while ! test -e go; do read -r -t 0.05 < <(sleep 0.02); done\n"
+      "while test -e \"$0\" && ! test -e go; do read -r -t 0.05 < <(sleep 0.02); done\n"
       "journal '{\"type\":\"job_finished\",\"conclusion\":\"success\"}'");
   auto first = executor();
   listen(*first);
@@ -304,7 +307,7 @@ TEST_F(LocalExecutorTest, ALaterServerAdoptsARunningJobAndHearsItsEnd) {
 
 TEST_F(LocalExecutorTest, ARunnerThatHasNotWrittenAnythingYetIsAdoptedAllTheSame) {
   runner(
-      "touch forked; while ! test -e go; do read -r -t 0.05 < <(sleep 0.02); done\n"
+      "touch forked; while test -e \"$0\" && ! test -e go; do read -r -t 0.05 < <(sleep 0.02); done\n"
       "journal \"{\\\"type\\\":\\\"job_started\\\",\\\"pid\\\":$$}\"\n"
       "journal '{\"type\":\"job_finished\",\"conclusion\":\"success\"}'");
   auto first = executor();
@@ -345,7 +348,7 @@ TEST_F(LocalExecutorTest, AJobWhoseRunnerDiedBeforeItsFirstStepMayBeStarted) {
 TEST_F(LocalExecutorTest, GrowthOfTheLogIsToldWhileTheJobRuns) {
   runner(
       "journal '{\"type\":\"job_started\"}'\n"
-      "while ! test -e go; do echo line >> log.txt; read -r -t 0.05 < <(sleep 0.02); done\n"
+      "while test -e \"$0\" && ! test -e go; do echo line >> log.txt; read -r -t 0.05 < <(sleep 0.02); done\n"
       "journal '{\"type\":\"job_finished\",\"conclusion\":\"success\"}'");
   const auto executor = this->executor();
   listen(*executor);

@@ -52,11 +52,15 @@ std::string prefix_end(std::string prefix) {
   return prefix;
 }
 
-Cache read_cache(const store::Row& row) { return {row.string(0), row.string(1), row.integer(2)}; }
+Cache read_cache(const store::Row& row) {
+  return {row.string(0), row.string(1), row.integer(2)};
+}
 
 }  // namespace
 
-std::span<const store::Migration> run_artifact_migrations() { return kMigrations; }
+std::span<const store::Migration> run_artifact_migrations() {
+  return kMigrations;
+}
 
 json::object to_json(const Artifact& artifact) {
   return {{"id", artifact.id},
@@ -77,13 +81,15 @@ Result<Artifact> RunArtifacts::add(Artifact artifact, bool overwrite) {
   }
   return db_.write_with<Artifact>([&](store::Transaction& tx) -> Result<Artifact> {
     if (overwrite) {
-      WEIR_TRY(tx.execute("DELETE FROM engine_artifacts WHERE run_id = ? AND name = ?", {artifact.run_id, artifact.name}));
+      WEIR_TRY(
+          tx.execute("DELETE FROM engine_artifacts WHERE run_id = ? AND name = ?", {artifact.run_id, artifact.name}));
     }
     artifact.id = WEIR_TRY(tx.next_id("artifact"));
     artifact.created_at = tx.now();
-    auto added = tx.execute(fmt::format("INSERT INTO engine_artifacts({}) VALUES(?, ?, ?, ?, ?, ?, ?)", kArtifactColumns),
-                            {artifact.id, artifact.run_id, artifact.name, artifact.sha256, artifact.size_bytes,
-                             json::serialize(files_to_json(artifact.files)), artifact.created_at});
+    auto added =
+        tx.execute(fmt::format("INSERT INTO engine_artifacts({}) VALUES(?, ?, ?, ?, ?, ?, ?)", kArtifactColumns),
+                   {artifact.id, artifact.run_id, artifact.name, artifact.sha256, artifact.size_bytes,
+                    json::serialize(files_to_json(artifact.files)), artifact.created_at});
     if (!added && added.error().code == Code::kAlreadyExists) {
       return fail(Code::kAlreadyExists,
                   "run {} has an artifact \"{}\" already; give it another name or set `overwrite: true`",
@@ -118,17 +124,17 @@ Result<std::optional<Cache>> RunArtifacts::lookup_cache(std::string_view reposit
                                                         std::string_view version) {
   return db_.load<std::optional<Cache>>([&](store::Reader& reader) -> Result<std::optional<Cache>> {
     for (const auto scope : {ref, default_ref}) {
-      auto exact = WEIR_TRY(reader.first<Cache>(
-          "SELECT cache_key, sha256, size_bytes FROM engine_caches "
-          "WHERE repository = ? AND ref = ? AND version = ? AND cache_key = ?",
-          {repository, scope, version, key}, read_cache));
+      auto exact =
+          WEIR_TRY(reader.first<Cache>("SELECT cache_key, sha256, size_bytes FROM engine_caches "
+                                       "WHERE repository = ? AND ref = ? AND version = ? AND cache_key = ?",
+                                       {repository, scope, version, key}, read_cache));
       if (exact && blobs_.contains(exact->sha256)) return exact;
       for (const auto& prefix : restore_keys) {
-        auto newest = WEIR_TRY(reader.first<Cache>(
-            "SELECT cache_key, sha256, size_bytes FROM engine_caches "
-            "WHERE repository = ? AND ref = ? AND version = ? AND cache_key >= ? AND cache_key < ? "
-            "ORDER BY created_at DESC",
-            {repository, scope, version, prefix, prefix_end(prefix)}, read_cache));
+        auto newest = WEIR_TRY(
+            reader.first<Cache>("SELECT cache_key, sha256, size_bytes FROM engine_caches "
+                                "WHERE repository = ? AND ref = ? AND version = ? AND cache_key >= ? AND cache_key < ? "
+                                "ORDER BY created_at DESC",
+                                {repository, scope, version, prefix, prefix_end(prefix)}, read_cache));
         if (newest && blobs_.contains(newest->sha256)) return newest;
       }
     }
@@ -142,7 +148,8 @@ Result<void> RunArtifacts::save_cache(std::string_view repository, std::string_v
     return fail(Code::kInvalidArgument, "a cache key has 1 to 512 characters and no comma");
   }
   if (!blobs_.contains(cache.sha256)) {
-    return fail(Code::kNotFound, "cache \"{}\": there is no blob {}; upload it first", cache.key, cache.sha256.substr(0, 64));
+    return fail(Code::kNotFound, "cache \"{}\": there is no blob {}; upload it first", cache.key,
+                cache.sha256.substr(0, 64));
   }
   return db_.write([&](store::Transaction& tx) -> Result<void> {
     auto added = tx.execute(

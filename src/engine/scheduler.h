@@ -9,9 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/broadcast.h"
 #include "engine/engine.h"
 #include "engine/groups.h"
-#include "engine/live_bus.h"
 #include "engine/nodes.h"
 #include "engine/outbox.h"
 #include "engine/pools.h"
@@ -33,7 +33,7 @@ Result<StoredRun> load_stored_run(store::Reader& reader, std::int64_t id);
 // on their way to the database, when the engine goes.
 struct EngineCore {
   EngineDeps deps;
-  LiveBus bus;
+  Broadcast<LiveUpdate> bus;
   WorkflowCache workflows;
 };
 
@@ -131,7 +131,7 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
 
   std::shared_ptr<EngineCore> core_;  // what steps of the outbox hold, instead of the scheduler
   EngineDeps& deps_ = core_->deps;
-  LiveBus& bus_ = core_->bus;
+  Broadcast<LiveUpdate>& bus_ = core_->bus;
   WorkflowCache& workflows_ = core_->workflows;
   Outbox outbox_;
   std::map<std::int64_t, RunPtr> runs_;  // unfinished, by id

@@ -161,7 +161,7 @@ class Database {
   virtual void write_async(Work work, Done done) = 0;
 
   // Hears every appended event after its commit, in order, on the writer's thread; must not block or write. Lives as
-  // long as the returned handle.
+  // long as the returned handle; whoever drops that waits for a call under way.
   using Subscription = std::shared_ptr<void>;
   [[nodiscard]] virtual Subscription subscribe(std::function<void(const types::Event&)> listener) = 0;
 

@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "base/broadcast.h"
 #include "base/hash.h"
 #include "store/sqlite/connection.h"
 
@@ -125,10 +126,7 @@ class SqliteDatabase final : public Database {
   }
 
   Subscription subscribe(std::function<void(const types::Event&)> listener) override {
-    auto shared = std::make_shared<std::function<void(const types::Event&)>>(std::move(listener));
-    const std::scoped_lock lock(listeners_mutex_);
-    listeners_.push_back(shared);
-    return shared;
+    return listeners_.subscribe(std::move(listener));
   }
 
   void stop() override {
@@ -227,18 +225,7 @@ class SqliteDatabase final : public Database {
   }
 
   void publish(const std::vector<types::Event>& events) {
-    if (events.empty()) return;
-    std::vector<std::shared_ptr<std::function<void(const types::Event&)>>> listeners;
-    {
-      const std::scoped_lock lock(listeners_mutex_);
-      std::erase_if(listeners_, [](const auto& weak) { return weak.expired(); });
-      for (const auto& weak : listeners_) {
-        if (auto listener = weak.lock()) listeners.push_back(std::move(listener));
-      }
-    }
-    for (const auto& event : events) {
-      for (const auto& listener : listeners) (*listener)(event);
-    }
+    for (const auto& event : events) listeners_.publish(event);
   }
 
   std::filesystem::path file_;
@@ -255,8 +242,7 @@ class SqliteDatabase final : public Database {
   std::mutex readers_mutex_;
   std::vector<std::unique_ptr<Connection>> readers_;
 
-  std::mutex listeners_mutex_;
-  std::vector<std::weak_ptr<std::function<void(const types::Event&)>>> listeners_;
+  Broadcast<types::Event> listeners_;
 
   std::thread thread_;  // last: it uses everything above
 };
