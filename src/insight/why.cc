@@ -160,7 +160,6 @@ class Teller {
   Teller(store::Reader& reader, const Sources& sources) : reader_(reader), sources_(sources) {}
 
   Result<Link> run(const Event& created, const std::optional<Commit>& commit) {
-    std::string number = text_of(created, "number");
     auto link = link_of(
         created, "run",
         fmt::format("workflow run {} of {}", created.subject.substr(created.subject.find('/') + 1),

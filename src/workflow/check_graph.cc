@@ -224,6 +224,7 @@ class MentionChecker {
         std::ranges::find_if(job.steps, [&](const Step& s) { return !s.id.empty() && equal_ignoring_case(s.id, id); });
     if (step == job.steps.end()) {
       std::vector<std::string> ids;
+      ids.reserve(job.steps.size());
       for (const auto& other : job.steps) ids.push_back(other.id);
       warn(mention, fmt::format("no step of job \"{}\" has the id \"{}\"; this is empty", job.key, id),
            text::did_you_mean(id, ids));

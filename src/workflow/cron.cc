@@ -18,6 +18,7 @@ constexpr std::array<std::string_view, 12> kMonths{"JAN", "FEB", "MAR", "APR", "
                                                    "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"};
 constexpr std::array<std::string_view, 7> kWeekdays{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"};
 constexpr int kHorizonDays = 8 * 366;  // 29 February comes back after eight years at most
+constexpr std::size_t kMinutesOfDay = 1'440;
 
 struct Field {
   std::string_view name;
@@ -167,7 +168,7 @@ std::optional<TimePoint> Cron::next(TimePoint after) const {
   auto first = static_cast<std::size_t>((start - day).count());
   for (int i = 0; i <= kHorizonDays; ++i, day += days{1}, first = 0) {
     if (!day_matches(year_month_day{day})) continue;
-    for (std::size_t minute = first; minute < 24 * 60; ++minute) {
+    for (std::size_t minute = first; minute < kMinutesOfDay; ++minute) {
       if (!hours_.test(minute / 60)) {
         minute += 59 - minute % 60;
       } else if (minutes_.test(minute % 60)) {

@@ -354,6 +354,7 @@ class Evaluator {
   Evaluated hash_files(const ExpressionNode& node, const std::vector<Value>& arguments) {
     if (!contexts_.hash_files) return fail_at(node, "hashFiles can be used in steps only, where there is a workspace");
     std::vector<std::string> patterns;
+    patterns.reserve(arguments.size());
     for (const auto& argument : arguments) patterns.push_back(argument.text());
     auto hash = contexts_.hash_files(patterns);
     if (!hash) return fail_at(node, hash.error().message);

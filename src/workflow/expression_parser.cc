@@ -59,6 +59,7 @@ const FunctionInfo& function_info(Function function) {
 
 std::vector<std::string_view> function_names() {
   std::vector<std::string_view> names;
+  names.reserve(std::size(kFunctions));
   for (const auto& function : kFunctions) names.push_back(function.name);
   return names;
 }

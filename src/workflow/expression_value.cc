@@ -87,9 +87,8 @@ double parse_number(std::string_view text) {
     if (digits.starts_with('-')) return kNan;
   }
   // from_chars also knows "inf" and "nan", which are no numbers here.
-  const auto lead = digits.find_first_not_of('-');
-  if (lead == std::string_view::npos || lead > 1 ||
-      !(digits[lead] == '.' || (digits[lead] >= '0' && digits[lead] <= '9'))) {
+  const auto lead = digits.find_first_not_of('-');  // npos, past every number, if there is nothing else
+  if (lead > 1 || !(digits[lead] == '.' || (digits[lead] >= '0' && digits[lead] <= '9'))) {
     return kNan;
   }
   double value = 0;

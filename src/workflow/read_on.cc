@@ -13,7 +13,6 @@ namespace {
 
 using text::MapReader;
 using text::YamlEntry;
-using text::YamlKind;
 using text::YamlNode;
 
 constexpr std::size_t kInputsMax = 25;

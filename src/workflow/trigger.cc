@@ -147,6 +147,7 @@ Result<DispatchInputs> complete_inputs(const DispatchTrigger& dispatch, const js
   DispatchInputs out;
   std::vector<std::string> problems;
   std::vector<std::string> known;
+  known.reserve(dispatch.inputs.size());
   for (const auto& input : dispatch.inputs) known.push_back(input.name);
   for (const auto& member : given) {
     const std::string_view name{member.key().data(), member.key().size()};
