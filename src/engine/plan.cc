@@ -167,6 +167,7 @@ Result<LegBody> Plan::body(std::size_t job, const Facts& facts) const {
   WEIR_TRY(add_env(spec.env, contexts, with_secrets, fmt::format("job \"{}\": env", spec.key), body));
   contexts.values["env"] = body.env;
   body.outputs = spec.outputs;
+  if (spec.environment) body.environment_url = spec.environment->url;
   body.defaults = WEIR_TRY(workflow::run_defaults(*workflow_, spec, contexts));
   body.steps = workflow::steps_to_json(spec.steps);
   body.checks_out = spec.uses_action("actions/checkout");

@@ -60,6 +60,7 @@ struct LegBody {
   json::object env;                                // evaluated; without those that name a secret
   std::map<std::string, std::string> private_env;  // evaluated with secrets: never written to disk
   json::object outputs;                            // not evaluated
+  std::string environment_url;                     // not evaluated
   json::object defaults;
   json::array steps;        // not evaluated
   bool checks_out = false;  // has a step with actions/checkout

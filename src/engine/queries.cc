@@ -51,6 +51,7 @@ Result<Job> view_of(store::Reader& reader, const std::filesystem::path& jobs_dir
   job.error = std::move(row.error);
   job.matrix = std::move(row.matrix);
   job.outputs = std::move(row.outputs);
+  job.environment_url = std::move(row.environment_url);
   if (row.state == JobState::kInProgress) {
     const auto dir = jobs_dir / std::to_string(row.id);
     auto report = read_report_file(dir);

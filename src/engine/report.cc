@@ -63,6 +63,7 @@ void apply_end(JobReport& report, const JournalRecord& record) {
   if (const auto* outputs = json_find(record.fields, "outputs"); outputs != nullptr && outputs->is_object()) {
     report.outputs = outputs->get_object();
   }
+  report.environment_url = text_of(record.fields, "environment_url");
   report.layer = text_of(record.fields, "layer");
 }
 

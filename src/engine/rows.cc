@@ -13,7 +13,7 @@ constexpr std::string_view kJobColumns =
     "id, run, attempt, position, job_key, name, needs, planned, leg, legs, fail_fast, max_parallel, state, conclusion, "
     "allowed_to_fail, "
     "environment, approval, group_name, group_cancels, group_held, labels, timeout_s, cancel_requested, waiting_for, "
-    "created_at, queued_at, started_at, completed_at, origin, layer, error, layers, matrix, outputs";
+    "created_at, queued_at, started_at, completed_at, origin, layer, error, layers, matrix, outputs, environment_url";
 
 // Columns in the order of the SELECT.
 class Columns {
@@ -118,6 +118,7 @@ JobRow read_job(const store::Row& row) {
   job.layers = columns.strings();
   job.matrix = columns.json();
   job.outputs = columns.object();
+  job.environment_url = columns.string();
   return job;
 }
 
@@ -379,7 +380,7 @@ Result<void> insert_job(store::Transaction& tx, const JobRow& job) {
   WEIR_TRY(tx.execute(
       fmt::format(
           "INSERT INTO engine_jobs({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-          "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
           kJobColumns),
       {job.id,
        job.run,
@@ -414,7 +415,8 @@ Result<void> insert_job(store::Transaction& tx, const JobRow& job) {
        job.error,
        serialize(job.layers),
        json::serialize(job.matrix),
-       json::serialize(job.outputs)}));
+       json::serialize(job.outputs),
+       job.environment_url}));
   return {};
 }
 
@@ -424,7 +426,7 @@ Result<void> update_job(store::Transaction& tx, const JobRow& job) {
       "conclusion = ?, allowed_to_fail = ?, "
       "environment = ?, approval = ?, group_name = ?, group_cancels = ?, group_held = ?, labels = ?, timeout_s = ?, "
       "cancel_requested = ?, waiting_for = ?, queued_at = ?, started_at = ?, completed_at = ?, layer = ?, error = ?, "
-      "layers = ?, matrix = ?, outputs = ? WHERE id = ?",
+      "layers = ?, matrix = ?, outputs = ?, environment_url = ? WHERE id = ?",
       {job.name,
        job.planned,
        job.leg,
@@ -451,6 +453,7 @@ Result<void> update_job(store::Transaction& tx, const JobRow& job) {
        serialize(job.layers),
        json::serialize(job.matrix),
        json::serialize(job.outputs),
+       job.environment_url,
        job.id}));
   return {};
 }

@@ -65,6 +65,7 @@ struct JobRow {
   std::vector<std::string> layers;  // environments that it started with, nearest first
   json::value matrix;               // object, or null
   json::object outputs;
+  std::string environment_url;  // evaluated at the job's end
 };
 
 // Position of a job's first leg; legs follow by one.

@@ -44,6 +44,7 @@ void Scheduler::conclude(const RunPtr& run, const JobPtr& job, JobEnd end) {
     error = row.error.empty() ? end.error : fmt::format("{}; {}", row.error, end.error);
   }
   row.outputs = std::move(end.report.outputs);
+  row.environment_url = std::move(end.report.environment_url);
   row.layer = end.report.layer;
   outbox_.step([id = row.id, result = result_of(std::move(end.report), conclusion)](store::Transaction& tx) {
     return insert_result(tx, id, result);

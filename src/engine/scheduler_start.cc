@@ -147,6 +147,7 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
                                            {"tool_cache", deps_.tool_dir}}}};
   spec.env = std::move(body.env);
   spec.outputs = std::move(body.outputs);
+  spec.environment_url = std::move(body.environment_url);
   spec.defaults = std::move(body.defaults);
   spec.steps = std::move(body.steps);
   WEIR_TRY(deps_.executor->prepare(*launch));

@@ -40,6 +40,9 @@ CREATE TABLE engine_job_results(
 CREATE TABLE engine_layers(
   repo TEXT NOT NULL, requirements_hash TEXT NOT NULL, layers TEXT NOT NULL, recorded_at BIGINT NOT NULL,
   PRIMARY KEY(repo, requirements_hash));
+)"},
+                                          store::Migration{"engine/002-environment-url", R"(
+ALTER TABLE engine_jobs ADD COLUMN environment_url TEXT NOT NULL DEFAULT '';
 )"}};
   return kMigrations;
 }

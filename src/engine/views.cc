@@ -82,6 +82,7 @@ json::object to_json(const Job& job) {
           {"started_at", time_or_null(job.started_at)},
           {"completed_at", time_or_null(job.completed_at)},
           {"environment", job.environment.empty() ? json::value(nullptr) : json::value(job.environment)},
+          {"environment_url", job.environment_url.empty() ? json::value(nullptr) : json::value(job.environment_url)},
           {"approval", job.approval == 0 ? json::value(nullptr) : json::value(job.approval)},
           {"waiting_for", job.waiting_for},
           {"error", job.error},

@@ -67,6 +67,7 @@ struct Job {
   std::string error;          // why it failed without (or besides) its steps
   json::value matrix;         // object, or null
   json::object outputs;
+  std::string environment_url;  // evaluated at the job's end; "" if none
   std::vector<Step> steps;
   std::string summary;
   json::array annotations;

@@ -113,6 +113,20 @@ json::object job_outputs(JobState& job, StepState& step) {
   return outputs;
 }
 
+// Where the job deployed to, for people to open. One that holds a secret, or that cannot be told, is left out.
+std::string environment_url(JobState& job, StepState& step) {
+  const auto value = workflow::interpolate(job.spec->environment_url, job.contexts);
+  if (!value) {
+    job.warning(step, fmt::format("The environment's url could not be evaluated: {}", value.error().message));
+    return {};
+  }
+  if (job.log->mask(*value) != *value) {
+    job.warning(step, "Skip the environment's url since it may contain a secret.");
+    return {};
+  }
+  return *value;
+}
+
 // What the job installed becomes a layer for the jobs after it. Only after success: an interrupted installation is no
 // ground to build on.
 void keep_packages(JobState& job, StepState& step, json::object& fields) {
@@ -142,6 +156,7 @@ void keep_packages(JobState& job, StepState& step, json::object& fields) {
 Result<void> finish_job(JobState& job, StepState& step) {
   json::object fields;
   json::object outputs = job_outputs(job, step);
+  const std::string url = environment_url(job, step);
   for (const auto& orphan : job.supervisor->end_orphans()) {
     job.line(-1, 'c', fmt::format("Terminate orphan process: {}", orphan));
   }
@@ -159,6 +174,7 @@ Result<void> finish_job(JobState& job, StepState& step) {
   job.log->flush();
   fields["conclusion"] = types::conclusion_name(conclusion);
   fields["outputs"] = std::move(outputs);
+  if (!url.empty()) fields["environment_url"] = url;
   Result<void> written;
   for (int attempt = 0; attempt < kFinishAttempts; ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(kFinishPause);

@@ -271,6 +271,22 @@ TEST(Job, SecretsAreNowhere) {
   EXPECT_THAT(record.annotations("warning"), ElementsAre("Skip output 'leak' since it may contain secret."));
 }
 
+TEST(Job, TheEnvironmentsUrlIsToldUnlessItHoldsASecret) {
+  TestJob job;
+  job.secrets = {{"KEY", "sw0rdfish-99"}};
+  job.spec.environment_url = "https://example.com/${{ steps.s.outputs.place }}";
+  job.run_step("echo place=home >> $GITHUB_OUTPUT", {{"id", "s"}});
+  EXPECT_EQ(job.run().finished("environment_url"), "https://example.com/home");
+
+  TestJob leaking;
+  leaking.secrets = job.secrets;
+  leaking.spec.environment_url = "https://example.com/${{ secrets.KEY }}";
+  leaking.run_step("true");
+  const JobRecord record = leaking.run();
+  EXPECT_EQ(record.finished("environment_url"), "");
+  EXPECT_THAT(record.annotations("warning"), ElementsAre("Skip the environment's url since it may contain a secret."));
+}
+
 TEST(Job, SummariesAreRecordedAndLimited) {
   TestJob job;
   job.run_step("echo '# Title' >> $GITHUB_STEP_SUMMARY; echo '| a |' >> $GITHUB_STEP_SUMMARY");

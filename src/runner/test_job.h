@@ -46,6 +46,11 @@ struct JobRecord {
     const auto ends = all("job_finished");
     return ends.empty() ? "" : json_string_or(ends.front()->at("outputs"), name, "<none>");
   }
+  // A text that the job's last record holds; "" if it does not.
+  [[nodiscard]] std::string finished(std::string_view name) const {
+    const auto ends = all("job_finished");
+    return ends.empty() ? "" : json_string_or(*ends.front(), name, "");
+  }
   // Text of the log's lines, joined by newlines; of one step, and one stream, if asked for.
   [[nodiscard]] std::string text(std::optional<int> step_index = std::nullopt, std::string_view streams = "oce") const {
     std::string joined;

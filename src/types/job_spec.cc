@@ -143,6 +143,7 @@ json::value to_json(const JobSpec& spec) {
   object["contexts"] = spec.contexts;
   object["env"] = spec.env;
   object["outputs"] = spec.outputs;
+  object["environment_url"] = spec.environment_url;
   object["defaults"] = spec.defaults;
   object["steps"] = spec.steps;
   return object;
@@ -188,6 +189,7 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   reader.read("contexts", spec.contexts);
   reader.read("env", spec.env);
   reader.read("outputs", spec.outputs);
+  reader.read("environment_url", spec.environment_url);
   reader.read("defaults", spec.defaults);
   reader.read("steps", spec.steps);
   WEIR_TRY(reader.finish());

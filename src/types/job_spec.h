@@ -19,26 +19,27 @@ struct JobSpec {
   std::int64_t run_id = 0;
   std::int64_t run_number = 0;
   std::int64_t run_attempt = 1;
-  std::string job_key;         // key below `jobs:`, e.g. "train"
-  std::string job_name;        // as shown, e.g. "train (3.11, large)"
+  std::string job_key;   // key below `jobs:`, e.g. "train"
+  std::string job_name;  // as shown, e.g. "train (3.11, large)"
   std::string workflow_name;
-  std::string workspace;       // absolute path, made by the runner
-  std::string git_dir;         // absolute path of the repository's git directory
-  std::string repository;      // "owner/name"
+  std::string workspace;   // absolute path, made by the runner
+  std::string git_dir;     // absolute path of the repository's git directory
+  std::string repository;  // "owner/name"
   std::string commit;
-  std::string ref;             // "refs/heads/main"
-  std::string server_url;      // "http://127.0.0.1:4510", no slash at the end
-  std::string envs_dir;        // immutable Python environments
-  std::string tool_dir;        // RUNNER_TOOL_CACHE
+  std::string ref;                         // "refs/heads/main"
+  std::string server_url;                  // "http://127.0.0.1:4510", no slash at the end
+  std::string envs_dir;                    // immutable Python environments
+  std::string tool_dir;                    // RUNNER_TOOL_CACHE
   std::vector<std::string> python_layers;  // environment folders of needed or earlier jobs, nearest first
-  bool strict = false;         // GitHub's empty machine: no implicit checkout, no layers
-  bool implicit_checkout = false;  // no actions/checkout step: start with the commit checked out
+  bool strict = false;                     // GitHub's empty machine: no implicit checkout, no layers
+  bool implicit_checkout = false;          // no actions/checkout step: start with the commit checked out
   Duration timeout{std::chrono::hours{6}};
-  json::object contexts;       // github, env, vars, needs, matrix, strategy, inputs, job, runner (no secrets)
-  json::object env;            // workflow-level and job-level `env`, expressions evaluated
-  json::object outputs;        // the job's `outputs`, expressions not yet evaluated
-  json::object defaults;       // {"run": {"shell": …, "working-directory": …}}
-  json::array steps;           // workflow::Step as JSON, expressions not yet evaluated
+  json::object contexts;        // github, env, vars, needs, matrix, strategy, inputs, job, runner (no secrets)
+  json::object env;             // workflow-level and job-level `env`, expressions evaluated
+  json::object outputs;         // the job's `outputs`, expressions not yet evaluated
+  std::string environment_url;  // `environment.url`, expressions not yet evaluated
+  json::object defaults;        // {"run": {"shell": …, "working-directory": …}}
+  json::array steps;            // workflow::Step as JSON, expressions not yet evaluated
 };
 
 json::value to_json(const JobSpec& spec);
@@ -55,9 +56,11 @@ Result<Conclusion> parse_conclusion(std::string_view name);
 //   {"seq": 1, "t": <micros>, "type": "job_started", "pid": …}
 //   {"type": "step_started", "step": 0, "name": "Train model"}
 //   {"type": "step_finished", "step": 0, "conclusion": "success", "outcome": "success", "outputs": {…}}
-//   {"type": "summary", "step": 0, "text": "…"}       {"type": "annotation", "level": "error", "message": …, "file": …, "line": …}
+//   {"type": "summary", "step": 0, "text": "…"}       {"type": "annotation", "level": "error", "message": …, "file": …,
+//   "line": …}
 //   {"type": "job_cancelled"}: the runner was asked to stop, or its time is up
-//   {"type": "job_finished", "conclusion": "success", "outputs": {…}, "layer": "<python environment folder, if anything was installed>"}
+//   {"type": "job_finished", "conclusion": "success", "outputs": {…}, "environment_url": "…", "layer": "<python
+//   environment folder, if anything was installed>"}
 struct JournalRecord {
   std::int64_t sequence = 0;
   TimePoint time;
@@ -68,8 +71,8 @@ struct JournalRecord {
 // Reads what `text` (a journal, or its tail) holds; `consumed` becomes the bytes of whole lines read.
 std::vector<JournalRecord> read_journal(std::string_view text, std::size_t& consumed);
 
-// One line of <job dir>/log.txt: "<step> <micros> <stream> <text>\n"; stream is 'o' (output), 'c' (a command echoed or a
-// group marker), 'e' (an error of the runner's). Secrets are already masked. `text` holds no newline.
+// One line of <job dir>/log.txt: "<step> <micros> <stream> <text>\n"; stream is 'o' (output), 'c' (a command echoed or
+// a group marker), 'e' (an error of the runner's). Secrets are already masked. `text` holds no newline.
 struct LogLine {
   int step = 0;  // index into the job's steps; -1: the job's own set-up
   TimePoint time;
@@ -77,7 +80,8 @@ struct LogLine {
   std::string text;
 };
 std::string format_log_line(const LogLine& line);
-// Lines of `text`; a torn last line is left for later (`consumed`). Bytes that are no UTF-8 were replaced by the writer.
+// Lines of `text`; a torn last line is left for later (`consumed`). Bytes that are no UTF-8 were replaced by the
+// writer.
 std::vector<LogLine> read_log(std::string_view text, std::size_t& consumed);
 
 }  // namespace weir::types

@@ -28,6 +28,7 @@ JobSpec full_spec() {
   spec.contexts["github"] = {{"ref", "refs/heads/main"}};
   spec.env["EPOCHS"] = "10";
   spec.outputs["auc"] = "${{ steps.eval.outputs.auc }}";
+  spec.environment_url = "${{ steps.deploy.outputs.url }}";
   spec.defaults["run"] = {{"shell", "bash"}};
   spec.steps.push_back({{"run", "true"}});
   return spec;

@@ -3,7 +3,7 @@ import { layout } from './components/graph';
 import type { Job } from './types';
 
 const job = (id: number, key: string, needs: string[]): Job => ({
-  id, key, name: key, needs, state: 'queued', conclusion: null, started_at: null, completed_at: null, environment: '', steps: [], summary: '', annotations: [],
+  id, key, name: key, needs, state: 'queued', conclusion: null, started_at: null, completed_at: null, environment: '', environment_url: null, steps: [], summary: '', annotations: [],
 });
 
 test('a job stands right of everything that it needs, and no two share a place', () => {

@@ -2,7 +2,7 @@
 export interface Step { index: number; name: string; state: string; conclusion: string | null; started_at: string | null; completed_at: string | null }
 export interface Job {
   id: number; key: string; name: string; needs: string[]; state: string; conclusion: string | null; started_at: string | null;
-  completed_at: string | null; environment: string; waiting_for?: string; error?: string; steps: Step[]; summary: string;
+  completed_at: string | null; environment: string; environment_url: string | null; waiting_for?: string; error?: string; steps: Step[]; summary: string;
   annotations: { level: string; message: string; file?: string; line?: number }[];
 }
 export interface Artifact { id: number; name: string; size_bytes: number; files: { path: string; size_bytes: number }[] }

@@ -75,6 +75,7 @@ constexpr std::string_view kRuns = R"json({
     "started_at": {"$ref": "#/components/schemas/TimeOrNull"},
     "completed_at": {"$ref": "#/components/schemas/TimeOrNull"},
     "environment": {"$ref": "#/components/schemas/TextOrNull"},
+    "environment_url": {"$ref": "#/components/schemas/TextOrNull"},
     "approval": {"$ref": "#/components/schemas/IdOrNull"},
     "waiting_for": {"type": "string", "description": "why it does not run yet"},
     "error": {"type": "string", "description": "why it failed, when no step says it"},

@@ -25,10 +25,11 @@ jobs:
   release:
     needs: build
     runs-on: ubuntu-latest
-    environment: production
+    environment: {name: production, url: "https://example.com/${{ steps.deploy.outputs.place }}"}
     steps:
       - uses: actions/download-artifact@v4
         with: {name: notes, path: got/}
+      - {id: deploy, run: echo place=home >> "$GITHUB_OUTPUT"}
       - run: test "$(cat got/notes.txt)" = "some notes" && echo "answer ${{ needs.build.outputs.answer }}"
 """
 
@@ -58,6 +59,7 @@ def test_a_push_waits_for_its_reviewer_and_then_goes_on(server, project):
     run = server.finished(1)
     assert run["conclusion"] == "success", run
     assert "answer 42" in log_of(server, 1, "release")
+    assert next(job for job in run["jobs"] if job["key"] == "release")["environment_url"] == "https://example.com/home"
     assert "the password is ***" in log_of(server, 1, "build")
     assert "correct-horse" not in json.dumps(server.get("/api/v1/events?limit=1000"))
     assert "Report of" in next(job for job in run["jobs"] if job["key"] == "build")["summary"]

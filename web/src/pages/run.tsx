@@ -29,7 +29,8 @@ export function RunPage({ id }: { id: string }) {
         {jobs.length > 0 && <div class="scroll"><JobGraph jobs={jobs} chosen={job?.id ?? null} onChoose={setChosen} /></div>}
       </Card>
       {job && (
-        <Card title={<>{job.name} <State state={job.conclusion ?? job.state} /></>}>
+        <Card title={<>{job.name} <State state={job.conclusion ?? job.state} /></>}
+          action={job.environment_url && /^https?:\/\//.test(job.environment_url) ? <a href={job.environment_url} rel="noreferrer">{job.environment}: {job.environment_url}</a> : undefined}>
           {job.waiting_for && job.state === 'waiting' && <p class="muted">{job.waiting_for}</p>}
           {job.error && <p class="problem">{job.error}</p>}
           {job.annotations.map((annotation, i) => <p key={i} class={annotation.level === 'error' ? 'problem' : 'muted'}>{annotation.file ? `${annotation.file}:${annotation.line ?? ''} ` : ''}{annotation.message}</p>)}
