@@ -86,7 +86,7 @@ def first_document(repository):
         print(f"registered version {version.version} of run {run.info.run_id}")
     """)
     # The document's own script, but for the loading of a model that this test's job does not have.
-    deploy = (HERE / "deploy.py").read_text()
+    deploy = (HERE / "scripts/deploy.py").read_text()
     repository.write("scripts/deploy.py", deploy.replace("model = mlflow.pyfunc.load_model(model_uri)", "model = model_uri"))
     repository.write("tests/smoke_test.py", "import sys\nprint('smoke test', sys.argv[1:])\n")
     repository.commit()

@@ -12,7 +12,7 @@ import types
 import mlflow
 import pytest
 
-FOLDER = os.path.join(os.path.dirname(__file__), "documents")
+FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "documents", "scripts")
 
 
 @pytest.fixture
