@@ -16,7 +16,8 @@ struct Reading {
   double value = 0.0;      // in the unit of config::Signal
   data::Interval certain;  // what the value may be, given the number of rows; both ends are the value if that is enough
   std::string detail;      // "312 labels"; may be empty
-  std::vector<std::string> columns = {};  // that drifted, the most drifted first
+  // Columns that drifted, the most drifted first. Written out, so that initializers may leave it away.
+  std::vector<std::string> columns = {};  // NOLINT(readability-redundant-member-init)
 };
 Reading reading(double value, std::string detail = {});
 
