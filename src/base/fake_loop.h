@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <queue>
 #include <utility>
@@ -8,7 +9,8 @@
 
 namespace weir {
 
-// Clock and loop of deterministic tests: time moves only by advance(). One thread.
+// Clock and loop of deterministic tests: time moves only by advance(). One thread runs it; any
+// may ask for the time.
 class FakeLoop final : public Loop, public Clock {
  public:
   explicit FakeLoop(TimePoint start = parse_iso8601("2026-01-01").value()) : now_(start) {}
@@ -19,7 +21,7 @@ class FakeLoop final : public Loop, public Clock {
 
   TimerId after(Duration delay, Task task) override {
     const TimerId id = ++last_id_;
-    timers_.emplace(std::pair{now_ + delay, id}, std::move(task));
+    timers_.emplace(std::pair{now() + delay, id}, std::move(task));
     return id;
   }
 
@@ -38,10 +40,10 @@ class FakeLoop final : public Loop, public Clock {
 
   // Moves time on, firing timers in order, each at its own time.
   void advance(Duration step) {
-    const TimePoint end = now_ + step;
+    const TimePoint end = now() + step;
     run_ready();
     while (!timers_.empty() && timers_.begin()->first.first <= end) {
-      now_ = std::max(now_, timers_.begin()->first.first);
+      now_ = std::max(now(), timers_.begin()->first.first);
       Task task = std::move(timers_.begin()->second);
       timers_.erase(timers_.begin());
       task();
@@ -51,7 +53,7 @@ class FakeLoop final : public Loop, public Clock {
   }
 
  private:
-  TimePoint now_;
+  std::atomic<TimePoint> now_;
   TimerId last_id_ = 0;
   std::queue<Task> ready_;
   std::map<std::pair<TimePoint, TimerId>, Task> timers_;
