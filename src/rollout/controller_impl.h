@@ -42,6 +42,10 @@ using EnvironmentPtr = std::shared_ptr<Environment>;
 class Controller::Impl : public std::enable_shared_from_this<Controller::Impl> {
  public:
   explicit Impl(Ports ports) : ports_(std::move(ports)) {}
+  // Steps that never ran hold their environment, which holds them.
+  ~Impl() {
+    for (const auto& [name, env] : environments_) env->steps.clear();
+  }
 
   void start(std::vector<Target> targets);
   void set_targets(std::vector<Target> targets);
