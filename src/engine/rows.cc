@@ -9,11 +9,12 @@ constexpr std::string_view kRunColumns =
 constexpr std::string_view kRunRowColumns =
     "triggering_actor, cancel_requested, cancel_reason, group_name, group_held, head_ref, base_ref, requirements_hash, "
     "workflow_sha256, options, inputs, payload";
-constexpr std::string_view kJobColumns =
-    "id, run, attempt, position, job_key, name, needs, planned, leg, legs, fail_fast, max_parallel, state, conclusion, "
-    "allowed_to_fail, "
-    "environment, approval, group_name, group_cancels, group_held, labels, timeout_s, cancel_requested, waiting_for, "
-    "created_at, queued_at, started_at, completed_at, origin, layer, error, layers, matrix, outputs, environment_url";
+// What a job is from its creation on, and what becomes of it.
+constexpr std::string_view kJobFixed = "id, run, attempt, position, job_key, needs, created_at, origin";
+constexpr std::string_view kJobChanging =
+    "name, planned, leg, legs, fail_fast, max_parallel, state, conclusion, allowed_to_fail, environment, approval, "
+    "group_name, group_cancels, group_held, labels, timeout_s, cancel_requested, waiting_for, queued_at, started_at, "
+    "completed_at, layer, error, layers, matrix, outputs, environment_url";
 
 // Columns in the order of the SELECT.
 class Columns {
@@ -89,8 +90,10 @@ JobRow read_job(const store::Row& row) {
   job.attempt = columns.integer();
   job.position = columns.integer();
   job.key = columns.string();
-  job.name = columns.string();
   job.needs = columns.strings();
+  job.created_at = columns.time();
+  job.origin = columns.integer();
+  job.name = columns.string();
   job.planned = columns.boolean();
   job.leg = static_cast<int>(columns.integer());
   job.legs = static_cast<int>(columns.integer());
@@ -108,11 +111,9 @@ JobRow read_job(const store::Row& row) {
   job.timeout_s = columns.integer();
   job.cancel_requested = columns.boolean();
   job.waiting_for = columns.string();
-  job.created_at = columns.time();
   job.queued_at = columns.time_or_null();
   job.started_at = columns.time_or_null();
   job.completed_at = columns.time_or_null();
-  job.origin = columns.integer();
   job.layer = columns.string();
   job.error = columns.string();
   job.layers = columns.strings();
@@ -269,13 +270,14 @@ Result<std::vector<std::int64_t>> unfinished_runs(store::Reader& reader) {
 
 Result<std::vector<JobRow>> load_jobs(store::Reader& reader, std::int64_t run, std::int64_t attempt) {
   return reader.all<JobRow>(
-      fmt::format("SELECT {} FROM engine_jobs WHERE run = ? AND attempt = ? ORDER BY position, id", kJobColumns),
+      fmt::format("SELECT {}, {} FROM engine_jobs WHERE run = ? AND attempt = ? ORDER BY position, id", kJobFixed,
+                  kJobChanging),
       {run, attempt}, read_job);
 }
 
 Result<JobRow> load_job(store::Reader& reader, std::int64_t id) {
-  auto job = WEIR_TRY(
-      reader.first<JobRow>(fmt::format("SELECT {} FROM engine_jobs WHERE id = ?", kJobColumns), {id}, read_job));
+  auto job = WEIR_TRY(reader.first<JobRow>(
+      fmt::format("SELECT {}, {} FROM engine_jobs WHERE id = ?", kJobFixed, kJobChanging), {id}, read_job));
   if (!job) return fail(Code::kNotFound, "there is no job {}; `weir runs` lists runs with their jobs", id);
   return *std::move(job);
 }
@@ -376,85 +378,57 @@ Result<void> mark_cancelled(store::Transaction& tx, std::int64_t run, std::strin
   return {};
 }
 
+// In the order of kJobChanging.
+std::vector<store::Value> changing_values(const JobRow& job) {
+  return {job.name,
+          job.planned,
+          job.leg,
+          job.legs,
+          job.fail_fast,
+          job.max_parallel,
+          number(job.state),
+          number_or_null(job.conclusion),
+          job.allowed_to_fail,
+          job.environment,
+          job.approval,
+          job.group_name,
+          job.group_cancels,
+          job.group_held,
+          serialize(job.labels),
+          job.timeout_s,
+          job.cancel_requested,
+          job.waiting_for,
+          job.queued_at,
+          job.started_at,
+          job.completed_at,
+          job.layer,
+          job.error,
+          serialize(job.layers),
+          json::serialize(job.matrix),
+          json::serialize(job.outputs),
+          job.environment_url};
+}
+
 Result<void> insert_job(store::Transaction& tx, const JobRow& job) {
-  WEIR_TRY(tx.execute(
-      fmt::format(
-          "INSERT INTO engine_jobs({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-          "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-          kJobColumns),
-      {job.id,
-       job.run,
-       job.attempt,
-       job.position,
-       job.key,
-       job.name,
-       serialize(job.needs),
-       job.planned,
-       job.leg,
-       job.legs,
-       job.fail_fast,
-       job.max_parallel,
-       number(job.state),
-       number_or_null(job.conclusion),
-       job.allowed_to_fail,
-       job.environment,
-       job.approval,
-       job.group_name,
-       job.group_cancels,
-       job.group_held,
-       serialize(job.labels),
-       job.timeout_s,
-       job.cancel_requested,
-       job.waiting_for,
-       job.created_at,
-       job.queued_at,
-       job.started_at,
-       job.completed_at,
-       job.origin,
-       job.layer,
-       job.error,
-       serialize(job.layers),
-       json::serialize(job.matrix),
-       json::serialize(job.outputs),
-       job.environment_url}));
+  std::vector<store::Value> values = {
+      job.id, job.run, job.attempt, job.position, job.key, serialize(job.needs), job.created_at, job.origin};
+  std::ranges::move(changing_values(job), std::back_inserter(values));
+  std::string places = "?";
+  for (std::size_t i = 1; i < values.size(); ++i) places += ", ?";
+  WEIR_TRY(
+      tx.execute(fmt::format("INSERT INTO engine_jobs({}, {}) VALUES({})", kJobFixed, kJobChanging, places), values));
   return {};
 }
 
 Result<void> update_job(store::Transaction& tx, const JobRow& job) {
-  WEIR_TRY(tx.execute(
-      "UPDATE engine_jobs SET name = ?, planned = ?, leg = ?, legs = ?, fail_fast = ?, max_parallel = ?, state = ?, "
-      "conclusion = ?, allowed_to_fail = ?, "
-      "environment = ?, approval = ?, group_name = ?, group_cancels = ?, group_held = ?, labels = ?, timeout_s = ?, "
-      "cancel_requested = ?, waiting_for = ?, queued_at = ?, started_at = ?, completed_at = ?, layer = ?, error = ?, "
-      "layers = ?, matrix = ?, outputs = ?, environment_url = ? WHERE id = ?",
-      {job.name,
-       job.planned,
-       job.leg,
-       job.legs,
-       job.fail_fast,
-       job.max_parallel,
-       number(job.state),
-       number_or_null(job.conclusion),
-       job.allowed_to_fail,
-       job.environment,
-       job.approval,
-       job.group_name,
-       job.group_cancels,
-       job.group_held,
-       serialize(job.labels),
-       job.timeout_s,
-       job.cancel_requested,
-       job.waiting_for,
-       job.queued_at,
-       job.started_at,
-       job.completed_at,
-       job.layer,
-       job.error,
-       serialize(job.layers),
-       json::serialize(job.matrix),
-       json::serialize(job.outputs),
-       job.environment_url,
-       job.id}));
+  static const std::string kUpdate = [] {
+    std::string text;
+    for (const char c : kJobChanging) text += c == ',' ? std::string(" = ?,") : std::string(1, c);
+    return fmt::format("UPDATE engine_jobs SET {} = ? WHERE id = ?", text);
+  }();
+  auto values = changing_values(job);
+  values.emplace_back(job.id);
+  WEIR_TRY(tx.execute(kUpdate, values));
   return {};
 }
 
