@@ -1,8 +1,8 @@
+#include <fmt/format.h>
+
 #include <array>
 #include <cmath>
 #include <cstdlib>
-
-#include <fmt/format.h>
 
 #include "track/filter.h"
 #include "track/names.h"
@@ -52,7 +52,8 @@ std::string_view entity_name(Entity entity) {
 }
 
 std::string written(const Comparison& comparison) {
-  std::string text = fmt::format("{}.{} {}", entity_name(comparison.entity), quoted(comparison.key, '`'), op_text(comparison.op));
+  std::string text =
+      fmt::format("{}.{} {}", entity_name(comparison.entity), quoted(comparison.key, '`'), op_text(comparison.op));
   if (const auto* whole = std::get_if<std::int64_t>(&comparison.value)) text += fmt::format(" {}", *whole);
   if (const auto* real = std::get_if<double>(&comparison.value)) text += fmt::format(" {:.17e}", *real);
   if (const auto* one = std::get_if<std::string>(&comparison.value)) text += " " + quoted(*one, '\'');
