@@ -10,9 +10,9 @@ constexpr std::string_view kCookie = "weir_token=";
 // The password of "user:password" in base64; "" if it is no base64.
 std::string basic_password(std::string_view encoded) {
   std::string decoded(encoded.size() / 4 * 3 + 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
-                                   reinterpret_cast<const unsigned char*>(encoded.data()),
-                                   static_cast<int>(encoded.size()));
+  const int size =
+      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
+                      reinterpret_cast<const unsigned char*>(encoded.data()), static_cast<int>(encoded.size()));
   if (size < 0) return {};
   decoded.resize(static_cast<std::size_t>(size));
   while (!encoded.empty() && encoded.back() == '=') {
@@ -26,7 +26,8 @@ std::string basic_password(std::string_view encoded) {
 std::string bearer_of(const io::HttpRequest& request) {
   const std::string_view authorization = request.headers.get("Authorization");
   if (authorization.starts_with("Bearer ")) return std::string(authorization.substr(7));
-  if (authorization.starts_with("Basic ") && authorization.size() < 4096) return basic_password(authorization.substr(6));
+  if (authorization.starts_with("Basic ") && authorization.size() < 4096)
+    return basic_password(authorization.substr(6));
   if (!authorization.empty()) return std::string(authorization);  // an unknown scheme is a wrong token, not none
   std::string_view cookies = request.headers.get("Cookie");
   while (!cookies.empty()) {
@@ -46,12 +47,14 @@ std::function<std::optional<io::HttpResponse>(io::HttpRequest&)> authentication_
   return [&access, listen = std::move(listen)](io::HttpRequest& request) -> std::optional<io::HttpResponse> {
     const std::string_view host = request.headers.get("Host");
     if (request.peer != "unix" && !access::allowed_host(host, listen())) {
-      return io::error_response({Code::kPermissionDenied,
-                                 fmt::format("the Host header \"{}\" is not a name of this server", host.substr(0, 200))});
+      return io::error_response(
+          {Code::kPermissionDenied,
+           fmt::format("the Host header \"{}\" is not a name of this server", host.substr(0, 200))});
     }
     const bool changes = request.method != "GET" && request.method != "HEAD" && request.method != "OPTIONS";
     if (changes && !access::allowed_origin(request.headers.get("Origin"), host)) {
-      return io::error_response({Code::kPermissionDenied, "requests that change something must come from weir's own pages"});
+      return io::error_response(
+          {Code::kPermissionDenied, "requests that change something must come from weir's own pages"});
     }
     if (request.path == "/health") return std::nullopt;  // answers whoever may connect
     auto identity = access.authenticate(bearer_of(request));

@@ -46,7 +46,9 @@ engine::EngineDeps engine_deps(const EngineBinding& binding) {
   auto& db = binding.db;
   const int slots = binding.slots > 0 ? binding.slots : static_cast<int>(std::thread::hardware_concurrency());
   deps.pools = [&config, slots](const std::string& repo) { return pools_of(*config.of(repo), slots); };
-  deps.strict = [&config, strict = binding.strict](const std::string& repo) { return strict || config.of(repo)->strict; };
+  deps.strict = [&config, strict = binding.strict](const std::string& repo) {
+    return strict || config.of(repo)->strict;
+  };
   deps.secrets = [&access, &db, extra = binding.extra_secrets](
                      std::int64_t, const std::string&,
                      const std::string& environment) -> Result<std::map<std::string, std::string>> {
@@ -84,7 +86,9 @@ engine::EngineDeps engine_deps(const EngineBinding& binding) {
                                    const std::vector<std::string>& environments) {
     return access.issue_job_token(tx, job, run, environments);
   };
-  deps.revoke_job_token = [&access](store::Transaction& tx, std::int64_t job) { return access.revoke_job_token(tx, job); };
+  deps.revoke_job_token = [&access](store::Transaction& tx, std::int64_t job) {
+    return access.revoke_job_token(tx, job);
+  };
   return deps;
 }
 

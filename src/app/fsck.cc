@@ -84,12 +84,11 @@ Result<void> check_events(store::Reader& reader, FsckReport& report) {
 
 // Apart, because the stored text itself is hashed, not what a parser makes of it.
 Result<void> check_payloads(store::Reader& reader, FsckReport& report) {
-  return reader.query("SELECT sequence, payload, payload_hash FROM events WHERE payload IS NOT NULL", {},
-                      [&](const store::Row& row) {
-                        if (sha256_hex(row.text(1)) == row.text(2)) return;
-                        add_problem(report, fmt::format("event {}: its payload was changed", row.integer(0)),
-                                    kRestoreEvents);
-                      });
+  return reader.query(
+      "SELECT sequence, payload, payload_hash FROM events WHERE payload IS NOT NULL", {}, [&](const store::Row& row) {
+        if (sha256_hex(row.text(1)) == row.text(2)) return;
+        add_problem(report, fmt::format("event {}: its payload was changed", row.integer(0)), kRestoreEvents);
+      });
 }
 
 // The blobs that rows name, each with one of the rows.

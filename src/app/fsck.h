@@ -18,7 +18,7 @@ struct FsckReport {
   std::int64_t events = 0;
   std::int64_t blobs = 0;
   std::int64_t blobs_read = 0;
-  std::int64_t references = 0;  // rows that name a blob
+  std::int64_t references = 0;        // rows that name a blob
   std::vector<std::string> problems;  // what and where, for people; empty = sound
   std::vector<std::string> advice;    // what to do about them, each kind once
 };

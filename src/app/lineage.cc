@@ -43,8 +43,8 @@ Result<std::optional<T>> if_found(Result<T> result) {
 
 }  // namespace
 
-Result<std::unique_ptr<Lineage>> Lineage::open(store::Database& db, store::BlobStore& blobs, access::ConfigStore& config,
-                                               ChampionSource champion) {
+Result<std::unique_ptr<Lineage>> Lineage::open(store::Database& db, store::BlobStore& blobs,
+                                               access::ConfigStore& config, ChampionSource champion) {
   std::unique_ptr<Lineage> lineage(new Lineage());
   lineage->tracking_ = WEIR_TRY(track::Tracking::open(db, blobs));
   lineage->registry_ = std::make_unique<registry::Registry>(db, *lineage->tracking_);
@@ -66,8 +66,8 @@ Result<std::unique_ptr<Lineage>> Lineage::open(store::Database& db, store::BlobS
 
 insight::Sources Lineage::insight_sources(std::function<Result<io::Git>(const std::string& repo)> git) {
   insight::Sources sources;
-  sources.experiment_run = [tracking = tracking_.get()](
-                               const std::string& run_id) -> Result<std::optional<insight::ExperimentRun>> {
+  sources.experiment_run =
+      [tracking = tracking_.get()](const std::string& run_id) -> Result<std::optional<insight::ExperimentRun>> {
     const auto run = WEIR_TRY(if_found(tracking->run(run_id)));
     if (!run) return std::nullopt;
     return experiment_run_of(*run);

@@ -22,8 +22,8 @@ class Lineage {
   // What serves production of the endpoint that a model belongs to; set by who serves models.
   using ChampionSource = std::function<Result<std::optional<gate::Champion>>(const std::string& model)>;
 
-  static Result<std::unique_ptr<Lineage>> open(store::Database& db, store::BlobStore& blobs, access::ConfigStore& config,
-                                               ChampionSource champion);
+  static Result<std::unique_ptr<Lineage>> open(store::Database& db, store::BlobStore& blobs,
+                                               access::ConfigStore& config, ChampionSource champion);
 
   [[nodiscard]] track::Tracking& tracking() { return *tracking_; }
   [[nodiscard]] registry::Registry& registry() { return *registry_; }

@@ -5,9 +5,9 @@
 #include <atomic>
 #include <thread>
 
+#include "access/approval_timer.h"
 #include "access/config_store.h"
 #include "access/schema.h"
-#include "access/approval_timer.h"
 #include "api/authentication.h"
 #include "api/git/git_http.h"
 #include "api/mlflow/routes.h"
@@ -18,8 +18,8 @@
 #include "app/lineage.h"
 #include "app/schema.h"
 #include "app/serving.h"
-#include "app/web_routes.h"
 #include "app/version.h"
+#include "app/web_routes.h"
 #include "engine/local_executor.h"
 #include "engine/run_artifacts.h"
 #include "io/file.h"
@@ -39,15 +39,15 @@ Result<io::FileLock> own(const fs::path& path) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{2};
   for (;;) {
     auto lock = io::FileLock::acquire(path);
-    if (lock || lock.error().code != Code::kFailedPrecondition || std::chrono::steady_clock::now() > deadline) return lock;
+    if (lock || lock.error().code != Code::kFailedPrecondition || std::chrono::steady_clock::now() > deadline)
+      return lock;
     std::this_thread::sleep_for(std::chrono::milliseconds{10});
   }
 }
 
 class ServerImpl final : public Server {
  public:
-  ServerImpl(Options options, const Clock& clock, Log& log)
-      : options_(std::move(options)), clock_(clock), log_(log) {}
+  ServerImpl(Options options, const Clock& clock, Log& log) : options_(std::move(options)), clock_(clock), log_(log) {}
   ~ServerImpl() override { stop(); }
 
   Result<void> start();
@@ -111,15 +111,16 @@ Result<void> ServerImpl::open_state() {
   WEIR_TRY(io::make_dirs(options_.state));
   fs::permissions(options_.state, fs::perms::owner_all);
   lock_ = WEIR_TRY(own(options_.state / "lock"));
-  // Keys are made after the database is on disk: alone they tell of a state whose database was lost. Starting anew would
-  // hide that, and number runs and events a second time.
+  // Keys are made after the database is on disk: alone they tell of a state whose database was lost. Starting anew
+  // would hide that, and number runs and events a second time.
   std::error_code absent;
   const auto size_bytes = fs::file_size(options_.state / "weir.db", absent);
   if ((absent || size_bytes == 0) && fs::exists(options_.state / "keys" / "master.key")) {
-    return fail(Code::kCorrupt,
-                "the metadata database {} is {}, but the state has been in use; restore it from a backup, or give an empty "
-                "folder for a new state",
-                (options_.state / "weir.db").string(), absent ? "not there" : "empty");
+    return fail(
+        Code::kCorrupt,
+        "the metadata database {} is {}, but the state has been in use; restore it from a backup, or give an empty "
+        "folder for a new state",
+        (options_.state / "weir.db").string(), absent ? "not there" : "empty");
   }
   const auto migrations = all_migrations();
   db_ = WEIR_TRY(store::open_sqlite(options_.state / "weir.db", migrations, clock_, log_));
@@ -154,10 +155,19 @@ Result<io::Git> ServerImpl::git(const std::string& repo) const {
 
 Result<void> ServerImpl::start_engine() {
   loop_ = std::make_unique<io::ThreadLoop>();
-  executor_ = std::make_unique<engine::LocalExecutor>(*loop_, log_, engine::LocalExecutor::Options{.runner = options_.runner});
-  EngineBinding binding{.db = *db_, .loop = *loop_, .clock = clock_, .log = log_, .executor = *executor_,
-                        .access = *access_, .config = *config_, .state = options_.state, .slots = options_.slots,
-                        .strict = options_.strict, .extra_secrets = options_.extra_secrets};
+  executor_ =
+      std::make_unique<engine::LocalExecutor>(*loop_, log_, engine::LocalExecutor::Options{.runner = options_.runner});
+  EngineBinding binding{.db = *db_,
+                        .loop = *loop_,
+                        .clock = clock_,
+                        .log = log_,
+                        .executor = *executor_,
+                        .access = *access_,
+                        .config = *config_,
+                        .state = options_.state,
+                        .slots = options_.slots,
+                        .strict = options_.strict,
+                        .extra_secrets = options_.extra_secrets};
   binding.git = [this](const std::string& repo) { return git(repo); };
   binding.server_url = [this] { return url_; };
   engine_ = std::make_unique<engine::Engine>(engine_deps(binding));
@@ -190,15 +200,25 @@ Result<void> ServerImpl::apply_config(const std::string& repo, const std::string
 }
 
 Result<void> ServerImpl::start_http() {
-  lineage_ = WEIR_TRY(Lineage::open(*db_, *blobs_, *config_, [this](const std::string& model) { return find_champion(*db_, model); }));
+  lineage_ = WEIR_TRY(
+      Lineage::open(*db_, *blobs_, *config_, [this](const std::string& model) { return find_champion(*db_, model); }));
   if (options_.serve_models) {
-    serving_ = std::make_unique<Serving>(Serving::Parts{*db_, *access_, *config_, *lineage_, *triggers_, clock_, log_, options_.state});
+    serving_ = std::make_unique<Serving>(
+        Serving::Parts{*db_, *access_, *config_, *lineage_, *triggers_, clock_, log_, options_.state});
   }
 
   const auto find_git = [this](const std::string& repo) { return git(repo); };
-  services_ = {.clock = &clock_, .log = &log_, .db = db_.get(), .blobs = blobs_.get(), .access = access_.get(),
-               .config = config_.get(), .engine = engine_.get(), .artifacts = artifacts_.get(),
-               .triggers = triggers_.get(), .gate = &lineage_->gate(), .insight = lineage_->insight_sources(find_git),
+  services_ = {.clock = &clock_,
+               .log = &log_,
+               .db = db_.get(),
+               .blobs = blobs_.get(),
+               .access = access_.get(),
+               .config = config_.get(),
+               .engine = engine_.get(),
+               .artifacts = artifacts_.get(),
+               .triggers = triggers_.get(),
+               .gate = &lineage_->gate(),
+               .insight = lineage_->insight_sources(find_git),
                .git = find_git};
   services_.notify = [this](std::string_view severity, std::string_view title, std::string_view message,
                             std::string_view to) -> Result<void> {
@@ -216,8 +236,9 @@ Result<void> ServerImpl::start_http() {
     response.headers.set("Retry-After", "1");
     return response;
   });
-  router.before(api::authentication_filter(
-      *access_, [this] { return access::ListenAddress{options_.host, http_ ? http_->port() : options_.port.value_or(0)}; }));
+  router.before(api::authentication_filter(*access_, [this] {
+    return access::ListenAddress{options_.host, http_ ? http_->port() : options_.port.value_or(0)};
+  }));
   router.handle("GET", "/health", [](io::HttpRequest&) {
     return io::json_response(200, json::object{{"status", "ok"}, {"version", version()}});
   });
@@ -227,16 +248,17 @@ Result<void> ServerImpl::start_http() {
   api::add_access_routes(table, services_);
   api::add_insight_routes(table, services_);
   api::add_live_route(table, feed_.get());
-  api::add_mlflow_routes(router, {.tracking = lineage_->tracking(),
-                                  .registry = lineage_->registry(),
-                                  .allow = [this](const types::Identity& identity, access::Permission permission,
-                                                  std::string_view object) {
-                                    return access_->allow(identity, permission, object);
-                                  }});
+  api::add_mlflow_routes(
+      router, {.tracking = lineage_->tracking(),
+               .registry = lineage_->registry(),
+               .allow = [this](const types::Identity& identity, access::Permission permission,
+                               std::string_view object) { return access_->allow(identity, permission, object); }});
   api::add_git_routes(router, git_options(), log_);
   if (serving_) {
-    const api::ServingServices serving{.rollouts = &serving_->rollouts(), .gateway = &serving_->gateway(),
-                                       .monitor = &serving_->monitor(), .registry = &lineage_->registry(),
+    const api::ServingServices serving{.rollouts = &serving_->rollouts(),
+                                       .gateway = &serving_->gateway(),
+                                       .monitor = &serving_->monitor(),
+                                       .registry = &lineage_->registry(),
                                        .tracking = &lineage_->tracking()};
     api::add_model_routes(table, services_, serving);
     api::add_endpoint_routes(table, serving);
@@ -269,7 +291,8 @@ api::GitHttpOptions ServerImpl::git_options() {
     if (!write) return access_->allow(identity, access::Permission::kRead, object);
     WEIR_TRY(access_->allow(identity, access::Permission::kPush, object));
     const auto repository = git(std::string(repo));
-    const std::string protected_ref = (repository ? repository->head_ref() : Result<std::string>("")).value_or("refs/heads/main");
+    const std::string protected_ref =
+        (repository ? repository->head_ref() : Result<std::string>("")).value_or("refs/heads/main");
     for (const auto& update : updates) {
       if (update.ref != protected_ref && !(protected_ref.empty() && update.ref == "refs/heads/main")) continue;
       WEIR_TRY(access_->allow(identity, access::Permission::kPushProtected, fmt::format("{} {}", object, update.ref)));
@@ -293,7 +316,8 @@ Result<void> ServerImpl::catch_up() {
     WEIR_TRY(api::wait_for_pushes(entry.path()));
     const auto missed = triggers_->reconcile(entry.path().stem().string());
     if (!missed) log_.error("cannot reconcile {}: {}", entry.path().string(), missed.error().message);
-    if (missed && !missed->empty()) log_.info("{}: started {} runs of pushes whose trigger was missed", entry.path().stem().string(), missed->size());
+    if (missed && !missed->empty())
+      log_.info("{}: started {} runs of pushes whose trigger was missed", entry.path().stem().string(), missed->size());
   }
   triggers_->start_schedules();
   if (serving_) WEIR_TRY(serving_->start());
@@ -330,7 +354,8 @@ Result<fs::path> find_runner() {
   const fs::path own = fs::read_symlink("/proc/self/exe", ignored);
   const fs::path beside = own.parent_path() / "weir-runner";
   if (fs::exists(beside, ignored)) return beside;
-  return fail(Code::kNotFound, "there is no weir-runner beside {}; build it, or name it with WEIR_RUNNER", own.string());
+  return fail(Code::kNotFound, "there is no weir-runner beside {}; build it, or name it with WEIR_RUNNER",
+              own.string());
 }
 
 }  // namespace weir::app

@@ -21,15 +21,15 @@ namespace weir::app {
 class Server {
  public:
   struct Options {
-    std::filesystem::path state;       // made if need be
+    std::filesystem::path state;  // made if need be
     std::string host = "127.0.0.1";
-    std::optional<std::uint16_t> port; // none: the one it had before, else any free one
-    std::filesystem::path runner;      // the weir-runner program
-    int slots = 0;                     // jobs at a time; 0: one for each processor
+    std::optional<std::uint16_t> port;  // none: the one it had before, else any free one
+    std::filesystem::path runner;       // the weir-runner program
+    int slots = 0;                      // jobs at a time; 0: one for each processor
     // Repositories that are work trees of people, by name (`weir run`); others are bare ones below <state>/repos.
     std::map<std::string, std::filesystem::path> local_repositories;
-    bool strict = false;               // for every repository, whatever its weir.yaml says
-    bool serve_models = true;          // gateway, rollouts and monitor; `weir run` needs none
+    bool strict = false;                               // for every repository, whatever its weir.yaml says
+    bool serve_models = true;                          // gateway, rollouts and monitor; `weir run` needs none
     std::map<std::string, std::string> extra_secrets;  // of this process only (`weir run -s`)
   };
 

@@ -36,7 +36,8 @@ fs::path find_uv() {
 
 Result<serve::Interpreter> interpreter_for(std::string_view version, const runner::PythonPlaces& places) {
   auto all = runner::installed_interpreters(places);
-  if (all.empty()) return fail(Code::kNotFound, "there is no Python on this machine; install one: apt install python3-venv");
+  if (all.empty())
+    return fail(Code::kNotFound, "there is no Python on this machine; install one: apt install python3-venv");
   const auto wanted = runner::parse_python_version(version);
   std::optional<runner::Interpreter> chosen;
   if (wanted) {
@@ -92,7 +93,9 @@ rollout::Rollouts::Options Serving::Impl::rollout_options() {
   rollout::Rollouts::Options options;
   options.models = parts.state / "models";
   options.host.environments.folder = parts.state / "envs";
-  options.host.environments.find_interpreter = [places](std::string_view wanted) { return interpreter_for(wanted, places); };
+  options.host.environments.find_interpreter = [places](std::string_view wanted) {
+    return interpreter_for(wanted, places);
+  };
   options.host.environments.uv = find_uv();
   return options;
 }
@@ -112,10 +115,9 @@ std::optional<monitor::LiveVersion> Serving::Impl::live(const monitor::Place& pl
 Result<std::int64_t> Serving::Impl::start_training(const monitor::RetrainRequest& request) {
   const std::string repository = parts.config.repository_of_model(request.model);
   if (repository.empty()) return fail(Code::kNotFound, "no repository configures the retraining of {}", request.model);
-  return parts.triggers.dispatch(repository, request.workflow, "",
-                                 {{"reasons", request.reasons}, {"data_until", request.data_until}},
-                                 {.name = "weir", .role = types::Role::kDeveloper}, request.cause,
-                                 "retraining: " + request.reasons);
+  return parts.triggers.dispatch(
+      repository, request.workflow, "", {{"reasons", request.reasons}, {"data_until", request.data_until}},
+      {.name = "weir", .role = types::Role::kDeveloper}, request.cause, "retraining: " + request.reasons);
 }
 
 monitor::MonitorDeps Serving::Impl::monitor_deps() {
@@ -137,7 +139,8 @@ monitor::MonitorDeps Serving::Impl::monitor_deps() {
   deps.traffic = [this] { return gateway.snapshot(); };
   deps.start_training = [this](const monitor::RetrainRequest& request) { return start_training(request); };
   deps.roll_back = [this](const monitor::Place& place, const std::string& reason) -> Result<void> {
-    WEIR_TRY(rollouts.roll_back(place.endpoint, place.environment, reason, {.name = "weir", .role = types::Role::kAdmin}));
+    WEIR_TRY(
+        rollouts.roll_back(place.endpoint, place.environment, reason, {.name = "weir", .role = types::Role::kAdmin}));
     return {};
   };
   return deps;
@@ -159,9 +162,13 @@ monitor::NotifierDeps Serving::Impl::notifier_deps() {
 }
 
 Serving::Serving(Parts parts) : impl_(std::make_unique<Impl>(parts)) {}
-Serving::~Serving() { stop(); }
+Serving::~Serving() {
+  stop();
+}
 
-void Serving::add_gateway_routes(io::Router& router) { impl_->gateway.add_routes(router); }
+void Serving::add_gateway_routes(io::Router& router) {
+  impl_->gateway.add_routes(router);
+}
 
 Result<void> Serving::start() {
   impl_->rollouts.start();
@@ -182,9 +189,10 @@ Result<void> Serving::notify(std::string_view severity, std::string_view title, 
                              std::string_view to) {
   const auto known = config::find_severity(severity);
   if (!known) return fail(Code::kInvalidArgument, "\"{}\" is no severity; choose info, warning or page", severity);
-  const weir::monitor::Message sent{.subject = "message/" + random_hex(8),
-                              .severity = *known,
-                              .text = title.empty() ? std::string(message) : fmt::format("{}: {}", title, message)};
+  const weir::monitor::Message sent{
+      .subject = "message/" + random_hex(8),
+      .severity = *known,
+      .text = title.empty() ? std::string(message) : fmt::format("{}: {}", title, message)};
   const auto config = impl_->parts.config.current();
   WEIR_TRY(impl_->parts.db.write([&](store::Transaction& tx) -> Result<void> {
     if (to.empty()) {
@@ -197,9 +205,15 @@ Result<void> Serving::notify(std::string_view severity, std::string_view title, 
   return {};
 }
 
-rollout::Rollouts& Serving::rollouts() { return impl_->rollouts; }
-weir::monitor::Monitor& Serving::monitor() { return impl_->monitor; }
-const serve::Gateway& Serving::gateway() const { return impl_->gateway; }
+rollout::Rollouts& Serving::rollouts() {
+  return impl_->rollouts;
+}
+weir::monitor::Monitor& Serving::monitor() {
+  return impl_->monitor;
+}
+const serve::Gateway& Serving::gateway() const {
+  return impl_->gateway;
+}
 
 Result<std::optional<gate::Champion>> find_champion(store::Database& db, const std::string& model) {
   return db.load<std::optional<gate::Champion>>([&](store::Reader& reader) -> Result<std::optional<gate::Champion>> {

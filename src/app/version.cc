@@ -2,6 +2,8 @@
 
 namespace weir::app {
 
-std::string_view version() { return WEIR_VERSION; }
+std::string_view version() {
+  return WEIR_VERSION;
+}
 
 }  // namespace weir::app

@@ -91,9 +91,12 @@ Result<TimePoint> parse_iso8601(std::string_view text) {
 }
 
 Result<Duration> parse_duration(std::string_view text) {
-  static constexpr std::array<std::pair<std::string_view, std::int64_t>, 6> kUnits{
-      {{"ms", 1'000}, {"s", 1'000'000}, {"m", 60'000'000}, {"h", 3'600'000'000}, {"d", 86'400'000'000},
-       {"w", 604'800'000'000}}};
+  static constexpr std::array<std::pair<std::string_view, std::int64_t>, 6> kUnits{{{"ms", 1'000},
+                                                                                    {"s", 1'000'000},
+                                                                                    {"m", 60'000'000},
+                                                                                    {"h", 3'600'000'000},
+                                                                                    {"d", 86'400'000'000},
+                                                                                    {"w", 604'800'000'000}}};
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));

@@ -26,10 +26,18 @@ class SystemClock final : public Clock {
   }
 };
 
-inline std::int64_t to_micros(TimePoint time) { return time.time_since_epoch().count(); }
-inline std::int64_t to_millis(TimePoint time) { return to_micros(time) / 1000; }
-inline TimePoint from_micros(std::int64_t micros) { return TimePoint{Duration{micros}}; }
-inline TimePoint from_millis(std::int64_t millis) { return TimePoint{std::chrono::milliseconds{millis}}; }
+inline std::int64_t to_micros(TimePoint time) {
+  return time.time_since_epoch().count();
+}
+inline std::int64_t to_millis(TimePoint time) {
+  return to_micros(time) / 1000;
+}
+inline TimePoint from_micros(std::int64_t micros) {
+  return TimePoint{Duration{micros}};
+}
+inline TimePoint from_millis(std::int64_t millis) {
+  return TimePoint{std::chrono::milliseconds{millis}};
+}
 
 // "2013-07-04T05:06:07.123456Z"; the fraction is left out when zero.
 std::string to_iso8601(TimePoint time);

@@ -23,8 +23,8 @@ enum class Code : std::uint8_t {
   kInternal = 9,            // a bug, or the operating system said no
   kCancelled = 10,
   kDeadlineExceeded = 11,
-  kCorrupt = 12,            // stored bytes are not what was written
-  kUnimplemented = 13,      // known feature, not built yet
+  kCorrupt = 12,        // stored bytes are not what was written
+  kUnimplemented = 13,  // known feature, not built yet
 };
 
 // "not_found" for kNotFound; stable, used in JSON answers.
@@ -54,11 +54,10 @@ template <class... Args>
 }  // namespace weir
 
 // Value of a Result, or return its error from the enclosing function:  auto run = WEIR_TRY(load(id));
-#define WEIR_TRY(...)                                                                 \
-  ({                                                                                  \
-    _Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Wshadow\"") \
-    auto&& weir_try_result = (__VA_ARGS__);                                           \
-    _Pragma("clang diagnostic pop")                                                   \
-    if (!weir_try_result) return std::unexpected(std::move(weir_try_result).error()); \
-    *std::move(weir_try_result);                                                      \
+#define WEIR_TRY(...)                                                                                                 \
+  ({                                                                                                                  \
+    _Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Wshadow\"") auto&& weir_try_result =        \
+        (__VA_ARGS__);                                                                                                \
+    _Pragma("clang diagnostic pop") if (!weir_try_result) return std::unexpected(std::move(weir_try_result).error()); \
+    *std::move(weir_try_result);                                                                                      \
   })

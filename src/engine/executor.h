@@ -33,7 +33,7 @@ struct JobReport {
   types::Conclusion conclusion = types::Conclusion::kFailure;
   json::object outputs;
   std::string environment_url;  // evaluated at the job's end; "" if none
-  std::string layer;  // Python environment that the job made; "" if none
+  std::string layer;            // Python environment that the job made; "" if none
   std::vector<Step> steps;
   std::string summary;  // markdown of all steps
   json::array annotations;

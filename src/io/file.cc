@@ -48,7 +48,7 @@ Result<void> write_all(int fd, std::string_view bytes, const fs::path& path) {
 Result<std::string> read_file(const fs::path& path, std::uint64_t size_bytes_max) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return fail_errno(errno, fmt::format("cannot open {}", path.string()));
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd.get(), &info) != 0) return fail_errno(errno, fmt::format("cannot stat {}", path.string()));
   if (S_ISDIR(info.st_mode)) return fail(Code::kInvalidArgument, "{} is a folder, not a file", path.string());
   std::string bytes;
@@ -136,8 +136,8 @@ Result<FileLock> FileLock::acquire(const fs::path& path) {
     if (errno != EWOULDBLOCK) return fail_errno(errno, fmt::format("cannot lock {}", path.string()));
     char holder[32] = {};
     const ssize_t got = ::pread(fd.get(), holder, sizeof holder - 1, 0);
-    const std::string pid = got > 0 ? fmt::format(" (process {})", std::string_view(holder, static_cast<std::size_t>(got)))
-                                    : std::string();
+    const std::string pid =
+        got > 0 ? fmt::format(" (process {})", std::string_view(holder, static_cast<std::size_t>(got))) : std::string();
     return fail(Code::kFailedPrecondition, "{} is in use by another weir{}", path.parent_path().string(), pid);
   }
   const std::string pid = fmt::format("{}", ::getpid());

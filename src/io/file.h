@@ -29,7 +29,8 @@ Result<std::filesystem::path> join_below(const std::filesystem::path& root, std:
 // Deletes a tree, also one with read-only folders. Symbolic links are removed, not followed.
 Result<void> remove_tree(const std::filesystem::path& path);
 
-// An exclusive advisory lock (flock) on a file, held while the object lives and freed by the kernel if the process dies.
+// An exclusive advisory lock (flock) on a file, held while the object lives and freed by the kernel if the process
+// dies.
 class FileLock {
  public:
   // Makes the file if need be. kFailedPrecondition, naming the holder's pid where the file says it, if somebody has it.

@@ -21,7 +21,9 @@ bool is_object_id(std::string_view text) {
          text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-bool all_zeros(std::string_view text) { return text.find_first_not_of('0') == std::string_view::npos; }
+bool all_zeros(std::string_view text) {
+  return text.find_first_not_of('0') == std::string_view::npos;
+}
 
 std::string_view strip(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
@@ -208,8 +210,8 @@ Result<std::vector<std::string>> Git::changed_paths(std::string_view before, std
   }
   WEIR_TRY(require_object_id(before));
   WEIR_TRY(require_object_id(after));
-  const std::string text = WEIR_TRY(run({"diff-tree", "-r", "-z", "--name-only", "--no-renames", std::string(before),
-                                         std::string(after)}));
+  const std::string text =
+      WEIR_TRY(run({"diff-tree", "-r", "-z", "--name-only", "--no-renames", std::string(before), std::string(after)}));
   for (const auto path : split(text, '\0')) paths.emplace_back(path);
   return paths;
 }
@@ -269,16 +271,18 @@ Result<void> Git::checkout_to(const fs::path& target, std::string_view sha, std:
     return {};
   };
   WEIR_TRY(put(dot_git / "objects" / "info" / "alternates", objects + "\n"));
-  WEIR_TRY(put(dot_git / "config",
-               "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = false\n"));
+  WEIR_TRY(
+      put(dot_git / "config",
+          "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = false\n"));
   WEIR_TRY(put(dot_git / "HEAD", std::string(sha) + "\n"));
   if (ref.starts_with("refs/") && ref.find("..") == std::string_view::npos) {
-    WEIR_TRY(put(dot_git / "packed-refs", fmt::format("# pack-refs with: peeled fully-peeled sorted\n{} {}\n", sha, ref)));
+    WEIR_TRY(
+        put(dot_git / "packed-refs", fmt::format("# pack-refs with: peeled fully-peeled sorted\n{} {}\n", sha, ref)));
     if (ref.starts_with("refs/heads/")) WEIR_TRY(put(dot_git / "HEAD", fmt::format("ref: {}\n", ref)));
   }
   ProcessOptions options;
-  options.argv = {"git", "-C", target.string(), "-c", "core.hooksPath=/dev/null", "read-tree", "-u", "--reset",
-                  std::string(sha)};
+  options.argv = {"git", "-C",      target.string(), "-c", "core.hooksPath=/dev/null", "read-tree",
+                  "-u",  "--reset", std::string(sha)};
   options.env = git_environment({});
   WEIR_TRY(run_checked(std::move(options)));
   return {};

@@ -44,7 +44,8 @@ class Git {
   // Full object id of a commit-ish. kNotFound if there is none.
   [[nodiscard]] Result<std::string> resolve(std::string_view revision) const;
   [[nodiscard]] Result<GitCommit> commit(std::string_view sha) const;
-  // Commits that `after` has and `before` has not (all zeros or empty: all of `after`'s), newest first, at most `limit`.
+  // Commits that `after` has and `before` has not (all zeros or empty: all of `after`'s), newest first, at most
+  // `limit`.
   [[nodiscard]] Result<std::vector<GitCommit>> commits_between(std::string_view before, std::string_view after,
                                                                int limit) const;
   // The symbolic HEAD: "refs/heads/main".
@@ -61,8 +62,8 @@ class Git {
   // Neither index nor work tree are touched. Gives HEAD's id when nothing has changed. Works before the first commit.
   [[nodiscard]] Result<std::string> snapshot(const std::filesystem::path& work_tree) const;
 
-  // Fills `target` with the commit: a work tree whose .git borrows this repository's objects (no copy), HEAD detached at
-  // `sha`, `ref` recorded for `git status` and friends, no credentials inside.
+  // Fills `target` with the commit: a work tree whose .git borrows this repository's objects (no copy), HEAD detached
+  // at `sha`, `ref` recorded for `git status` and friends, no credentials inside.
   [[nodiscard]] Result<void> checkout_to(const std::filesystem::path& target, std::string_view sha,
                                          std::string_view ref) const;
 

@@ -165,7 +165,9 @@ Result<Process> Process::start(const ProcessOptions& options) {
 }
 
 Process::Process(Process&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), pid_fd_(std::exchange(other.pid_fd_, -1)), group_(other.group_),
+    : pid_(std::exchange(other.pid_, -1)),
+      pid_fd_(std::exchange(other.pid_fd_, -1)),
+      group_(other.group_),
       status_(other.status_) {}
 
 Process& Process::operator=(Process&& other) noexcept {

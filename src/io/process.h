@@ -17,13 +17,13 @@ namespace weir::io {
 // What to start. argv[0] is looked up in PATH of `env` (or of this process) unless it holds a slash.
 struct ProcessOptions {
   std::vector<std::string> argv;
-  std::filesystem::path working_dir;                     // empty: this process's
-  std::optional<std::map<std::string, std::string>> env; // whole environment; nullopt: inherit
-  int stdin_fd = -1;   // -1: /dev/null. The descriptors stay the caller's.
-  int stdout_fd = -1;  // -1: inherit
-  int stderr_fd = -1;  // -1: inherit
-  bool new_group = true;    // own process group, so that kill_group reaches every child
-  bool new_session = false; // own session: survives this process and its terminal
+  std::filesystem::path working_dir;                      // empty: this process's
+  std::optional<std::map<std::string, std::string>> env;  // whole environment; nullopt: inherit
+  int stdin_fd = -1;                                      // -1: /dev/null. The descriptors stay the caller's.
+  int stdout_fd = -1;                                     // -1: inherit
+  int stderr_fd = -1;                                     // -1: inherit
+  bool new_group = true;                                  // own process group, so that kill_group reaches every child
+  bool new_session = false;                               // own session: survives this process and its terminal
 };
 
 // How a process ended.

@@ -32,7 +32,8 @@ TEST(Mail, HasTheFirstLineAsSubject) {
 TEST(Mail, EncodesASubjectThatIsNotPlain) {
   const std::string mail = compose_mail("ml@example.com", "航班延误模型的准确率在过去七天里下降到百分之六十以下");
   const std::string head = mail.substr(0, mail.find("\n\n"));
-  EXPECT_NE(head.find("Subject: =?utf-8?B?W3dlaXJdIOiIquePreW7tuivr+aooeWei+eahOWHhuehrueOh+WcqA==?=\n =?utf-8?B?6L+H"), std::string::npos)
+  EXPECT_NE(head.find("Subject: =?utf-8?B?W3dlaXJdIOiIquePreW7tuivr+aooeWei+eahOWHhuehrueOh+WcqA==?=\n =?utf-8?B?6L+H"),
+            std::string::npos)
       << head;
   EXPECT_TRUE(std::ranges::all_of(head, [](unsigned char c) { return c < 0x80; }));
   std::string_view rest = head;

@@ -26,13 +26,15 @@ Result<Model> Registry::create_model(std::string_view name, std::string_view des
     if (WEIR_TRY(tx.integer("SELECT 1 FROM registry_models WHERE name = ?", {name}))) return name_taken(name);
     const auto number = WEIR_TRY(tx.next_id("registry.model"));
     const auto now = to_millis(tx.now());
-    WEIR_TRY(tx.execute("INSERT INTO registry_models(model, name, description, created_ms, updated_ms) "
-                        "VALUES(?, ?, ?, ?, ?)",
-                        {number, name, description, now, now}));
+    WEIR_TRY(
+        tx.execute("INSERT INTO registry_models(model, name, description, created_ms, updated_ms) "
+                   "VALUES(?, ?, ?, ?, ?)",
+                   {number, name, description, now, now}));
     for (const auto& tag : tags) {
-      WEIR_TRY(tx.execute("INSERT INTO registry_model_tags(model, key, value) VALUES(?, ?, ?) "
-                          "ON CONFLICT(model, key) DO UPDATE SET value = excluded.value",
-                          {number, tag.key, tag.value}));
+      WEIR_TRY(
+          tx.execute("INSERT INTO registry_model_tags(model, key, value) VALUES(?, ?, ?) "
+                     "ON CONFLICT(model, key) DO UPDATE SET value = excluded.value",
+                     {number, tag.key, tag.value}));
     }
     return load_model(tx, number);
   });
@@ -81,7 +83,8 @@ Result<Model> Registry::rename_model(std::string_view name, std::string_view new
     WEIR_TRY(tx.execute("UPDATE registry_versions SET updated_ms = ? WHERE model = ?", {to_millis(tx.now()), number}));
     WEIR_TRY(tx.execute(
         "INSERT INTO registry_numbers(name, last_version) SELECT ?, last_version FROM registry_numbers WHERE name = ? "
-        "ON CONFLICT(name) DO UPDATE SET last_version = CASE WHEN excluded.last_version > registry_numbers.last_version "
+        "ON CONFLICT(name) DO UPDATE SET last_version = CASE WHEN excluded.last_version > "
+        "registry_numbers.last_version "
         "THEN excluded.last_version ELSE registry_numbers.last_version END",
         {new_name, name}));
     for (const auto& [alias, version] : model.aliases) {
@@ -107,9 +110,10 @@ Result<void> Registry::delete_model(std::string_view name, const types::Identity
       }
       WEIR_TRY(append_event(tx, types::event_type::kVersionDeleted, version_subject(version), version, actor, {}));
     }
-    WEIR_TRY(tx.execute("DELETE FROM registry_version_tags WHERE version_row IN "
-                        "(SELECT row_id FROM registry_versions WHERE model = ?)",
-                        {number}));
+    WEIR_TRY(
+        tx.execute("DELETE FROM registry_version_tags WHERE version_row IN "
+                   "(SELECT row_id FROM registry_versions WHERE model = ?)",
+                   {number}));
     for (const std::string_view table : {std::string_view("registry_versions"), std::string_view("registry_model_tags"),
                                          std::string_view("registry_aliases"), std::string_view("registry_models")}) {
       WEIR_TRY(tx.execute(fmt::format("DELETE FROM {} WHERE model = ?", table), {number}));
@@ -122,9 +126,10 @@ Result<void> Registry::set_model_tag(std::string_view name, const KeyValue& tag)
   WEIR_TRY(check_tag(tag));
   return db_.write([&](store::Transaction& tx) -> Result<void> {
     const auto number = WEIR_TRY(find_model(tx, name));
-    WEIR_TRY(tx.execute("INSERT INTO registry_model_tags(model, key, value) VALUES(?, ?, ?) "
-                        "ON CONFLICT(model, key) DO UPDATE SET value = excluded.value",
-                        {number, tag.key, tag.value}));
+    WEIR_TRY(
+        tx.execute("INSERT INTO registry_model_tags(model, key, value) VALUES(?, ?, ?) "
+                   "ON CONFLICT(model, key) DO UPDATE SET value = excluded.value",
+                   {number, tag.key, tag.value}));
     return {};
   });
 }

@@ -77,7 +77,8 @@ class Registry {
   Registry(store::Database& db, track::Tracking& tracking) : db_(db), tracking_(tracking) {}
 
   // --- registered models
-  Result<Model> create_model(std::string_view name, std::string_view description, std::span<const track::KeyValue> tags);
+  Result<Model> create_model(std::string_view name, std::string_view description,
+                             std::span<const track::KeyValue> tags);
   Result<Model> model(std::string_view name);
   // All of them, by name, with aliases and latest versions: for dashboards.
   Result<std::vector<Model>> models();
@@ -97,9 +98,9 @@ class Registry {
     std::string description;
     std::vector<track::KeyValue> tags;
   };
-  // `source` is one of models:/m-<id>, models:/<name>/<version>, models:/<name>@<alias>, runs:/<run>/<path>, an artifact
-  // address of this server, or an address elsewhere (s3://…). kInvalidArgument for local paths and for sources that do
-  // not belong to the run or model named beside them.
+  // `source` is one of models:/m-<id>, models:/<name>/<version>, models:/<name>@<alias>, runs:/<run>/<path>, an
+  // artifact address of this server, or an address elsewhere (s3://…). kInvalidArgument for local paths and for sources
+  // that do not belong to the run or model named beside them.
   Result<Version> create_version(const NewVersion& draft, const types::Identity& actor);
   Result<Version> version(std::string_view model, std::int64_t version);
   static Result<Version> version(store::Reader& reader, std::string_view model, std::int64_t version);
@@ -143,8 +144,8 @@ class Registry {
   Result<track::Page<Version>> search_versions(const Search& search);  // at most 200000 a page
 
   // --- files
-  // Reads "models:/name/3", "models:/name/Production", "models:/name/latest", "models:/name@alias" (all four also without
-  // "models:/"), "models:/m-<id>" and "runs:/<run>/path".
+  // Reads "models:/name/3", "models:/name/Production", "models:/name/latest", "models:/name@alias" (all four also
+  // without "models:/"), "models:/m-<id>" and "runs:/<run>/path".
   Result<Resolved> resolve(std::string_view uri);
   static Result<Resolved> resolve(store::Reader& reader, std::string_view uri);
   // Writes a version's files into `folder` (see track::Artifacts::materialise).

@@ -23,9 +23,9 @@ class RegistryTest : public testing::Test {
   };
   Trained train() {
     Trained trained;
-    trained.run_id = tracking.create_run({.tags = {{"mlflow.source.git.commit", "abc123"}}}, job_identity(42, 7))->info.id;
-    trained.model =
-        tracking.create_model({.name = "model", .source_run = trained.run_id}, job_identity(42, 7)).value();
+    trained.run_id =
+        tracking.create_run({.tags = {{"mlflow.source.git.commit", "abc123"}}}, job_identity(42, 7))->info.id;
+    trained.model = tracking.create_model({.name = "model", .source_run = trained.run_id}, job_identity(42, 7)).value();
     const auto root = track::artifact_path_of(trained.model.artifact_uri).value().value();
     EXPECT_TRUE(tracking.artifacts().put(root + "/MLmodel", "flavors").has_value());
     EXPECT_TRUE(tracking.artifacts().put(root + "/data/model.pkl", "pickle").has_value());
@@ -93,7 +93,8 @@ TEST_F(RegistryTest, CreationIsAnEventWithTheWholeLineage) {
 TEST_F(RegistryTest, SourcesOfEveryKindLeadToTheFiles) {
   const auto trained = train();
   const auto root = tracking.run(trained.run_id)->info.artifact_uri;
-  ASSERT_TRUE(tracking.artifacts().put(track::artifact_path_of(root).value().value() + "/old/MLmodel", "old").has_value());
+  ASSERT_TRUE(
+      tracking.artifacts().put(track::artifact_path_of(root).value().value() + "/old/MLmodel", "old").has_value());
   EXPECT_EQ(add("models:/" + trained.model.id).run_id, trained.run_id);
   EXPECT_EQ(add("runs:/" + trained.run_id + "/model").model_id, trained.model.id);
   EXPECT_EQ(add("runs:/7/model").source, "runs:/" + trained.run_id + "/model");
@@ -108,7 +109,8 @@ TEST_F(RegistryTest, SourcesOfEveryKindLeadToTheFiles) {
     EXPECT_THAT(resolved.artifact_path, testing::StartsWith("versions/")) << version;
     EXPECT_EQ(resolved.run_id, trained.run_id) << version;
   }
-  EXPECT_EQ(tracking.artifacts().read(registry.resolve("models:/flights@champion")->artifact_path + "/MLmodel").value(), "old");
+  EXPECT_EQ(tracking.artifacts().read(registry.resolve("models:/flights@champion")->artifact_path + "/MLmodel").value(),
+            "old");
   EXPECT_EQ(add("s3://bucket/model").storage_uri, "s3://bucket/model");
   EXPECT_EQ(registry.materialise("flights", 9, state.folder() / "x").error().code, Code::kFailedPrecondition);
 }
@@ -118,12 +120,15 @@ TEST_F(RegistryTest, SourcesThatDoNotBelongTogetherAreRefused) {
   const auto two = train();
   EXPECT_THAT(refusal({.model = "flights", .source = "models:/" + one.model.id, .run_id = two.run_id}).message,
               HasSubstr("belongs to run"));
-  EXPECT_THAT(refusal({.model = "flights", .source = "runs:/" + one.run_id + "/model", .model_id = two.model.id}).message,
-              HasSubstr("belongs to logged model"));
-  for (const char* source : {"/etc", "./x", "file:///etc", "s3://a/../b", "mlflow-artifacts:/0/../x", "s3://a/%2e%2e/b", "x", "c:\\x"}) {
+  EXPECT_THAT(
+      refusal({.model = "flights", .source = "runs:/" + one.run_id + "/model", .model_id = two.model.id}).message,
+      HasSubstr("belongs to logged model"));
+  for (const char* source :
+       {"/etc", "./x", "file:///etc", "s3://a/../b", "mlflow-artifacts:/0/../x", "s3://a/%2e%2e/b", "x", "c:\\x"}) {
     EXPECT_EQ(refusal({.model = "flights", .source = source}).code, Code::kInvalidArgument) << source;
   }
-  EXPECT_EQ(refusal({.model = "flights", .source = "models:/m-00000000000000000000000000000000"}).code, Code::kNotFound);
+  EXPECT_EQ(refusal({.model = "flights", .source = "models:/m-00000000000000000000000000000000"}).code,
+            Code::kNotFound);
   EXPECT_EQ(refusal({.model = "flights", .source = "models:/flights/1"}).code, Code::kNotFound);
   EXPECT_EQ(refusal({.model = "flights", .source = "runs:/99/model"}).code, Code::kNotFound);
   EXPECT_EQ(refusal({.model = "nothing", .source = "s3://a/b"}).code, Code::kNotFound);
@@ -150,7 +155,8 @@ TEST_F(RegistryTest, AliasEventsSayFromWhereToWhere) {
   ASSERT_TRUE(registry.set_alias("flights", "champion", 2, {.name = "bob"}).has_value());
   ASSERT_TRUE(registry.delete_alias("flights", "champion", {.name = "bob"}).has_value());
   ASSERT_TRUE(registry.delete_alias("flights", "champion", {.name = "bob"}).has_value());
-  EXPECT_THAT(event_types(), ElementsAre("version.created", "version.created", "alias.set", "alias.set", "alias.deleted"));
+  EXPECT_THAT(event_types(),
+              ElementsAre("version.created", "version.created", "alias.set", "alias.set", "alias.deleted"));
   const auto moved = state.events()[3];
   EXPECT_EQ(moved.subject, "model/flights");
   EXPECT_EQ(moved.actor, "bob");
@@ -184,7 +190,8 @@ TEST_F(RegistryTest, StageEventsIncludeTheArchivedOnes) {
       moves.push_back(fmt::format("{} {}", event.subject, std::string_view(event.payload.at("stage").as_string())));
     }
   }
-  EXPECT_THAT(moves, ElementsAre("model/flights/1 Production", "model/flights/1 Archived", "model/flights/2 Production"));
+  EXPECT_THAT(moves,
+              ElementsAre("model/flights/1 Production", "model/flights/1 Archived", "model/flights/2 Production"));
   EXPECT_EQ(registry.resolve("flights/Production").error().code, Code::kFailedPrecondition);  // kept in s3
   EXPECT_FALSE(registry.set_stage("flights", 1, Stage::kNone, true, {}).has_value());
 }

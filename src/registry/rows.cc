@@ -70,7 +70,8 @@ Result<std::int64_t> parse_version(std::string_view text) {
   const char* end = text.data() + text.size();
   const auto read = std::from_chars(text.data(), end, version);
   if (read.ec == std::errc() && read.ptr == end && version > 0) return version;
-  return fail(Code::kInvalidArgument, "version \"{}\" must be a positive whole number", track::first_characters(text, 80));
+  return fail(Code::kInvalidArgument, "version \"{}\" must be a positive whole number",
+              track::first_characters(text, 80));
 }
 
 Result<void> check_model_name(std::string_view name) {
@@ -101,8 +102,12 @@ Result<void> check_tag(const KeyValue& tag) {
   return track::check_length("tag value", tag.value, kTagLengthMax);
 }
 
-std::string model_subject(std::string_view model) { return fmt::format("model/{}", model); }
-std::string version_subject(const Version& version) { return fmt::format("model/{}/{}", version.model, version.version); }
+std::string model_subject(std::string_view model) {
+  return fmt::format("model/{}", model);
+}
+std::string version_subject(const Version& version) {
+  return fmt::format("model/{}/{}", version.model, version.version);
+}
 
 Result<std::int64_t> find_model(store::Reader& reader, std::string_view name) {
   WEIR_TRY(check_model_name(name));
@@ -113,9 +118,8 @@ Result<std::int64_t> find_model(store::Reader& reader, std::string_view name) {
 
 Result<VersionRow> find_version(store::Reader& reader, std::string_view model, std::int64_t version) {
   const auto number = WEIR_TRY(find_model(reader, model));
-  const auto row_id =
-      WEIR_TRY(reader.integer("SELECT row_id FROM registry_versions WHERE model = ? AND version = ? AND deleted = 0",
-                              {number, version}));
+  const auto row_id = WEIR_TRY(reader.integer(
+      "SELECT row_id FROM registry_versions WHERE model = ? AND version = ? AND deleted = 0", {number, version}));
   if (!row_id) return fail(Code::kNotFound, "registered model \"{}\" has no version {}", model, version);
   return VersionRow{*row_id, number};
 }
@@ -143,14 +147,14 @@ Result<std::vector<Version>> load_versions(store::Reader& reader, std::string_vi
 }
 
 Result<Model> load_model(store::Reader& reader, std::int64_t number) {
-  auto found = WEIR_TRY(reader.first<Model>(
-      "SELECT name, description, created_ms, updated_ms FROM registry_models WHERE model = ?", {number},
-      [](const store::Row& row) {
-        return Model{.name = row.string(0),
-                     .description = row.string(1),
-                     .created_ms = row.integer(2),
-                     .updated_ms = row.integer(3)};
-      }));
+  auto found = WEIR_TRY(
+      reader.first<Model>("SELECT name, description, created_ms, updated_ms FROM registry_models WHERE model = ?",
+                          {number}, [](const store::Row& row) {
+                            return Model{.name = row.string(0),
+                                         .description = row.string(1),
+                                         .created_ms = row.integer(2),
+                                         .updated_ms = row.integer(3)};
+                          }));
   if (!found) return fail(Code::kNotFound, "the registered model has just been deleted");
   found->tags =
       WEIR_TRY(tags_of(reader, "SELECT key, value FROM registry_model_tags WHERE model = ? ORDER BY key", number));

@@ -31,7 +31,8 @@ inline constexpr std::string_view kVersionColumns =
     "v.run_link, v.created_ms, v.updated_ms, v.workflow_run, v.job, v.model";
 inline constexpr std::string_view kVersionTables = "registry_versions v JOIN registry_models n ON n.model = v.model";
 // Versions as `where_and_order` picks them ("WHERE v.model = ? ORDER BY …"), with tags and aliases.
-Result<std::vector<Version>> load_versions(store::Reader& reader, std::string_view where_and_order, store::Values values);
+Result<std::vector<Version>> load_versions(store::Reader& reader, std::string_view where_and_order,
+                                           store::Values values);
 
 Result<Model> load_model(store::Reader& reader, std::int64_t number);
 Result<void> touch_model(store::Transaction& tx, std::int64_t number);

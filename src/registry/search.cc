@@ -16,10 +16,8 @@ using track::Sql;
 constexpr std::array<std::string_view, 1> kModelText = {"name"};
 constexpr std::array<std::string_view, 4> kModelOrder = {"name", "timestamp", "last_updated_timestamp",
                                                          "creation_timestamp"};
-constexpr FilterGrammar kModelGrammar{.text_attributes = kModelText,
-                                      .list_attributes = kModelText,
-                                      .order_attributes = kModelOrder,
-                                      .tags = true};
+constexpr FilterGrammar kModelGrammar{
+    .text_attributes = kModelText, .list_attributes = kModelText, .order_attributes = kModelOrder, .tags = true};
 
 constexpr std::array<std::string_view, 3> kVersionText = {"name", "run_id", "source_path"};
 constexpr std::array<std::string_view, 1> kVersionNumeric = {"version_number"};
@@ -57,7 +55,8 @@ Result<Filter> parse(std::string_view text, const FilterGrammar& grammar) {
     if (comparison.entity == Entity::kTag && comparison.key == kPromptTag) {
       const auto* value = std::get_if<std::string>(&comparison.value);
       const bool yes = value != nullptr && (*value == "true" || *value == "True");
-      filter.prompts = (comparison.op == Op::kEqual && yes) || (comparison.op == Op::kNotEqual && value != nullptr && !yes);
+      filter.prompts =
+          (comparison.op == Op::kEqual && yes) || (comparison.op == Op::kNotEqual && value != nullptr && !yes);
     } else {
       filter.comparisons.push_back(std::move(comparison));
     }

@@ -106,7 +106,8 @@ Result<void> from_runs(store::Reader& reader, Origin& origin) {
   const auto folder = WEIR_TRY(resolve_run(reader, origin.source));
   const auto rest = std::string_view(origin.source).substr(kRuns.size());
   const auto slash = rest.find('/');
-  origin.source = fmt::format("{}{}{}", kRuns, folder.run_id, slash == std::string_view::npos ? "" : rest.substr(slash));
+  origin.source =
+      fmt::format("{}{}{}", kRuns, folder.run_id, slash == std::string_view::npos ? "" : rest.substr(slash));
   if (!folder.path.empty()) origin.artifact_path = folder.path;
   return adopt(origin, folder.run_id, folder.model_id);
 }
@@ -117,7 +118,8 @@ Result<void> from_artifacts(store::Reader& reader, Origin& origin, const std::st
   const auto first = path.find('/');
   if (first == std::string::npos) return {};
   const auto second = path.find('/', first + 1);
-  const auto owner = std::string_view(path).substr(first + 1, second == std::string::npos ? second : second - first - 1);
+  const auto owner =
+      std::string_view(path).substr(first + 1, second == std::string::npos ? second : second - first - 1);
   if (owner == "models" && second != std::string::npos) {
     const auto third = path.find('/', second + 1);
     const auto id = std::string_view(path).substr(second + 1, third == std::string::npos ? third : third - second - 1);
@@ -132,10 +134,11 @@ Result<void> check_elsewhere(std::string_view source) {
   const auto colon = source.find(':');
   const bool has_scheme = colon != std::string_view::npos && colon > 1 && source.find('/') > colon;
   if (!has_scheme || source.starts_with("file:")) {
-    return fail(Code::kInvalidArgument,
-                "invalid model version source \"{}\": a local path cannot be read by others; log the model first and use "
-                "models:/<model id> or runs:/<run id>/<path>",
-                track::first_characters(source, 200));
+    return fail(
+        Code::kInvalidArgument,
+        "invalid model version source \"{}\": a local path cannot be read by others; log the model first and use "
+        "models:/<model id> or runs:/<run id>/<path>",
+        track::first_characters(source, 200));
   }
   const auto climbs = source.find("/../") != std::string_view::npos || source.ends_with("/..") ||
                       source.find("%2e") != std::string_view::npos || source.find("%2E") != std::string_view::npos;

@@ -59,12 +59,12 @@ Result<Version> insert_version(store::Transaction& tx, const Registry::NewVersio
     storage_uri = track::artifact_uri_of(files > 0 ? kept : *origin.artifact_path);
   }
   const auto now = to_millis(tx.now());
-  WEIR_TRY(tx.execute("INSERT INTO registry_versions(row_id, model, version, description, user_id, stage, source, "
-                      "storage_uri, run_id, model_id, run_link, deleted, created_ms, updated_ms, workflow_run, job) "
-                      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
-                      {row_id, model, number, draft.description, actor.name, static_cast<int>(Stage::kNone),
-                       origin.source, storage_uri, origin.run_id, origin.model_id, draft.run_link, now, now,
-                       actor.run_id, actor.job_id}));
+  WEIR_TRY(
+      tx.execute("INSERT INTO registry_versions(row_id, model, version, description, user_id, stage, source, "
+                 "storage_uri, run_id, model_id, run_link, deleted, created_ms, updated_ms, workflow_run, job) "
+                 "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
+                 {row_id, model, number, draft.description, actor.name, static_cast<int>(Stage::kNone), origin.source,
+                  storage_uri, origin.run_id, origin.model_id, draft.run_link, now, now, actor.run_id, actor.job_id}));
   WEIR_TRY(touch_model(tx, model));
   for (const auto& tag : draft.tags) WEIR_TRY(Registry::set_version_tag(tx, draft.model, number, tag));
   return Registry::version(tx, draft.model, number);
@@ -130,9 +130,10 @@ Result<void> Registry::delete_version(std::string_view model, std::int64_t versi
       WEIR_TRY(track::Artifacts::remove_below(tx, *path));
     }
     WEIR_TRY(tx.execute("DELETE FROM registry_version_tags WHERE version_row = ?", {row.row_id}));
-    WEIR_TRY(tx.execute("UPDATE registry_versions SET deleted = 1, description = '', source = '', storage_uri = '', "
-                        "run_link = '' WHERE row_id = ?",
-                        {row.row_id}));
+    WEIR_TRY(
+        tx.execute("UPDATE registry_versions SET deleted = 1, description = '', source = '', storage_uri = '', "
+                   "run_link = '' WHERE row_id = ?",
+                   {row.row_id}));
     WEIR_TRY(touch_version(tx, row));
     return append_event(tx, types::event_type::kVersionDeleted, version_subject(before), before, actor, {});
   });
@@ -146,9 +147,10 @@ Result<void> Registry::set_version_tag(store::Transaction& tx, std::string_view 
                                        const KeyValue& tag) {
   WEIR_TRY(check_tag(tag));
   const auto row = WEIR_TRY(find_version(tx, model, version));
-  WEIR_TRY(tx.execute("INSERT INTO registry_version_tags(version_row, key, value) VALUES(?, ?, ?) "
-                      "ON CONFLICT(version_row, key) DO UPDATE SET value = excluded.value",
-                      {row.row_id, tag.key, tag.value}));
+  WEIR_TRY(
+      tx.execute("INSERT INTO registry_version_tags(version_row, key, value) VALUES(?, ?, ?) "
+                 "ON CONFLICT(version_row, key) DO UPDATE SET value = excluded.value",
+                 {row.row_id, tag.key, tag.value}));
   return {};
 }
 

@@ -106,7 +106,8 @@ void Controller::Impl::start(std::vector<Target> targets) {
           });
           return;
         }
-        for (auto& record : *records) stored_.emplace(target_name(record.endpoint, record.environment), std::move(record));
+        for (auto& record : *records)
+          stored_.emplace(target_name(record.endpoint, record.environment), std::move(record));
         started_ = true;
         reconcile_targets();
       });
@@ -139,8 +140,8 @@ void Controller::Impl::reconcile_targets() {
   }
   for (const auto& env : unwanted) remove(env);
   publish();
-  const bool all_restored =
-      std::ranges::all_of(environments_, [](const auto& entry) { return entry.second->restored || entry.second->removed; });
+  const bool all_restored = std::ranges::all_of(
+      environments_, [](const auto& entry) { return entry.second->restored || entry.second->removed; });
   if (!ready_ && all_restored) ports_.routes.set_ready(ready_ = true);
 }
 
@@ -196,8 +197,8 @@ void Controller::Impl::store_removal(const EnvironmentPtr& env) {
 void Controller::Impl::restore(const EnvironmentPtr& env) {
   const ModelVersion version = env->record.live;
   ports_.loader.prepare(version, env->target, false, on_loop([this, env, version](Result<Prepared> result) {
-    on_restored(env, version, std::move(result));
-  }));
+                          on_restored(env, version, std::move(result));
+                        }));
 }
 
 void Controller::Impl::on_restored(const EnvironmentPtr& env, const ModelVersion& version, Result<Prepared> result) {
@@ -220,17 +221,18 @@ void Controller::Impl::load_previous(const EnvironmentPtr& env) {
   const ModelVersion version = env->record.previous();
   if (!version.exists() || (env->warm && env->warm_version == version)) return set_restored(env);
   ports_.loader.prepare(version, env->target, false, on_loop([this, env, version](Result<Prepared> result) {
-    if (env->removed) return;
-    if (!result) {
-      ports_.log.warning("{}: the previous {} cannot be loaded, so a rollback would take longer: {}", env->name(),
-                         version.text(), result.error().message);
-    } else if (env->record.previous() == version && env->live) {
-      env->warm = std::move(result->backend);
-      env->warm_version = version;
-      route(env);
-    }
-    set_restored(env);
-  }));
+                          if (env->removed) return;
+                          if (!result) {
+                            ports_.log.warning(
+                                "{}: the previous {} cannot be loaded, so a rollback would take longer: {}",
+                                env->name(), version.text(), result.error().message);
+                          } else if (env->record.previous() == version && env->live) {
+                            env->warm = std::move(result->backend);
+                            env->warm_version = version;
+                            route(env);
+                          }
+                          set_restored(env);
+                        }));
 }
 
 void Controller::Impl::set_restored(const EnvironmentPtr& env) {
@@ -282,9 +284,10 @@ void Controller::approval_decided(std::int64_t id) {
 
 void Controller::roll_back(std::string endpoint, std::string environment, std::string reason, types::Identity actor,
                            std::int64_t cause, Reply reply) {
-  impl_->loop().post([weak = std::weak_ptr(impl_), name = target_name(endpoint, environment), reason = std::move(reason),
-                      actor = std::move(actor), cause, reply = std::move(reply)]() mutable {
-    if (const auto impl = weak.lock()) impl->roll_back(name, std::move(reason), std::move(actor), cause, std::move(reply));
+  impl_->loop().post([weak = std::weak_ptr(impl_), name = target_name(endpoint, environment),
+                      reason = std::move(reason), actor = std::move(actor), cause, reply = std::move(reply)]() mutable {
+    if (const auto impl = weak.lock())
+      impl->roll_back(name, std::move(reason), std::move(actor), cause, std::move(reply));
   });
 }
 
@@ -296,6 +299,8 @@ void Controller::deploy(std::string endpoint, std::string environment, std::int6
   });
 }
 
-std::vector<Status> Controller::statuses() const { return impl_->statuses(); }
+std::vector<Status> Controller::statuses() const {
+  return impl_->statuses();
+}
 
 }  // namespace weir::rollout

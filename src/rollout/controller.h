@@ -55,8 +55,8 @@ class Controller {
 
   using Reply = std::move_only_function<void(Result<Status>)>;
 
-  // Brings the version back that was live before, with its alias or stage, in one transaction. Takes effect at once when
-  // that version is still loaded. `cause` is the event that asks for it, 0 = none. kNotFound without such an
+  // Brings the version back that was live before, with its alias or stage, in one transaction. Takes effect at once
+  // when that version is still loaded. `cause` is the event that asks for it, 0 = none. kNotFound without such an
   // environment, kFailedPrecondition if there is nothing to go back to.
   void roll_back(std::string endpoint, std::string environment, std::string reason, types::Identity actor,
                  std::int64_t cause, Reply reply);

@@ -24,18 +24,16 @@ struct Environment {
   ModelVersion warm_version;
 
   std::deque<Step> steps;
-  bool busy = false;             // a step is under way
+  bool busy = false;  // a step is under way
   bool observe_queued = false;
   bool observe_anew = false;     // the queued observation shall try a refused wish again
   std::uint64_t generation = 0;  // of the preparation; results of older ones are void
   bool preparing = false;
-  bool restored = false;         // what was live before the start is served again, or there was nothing
+  bool restored = false;  // what was live before the start is served again, or there was nothing
   int restore_failures = 0;
-  bool removed = false;          // weir.yaml does not have it any more
+  bool removed = false;  // weir.yaml does not have it any more
 
-  [[nodiscard]] std::string name() const {
-    return target_name(target.settings.endpoint, target.settings.environment);
-  }
+  [[nodiscard]] std::string name() const { return target_name(target.settings.endpoint, target.settings.environment); }
 };
 using EnvironmentPtr = std::shared_ptr<Environment>;
 
@@ -126,13 +124,13 @@ class Controller::Impl : public std::enable_shared_from_this<Controller::Impl> {
 template <class T>
 void Controller::Impl::blocking(std::move_only_function<Result<T>()> work,
                                 std::move_only_function<void(Result<T>)> then) {
-  ports_.run_blocking([weak = weak_from_this(), &loop = ports_.loop, work = std::move(work),
-                       then = std::move(then)]() mutable {
-    auto result = work();
-    loop.post([weak, result = std::move(result), then = std::move(then)]() mutable {
-      if (const auto self = weak.lock()) then(std::move(result));
-    });
-  });
+  ports_.run_blocking(
+      [weak = weak_from_this(), &loop = ports_.loop, work = std::move(work), then = std::move(then)]() mutable {
+        auto result = work();
+        loop.post([weak, result = std::move(result), then = std::move(then)]() mutable {
+          if (const auto self = weak.lock()) then(std::move(result));
+        });
+      });
 }
 
 }  // namespace weir::rollout

@@ -65,16 +65,16 @@ void Controller::Impl::queue_observe(const EnvironmentPtr& env, bool anew) {
 
 void Controller::Impl::observe(const EnvironmentPtr& env, bool anew, Next next) {
   if (env->removed) return next();
-  blocking<Observation>(
-      [&journal = ports_.journal, target = env->target] { return journal.observe(target); },
-      [this, env, anew, next = std::move(next)](Result<Observation> seen) mutable {
-        if (env->removed) return next();
-        if (seen) return on_observed(env, *seen, anew, std::move(next));
-        ports_.log.error("{}: cannot tell what {} names: {}", env->name(), env->target.reference.text(),
-                         seen.error().message);
-        later(env, kRetryDelay, [this, anew](const EnvironmentPtr& again) { queue_observe(again, anew); });
-        next();
-      });
+  blocking<Observation>([&journal = ports_.journal, target = env->target] { return journal.observe(target); },
+                        [this, env, anew, next = std::move(next)](Result<Observation> seen) mutable {
+                          if (env->removed) return next();
+                          if (seen) return on_observed(env, *seen, anew, std::move(next));
+                          ports_.log.error("{}: cannot tell what {} names: {}", env->name(),
+                                           env->target.reference.text(), seen.error().message);
+                          later(env, kRetryDelay,
+                                [this, anew](const EnvironmentPtr& again) { queue_observe(again, anew); });
+                          next();
+                        });
 }
 
 void Controller::Impl::on_observed(const EnvironmentPtr& env, const Observation& seen, bool anew, Next next) {
@@ -101,8 +101,12 @@ void Controller::Impl::on_observed(const EnvironmentPtr& env, const Observation&
 void Controller::Impl::settle_wish(const EnvironmentPtr& env, const Observation& seen, WishState state, Next next) {
   abandon_preparation(*env);
   Change change{.record = env->record, .expire_approval = waited_for(env->record)};
-  change.record.wish = {.target = seen.target, .reference = env->target.reference.text(), .state = state,
-                        .actor = seen.actor, .cause = seen.cause, .changed_at = ports_.clock.now()};
+  change.record.wish = {.target = seen.target,
+                        .reference = env->target.reference.text(),
+                        .state = state,
+                        .actor = seen.actor,
+                        .cause = seen.cause,
+                        .changed_at = ports_.clock.now()};
   commit(env, std::move(change), [this, env, next = std::move(next)](const Result<Record>& stored) mutable {
     if (!stored) later(env, kRetryDelay, [this](const EnvironmentPtr& again) { queue_observe(again, false); });
     next();
@@ -120,7 +124,8 @@ void Controller::Impl::take_wish(const EnvironmentPtr& env, const Observation& s
                         .changed_at = ports_.clock.now()};
   if (!seen.may_enter) {
     change.record.wish.reason = fmt::format("waits for a reviewer of {}", env->target.settings.environment);
-    change.approval = {.summary = summary_of(env->record, seen.target), .requested_by = seen.person, .cause = seen.cause};
+    change.approval = {
+        .summary = summary_of(env->record, seen.target), .requested_by = seen.person, .cause = seen.cause};
   }
   change.event = event(*env, seen.may_enter ? types::event_type::kRolloutStarted : types::event_type::kRolloutWaiting,
                        seen.actor, seen.cause, seen.target, {{"live", env->record.live.version}});
@@ -148,15 +153,14 @@ void Controller::Impl::queue_decide(const EnvironmentPtr& env) {
   enqueue(env, [this, env](Next next) mutable {
     const auto id = waited_for(env->record);
     if (env->removed || id == 0) return next();
-    blocking<ApprovalView>(
-        [&journal = ports_.journal, id] { return journal.approval(id); },
-        [this, env, next = std::move(next)](Result<ApprovalView> view) mutable {
-          if (env->removed) return next();
-          if (view) return on_decision(env, *view, std::move(next));
-          ports_.log.error("{}: cannot read an approval: {}", env->name(), view.error().message);
-          later(env, kRetryDelay, [this](const EnvironmentPtr& again) { queue_decide(again); });
-          next();
-        });
+    blocking<ApprovalView>([&journal = ports_.journal, id] { return journal.approval(id); },
+                           [this, env, next = std::move(next)](Result<ApprovalView> view) mutable {
+                             if (env->removed) return next();
+                             if (view) return on_decision(env, *view, std::move(next));
+                             ports_.log.error("{}: cannot read an approval: {}", env->name(), view.error().message);
+                             later(env, kRetryDelay, [this](const EnvironmentPtr& again) { queue_decide(again); });
+                             next();
+                           });
   });
 }
 
@@ -251,35 +255,36 @@ void Controller::Impl::go_live(const EnvironmentPtr& env, Prepared prepared, Nex
   change.event = event(*env, types::event_type::kRolloutSwitched, before.wish.actor, before.wish.cause, after.live,
                        {{"previous", before.live.version}, {"smoke", prepared.smoke}});
   const ModelVersion old_version = before.live;
-  commit(env, std::move(change), [this, env, old_version, backend = std::move(prepared.backend),
-                                  next = std::move(next)](const Result<Record>& stored) mutable {
-    if (env->removed) return next();
-    if (!stored) {
-      later(env, kRetryDelay, [this](const EnvironmentPtr& again) { queue_observe(again, false); });
-      return next();
-    }
-    if (env->live && stored->previous() == old_version) {
-      env->warm = std::move(env->live);
-      env->warm_version = old_version;
-    } else if (env->warm_version != stored->previous()) {
-      env->warm = nullptr;
-    }
-    env->live = std::move(backend);
-    route(env);
-    set_restored(env);
-    ports_.log.info("{}: {} is live", env->name(), stored->live.text());
-    next();
-  });
+  commit(env, std::move(change),
+         [this, env, old_version, backend = std::move(prepared.backend),
+          next = std::move(next)](const Result<Record>& stored) mutable {
+           if (env->removed) return next();
+           if (!stored) {
+             later(env, kRetryDelay, [this](const EnvironmentPtr& again) { queue_observe(again, false); });
+             return next();
+           }
+           if (env->live && stored->previous() == old_version) {
+             env->warm = std::move(env->live);
+             env->warm_version = old_version;
+           } else if (env->warm_version != stored->previous()) {
+             env->warm = nullptr;
+           }
+           env->live = std::move(backend);
+           route(env);
+           set_restored(env);
+           ports_.log.info("{}: {} is live", env->name(), stored->live.text());
+           next();
+         });
 }
 
 // --- what people ask for
 
-void Controller::Impl::roll_back(const std::string& name, std::string reason, types::Identity actor,
-                                 std::int64_t cause, Reply reply) {
+void Controller::Impl::roll_back(const std::string& name, std::string reason, types::Identity actor, std::int64_t cause,
+                                 Reply reply) {
   const auto env = find(name, reply);
   if (!env) return;
-  auto request = std::make_shared<RollbackRequest>(
-      RollbackRequest{std::move(reason), std::move(actor), cause, std::move(reply)});
+  auto request =
+      std::make_shared<RollbackRequest>(RollbackRequest{std::move(reason), std::move(actor), cause, std::move(reply)});
   enqueue(env, [this, env, request](Next next) { start_rollback(env, request, std::move(next)); });
 }
 
@@ -291,15 +296,16 @@ void Controller::Impl::start_rollback(const EnvironmentPtr& env, std::shared_ptr
     return next();
   }
   abandon_preparation(*env);  // what is being prepared is not what is wanted now
-  if (env->warm && env->warm_version == target) return finish_rollback(env, std::move(request), env->warm, std::move(next));
+  if (env->warm && env->warm_version == target)
+    return finish_rollback(env, std::move(request), env->warm, std::move(next));
   ports_.log.warning("{}: {} has to be loaded for the rollback", env->name(), target.text());
-  ports_.loader.prepare(target, env->target, false, on_loop([this, env, request, next = std::move(next)](
-                                                                Result<Prepared> result) mutable {
-    if (result) return finish_rollback(env, request, std::move(result->backend), std::move(next));
-    request->reply(std::unexpected(result.error()));
-    queue_observe(env, false);  // the wish that was given up for this is taken up again
-    next();
-  }));
+  ports_.loader.prepare(target, env->target, false,
+                        on_loop([this, env, request, next = std::move(next)](Result<Prepared> result) mutable {
+                          if (result) return finish_rollback(env, request, std::move(result->backend), std::move(next));
+                          request->reply(std::unexpected(result.error()));
+                          queue_observe(env, false);  // the wish that was given up for this is taken up again
+                          next();
+                        }));
 }
 
 void Controller::Impl::finish_rollback(const EnvironmentPtr& env, std::shared_ptr<RollbackRequest> request,
@@ -311,8 +317,12 @@ void Controller::Impl::finish_rollback(const EnvironmentPtr& env, std::shared_pt
   after.live = target;
   after.history.pop_back();
   after.live_since = ports_.clock.now();
-  after.wish = {.target = target, .reference = env->target.reference.text(), .state = WishState::kLive,
-                .actor = request->actor.name, .cause = request->cause, .changed_at = after.live_since};
+  after.wish = {.target = target,
+                .reference = env->target.reference.text(),
+                .state = WishState::kLive,
+                .actor = request->actor.name,
+                .cause = request->cause,
+                .changed_at = after.live_since};
   if (is_movable(env->target, target)) {
     change.move = {env->target.reference, target.version, request->actor, request->cause};
   } else {
@@ -324,33 +334,36 @@ void Controller::Impl::finish_rollback(const EnvironmentPtr& env, std::shared_pt
   }
   change.event = event(*env, types::event_type::kRolloutRolledBack, request->actor.name, request->cause, target,
                        {{"previous", before.live.version}, {"reason", request->reason}});
-  commit(env, std::move(change), [this, env, request, backend = std::move(backend),
-                                  next = std::move(next)](const Result<Record>& stored) mutable {
-    if (!stored) {
-      request->reply(std::unexpected(stored.error()));
-      queue_observe(env, false);
-      return next();
-    }
-    if (env->removed) {
-      request->reply(status_of(*env));
-      return next();
-    }
-    env->live = std::move(backend);
-    env->warm = nullptr;
-    route(env);
-    ports_.log.info("{}: rolled back to {}: {}", env->name(), stored->live.text(), request->reason);
-    request->reply(status_of(*env));
-    load_previous(env);
-    next();
-  });
+  commit(
+      env, std::move(change),
+      [this, env, request, backend = std::move(backend), next = std::move(next)](const Result<Record>& stored) mutable {
+        if (!stored) {
+          request->reply(std::unexpected(stored.error()));
+          queue_observe(env, false);
+          return next();
+        }
+        if (env->removed) {
+          request->reply(status_of(*env));
+          return next();
+        }
+        env->live = std::move(backend);
+        env->warm = nullptr;
+        route(env);
+        ports_.log.info("{}: rolled back to {}: {}", env->name(), stored->live.text(), request->reason);
+        request->reply(status_of(*env));
+        load_previous(env);
+        next();
+      });
 }
 
 void Controller::Impl::deploy(const std::string& name, std::int64_t version, types::Identity actor, Reply reply) {
   const auto env = find(name, reply);
   if (!env) return;
   if (env->target.reference.version) {
-    reply(fail(Code::kFailedPrecondition, "weir.yaml pins {} to {}: change it there, or let it name an alias such as "
-               "models:/{}@champion", name, env->target.reference.text(), env->target.reference.model));
+    reply(fail(Code::kFailedPrecondition,
+               "weir.yaml pins {} to {}: change it there, or let it name an alias such as "
+               "models:/{}@champion",
+               name, env->target.reference.text(), env->target.reference.model));
     return;
   }
   auto shared = std::make_shared<Reply>(std::move(reply));

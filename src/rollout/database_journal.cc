@@ -23,7 +23,8 @@ std::vector<ModelVersion> read_history(std::string_view text) {
   for (const auto& one : parsed->get_array()) {
     if (!one.is_array() || one.get_array().size() != 2) continue;
     const auto& pair = one.get_array();
-    if (pair[0].is_string() && pair[1].is_int64()) history.push_back({std::string(pair[0].get_string()), pair[1].get_int64()});
+    if (pair[0].is_string() && pair[1].is_int64())
+      history.push_back({std::string(pair[0].get_string()), pair[1].get_int64()});
   }
   return history;
 }
@@ -80,8 +81,7 @@ Result<std::optional<types::Event>> moved_by(store::Reader& reader, const config
                                              std::int64_t version) {
   const bool alias = !reference.alias.empty();
   if (!alias && reference.stage.empty()) return std::nullopt;
-  const std::string subject =
-      alias ? "model/" + reference.model : fmt::format("model/{}/{}", reference.model, version);
+  const std::string subject = alias ? "model/" + reference.model : fmt::format("model/{}/{}", reference.model, version);
   for (auto& event : WEIR_TRY(store::events_about(reader, subject, kEventsSearched))) {
     const auto& named = alias ? reference.alias : reference.stage;
     if (event.type == (alias ? types::event_type::kAliasSet : types::event_type::kStageSet) &&
@@ -112,7 +112,8 @@ Result<std::vector<Record>> DatabaseJournal::load() {
     return reader.all<Record>(
         "SELECT endpoint, environment, wish_model, wish_version, wish_reference, wish_state, wish_reason, wish_actor, "
         "wish_cause, wish_approval, wish_changed_at, live_model, live_version, live_since, live_event, history "
-        "FROM rollout_environments ORDER BY endpoint, environment", {}, read_record);
+        "FROM rollout_environments ORDER BY endpoint, environment",
+        {}, read_record);
   });
 }
 
@@ -141,14 +142,15 @@ Result<bool> DatabaseJournal::may_enter(const std::string& actor, const std::str
   const auto* protection = config ? config->environment(environment) : nullptr;
   if (protection == nullptr || (protection->reviewers.empty() && protection->wait == Duration{0})) return true;
   if (!actor.starts_with("job:")) return false;
-  const auto granted = WEIR_TRY(access_.approvals({.state = access::ApprovalState::kGranted,
-                                                   .subject = "job/" + actor.substr(4)}));
+  const auto granted =
+      WEIR_TRY(access_.approvals({.state = access::ApprovalState::kGranted, .subject = "job/" + actor.substr(4)}));
   return std::ranges::any_of(granted, [&](const auto& approval) { return approval.environment == environment; });
 }
 
 Result<ApprovalView> DatabaseJournal::approval(std::int64_t id) {
   const auto approval = WEIR_TRY(access_.approval(id));
-  ApprovalView view{.reviewer = approval.reviewed_by.value_or(""), .comment = approval.comment, .event = approval.event};
+  ApprovalView view{
+      .reviewer = approval.reviewed_by.value_or(""), .comment = approval.comment, .event = approval.event};
   switch (approval.state) {
     case access::ApprovalState::kPending: view.decision = Decision::kPending; break;
     case access::ApprovalState::kGranted: view.decision = Decision::kGranted; break;
@@ -163,12 +165,12 @@ Result<ApprovalView> DatabaseJournal::approval(std::int64_t id) {
 
 Result<void> DatabaseJournal::ask(store::Transaction& tx, const Change::Approval& ask, std::int64_t cause,
                                   Record& record) {
-  const auto approval = WEIR_TRY(access_.request_approval(
-      tx, {.environment = record.environment,
-           .subject = target_subject(record.endpoint, record.environment),
-           .summary = ask.summary,
-           .requested_by = ask.requested_by,
-           .cause = cause}));
+  const auto approval =
+      WEIR_TRY(access_.request_approval(tx, {.environment = record.environment,
+                                             .subject = target_subject(record.endpoint, record.environment),
+                                             .summary = ask.summary,
+                                             .requested_by = ask.requested_by,
+                                             .cause = cause}));
   record.wish.approval = approval.id;
   if (approval.state == access::ApprovalState::kGranted) {
     record.wish.state = WishState::kPreparing;
@@ -209,8 +211,10 @@ Result<Record> DatabaseJournal::commit(Change change) {
 
 Result<std::optional<std::int64_t>> live_version(store::Reader& reader, std::string_view model,
                                                  std::string_view environment) {
-  return reader.integer("SELECT MAX(live_version) FROM rollout_environments "
-                        "WHERE live_model = ? AND environment = ? AND live_version > 0", {model, environment});
+  return reader.integer(
+      "SELECT MAX(live_version) FROM rollout_environments "
+      "WHERE live_model = ? AND environment = ? AND live_version > 0",
+      {model, environment});
 }
 
 }  // namespace weir::rollout

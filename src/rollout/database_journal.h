@@ -9,8 +9,8 @@
 
 namespace weir::rollout {
 
-// The journal in the database: rows of rollout_environments, the registry's aliases and stages, approvals and events, all
-// of a step in one transaction. Any thread.
+// The journal in the database: rows of rollout_environments, the registry's aliases and stages, approvals and events,
+// all of a step in one transaction. Any thread.
 class DatabaseJournal final : public Journal {
  public:
   using ConfigSource = std::function<std::shared_ptr<const config::Config>()>;

@@ -26,23 +26,25 @@ void try_backend(std::shared_ptr<serve::Backend> backend, std::string example, L
 std::filesystem::path HostLoader::folder_of(const ModelVersion& version) const {
   std::string name;
   for (const char c : version.model) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
     name += plain ? c : '_';
   }
   return models_ / fmt::format("{}-{}-{}", name.substr(0, 60), sha256_hex(version.model).substr(0, 8), version.version);
 }
 
 void HostLoader::prepare(ModelVersion version, const Target& target, bool smoke, Done done) {
-  run_blocking_([this, version = std::move(version), workers = target.workers, smoke, done = std::move(done)]() mutable {
-    const auto folder = folder_of(version);
-    if (auto written = materialise_(version, folder); !written) return done(std::unexpected(written.error()));
-    host_.load({.name = version.text(), .model_folder = folder, .workers = workers},
-               [smoke, done = std::move(done)](Result<serve::LoadedModel> loaded) mutable {
-                 if (!loaded) return done(std::unexpected(loaded.error()));
-                 if (!smoke) return done(Prepared{std::move(loaded->backend), {}});
-                 try_backend(std::move(loaded->backend), std::move(loaded->example), std::move(done));
-               });
-  });
+  run_blocking_(
+      [this, version = std::move(version), workers = target.workers, smoke, done = std::move(done)]() mutable {
+        const auto folder = folder_of(version);
+        if (auto written = materialise_(version, folder); !written) return done(std::unexpected(written.error()));
+        host_.load({.name = version.text(), .model_folder = folder, .workers = workers},
+                   [smoke, done = std::move(done)](Result<serve::LoadedModel> loaded) mutable {
+                     if (!loaded) return done(std::unexpected(loaded.error()));
+                     if (!smoke) return done(Prepared{std::move(loaded->backend), {}});
+                     try_backend(std::move(loaded->backend), std::move(loaded->example), std::move(done));
+                   });
+      });
 }
 
 void HostLoader::try_out(ModelVersion version, std::shared_ptr<serve::Backend> backend, Done done) {
@@ -61,7 +63,8 @@ void HostLoader::prune(const std::vector<ModelVersion>& kept) {
   for (const auto& entry : std::filesystem::directory_iterator(models_, error)) {
     if (!folders.contains(entry.path())) unwanted.push_back(entry.path());
   }
-  for (const auto& folder : unwanted) [[maybe_unused]] const auto removed = io::remove_tree(folder);
+  for (const auto& folder : unwanted) [[maybe_unused]]
+    const auto removed = io::remove_tree(folder);
 }
 
 }  // namespace weir::rollout

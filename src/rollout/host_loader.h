@@ -18,7 +18,9 @@ class HostLoader final : public Loader {
   // `models` is where versions are unpacked. `run_blocking` runs what blocks; what it runs does not outlive this.
   HostLoader(std::filesystem::path models, Materialise materialise, serve::ModelHost& host,
              std::function<void(Loop::Task)> run_blocking)
-      : models_(std::move(models)), materialise_(std::move(materialise)), host_(host),
+      : models_(std::move(models)),
+        materialise_(std::move(materialise)),
+        host_(host),
         run_blocking_(std::move(run_blocking)) {}
 
   void prepare(ModelVersion version, const Target& target, bool smoke, Done done) override;

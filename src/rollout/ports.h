@@ -16,11 +16,11 @@ namespace weir::rollout {
 
 // What a reference names now, and who made it so.
 struct Observation {
-  ModelVersion target;      // version 0: the model, alias or version does not exist (yet)
-  std::string actor;        // who moved it last; "weir" if unknown
-  std::string person;       // the person behind the actor: who pushed, for a job
-  std::int64_t cause = 0;   // the event of that move; 0 if unknown
-  bool may_enter = true;    // the actor holds the environment's approval, or the environment needs none
+  ModelVersion target;     // version 0: the model, alias or version does not exist (yet)
+  std::string actor;       // who moved it last; "weir" if unknown
+  std::string person;      // the person behind the actor: who pushed, for a job
+  std::int64_t cause = 0;  // the event of that move; 0 if unknown
+  bool may_enter = true;   // the actor holds the environment's approval, or the environment needs none
 };
 
 enum class Decision { kPending, kGranted, kRejected };
@@ -34,8 +34,8 @@ struct ApprovalView {
 
 // One step of a rollout, stored as a whole or not at all.
 struct Change {
-  Record record;                 // the row as it shall be
-  bool remove = false;           // or rather no row at all
+  Record record;                           // the row as it shall be
+  bool remove = false;                     // or rather no row at all
   std::optional<types::EventDraft> event;  // its sequence becomes record.live_event when it is a switch or rollback
 
   struct Move {  // of the registry's alias or stage, so that wish and fact never part

@@ -34,7 +34,8 @@ std::function<void(Loop::Task)> runs_on(Loop& loop) {
 std::int64_t number_of(std::string_view subject) {
   std::int64_t number = 0;
   const auto slash = subject.find('/');
-  if (slash != std::string_view::npos) std::from_chars(subject.data() + slash + 1, subject.data() + subject.size(), number);
+  if (slash != std::string_view::npos)
+    std::from_chars(subject.data() + slash + 1, subject.data() + subject.size(), number);
   return number;
 }
 
@@ -45,11 +46,12 @@ struct Rollouts::Impl {
       : parts(std::move(given)),
         host(std::make_unique<serve::ModelHost>(std::move(options.host), parts.log)),
         journal(parts.db, parts.access, parts.config),
-        loader(options.models,
-               [this](const ModelVersion& version, const std::filesystem::path& folder) {
-                 return parts.registry.materialise(version.model, version.version, folder);
-               },
-               *host, runs_on(loader_loop)),
+        loader(
+            options.models,
+            [this](const ModelVersion& version, const std::filesystem::path& folder) {
+              return parts.registry.materialise(version.model, version.version, folder);
+            },
+            *host, runs_on(loader_loop)),
         routes(parts.gateway),
         controller(std::make_unique<Controller>(Controller::Ports{.loop = actor_loop,
                                                                   .clock = parts.clock,
@@ -120,13 +122,17 @@ struct Rollouts::Impl {
   bool stopped = false;
 };
 
-Rollouts::Rollouts(Parts parts, Options options) : impl_(std::make_unique<Impl>(std::move(parts), std::move(options))) {}
+Rollouts::Rollouts(Parts parts, Options options)
+    : impl_(std::make_unique<Impl>(std::move(parts), std::move(options))) {}
 
-Rollouts::~Rollouts() { stop(); }
+Rollouts::~Rollouts() {
+  stop();
+}
 
 void Rollouts::start() {
   impl_->loader_loop.post([impl = impl_.get()] { impl->prune(); });
-  impl_->subscription = impl_->parts.db.subscribe([impl = impl_.get()](const types::Event& event) { impl->hear(event); });
+  impl_->subscription =
+      impl_->parts.db.subscribe([impl = impl_.get()](const types::Event& event) { impl->hear(event); });
   impl_->controller->start(impl_->targets());
 }
 
@@ -137,8 +143,8 @@ void Rollouts::stop() {
   }
   impl_->subscription.reset();
   impl_->parts.gateway.set_ready(false);
-  impl_->actor_loop.stop();   // nothing is decided any more
-  impl_->host.reset();        // loads under way end with kCancelled
+  impl_->actor_loop.stop();  // nothing is decided any more
+  impl_->host.reset();       // loads under way end with kCancelled
   impl_->loader_loop.stop();
   impl_->journal_loop.stop();
 }
@@ -158,6 +164,8 @@ Result<Status> Rollouts::deploy(std::string_view endpoint, std::string_view envi
   });
 }
 
-std::vector<Status> Rollouts::statuses() const { return impl_->controller->statuses(); }
+std::vector<Status> Rollouts::statuses() const {
+  return impl_->controller->statuses();
+}
 
 }  // namespace weir::rollout

@@ -19,8 +19,8 @@
 
 namespace weir::rollout {
 
-// Rollouts as the server runs them: the controller with its threads, bound to database, registry, approvals, gateway and
-// model workers. It hears of changes by the event log. Any thread may call everything.
+// Rollouts as the server runs them: the controller with its threads, bound to database, registry, approvals, gateway
+// and model workers. It hears of changes by the event log. Any thread may call everything.
 class Rollouts {
  public:
   struct Parts {  // all outlive this
@@ -33,7 +33,7 @@ class Rollouts {
     DatabaseJournal::ConfigSource config;  // the live configuration; null before there is one
   };
   struct Options {
-    std::filesystem::path models;    // <state>/models: versions are unpacked here
+    std::filesystem::path models;  // <state>/models: versions are unpacked here
     serve::ModelHost::Options host;
   };
 

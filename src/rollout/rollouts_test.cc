@@ -67,9 +67,9 @@ class RolloutsTest : public testing::Test {
                          .key = "flight_id"}};
     wanted.environments = {{.name = "production", .reviewers = {"bob"}}};
     config_ = std::make_shared<const config::Config>(std::move(wanted));
-    access_ = access::Access::open(*state_.db, clock_, log_, {.keys_dir = folder() / "keys", .config = [this] {
-                                     return config_;
-                                   }}).value();
+    access_ = access::Access::open(*state_.db, clock_, log_,
+                                   {.keys_dir = folder() / "keys", .config = [this] { return config_; }})
+                  .value();
     EXPECT_TRUE(registry_.create_model("delay", "", {}).has_value());
     start_server();
   }
@@ -83,8 +83,13 @@ class RolloutsTest : public testing::Test {
   void start_server() {
     gateway_ = std::make_unique<serve::Gateway>(serve::Gateway::Options{.server_version = "test"}, clock_);
     rollouts_ = std::make_unique<Rollouts>(
-        Rollouts::Parts{.db = *state_.db, .registry = registry_, .access = *access_, .gateway = *gateway_,
-                        .clock = clock_, .log = log_, .config = [this] { return config_; }},
+        Rollouts::Parts{.db = *state_.db,
+                        .registry = registry_,
+                        .access = *access_,
+                        .gateway = *gateway_,
+                        .clock = clock_,
+                        .log = log_,
+                        .config = [this] { return config_; }},
         Rollouts::Options{.models = folder() / "models",
                           .host = {.environments = {.folder = folder() / "envs", .ready_made = folder() / "python"}}});
     io::Router router;
@@ -103,9 +108,11 @@ class RolloutsTest : public testing::Test {
     auto& tracking = *state_.tracking;
     const auto run = tracking.create_run({}, {})->info;
     const auto root = track::artifact_path_of(run.artifact_uri).value().value() + "/model";
-    for (const auto& [name, text] : std::map<std::string, std::string>{
-             {"MLmodel", "flavors: {python_function: {}}\n"}, {"requirements.txt", "mlflow\n"},
-             {"serving_input_example.json", R"({"inputs":[1,2,3]})"}, {"behaviour", std::string(behaviour)}}) {
+    for (const auto& [name, text] :
+         std::map<std::string, std::string>{{"MLmodel", "flavors: {python_function: {}}\n"},
+                                            {"requirements.txt", "mlflow\n"},
+                                            {"serving_input_example.json", R"({"inputs":[1,2,3]})"},
+                                            {"behaviour", std::string(behaviour)}}) {
       EXPECT_TRUE(tracking.artifacts().put(root + "/" + name, text).has_value());
     }
     return registry_.create_version({.model = "delay", .source = fmt::format("runs:/{}/model", run.id)}, {})->version;
@@ -153,7 +160,9 @@ class RolloutsTest : public testing::Test {
         .body;
   }
   int ready() {
-    return io::http_exchange({.url = fmt::format("http://127.0.0.1:{}/v2/health/ready", server_->port())}).value().status;
+    return io::http_exchange({.url = fmt::format("http://127.0.0.1:{}/v2/health/ready", server_->port())})
+        .value()
+        .status;
   }
 
   SystemClock clock_;
@@ -194,9 +203,11 @@ TEST_F(RolloutsTest, AVersionGoesLiveOnceItsAliasIsSetAndItsReviewerAgrees) {
     cause = event.cause;
   }
   EXPECT_THAT(chain, testing::ElementsAre("approval.granted", "approval.requested", "rollout.waiting", "alias.set"));
-  EXPECT_EQ(state_.db->load<std::optional<std::int64_t>>([](store::Reader& reader) {
-    return live_version(reader, "delay", "production");
-  }).value(), version);
+  EXPECT_EQ(state_.db
+                ->load<std::optional<std::int64_t>>(
+                    [](store::Reader& reader) { return live_version(reader, "delay", "production"); })
+                .value(),
+            version);
 }
 
 TEST_F(RolloutsTest, ARollbackMovesFactAndAliasTogetherInOneStep) {
@@ -224,7 +235,8 @@ TEST_F(RolloutsTest, AVersionThatCannotPredictItsExampleIsRefused) {
   const auto bad = add_version("nan");
   set_alias("champion", bad);
   wait_for_wish("production", bad, WishState::kWaiting);
-  ASSERT_TRUE(access_->grant(access_->pending()->at(0).id, {.name = "bob", .role = types::Role::kApprover}, "").has_value());
+  ASSERT_TRUE(
+      access_->grant(access_->pending()->at(0).id, {.name = "bob", .role = types::Role::kApprover}, "").has_value());
   wait_for_wish("production", bad, WishState::kRefused);
   EXPECT_THAT(record("production").wish.reason, HasSubstr("row 0 is not a finite number"));
   EXPECT_EQ(predict(), R"({"predictions": [1.0]})");
@@ -267,10 +279,14 @@ TEST_F(RolloutsTest, StagesAreWishesToo) {
   auto changed = *config_;
   changed.endpoints[0].environments[0].model = {.model = "delay", .stage = "Staging"};
   config_ = std::make_shared<const config::Config>(std::move(changed));
-  ASSERT_TRUE(state_.db->write([](store::Transaction& tx) -> Result<void> {
-    WEIR_TRY(tx.append({.type = std::string(types::event_type::kConfigApplied), .actor = "alice", .subject = "repo/x"}));
-    return {};
-  }).has_value());
+  ASSERT_TRUE(
+      state_.db
+          ->write([](store::Transaction& tx) -> Result<void> {
+            WEIR_TRY(tx.append(
+                {.type = std::string(types::event_type::kConfigApplied), .actor = "alice", .subject = "repo/x"}));
+            return {};
+          })
+          .has_value());
   const auto one = add_version("1.0");
   const auto two = add_version("2.0");
   ASSERT_TRUE(registry_.set_stage("delay", one, registry::Stage::kStaging, true, {.name = "alice"}).has_value());

@@ -12,8 +12,8 @@
 #include "rollout/controller.h"
 #include "serve/fake_backend.h"
 
-// A world for the controller's tests: a disk that survives restarts, model loading that takes time and fails, reviewers,
-// and a gateway that remembers what it was told. One thread; time moves only when the test says so.
+// A world for the controller's tests: a disk that survives restarts, model loading that takes time and fails,
+// reviewers, and a gateway that remembers what it was told. One thread; time moves only when the test says so.
 namespace weir::rollout {
 
 // A loop that takes its time, in order, so that a restart can fall between any two steps.
@@ -95,9 +95,9 @@ class World {
 
   // Knobs.
   std::set<std::string> protected_environments = {"production"};
-  std::set<std::string> approved_actors;      // jobs that may enter protected environments
-  std::set<std::int64_t> bad_versions;        // their smoke test fails
-  std::set<std::int64_t> unloadable;          // cannot be loaded at all
+  std::set<std::string> approved_actors;  // jobs that may enter protected environments
+  std::set<std::int64_t> bad_versions;    // their smoke test fails
+  std::set<std::int64_t> unloadable;      // cannot be loaded at all
   Duration load_time{std::chrono::seconds{5}};
   int commit_failures_percent = 0;
   int load_failures_percent = 0;
@@ -124,7 +124,7 @@ class World {
   std::uint64_t life_ = 0;
   std::map<std::string, Route> routes_;
   std::map<std::string, std::pair<std::int64_t, TimePoint>> replaced_;  // version that was live before, until when
-  std::set<std::pair<std::string, std::int64_t>> permitted_;  // may go live there
+  std::set<std::pair<std::string, std::int64_t>> permitted_;            // may go live there
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<Routes> gateway_;

@@ -1,13 +1,13 @@
+#include "rollout/simulation.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 
-#include "rollout/simulation.h"
-
-// Random lives: people move aliases, reviewers agree or not, workers fail to start, the disk refuses, the server restarts
-// at any step. Whatever happens, the promises of simulation_world_test.cc hold at every moment, and once things calm down
-// wish and fact agree or the wish is refused.
+// Random lives: people move aliases, reviewers agree or not, workers fail to start, the disk refuses, the server
+// restarts at any step. Whatever happens, the promises of simulation_world_test.cc hold at every moment, and once
+// things calm down wish and fact agree or the wish is refused.
 namespace weir::rollout {
 namespace {
 
@@ -46,10 +46,16 @@ class Life {
     const std::string alias = pick(2) == 0 ? "champion" : "candidate";
     const std::string environment = pick(2) == 0 ? "production" : "staging";
     switch (pick(14)) {
-      case 0: case 1: case 2: case 3: case 4:
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+      case 4:
         world_.move(alias, static_cast<std::int64_t>(pick(kVersions)) + 1, pick(3) == 0 ? "job:1" : "alice");
         break;
-      case 5: case 6: case 7:
+      case 5:
+      case 6:
+      case 7:
         if (const auto id = world_.pending_approval(); id != 0) {
           world_.decide(id, pick(4) == 0 ? Decision::kRejected : Decision::kGranted);
         }
@@ -57,7 +63,8 @@ class Life {
       case 8: world_.move(alias, 0); break;
       case 9: (void)world_.roll_back(environment); break;
       case 10: (void)world_.deploy(environment, static_cast<std::int64_t>(pick(kVersions)) + 1); break;
-      case 11: case 12: restart(); break;
+      case 11:
+      case 12: restart(); break;
       case 13: {
         std::vector<Target> targets{World::target("production", "champion")};
         if (pick(3) != 0) targets.push_back(World::target("staging", pick(4) == 0 ? "champion" : "candidate"));
@@ -91,7 +98,8 @@ class Life {
 
   void calm_down() {
     world_.commit_failures_percent = world_.load_failures_percent = 0;
-    if (world_.targets.size() < 2) world_.set_targets({World::target("production", "champion"), World::target("staging", "candidate")});
+    if (world_.targets.size() < 2)
+      world_.set_targets({World::target("production", "champion"), World::target("staging", "candidate")});
     world_.settle(30min);
     while (const auto id = world_.pending_approval()) {
       world_.decide(id, Decision::kGranted);

@@ -53,7 +53,8 @@ class FakeJournal final : public Journal {
     if (change.expire_approval != 0 && world_.asks[change.expire_approval].decision == Decision::kPending) {
       world_.asks[change.expire_approval].decision = Decision::kRejected;
     }
-    if (change.move) world_.move_in_transaction(change.move->reference.alias, change.move->version, change.move->actor.name);
+    if (change.move)
+      world_.move_in_transaction(change.move->reference.alias, change.move->version, change.move->actor.name);
     if (change.approval) {
       record.wish.approval = static_cast<std::int64_t>(world_.asks.size()) + 1;
       world_.asks[record.wish.approval] = {name, record.wish.target.version};
@@ -89,11 +90,13 @@ class FakeLoader final : public Loader {
  private:
   void answer(const ModelVersion& version, bool smoke, bool fails, std::shared_ptr<serve::Backend> backend,
               Duration time, Done done) {
-    const Duration delay = time / 2 + Duration{static_cast<std::int64_t>(world_.random() % 1'000'000)} * (time.count() > 0);
+    const Duration delay =
+        time / 2 + Duration{static_cast<std::int64_t>(world_.random() % 1'000'000)} * (time.count() > 0);
     const bool bad = smoke && world_.bad_versions.contains(version.version);
     world_.in_this_life(delay, [fails, bad, backend = std::move(backend), done = std::move(done)]() mutable {
       if (fails) return done(fail(Code::kFailedPrecondition, "the worker ended before it was ready"));
-      if (bad) return done(fail(Code::kFailedPrecondition, "smoke test: the prediction of row 0 is not a finite number"));
+      if (bad)
+        return done(fail(Code::kFailedPrecondition, "smoke test: the prediction of row 0 is not a finite number"));
       done(Prepared{std::move(backend), {{"rows", 3}}});
     });
   }

@@ -65,8 +65,8 @@ Result<std::size_t> judge_example(std::string_view example, const serve::InferAn
   }
   const auto& all = predictions->get_array();
   if (rows && all.size() != *rows) {
-    return fail(Code::kFailedPrecondition, "smoke test: {} predictions for the {} rows of the model's example", all.size(),
-                *rows);
+    return fail(Code::kFailedPrecondition, "smoke test: {} predictions for the {} rows of the model's example",
+                all.size(), *rows);
   }
   for (std::size_t row = 0; row < all.size(); ++row) {
     if (holds_null(all[row])) {
@@ -82,24 +82,28 @@ void smoke_test(std::shared_ptr<serve::Backend> backend, std::string example,
   if (example.empty()) return done(json::object{});
   const auto body = std::make_shared<const std::string>(std::move(example));
   const auto ask = [body] {
-    return serve::InferRequest{.content_type = "application/json", .body = body, .deadline = steady_clock::now() + kLimit};
+    return serve::InferRequest{
+        .content_type = "application/json", .body = body, .deadline = steady_clock::now() + kLimit};
   };
   auto& asked = *backend;
-  asked.infer(ask(), [backend = std::move(backend), body, ask, done = std::move(done)](serve::InferAnswer first) mutable {
-    auto rows = judge_example(*body, first);
-    if (!rows) return done(std::unexpected(rows.error()));
-    const auto begin = steady_clock::now();
-    auto& again = *backend;
-    again.infer(ask(), [backend = std::move(backend), rows = *rows, begin,
-                        done = std::move(done)](const serve::InferAnswer& second) mutable {
-      if (second.status != 200) {
-        return done(fail(Code::kFailedPrecondition, "smoke test: the model answered its own example with {} the second "
-                         "time: {}", second.status, message_of(second)));
-      }
-      const double millis = std::chrono::duration<double, std::milli>(steady_clock::now() - begin).count();
-      done(json::object{{"rows", rows}, {"latency_ms", std::round(millis * 100.0) / 100.0}});
-    });
-  });
+  asked.infer(ask(),
+              [backend = std::move(backend), body, ask, done = std::move(done)](serve::InferAnswer first) mutable {
+                auto rows = judge_example(*body, first);
+                if (!rows) return done(std::unexpected(rows.error()));
+                const auto begin = steady_clock::now();
+                auto& again = *backend;
+                again.infer(ask(), [backend = std::move(backend), rows = *rows, begin,
+                                    done = std::move(done)](const serve::InferAnswer& second) mutable {
+                  if (second.status != 200) {
+                    return done(fail(Code::kFailedPrecondition,
+                                     "smoke test: the model answered its own example with {} the second "
+                                     "time: {}",
+                                     second.status, message_of(second)));
+                  }
+                  const double millis = std::chrono::duration<double, std::milli>(steady_clock::now() - begin).count();
+                  done(json::object{{"rows", rows}, {"latency_ms", std::round(millis * 100.0) / 100.0}});
+                });
+              });
 }
 
 }  // namespace weir::rollout

@@ -10,7 +10,9 @@ namespace {
 
 using testing::HasSubstr;
 
-serve::InferAnswer answer(std::string body, int status = 200) { return {.status = status, .body = std::move(body)}; }
+serve::InferAnswer answer(std::string body, int status = 200) {
+  return {.status = status, .body = std::move(body)};
+}
 
 TEST(JudgeExample, CountsRowsOfEveryForm) {
   for (const std::string example :
@@ -32,7 +34,8 @@ TEST(JudgeExample, RefusesWhatIsNoFiniteNumberAnywhereInARow) {
 }
 
 TEST(JudgeExample, TellsWhatTheModelSaid) {
-  const auto judged = judge_example("{}", answer(R"({"error_code":"BAD_REQUEST","message":"missing column \"x\""})", 400));
+  const auto judged =
+      judge_example("{}", answer(R"({"error_code":"BAD_REQUEST","message":"missing column \"x\""})", 400));
   ASSERT_FALSE(judged.has_value());
   EXPECT_THAT(judged.error().message, HasSubstr(R"(400: missing column "x")"));
   EXPECT_FALSE(judge_example("{}", answer("[]")).has_value());

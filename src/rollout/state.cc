@@ -2,7 +2,9 @@
 
 namespace weir::rollout {
 
-std::string ModelVersion::text() const { return fmt::format("{} version {}", model, version); }
+std::string ModelVersion::text() const {
+  return fmt::format("{} version {}", model, version);
+}
 
 std::string_view wish_state_name(WishState state) {
   switch (state) {

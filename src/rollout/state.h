@@ -11,8 +11,8 @@
 #include "serve/gateway.h"
 
 // Wish and fact. A model reference of weir.yaml ("models:/flight-delay@champion") names the version that an environment
-// is wished to serve; which version does serve it is the fact. The controller brings the fact to the wish, or refuses the
-// wish with a reason.
+// is wished to serve; which version does serve it is the fact. The controller brings the fact to the wish, or refuses
+// the wish with a reason.
 namespace weir::rollout {
 
 struct ModelVersion {
@@ -38,10 +38,10 @@ struct Wish {
   ModelVersion target;
   std::string reference;  // "models:/flight-delay@champion"
   WishState state = WishState::kNone;
-  std::string reason;          // why it was refused, or what it waits for
-  std::string actor;           // who moved the reference
-  std::int64_t cause = 0;      // event that moved it
-  std::int64_t approval = 0;   // that it waits for or was granted by; 0: none
+  std::string reason;         // why it was refused, or what it waits for
+  std::string actor;          // who moved the reference
+  std::int64_t cause = 0;     // event that moved it
+  std::int64_t approval = 0;  // that it waits for or was granted by; 0: none
   TimePoint changed_at;
   bool operator==(const Wish&) const = default;
 };

@@ -6,7 +6,9 @@
 namespace weir::rollout {
 namespace {
 
-double rounded(double value) { return std::round(value * 100.0) / 100.0; }
+double rounded(double value) {
+  return std::round(value * 100.0) / 100.0;
+}
 
 json::value version_json(const ModelVersion& version) {
   if (!version.exists()) return nullptr;
@@ -59,9 +61,8 @@ json::array endpoints_json(std::span<const Status> statuses, std::span<const ser
   json::array endpoints;
   for (const auto& status : statuses) {
     const auto& name = status.record.endpoint;
-    auto found = std::ranges::find_if(endpoints, [&](const json::value& endpoint) {
-      return json_string_or(endpoint, "name", "") == name;
-    });
+    auto found = std::ranges::find_if(
+        endpoints, [&](const json::value& endpoint) { return json_string_or(endpoint, "name", "") == name; });
     if (found == endpoints.end()) {
       endpoints.push_back(json::object{{"name", name}, {"environments", json::array{}}});
       found = std::prev(endpoints.end());

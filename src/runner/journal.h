@@ -65,7 +65,7 @@ class JobLog {
   Masker masker_;
   std::string buffer_;
   std::int64_t lost_lines_ = 0;  // found no room, and the log does not say so yet
-  std::string masked_;  // kept to spare allocations
+  std::string masked_;           // kept to spare allocations
   std::string sanitized_;
 };
 

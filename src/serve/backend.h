@@ -38,22 +38,22 @@ struct InferAnswer {
 
 // What a loaded model says of itself.
 struct ModelInfo {
-  std::string flavor;       // "sklearn"
-  std::string python;       // "3.11.2"
-  bool signature = false;   // inputs are checked
-  bool row_wise = true;     // requests may be predicted together
-  json::array inputs;       // {"name","type","required","datatype","shape"} in order
-  json::array outputs;      // the same
+  std::string flavor;      // "sklearn"
+  std::string python;      // "3.11.2"
+  bool signature = false;  // inputs are checked
+  bool row_wise = true;    // requests may be predicted together
+  json::array inputs;      // {"name","type","required","datatype","shape"} in order
+  json::array outputs;     // the same
 };
 
 struct BackendHealth {
-  int workers = 0;             // wanted
+  int workers = 0;  // wanted
   int workers_ready = 0;
-  std::size_t waiting = 0;     // requests not yet answered
-  std::int64_t restarts = 0;   // of workers, since the start
-  std::int64_t batches = 0;    // predictions made
-  std::int64_t batched = 0;    // requests in them
-  std::vector<int> pids;       // of workers that run
+  std::size_t waiting = 0;    // requests not yet answered
+  std::int64_t restarts = 0;  // of workers, since the start
+  std::int64_t batches = 0;   // predictions made
+  std::int64_t batched = 0;   // requests in them
+  std::vector<int> pids;      // of workers that run
 };
 
 // A model version that is loaded and answers requests. Any thread. Dropping the last reference stops it; requests in

@@ -32,12 +32,36 @@ void copy_variable(std::map<std::string, std::string>& env, const char* name) {
 // password, so workers do not get these.
 std::map<std::string, std::string> installer_environment() {
   auto env = clean_environment();
-  for (const char* name :
-       {"HOME", "XDG_CACHE_HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-        "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS",
-        "PIP_NO_INDEX", "PIP_TRUSTED_HOST", "PIP_CACHE_DIR", "PIP_CONFIG_FILE", "UV_INDEX_URL", "UV_DEFAULT_INDEX",
-        "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_OFFLINE", "UV_CACHE_DIR", "UV_NATIVE_TLS",
-        "UV_LINK_MODE", "UV_CONFIG_FILE", "UV_INSECURE_HOST", "UV_HTTP_TIMEOUT"}) {
+  for (const char* name : {"HOME",
+                           "XDG_CACHE_HOME",
+                           "HTTP_PROXY",
+                           "HTTPS_PROXY",
+                           "NO_PROXY",
+                           "http_proxy",
+                           "https_proxy",
+                           "no_proxy",
+                           "SSL_CERT_FILE",
+                           "SSL_CERT_DIR",
+                           "REQUESTS_CA_BUNDLE",
+                           "PIP_INDEX_URL",
+                           "PIP_EXTRA_INDEX_URL",
+                           "PIP_FIND_LINKS",
+                           "PIP_NO_INDEX",
+                           "PIP_TRUSTED_HOST",
+                           "PIP_CACHE_DIR",
+                           "PIP_CONFIG_FILE",
+                           "UV_INDEX_URL",
+                           "UV_DEFAULT_INDEX",
+                           "UV_INDEX",
+                           "UV_EXTRA_INDEX_URL",
+                           "UV_FIND_LINKS",
+                           "UV_OFFLINE",
+                           "UV_CACHE_DIR",
+                           "UV_NATIVE_TLS",
+                           "UV_LINK_MODE",
+                           "UV_CONFIG_FILE",
+                           "UV_INSECURE_HOST",
+                           "UV_HTTP_TIMEOUT"}) {
     copy_variable(env, name);
   }
   env["PIP_DISABLE_PIP_VERSION_CHECK"] = "1";
@@ -58,7 +82,9 @@ std::string name_of(const Interpreter& interpreter, const std::vector<std::strin
   return hash.finish_hex().substr(0, 32);
 }
 
-fs::path python_of(const fs::path& environment) { return environment / "bin" / "python"; }
+fs::path python_of(const fs::path& environment) {
+  return environment / "bin" / "python";
+}
 
 bool is_built(const fs::path& environment) {
   std::error_code ignored;
@@ -164,7 +190,8 @@ Result<fs::path> Environments::ensure(std::string_view python_version, const std
   }
   if (!lock) return std::unexpected(lock.error());
   if (is_built(target)) return python_of(target);
-  if (!python_version.empty() && !interpreter.version.starts_with(python_version.substr(0, python_version.rfind('.')))) {
+  if (!python_version.empty() &&
+      !interpreter.version.starts_with(python_version.substr(0, python_version.rfind('.')))) {
     log_.warning("there is no Python {}: the model's environment is made with Python {} ({})", python_version,
                  interpreter.version, interpreter.executable.string());
   }
@@ -180,8 +207,8 @@ Result<fs::path> Environments::build(const Interpreter& interpreter, const std::
   WEIR_TRY(io::remove_tree(target));
   if (auto installed = install(interpreter, requirements, working_dir, temporary); !installed) {
     [[maybe_unused]] const auto removed = io::remove_tree(temporary);
-    return std::unexpected(Error{installed.error().code, "cannot make the model's Python environment: " +
-                                                             installed.error().message});
+    return std::unexpected(
+        Error{installed.error().code, "cannot make the model's Python environment: " + installed.error().message});
   }
   const json::object record{{"format", kFormat},
                             {"interpreter", interpreter.executable.string()},
@@ -205,8 +232,8 @@ Result<void> Environments::run(std::vector<std::string> argv, const fs::path& wo
   const std::string command = fmt::format("{}", fmt::join(argv, " "));
   const int fd = ::open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return fail_errno(errno, fmt::format("cannot write {}", output.string()));
-  auto process = io::Process::start({.argv = std::move(argv), .working_dir = working_dir, .env = std::move(env),
-                                     .stdout_fd = fd, .stderr_fd = fd});
+  auto process = io::Process::start(
+      {.argv = std::move(argv), .working_dir = working_dir, .env = std::move(env), .stdout_fd = fd, .stderr_fd = fd});
   ::close(fd);
   if (!process) return std::unexpected(process.error());
   const auto deadline = std::chrono::steady_clock::now() + options_.build_limit;
@@ -241,12 +268,13 @@ Result<void> Environments::install(const Interpreter& interpreter, const std::ve
       WEIR_TRY(installer({python, "-I", "-m", "pip", "install", "--quiet", "-r", list.string()}));
     } else {
       const std::string uv = options_.uv.string();
-      WEIR_TRY(installer({uv, "venv", "--quiet", "--no-project", "--python", interpreter.executable.string(),
-                          temporary.string()}));
+      WEIR_TRY(installer(
+          {uv, "venv", "--quiet", "--no-project", "--python", interpreter.executable.string(), temporary.string()}));
       WEIR_TRY(installer({uv, "pip", "install", "--quiet", "--python", python, "-r", list.string()}));
     }
     // This one runs the model's own code: without what installers may know.
-    return run({python, "-I", "-c", std::string(kCheck), working_dir.string()}, working_dir, clean_environment(), output);
+    return run({python, "-I", "-c", std::string(kCheck), working_dir.string()}, working_dir, clean_environment(),
+               output);
   };
   const auto result = all();
   std::error_code ignored;

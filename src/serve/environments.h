@@ -39,8 +39,8 @@ class Environments {
   ~Environments();
 
   // The python program of the environment for these requirements, built if it is not there yet. `working_dir`, the
-  // model's folder, is what relative paths in the requirements start from. Blocks for as long as installing takes. kFailedPrecondition with the
-  // installer's last lines; nothing is left behind then.
+  // model's folder, is what relative paths in the requirements start from. Blocks for as long as installing takes.
+  // kFailedPrecondition with the installer's last lines; nothing is left behind then.
   Result<std::filesystem::path> ensure(std::string_view python_version, const std::vector<std::string>& requirements,
                                        const std::filesystem::path& working_dir);
 

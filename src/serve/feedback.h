@@ -13,13 +13,13 @@ namespace weir::serve {
 
 // The truth about one prediction, learnt later.
 struct Feedback {
-  std::string endpoint;                  // "flights"
-  std::string environment;               // "production"
-  std::string request_id;                // of the answered request; "" when `key` names the row
-  std::optional<std::int64_t> row;       // which row of that request; none: a request of one row, or `label` lists them
-  std::string key;                       // value of the endpoint's key column, numbers as written; "" = by request id
-  json::value label;                     // number, text, boolean or, with `request_id`, a list with one for each row
-  std::optional<TimePoint> time;         // when the truth became known, if the client says so
+  std::string endpoint;             // "flights"
+  std::string environment;          // "production"
+  std::string request_id;           // of the answered request; "" when `key` names the row
+  std::optional<std::int64_t> row;  // which row of that request; none: a request of one row, or `label` lists them
+  std::string key;                  // value of the endpoint's key column, numbers as written; "" = by request id
+  json::value label;                // number, text, boolean or, with `request_id`, a list with one for each row
+  std::optional<TimePoint> time;    // when the truth became known, if the client says so
 };
 
 // Takes feedback in. Any thread; may block: it has stored what it returned success for.

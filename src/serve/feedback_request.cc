@@ -8,8 +8,10 @@ namespace {
 // Text of a key: strings as they are, numbers as JSON writes them.
 Result<std::string> key_text(const json::value& value, std::string_view key_column, std::string_view where) {
   if (key_column.empty()) {
-    return fail(Code::kInvalidArgument, "{}\"key\" needs an endpoint with `key: <column>` in weir.yaml; this one has "
-                "none, so send \"request_id\"", where);
+    return fail(Code::kInvalidArgument,
+                "{}\"key\" needs an endpoint with `key: <column>` in weir.yaml; this one has "
+                "none, so send \"request_id\"",
+                where);
   }
   if (value.is_object()) {
     const auto* member = json_find(value, key_column);
@@ -41,7 +43,8 @@ Result<Feedback> parse_one(const json::value& entry, std::string_view key_column
   feedback.request_id = json_string_or(entry, "request_id", "");
   const auto* key = json_find(entry, "key");
   if (feedback.request_id.empty() == (key == nullptr)) {
-    return fail(Code::kInvalidArgument, "{}either \"request_id\" (text) or \"key\" must name what the label is for", where);
+    return fail(Code::kInvalidArgument, "{}either \"request_id\" (text) or \"key\" must name what the label is for",
+                where);
   }
   if (key != nullptr) {
     feedback.key = WEIR_TRY(key_text(*key, key_column, where));
@@ -50,8 +53,10 @@ Result<Feedback> parse_one(const json::value& entry, std::string_view key_column
   if (const auto* row = json_find(entry, "row")) {
     feedback.row = json_int(entry, "row");
     if (!feedback.row || *feedback.row < 0 || key != nullptr || label->is_array()) {
-      return fail(Code::kInvalidArgument, "{}\"row\" ({}) must be the number of a row, from 0, of the request with that "
-                  "\"request_id\"", where, json::serialize(*row));
+      return fail(Code::kInvalidArgument,
+                  "{}\"row\" ({}) must be the number of a row, from 0, of the request with that "
+                  "\"request_id\"",
+                  where, json::serialize(*row));
     }
   }
   if (const auto* time = json_find(entry, "time")) {

@@ -48,8 +48,8 @@ std::string full_name(std::string_view name) {
 // The client's own id if it is one that can stand in logs and headers.
 std::string request_id(const io::HttpHeaders& headers) {
   const std::string_view given = headers.get("X-Request-Id");
-  const bool fine = !given.empty() && given.size() <= 128 &&
-                    std::ranges::all_of(given, [](char c) { return c > ' ' && c < 127; });
+  const bool fine =
+      !given.empty() && given.size() <= 128 && std::ranges::all_of(given, [](char c) { return c > ' ' && c < 127; });
   return fine ? std::string(given) : random_hex(16);
 }
 
@@ -132,8 +132,8 @@ struct Gateway::Impl : std::enable_shared_from_this<Gateway::Impl> {
   mutable std::shared_mutex sink_mutex;
   bool closed = false;
   std::atomic<bool> ready = false;
-  std::mutex writer_mutex;    // one change at a time
-  mutable std::mutex mutex;   // held for the copy of a pointer only
+  std::mutex writer_mutex;   // one change at a time
+  mutable std::mutex mutex;  // held for the copy of a pointer only
   std::shared_ptr<const Routes> published = std::make_shared<Routes>();
 };
 
@@ -145,8 +145,8 @@ Gateway::Impl::Found Gateway::Impl::find(const io::HttpRequest& request, Protoco
   if (entry == table->by_name.end()) {
     std::string known;
     for (const auto& [other, route] : table->by_name) known += (known.empty() ? "" : ", ") + other;
-    found.refused = refusal(protocol, 404, fmt::format("there is no endpoint {}; weir.yaml has {}", name,
-                                                       known.empty() ? "none" : known));
+    found.refused = refusal(
+        protocol, 404, fmt::format("there is no endpoint {}; weir.yaml has {}", name, known.empty() ? "none" : known));
     return found;
   }
   found.route = entry->second;
@@ -161,8 +161,9 @@ Gateway::Impl::Found Gateway::Impl::find(const io::HttpRequest& request, Protoco
   if (wanted == request.params.end() || !found.route->live) {
     found.refused = refusal(protocol, 503, fmt::format("endpoint {} has no live version yet", name), 5);
   } else {
-    found.refused = refusal(protocol, 404, fmt::format("endpoint {} does not serve version {}; live is {}", name,
-                                                       wanted->second, found.route->live->deployment.version));
+    found.refused = refusal(protocol, 404,
+                            fmt::format("endpoint {} does not serve version {}; live is {}", name, wanted->second,
+                                        found.route->live->deployment.version));
   }
   return found;
 }
@@ -190,39 +191,43 @@ void Gateway::Impl::answer(const std::shared_ptr<const Route>& route, const Depl
                      .version = deployed.deployment.version,
                      .allowed_columns = route->settings.allowed_columns,
                      .deadline = begin + route->settings.timeout};
-  if (const auto length = request.headers.get(kJsonBytesHeader); protocol == Protocol::kOpenInference && !length.empty()) {
+  if (const auto length = request.headers.get(kJsonBytesHeader);
+      protocol == Protocol::kOpenInference && !length.empty()) {
     std::size_t bytes = 0;
     const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), bytes);
     if (error != std::errc() || end != length.data() + length.size() || bytes > body->size()) {
-      return reply(to_response(refusal(protocol, 400, fmt::format("{} \"{}\" must be the length of the JSON part, at "
-                                                                  "most {}", kJsonBytesHeader, length, body->size()))));
+      return reply(to_response(refusal(protocol, 400,
+                                       fmt::format("{} \"{}\" must be the length of the JSON part, at "
+                                                   "most {}",
+                                                   kJsonBytesHeader, length, body->size()))));
     }
     infer.json_bytes = bytes;
   }
   // Holding the route keeps the version until it has answered, whatever is switched meanwhile.
-  deployed.deployment.backend->infer(std::move(infer), [impl = shared_from_this(), route, &deployed, protocol, begin, arrival, id, body,
-                                                        reply = std::move(reply)](InferAnswer answer) mutable {
-    const auto end = steady_clock::now();
-    const auto latency = std::chrono::duration_cast<Duration>(end - begin);
-    deployed.stats->record(answer.status, latency, end);
-    if (impl->options.captures != nullptr && is_sampled(id, route->settings.capture_sample)) {
-      impl->capture({.endpoint = route->settings.endpoint,
-                     .environment = route->settings.environment,
-                     .model = deployed.deployment.model,
-                     .version = deployed.deployment.version,
-                     .request_id = id,
-                     .time = arrival,
-                     .latency = latency,
-                     .status = answer.status,
-                     .protocol = protocol,
-                     .request_body = *body,
-                     .response_body = answer.body});
-    }
-    auto response = to_response(std::move(answer));
-    response.headers.set("X-Request-Id", std::move(id));
-    response.headers.set("X-Weir-Model-Version", deployed.deployment.version);
-    reply(std::move(response));
-  });
+  deployed.deployment.backend->infer(
+      std::move(infer), [impl = shared_from_this(), route, &deployed, protocol, begin, arrival, id, body,
+                         reply = std::move(reply)](InferAnswer answer) mutable {
+        const auto end = steady_clock::now();
+        const auto latency = std::chrono::duration_cast<Duration>(end - begin);
+        deployed.stats->record(answer.status, latency, end);
+        if (impl->options.captures != nullptr && is_sampled(id, route->settings.capture_sample)) {
+          impl->capture({.endpoint = route->settings.endpoint,
+                         .environment = route->settings.environment,
+                         .model = deployed.deployment.model,
+                         .version = deployed.deployment.version,
+                         .request_id = id,
+                         .time = arrival,
+                         .latency = latency,
+                         .status = answer.status,
+                         .protocol = protocol,
+                         .request_body = *body,
+                         .response_body = answer.body});
+        }
+        auto response = to_response(std::move(answer));
+        response.headers.set("X-Request-Id", std::move(id));
+        response.headers.set("X-Weir-Model-Version", deployed.deployment.version);
+        reply(std::move(response));
+      });
 }
 
 io::HttpResponse Gateway::Impl::metadata(const io::HttpRequest& request) const {
@@ -240,8 +245,8 @@ io::HttpResponse Gateway::Impl::model_ready(const io::HttpRequest& request) cons
   auto found = find(request, Protocol::kOpenInference);
   if (found.deployed == nullptr) return to_response(std::move(found.refused));
   const bool is_ready = found.deployed->deployment.backend->health().workers_ready > 0;
-  return io::json_response(is_ready ? 200 : 503, json::object{{"name", request.params.find("endpoint")->second},
-                                                              {"ready", is_ready}});
+  return io::json_response(is_ready ? 200 : 503,
+                           json::object{{"name", request.params.find("endpoint")->second}, {"ready", is_ready}});
 }
 
 io::HttpResponse Gateway::Impl::take_feedback(io::HttpRequest& request) const {
@@ -265,15 +270,21 @@ io::HttpResponse Gateway::Impl::take_feedback(io::HttpRequest& request) const {
 
 Gateway::Gateway(Options options, const Clock& clock) : impl_(std::make_shared<Impl>(std::move(options), clock)) {}
 
-Gateway::~Gateway() { impl_->close(); }
+Gateway::~Gateway() {
+  impl_->close();
+}
 
 void Gateway::add_routes(io::Router& router) {
   const auto impl = impl_;
   const io::RouteOptions large{.body_bytes_max = kBodyBytesMax};
-  router.handle_async("POST", "/{endpoint}/invocations", [impl](io::HttpRequest request, io::HttpReply reply) {
-    impl->infer(Protocol::kMlflow, std::move(request), std::move(reply));
-  }, large);
-  router.handle("POST", "/{endpoint}/feedback", [impl](io::HttpRequest& request) { return impl->take_feedback(request); });
+  router.handle_async(
+      "POST", "/{endpoint}/invocations",
+      [impl](io::HttpRequest request, io::HttpReply reply) {
+        impl->infer(Protocol::kMlflow, std::move(request), std::move(reply));
+      },
+      large);
+  router.handle("POST", "/{endpoint}/feedback",
+                [impl](io::HttpRequest& request) { return impl->take_feedback(request); });
 
   const auto get = [&](std::string_view pattern, std::function<io::HttpResponse(const io::HttpRequest&)> handler) {
     router.handle_async("GET", pattern, [handler = std::move(handler)](io::HttpRequest request, io::HttpReply reply) {
@@ -290,9 +301,12 @@ void Gateway::add_routes(io::Router& router) {
   for (const std::string model : {"/v2/models/{endpoint}", "/v2/models/{endpoint}/versions/{version}"}) {
     get(model, [impl](const io::HttpRequest& request) { return impl->metadata(request); });
     get(model + "/ready", [impl](const io::HttpRequest& request) { return impl->model_ready(request); });
-    router.handle_async("POST", model + "/infer", [impl](io::HttpRequest request, io::HttpReply reply) {
-      impl->infer(Protocol::kOpenInference, std::move(request), std::move(reply));
-    }, large);
+    router.handle_async(
+        "POST", model + "/infer",
+        [impl](io::HttpRequest request, io::HttpReply reply) {
+          impl->infer(Protocol::kOpenInference, std::move(request), std::move(reply));
+        },
+        large);
   }
 }
 
@@ -330,7 +344,9 @@ void Gateway::switch_to(std::string_view endpoint, std::string_view environment,
   });
 }
 
-void Gateway::set_ready(bool ready) { impl_->ready = ready; }
+void Gateway::set_ready(bool ready) {
+  impl_->ready = ready;
+}
 
 std::vector<DeploymentSnapshot> Gateway::snapshot() const {
   std::vector<DeploymentSnapshot> all;

@@ -17,11 +17,11 @@ namespace weir::serve {
 
 // How one environment of an endpoint is served, apart from which version is live.
 struct EndpointSettings {
-  std::string endpoint;                      // "flights"
+  std::string endpoint;  // "flights"
   std::string environment = "production";
-  double capture_sample = 1.0;               // share of requests that the capture sink gets
-  std::string key_column;                    // joins labels; "" = by request id only
-  std::vector<std::string> allowed_columns;  // rows may have them though the model does not (key, event time)
+  double capture_sample = 1.0;                 // share of requests that the capture sink gets
+  std::string key_column;                      // joins labels; "" = by request id only
+  std::vector<std::string> allowed_columns;    // rows may have them though the model does not (key, event time)
   Duration timeout{std::chrono::seconds{60}};  // 504 after it
 };
 
@@ -61,8 +61,8 @@ struct DeploymentSnapshot {
 class Gateway {
  public:
   struct Options {
-    std::string server_version;        // shown by GET /v2
-    CaptureSink* captures = nullptr;   // outlive the gateway
+    std::string server_version;       // shown by GET /v2
+    CaptureSink* captures = nullptr;  // outlive the gateway
     FeedbackSink* feedback = nullptr;
   };
 

@@ -134,8 +134,9 @@ TEST_F(GatewayTest, ServesTheWarmVersionToThoseWhoNameIt) {
 TEST_F(GatewayTest, TellsTheModelsMetadata) {
   auto backend = answering("");
   backend->mutable_info().flavor = "sklearn";
-  backend->mutable_info().inputs = parse_json(
-      R"([{"name":"distance","datatype":"FP64","shape":[-1],"type":"double","required":true}])", "inputs")->get_array();
+  backend->mutable_info().inputs =
+      parse_json(R"([{"name":"distance","datatype":"FP64","shape":[-1],"type":"double","required":true}])", "inputs")
+          ->get_array();
   gateway_.switch_to("flights", "production", deployment("2", backend), deployment("1", answering("")));
   const auto metadata = parse_json(call("GET", "/v2/models/flights").body, "metadata");
   ASSERT_TRUE(metadata.has_value());
@@ -211,8 +212,9 @@ TEST_F(GatewayTest, CountsRequestsErrorsAndLatency) {
 
 TEST_F(GatewayTest, TakesFeedbackByRequestOrByKey) {
   EXPECT_EQ(call("POST", "/flights/feedback", R"({"request_id":"r1","label":1})").status, 200);
-  EXPECT_EQ(call("POST", "/flights/feedback", R"([{"key":"UA-1","label":true},{"key":{"flight_id":17},"label":0}])").body,
-            R"({"accepted":2})");
+  EXPECT_EQ(
+      call("POST", "/flights/feedback", R"([{"key":"UA-1","label":true},{"key":{"flight_id":17},"label":0}])").body,
+      R"({"accepted":2})");
   ASSERT_EQ(feedbacks_.all.size(), 3U);
   EXPECT_EQ(feedbacks_.all[0].request_id, "r1");
   EXPECT_EQ(feedbacks_.all[1].key, "UA-1");

@@ -36,7 +36,9 @@ Result<YAML::Node> parse_yaml(const std::string& text, const std::filesystem::pa
   }
 }
 
-std::string scalar(const YAML::Node& node) { return node.IsScalar() ? node.Scalar() : std::string(); }
+std::string scalar(const YAML::Node& node) {
+  return node.IsScalar() ? node.Scalar() : std::string();
+}
 
 // A member of a map; an undefined node otherwise.
 YAML::Node member(const YAML::Node& node, const char* key) {
@@ -103,8 +105,10 @@ Result<void> read_requirements(const std::filesystem::path& folder, ModelFolder&
     found = true;
   }
   if (!found) {
-    return fail(Code::kInvalidArgument, "{} has no requirements.txt, python_env.yaml or conda.yaml: log the model with "
-                "mlflow's log_model, which writes them", folder.string());
+    return fail(Code::kInvalidArgument,
+                "{} has no requirements.txt, python_env.yaml or conda.yaml: log the model with "
+                "mlflow's log_model, which writes them",
+                folder.string());
   }
   return {};
 }
@@ -141,8 +145,10 @@ Result<ModelFolder> read_checked(const std::filesystem::path& folder) {
     if (flavors) {
       for (const auto& flavor : flavors) names += (names.empty() ? "" : ", ") + scalar(flavor.first);
     }
-    return fail(Code::kUnimplemented, "{} has no flavor python_function (it has: {}); only models that mlflow.pyfunc "
-                "can load are served", folder.string(), names.empty() ? "none" : names);
+    return fail(Code::kUnimplemented,
+                "{} has no flavor python_function (it has: {}); only models that mlflow.pyfunc "
+                "can load are served",
+                folder.string(), names.empty() ? "none" : names);
   }
   ModelFolder model;
   WEIR_TRY(read_requirements(folder, model));

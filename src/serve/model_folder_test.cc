@@ -11,7 +11,8 @@ namespace {
 class ModelFolderTest : public testing::Test {
  protected:
   ModelFolderTest() : folder_(std::filesystem::temp_directory_path() / ("weir-model-" + random_hex(6))) {
-    write("MLmodel", "flavors:\n  python_function:\n    python_version: 3.10.4\n  sklearn: {}\nmlflow_version: 3.1.0\n");
+    write("MLmodel",
+          "flavors:\n  python_function:\n    python_version: 3.10.4\n  sklearn: {}\nmlflow_version: 3.1.0\n");
   }
   ~ModelFolderTest() override { std::filesystem::remove_all(folder_); }
 

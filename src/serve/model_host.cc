@@ -22,8 +22,15 @@ WorkerCommand worker_command(const std::filesystem::path& python, const std::fil
   json::object settings{{"batch_rows_max", options.batch_rows_max}};
   if (options.memory_bytes_max > 0) settings["memory_bytes_max"] = options.memory_bytes_max;
   WorkerCommand command;
-  command.argv = {python.string(), "-I", "-B", "-u", "-c", std::string(kStart), worker_files.string(),
-                  options.model_folder.string(), json::serialize(settings)};
+  command.argv = {python.string(),
+                  "-I",
+                  "-B",
+                  "-u",
+                  "-c",
+                  std::string(kStart),
+                  worker_files.string(),
+                  options.model_folder.string(),
+                  json::serialize(settings)};
   command.working_dir = options.model_folder;
   command.env = clean_environment();
   command.env["PATH"] = python.parent_path().string() + ":" + command.env["PATH"];
@@ -57,15 +64,15 @@ struct ModelHost::Impl {
     load.model_folder = std::filesystem::absolute(load.model_folder);
     auto command = prepare(load, example);
     if (!command) return done(std::unexpected(command.error()));
-    auto stop = start_worker_pool({.name = load.name,
-                       .command = *std::move(command),
-                       .workers = load.workers,
-                       .start_timeout = options.start_timeout},
-                      loop, log,
-                      [done = std::move(done), example = std::move(example)](auto backend) mutable {
-                        if (!backend) return done(std::unexpected(backend.error()));
-                        done(LoadedModel{*std::move(backend), std::move(example)});
-                      });
+    auto stop =
+        start_worker_pool({.name = load.name,
+                           .command = *std::move(command),
+                           .workers = load.workers,
+                           .start_timeout = options.start_timeout},
+                          loop, log, [done = std::move(done), example = std::move(example)](auto backend) mutable {
+                            if (!backend) return done(std::unexpected(backend.error()));
+                            done(LoadedModel{*std::move(backend), std::move(example)});
+                          });
     const std::scoped_lock lock(mutex);
     stops.push_back(std::move(stop));
   }

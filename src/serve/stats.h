@@ -11,9 +11,9 @@
 namespace weir::serve {
 
 // Upper bounds of the latency histogram in seconds; one more bucket holds what is slower.
-inline constexpr std::array kLatencyBounds = {0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04,
-                                              0.05,   0.075, 0.1,   0.125, 0.15,  0.2,    0.3,  0.4,   0.5,  0.75, 1.0,
-                                              1.5,    2.0,   3.0,   5.0,   10.0,  30.0,   60.0};
+inline constexpr std::array kLatencyBounds = {0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03,
+                                              0.04,   0.05,  0.075, 0.1,   0.125, 0.15,   0.2,  0.3,   0.4,  0.5,
+                                              0.75,   1.0,   1.5,   2.0,   3.0,   5.0,    10.0, 30.0,  60.0};
 using LatencyCounts = std::array<std::int64_t, kLatencyBounds.size() + 1>;
 
 // The latency below which the share `q` (0 to 1) of the counted requests lies, in seconds, linear within a bucket; 0
@@ -26,7 +26,7 @@ struct TrafficCounts {
   std::int64_t errors_client = 0;  // 4xx
   std::int64_t errors_server = 0;  // 5xx
   double latency_sum_s = 0.0;
-  LatencyCounts latency{};         // per bucket, not cumulative
+  LatencyCounts latency{};  // per bucket, not cumulative
 };
 
 // Counts traffic, in all and over the last minutes. Any thread.

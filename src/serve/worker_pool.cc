@@ -29,9 +29,9 @@ struct Worker {
   std::unique_ptr<WorkerProcess> process;
   std::uint64_t generation = 0;  // callbacks of an older process of this slot are void
   bool ready = false;
-  int failures = 0;              // in a row
+  int failures = 0;  // in a row
   SteadyTime started;
-  SteadyTime heard;              // when it last had nothing to do or said something
+  SteadyTime heard;  // when it last had nothing to do or said something
   std::set<std::uint64_t> in_flight;
   std::set<std::uint64_t> taken;  // those of in_flight that are being predicted
 };
@@ -107,7 +107,10 @@ class Pool : public std::enable_shared_from_this<Pool> {
   using Ready = std::move_only_function<void(Result<std::shared_ptr<Backend>>)>;
 
   Pool(WorkerPoolOptions options, io::ThreadLoop& loop, Log& log, Ready ready)
-      : options_(std::move(options)), loop_(loop), log_(log), ready_(std::move(ready)),
+      : options_(std::move(options)),
+        loop_(loop),
+        log_(log),
+        ready_(std::move(ready)),
         workers_(static_cast<std::size_t>(std::max(1, options_.workers))) {}
 
   // Lets this live until its start has succeeded or failed.
@@ -180,8 +183,7 @@ void Pool::act(const std::function<void(Effects&)>& work) {
   effects.run();
 }
 
-bool Pool::act_on(std::size_t slot, std::uint64_t generation,
-                  const std::function<bool(Worker&, Effects&)>& work) {
+bool Pool::act_on(std::size_t slot, std::uint64_t generation, const std::function<bool(Worker&, Effects&)>& work) {
   bool result = false;
   act([&](Effects& effects) {
     Worker& worker = workers_[slot];
@@ -246,7 +248,8 @@ void Pool::on_frame(Worker& worker, Frame frame, Effects& effects) {
     const auto header = parse_json(frame.header, "a worker's failure");
     const auto message = header ? json_string_or(*header, "message", "") : std::string();
     // The process ends now; its death is then told with this reason if nothing better is known.
-    if (ready_) fail_start({Code::kFailedPrecondition, fmt::format("{} cannot be loaded: {}", options_.name, message)}, effects);
+    if (ready_)
+      fail_start({Code::kFailedPrecondition, fmt::format("{} cannot be loaded: {}", options_.name, message)}, effects);
     return;
   }
   if (frame.kind != FrameKind::kAnswer) return;
@@ -299,9 +302,10 @@ void Pool::on_death(std::size_t slot, Effects& effects) {
     reason = process->ending();
     const std::string printed = process->last_lines();
     if (ready_) {
-      return fail_start({Code::kFailedPrecondition,
-                         fmt::format("the worker of {} ended before it was ready: {}{}{}", options_.name, reason,
-                                     printed.empty() ? "" : "\n", printed)}, effects);
+      return fail_start(
+          {Code::kFailedPrecondition, fmt::format("the worker of {} ended before it was ready: {}{}{}", options_.name,
+                                                  reason, printed.empty() ? "" : "\n", printed)},
+          effects);
     }
     if (!printed.empty()) reason += "; it printed:\n" + printed;
   }
@@ -391,12 +395,13 @@ void Pool::infer(InferRequest request, Backend::Done done) {
     const auto protocol = request.protocol;
     Worker* worker = least_loaded();
     if (stopped_ || worker == nullptr) {
-      effects.answers.emplace_back(
-          std::move(done), refusal(protocol, 503, fmt::format("no worker of {} is ready", options_.name), 1));
+      effects.answers.emplace_back(std::move(done),
+                                   refusal(protocol, 503, fmt::format("no worker of {} is ready", options_.name), 1));
     } else if (pending_.size() >= options_.waiting_max) {
       effects.answers.emplace_back(
-          std::move(done), refusal(protocol, 429, fmt::format("{} requests wait for {} already; try again later",
-                                                              pending_.size(), options_.name), 1));
+          std::move(done),
+          refusal(protocol, 429,
+                  fmt::format("{} requests wait for {} already; try again later", pending_.size(), options_.name), 1));
     } else {
       const auto id = ++last_id_;
       auto& pending = pending_[id] = {.request = std::move(request), .done = std::move(done)};
@@ -438,9 +443,10 @@ bool Pool::sweep(Effects& effects) {
       worker.process->kill();
       if (!ready_) continue;
       worker.process->read_errors();
-      fail_start({Code::kDeadlineExceeded,
-                  fmt::format("a worker of {} was not ready after {}\n{}", options_.name,
-                              format_duration(options_.start_timeout), worker.process->last_lines())}, effects);
+      fail_start(
+          {Code::kDeadlineExceeded, fmt::format("a worker of {} was not ready after {}\n{}", options_.name,
+                                                format_duration(options_.start_timeout), worker.process->last_lines())},
+          effects);
       return false;
     }
     if (!worker.in_flight.empty() && now - worker.heard > options_.stuck_after) {

@@ -61,9 +61,8 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(const WorkerCommand&
                                               .stdin_fd = fds.theirs,
                                               .stdout_fd = fds.errors_end,
                                               .stderr_fd = fds.errors_end}));
-  return std::unique_ptr<WorkerProcess>(new WorkerProcess(std::move(process), std::exchange(fds.ours, -1),
-                                                          std::exchange(fds.errors, -1),
-                                                          std::exchange(fds.writable, -1)));
+  return std::unique_ptr<WorkerProcess>(new WorkerProcess(
+      std::move(process), std::exchange(fds.ours, -1), std::exchange(fds.errors, -1), std::exchange(fds.writable, -1)));
 }
 
 WorkerProcess::WorkerProcess(io::Process process, int socket, int errors, int writable)
@@ -159,6 +158,8 @@ std::string WorkerProcess::ending() {
   return fmt::format("signal {} ({})", status->signal, ::strsignal(status->signal));
 }
 
-void WorkerProcess::close_socket() { close_fd(socket_); }
+void WorkerProcess::close_socket() {
+  close_fd(socket_);
+}
 
 }  // namespace weir::serve

@@ -66,8 +66,8 @@ std::string chain_hash(const types::Event& event, std::string_view previous) {
   // Lengths before the texts, so that no two different rows give the same bytes.
   std::string bytes = fmt::format("{}\n{}\n{}\n{}\n{}\n", previous, event.sequence, to_micros(event.time), event.cause,
                                   event.payload_hash);
-  for (const std::string_view field : {std::string_view(event.type), std::string_view(event.actor),
-                                       std::string_view(event.subject)}) {
+  for (const std::string_view field :
+       {std::string_view(event.type), std::string_view(event.actor), std::string_view(event.subject)}) {
     bytes += fmt::format("{}:{}\n", field.size(), field);
   }
   return sha256_hex(bytes);

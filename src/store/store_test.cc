@@ -16,7 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Migration kMigrations[] = {{"test/001", "CREATE TABLE things(id BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE)"}};
+constexpr Migration kMigrations[] = {
+    {"test/001", "CREATE TABLE things(id BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE)"}};
 
 class StoreTest : public testing::Test {
  protected:
@@ -46,7 +47,8 @@ class StoreTest : public testing::Test {
   Result<void> add(int id, const std::string& name) {
     return database_->write([&](Transaction& tx) -> Result<void> {
       WEIR_TRY(tx.execute("INSERT INTO things(id, name) VALUES(?, ?)", {id, name}));
-      WEIR_TRY(tx.append({.type = "thing.added", .actor = "test", .subject = "thing/" + name, .payload = {{"id", id}}}));
+      WEIR_TRY(
+          tx.append({.type = "thing.added", .actor = "test", .subject = "thing/" + name, .payload = {{"id", id}}}));
       return {};
     });
   }

@@ -31,7 +31,8 @@ Result<void> check_changeable(std::string_view path) {
   WEIR_TRY(check_artifact_path(path));
   if (path.empty()) return fail(Code::kInvalidArgument, "an artifact path is needed");
   if (!is_version_file(path)) return {};
-  return fail(Code::kFailedPrecondition, "\"{}\" belongs to a registered model version, whose files never change", path);
+  return fail(Code::kFailedPrecondition, "\"{}\" belongs to a registered model version, whose files never change",
+              path);
 }
 
 // Rows below `path` are those whose folder is `path` or lies between "path/" and "path0" ('0' follows '/'), which an
@@ -39,7 +40,9 @@ Result<void> check_changeable(std::string_view path) {
 struct Below {
   std::string folder, from, to;
 };
-Below below(std::string_view path) { return {std::string(path), std::string(path) + "/", std::string(path) + "0"}; }
+Below below(std::string_view path) {
+  return {std::string(path), std::string(path) + "/", std::string(path) + "0"};
+}
 
 Result<void> make_folders(store::Transaction& tx, std::string_view folder) {
   while (!folder.empty()) {
@@ -48,9 +51,10 @@ Result<void> make_folders(store::Transaction& tx, std::string_view folder) {
         WEIR_TRY(tx.integer("SELECT is_folder FROM track_artifacts WHERE folder = ? AND name = ?", {parent, name}));
     if (is_folder == 1) return {};  // then its parents are there
     if (is_folder) return fail(Code::kInvalidArgument, "\"{}\" is a file, so nothing can be put below it", folder);
-    WEIR_TRY(tx.execute("INSERT INTO track_artifacts(folder, name, is_folder, blob, size_bytes, created_ms) "
-                        "VALUES(?, ?, 1, '', 0, ?)",
-                        {parent, name, to_millis(tx.now())}));
+    WEIR_TRY(
+        tx.execute("INSERT INTO track_artifacts(folder, name, is_folder, blob, size_bytes, created_ms) "
+                   "VALUES(?, ?, 1, '', 0, ?)",
+                   {parent, name, to_millis(tx.now())}));
     folder = parent;
   }
   return {};
@@ -85,12 +89,12 @@ Result<ArtifactInfo> Artifacts::record(std::string_view path, const store::BlobI
   const auto [folder, name] = split(path);
   WEIR_TRY(db_.write([&](store::Transaction& tx) -> Result<void> {
     WEIR_TRY(make_folders(tx, folder));
-    const auto changed = WEIR_TRY(
-        tx.execute("INSERT INTO track_artifacts(folder, name, is_folder, blob, size_bytes, created_ms) "
-                   "VALUES(?, ?, 0, ?, ?, ?) ON CONFLICT(folder, name) DO UPDATE SET blob = excluded.blob, "
-                   "size_bytes = excluded.size_bytes, created_ms = excluded.created_ms "
-                   "WHERE track_artifacts.is_folder = 0",
-                   {folder, name, blob.sha256, blob.size_bytes, to_millis(tx.now())}));
+    const auto changed =
+        WEIR_TRY(tx.execute("INSERT INTO track_artifacts(folder, name, is_folder, blob, size_bytes, created_ms) "
+                            "VALUES(?, ?, 0, ?, ?, ?) ON CONFLICT(folder, name) DO UPDATE SET blob = excluded.blob, "
+                            "size_bytes = excluded.size_bytes, created_ms = excluded.created_ms "
+                            "WHERE track_artifacts.is_folder = 0",
+                            {folder, name, blob.sha256, blob.size_bytes, to_millis(tx.now())}));
     if (changed == 0) return fail(Code::kInvalidArgument, "\"{}\" is a folder, so no file can have that name", path);
     return {};
   }));
@@ -115,7 +119,9 @@ Result<std::filesystem::path> Artifacts::local_file(std::string_view path) {
   return blobs_.local_path(WEIR_TRY(file(path)).sha256);
 }
 
-Result<std::string> Artifacts::read(std::string_view path) { return blobs_.get(WEIR_TRY(file(path)).sha256); }
+Result<std::string> Artifacts::read(std::string_view path) {
+  return blobs_.get(WEIR_TRY(file(path)).sha256);
+}
 
 Result<std::vector<ArtifactInfo>> Artifacts::list(std::string_view path) {
   WEIR_TRY(check_artifact_path(path));
@@ -168,18 +174,19 @@ Result<std::int64_t> Artifacts::copy(store::Transaction& tx, std::string_view fr
       {range.folder, range.from, range.to}));
   if (files.value_or(0) == 0) return 0;
   WEIR_TRY(make_folders(tx, to));
-  WEIR_TRY(tx.execute("INSERT INTO track_artifacts(folder, name, is_folder, blob, size_bytes, created_ms) "
-                      "SELECT ? || substr(folder, ?), name, is_folder, blob, size_bytes, created_ms FROM track_artifacts "
-                      "WHERE folder = ? OR (folder >= ? AND folder < ?)",
-                      {to, static_cast<std::int64_t>(length(from)) + 1, range.folder, range.from, range.to}));
+  WEIR_TRY(
+      tx.execute("INSERT INTO track_artifacts(folder, name, is_folder, blob, size_bytes, created_ms) "
+                 "SELECT ? || substr(folder, ?), name, is_folder, blob, size_bytes, created_ms FROM track_artifacts "
+                 "WHERE folder = ? OR (folder >= ? AND folder < ?)",
+                 {to, static_cast<std::int64_t>(length(from)) + 1, range.folder, range.from, range.to}));
   return files.value_or(0);
 }
 
 Result<void> Artifacts::materialise(std::string_view path, const std::filesystem::path& folder) {
   std::error_code error;
   if (std::filesystem::exists(folder, error) && !std::filesystem::is_empty(folder, error)) return {};
-  const auto files = WEIR_TRY(
-      db_.load<std::vector<ArtifactInfo>>([&](store::Reader& reader) { return files_below(reader, path); }));
+  const auto files =
+      WEIR_TRY(db_.load<std::vector<ArtifactInfo>>([&](store::Reader& reader) { return files_below(reader, path); }));
   if (files.empty()) return fail(Code::kNotFound, "there are no artifacts below \"{}\"", path);
   WEIR_TRY(io::make_dirs(folder.parent_path()));
   const auto draft = folder.parent_path() / fmt::format(".{}.{}", folder.filename().string(), random_hex(6));
@@ -227,6 +234,8 @@ Result<std::optional<std::string>> artifact_path_of(std::string_view uri) {
   return std::string(path);
 }
 
-std::string artifact_uri_of(std::string_view path) { return fmt::format("{}/{}", kScheme, path); }
+std::string artifact_uri_of(std::string_view path) {
+  return fmt::format("{}/{}", kScheme, path);
+}
 
 }  // namespace weir::track

@@ -17,8 +17,8 @@
 namespace weir::track {
 
 // The tree of artifacts: rows of (folder, name) that point to blobs. Paths are relative to one root:
-// "7/<run>/artifacts/model/MLmodel", "7/models/<model id>/artifacts/…", and "versions/<n>/…" for the files of registered
-// model versions, which are never changed. Any thread.
+// "7/<run>/artifacts/model/MLmodel", "7/models/<model id>/artifacts/…", and "versions/<n>/…" for the files of
+// registered model versions, which are never changed. Any thread.
 class Artifacts {
  public:
   // Both outlive this.

@@ -53,8 +53,8 @@ Result<void> touch(store::Transaction& tx, std::int64_t id) {
 }
 
 std::unexpected<Error> name_taken(std::string_view name) {
-  return fail(Code::kAlreadyExists, "experiment \"{}\" already exists, maybe deleted; restore it or choose another name",
-              name);
+  return fail(Code::kAlreadyExists,
+              "experiment \"{}\" already exists, maybe deleted; restore it or choose another name", name);
 }
 
 // Experiment ids are numbers; the filter language writes them as text.
@@ -79,9 +79,10 @@ Result<std::unique_ptr<Tracking>> Tracking::open(store::Database& db, store::Blo
   }));
   if (!there) {
     WEIR_TRY(db.write([](store::Transaction& tx) -> Result<void> {
-      WEIR_TRY(tx.execute("INSERT INTO track_experiments(experiment, name, artifact_location, deleted, created_ms, "
-                          "updated_ms) VALUES(0, 'Default', 'mlflow-artifacts:/0', 0, ?, ?) ON CONFLICT DO NOTHING",
-                          {to_millis(tx.now()), to_millis(tx.now())}));
+      WEIR_TRY(
+          tx.execute("INSERT INTO track_experiments(experiment, name, artifact_location, deleted, created_ms, "
+                     "updated_ms) VALUES(0, 'Default', 'mlflow-artifacts:/0', 0, ?, ?) ON CONFLICT DO NOTHING",
+                     {to_millis(tx.now()), to_millis(tx.now())}));
       return {};
     }));
   }
@@ -99,9 +100,10 @@ Result<std::int64_t> Tracking::create_experiment(std::string_view name, std::str
     const std::string location =
         artifact_location.empty() ? artifact_uri_of(std::to_string(id)) : std::string(artifact_location);
     const auto now = to_millis(tx.now());
-    WEIR_TRY(tx.execute("INSERT INTO track_experiments(experiment, name, artifact_location, deleted, created_ms, "
-                        "updated_ms) VALUES(?, ?, ?, 0, ?, ?)",
-                        {id, name, location, now, now}));
+    WEIR_TRY(
+        tx.execute("INSERT INTO track_experiments(experiment, name, artifact_location, deleted, created_ms, "
+                   "updated_ms) VALUES(?, ?, ?, 0, ?, ?)",
+                   {id, name, location, now, now}));
     for (const auto& tag : tags) WEIR_TRY(set_key(tx, "track_experiment_tags", "experiment", id, tag));
     return id;
   });
@@ -135,7 +137,8 @@ Result<Page<Experiment>> Tracking::search_experiments(const ExperimentSearch& se
   std::string order;
   for (const auto& text : search.order_by) {
     const auto by = WEIR_TRY(parse_order_by(text, kGrammar));
-    if (by.entity != Entity::kAttribute) return fail(Code::kInvalidArgument, "cannot order experiments by \"{}\"", text);
+    if (by.entity != Entity::kAttribute)
+      return fail(Code::kInvalidArgument, "cannot order experiments by \"{}\"", text);
     order += fmt::format("{} {}, ", column_of(by.key), by.ascending ? "ASC" : "DESC");
   }
   const bool by_default = order.empty();
@@ -145,8 +148,8 @@ Result<Page<Experiment>> Tracking::search_experiments(const ExperimentSearch& se
   sql.add(" LIMIT ?", search.results_max + 1).add(" OFFSET ?", offset);
   return db_.load<Page<Experiment>>([&](store::Reader& reader) -> Result<Page<Experiment>> {
     Page<Experiment> page;
-    WEIR_TRY(reader.query(sql.text, sql.values,
-                          [&](const store::Row& row) { page.items.push_back(read_experiment(row)); }));
+    WEIR_TRY(
+        reader.query(sql.text, sql.values, [&](const store::Row& row) { page.items.push_back(read_experiment(row)); }));
     if (std::ssize(page.items) > search.results_max) {
       page.items.pop_back();
       page.next_token = make_page_token(offset + search.results_max, query);

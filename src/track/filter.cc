@@ -12,8 +12,12 @@ namespace {
 constexpr std::size_t kTextBytesMax = 64U << 10;
 constexpr std::size_t kComparisonsMax = 200;
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 bool ends_word(char c) {
   return is_space(c) || c == '=' || c == '<' || c == '>' || c == '!' || c == '(' || c == ')' || c == ',' || c == '\'' ||
          c == '"' || c == '`' || c == ';';
@@ -46,11 +50,21 @@ std::string excerpt(std::string_view text) {
 
 std::optional<Entity> entity_of(std::string_view name) {
   constexpr std::array<std::pair<std::string_view, Entity>, 15> kNames = {{
-      {"metric", Entity::kMetric},       {"metrics", Entity::kMetric},         {"param", Entity::kParam},
-      {"params", Entity::kParam},        {"parameter", Entity::kParam},        {"parameters", Entity::kParam},
-      {"tag", Entity::kTag},             {"tags", Entity::kTag},               {"dataset", Entity::kDataset},
-      {"datasets", Entity::kDataset},    {"attribute", Entity::kAttribute},    {"attributes", Entity::kAttribute},
-      {"attr", Entity::kAttribute},      {"run", Entity::kAttribute},          {"model", Entity::kAttribute},
+      {"metric", Entity::kMetric},
+      {"metrics", Entity::kMetric},
+      {"param", Entity::kParam},
+      {"params", Entity::kParam},
+      {"parameter", Entity::kParam},
+      {"parameters", Entity::kParam},
+      {"tag", Entity::kTag},
+      {"tags", Entity::kTag},
+      {"dataset", Entity::kDataset},
+      {"datasets", Entity::kDataset},
+      {"attribute", Entity::kAttribute},
+      {"attributes", Entity::kAttribute},
+      {"attr", Entity::kAttribute},
+      {"run", Entity::kAttribute},
+      {"model", Entity::kAttribute},
   }};
   const auto found = std::ranges::find(kNames, name, &std::pair<std::string_view, Entity>::first);
   return found == kNames.end() ? std::nullopt : std::optional(found->second);
@@ -170,7 +184,8 @@ class Parser {
     if (key.empty()) return wrong("expected a key after the dot");
     if (*entity == Entity::kAttribute) key = attribute_name(std::move(key));
     if (*entity == Entity::kDataset && !holds(kDatasetKeys, key)) {
-      return fail(Code::kInvalidArgument, "invalid dataset key \"{}\"; there are {}", excerpt(key), joined(kDatasetKeys));
+      return fail(Code::kInvalidArgument, "invalid dataset key \"{}\"; there are {}", excerpt(key),
+                  joined(kDatasetKeys));
     }
     return std::pair(*entity, std::move(key));
   }
@@ -202,11 +217,11 @@ class Parser {
 
   Result<Op> op() {
     static constexpr std::array<std::pair<std::string_view, Op>, 6> kSymbols = {{{"!=", Op::kNotEqual},
-                                                                               {"<=", Op::kLessEqual},
-                                                                               {">=", Op::kGreaterEqual},
-                                                                               {"=", Op::kEqual},
-                                                                               {"<", Op::kLess},
-                                                                               {">", Op::kGreater}}};
+                                                                                 {"<=", Op::kLessEqual},
+                                                                                 {">=", Op::kGreaterEqual},
+                                                                                 {"=", Op::kEqual},
+                                                                                 {"<", Op::kLess},
+                                                                                 {">", Op::kGreater}}};
     for (const auto& [symbol, symbol_op] : kSymbols) {
       if (text_.substr(at_).starts_with(symbol)) {
         at_ += symbol.size();
@@ -244,8 +259,8 @@ class Parser {
     skip_spaces();
     comparison.op = WEIR_TRY(op());
     skip_spaces();
-    const bool numeric = comparison.entity == Entity::kMetric ||
-                         (comparison.entity == Entity::kAttribute && holds(grammar_.numeric_attributes, comparison.key));
+    const bool numeric = comparison.entity == Entity::kMetric || (comparison.entity == Entity::kAttribute &&
+                                                                  holds(grammar_.numeric_attributes, comparison.key));
     WEIR_TRY(check(comparison, numeric));
     if (comparison.op == Op::kIsNull || comparison.op == Op::kIsNotNull) return comparison;
     if (comparison.op == Op::kIn || comparison.op == Op::kNotIn) {
@@ -277,7 +292,8 @@ class Parser {
       fine = fine || op == Op::kLike || op == Op::kIlike;
       const bool keyed = comparison.entity == Entity::kParam || comparison.entity == Entity::kTag;
       fine = fine || (null_test && keyed) || (in_list && comparison.entity == Entity::kDataset);
-      fine = fine || (in_list && comparison.entity == Entity::kAttribute && holds(grammar_.list_attributes, comparison.key));
+      fine = fine ||
+             (in_list && comparison.entity == Entity::kAttribute && holds(grammar_.list_attributes, comparison.key));
     }
     if (fine) return {};
     return fail(Code::kInvalidArgument, "invalid comparator {} for \"{}\", which is compared with {}", op_text(op),
@@ -288,8 +304,9 @@ class Parser {
     const auto word = peek_word();
     std::string_view digits = word;
     if (digits.starts_with('+')) digits.remove_prefix(1);
-    const bool sane = !digits.empty() && (is_digit(digits[0]) || ((digits[0] == '-' || digits[0] == '.') &&
-                                                                  digits.size() > 1 && (is_digit(digits[1]) || digits[1] == '.')));
+    const bool sane =
+        !digits.empty() && (is_digit(digits[0]) || ((digits[0] == '-' || digits[0] == '.') && digits.size() > 1 &&
+                                                    (is_digit(digits[1]) || digits[1] == '.')));
     std::int64_t whole = 0;
     double real = 0.0;
     if (sane) {

@@ -18,7 +18,18 @@ namespace weir::track {
 enum class Entity : std::uint8_t { kAttribute, kMetric, kParam, kTag, kDataset };
 
 enum class Op : std::uint8_t {
-  kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kLike, kIlike, kIn, kNotIn, kIsNull, kIsNotNull
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kLike,
+  kIlike,
+  kIn,
+  kNotIn,
+  kIsNull,
+  kIsNotNull
 };
 
 std::string_view op_text(Op op);  // "=", "NOT IN"
@@ -35,8 +46,8 @@ struct Comparison {
 struct FilterGrammar {
   std::span<const std::string_view> text_attributes;
   std::span<const std::string_view> numeric_attributes;
-  std::span<const std::string_view> list_attributes;   // those that take IN
-  std::span<const std::string_view> order_attributes;  // those that results can be ordered by
+  std::span<const std::string_view> list_attributes;                       // those that take IN
+  std::span<const std::string_view> order_attributes;                      // those that results can be ordered by
   std::span<const std::pair<std::string_view, std::string_view>> aliases;  // "Created" -> "start_time"
   bool metrics = false;
   bool params = false;

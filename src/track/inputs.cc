@@ -12,10 +12,11 @@ Result<std::int64_t> dataset_number(store::Transaction& tx, std::int64_t experim
                           {experiment, dataset.name, dataset.digest}));
   if (found) return *found;
   const auto number = WEIR_TRY(tx.next_id("track.dataset"));
-  WEIR_TRY(tx.execute("INSERT INTO track_datasets(dataset, experiment, name, digest, source_type, source, schema_json, "
-                      "profile_json) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-                      {number, experiment, dataset.name, dataset.digest, dataset.source_type, dataset.source,
-                       dataset.schema, dataset.profile}));
+  WEIR_TRY(
+      tx.execute("INSERT INTO track_datasets(dataset, experiment, name, digest, source_type, source, schema_json, "
+                 "profile_json) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+                 {number, experiment, dataset.name, dataset.digest, dataset.source_type, dataset.source, dataset.schema,
+                  dataset.profile}));
   return number;
 }
 
@@ -34,9 +35,10 @@ Result<void> add_input(store::Transaction& tx, const RunRow& run, const DatasetI
 
 Result<void> link_model(store::Transaction& tx, const RunRow& run, bool is_output, std::string_view model_id,
                         std::int64_t step) {
-  WEIR_TRY(tx.execute("INSERT INTO track_run_models(run, is_output, model_id, step) VALUES(?, ?, ?, ?) "
-                      "ON CONFLICT(run, is_output, model_id) DO UPDATE SET step = excluded.step",
-                      {run.run, is_output, model_id, step}));
+  WEIR_TRY(
+      tx.execute("INSERT INTO track_run_models(run, is_output, model_id, step) VALUES(?, ?, ?, ?) "
+                 "ON CONFLICT(run, is_output, model_id) DO UPDATE SET step = excluded.step",
+                 {run.run, is_output, model_id, step}));
   return {};
 }
 
@@ -68,10 +70,11 @@ Result<void> Tracking::log_outputs(std::string_view run_id, std::span<const Mode
 Result<std::vector<Tracking::DatasetSummary>> Tracking::datasets(std::span<const std::int64_t> experiments) {
   if (experiments.empty()) return std::vector<DatasetSummary>{};
   Sql sql;
-  sql.add("SELECT DISTINCT d.experiment, d.name, d.digest, t.value FROM track_datasets d "
-          "JOIN track_inputs i ON i.dataset = d.dataset "
-          "LEFT JOIN track_input_tags t ON t.input = i.input AND t.key = ? WHERE d.experiment IN ",
-          kContextTag);
+  sql.add(
+      "SELECT DISTINCT d.experiment, d.name, d.digest, t.value FROM track_datasets d "
+      "JOIN track_inputs i ON i.dataset = d.dataset "
+      "LEFT JOIN track_input_tags t ON t.input = i.input AND t.key = ? WHERE d.experiment IN ",
+      kContextTag);
   add_list(sql, std::vector<std::int64_t>(experiments.begin(), experiments.end()));
   sql.add(" ORDER BY d.experiment, d.name, d.digest LIMIT 1000");
   return db_.load<std::vector<DatasetSummary>>([&](store::Reader& reader) -> Result<std::vector<DatasetSummary>> {

@@ -15,7 +15,9 @@ namespace {
 
 constexpr std::size_t kRowsPerInsert = 50;
 
-double stored_value(double value) { return std::isnan(value) ? 0.0 : value; }
+double stored_value(double value) {
+  return std::isnan(value) ? 0.0 : value;
+}
 
 // Later by step, then time, then value: which point a run shows.
 bool is_newer(const MetricPoint& a, const MetricPoint& b) {
@@ -65,14 +67,17 @@ Result<void> update_latest(store::Transaction& tx, std::int64_t run, const Metri
   return {};
 }
 
-Result<void> insert_model_point(store::Transaction& tx, const RunRow& run, const MetricPoint& point, std::int64_t metric) {
+Result<void> insert_model_point(store::Transaction& tx, const RunRow& run, const MetricPoint& point,
+                                std::int64_t metric) {
   if (!WEIR_TRY(tx.integer("SELECT 1 FROM track_models WHERE id = ?", {point.model_id}))) {
-    return fail(Code::kNotFound, "metric \"{}\" names logged model {}, which does not exist", point.key, point.model_id);
+    return fail(Code::kNotFound, "metric \"{}\" names logged model {}, which does not exist", point.key,
+                point.model_id);
   }
-  WEIR_TRY(tx.execute("INSERT INTO track_model_metrics(model_id, metric, timestamp_ms, step, run, dataset_name, "
-                      "dataset_digest, value, is_nan) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                      {point.model_id, metric, point.timestamp_ms, point.step, run.id, point.dataset_name,
-                       point.dataset_digest, stored_value(point.value), std::isnan(point.value)}));
+  WEIR_TRY(
+      tx.execute("INSERT INTO track_model_metrics(model_id, metric, timestamp_ms, step, run, dataset_name, "
+                 "dataset_digest, value, is_nan) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                 {point.model_id, metric, point.timestamp_ms, point.step, run.id, point.dataset_name,
+                  point.dataset_digest, stored_value(point.value), std::isnan(point.value)}));
   return {};
 }
 
@@ -94,17 +99,17 @@ Result<void> log_points(store::Transaction& tx, const RunRow& run, std::span<con
 
 Result<void> log_param(store::Transaction& tx, const RunRow& run, const KeyValue& param) {
   const std::string value(first_characters(param.value, kParamLengthMax));
-  const auto before = WEIR_TRY(tx.first<std::string>("SELECT value FROM track_params WHERE run = ? AND key = ?",
-                                                     {run.run, param.key},
-                                                     [](const store::Row& row) { return row.string(0); }));
+  const auto before =
+      WEIR_TRY(tx.first<std::string>("SELECT value FROM track_params WHERE run = ? AND key = ?", {run.run, param.key},
+                                     [](const store::Row& row) { return row.string(0); }));
   if (!before) {
     WEIR_TRY(tx.execute("INSERT INTO track_params(run, key, value) VALUES(?, ?, ?)", {run.run, param.key, value}));
     return {};
   }
   if (*before == value) return {};
   return fail(Code::kInvalidArgument,
-              "parameters never change: \"{}\" of run {} is \"{}\" and cannot become \"{}\"; log another run", param.key,
-              run.id, first_characters(*before, 200), first_characters(value, 200));
+              "parameters never change: \"{}\" of run {} is \"{}\" and cannot become \"{}\"; log another run",
+              param.key, run.id, first_characters(*before, 200), first_characters(value, 200));
 }
 
 Result<void> check_batch(const Tracking::Batch& batch) {
@@ -130,7 +135,8 @@ Result<void> check_batch(const Tracking::Batch& batch) {
 }
 
 MetricPoint read_point(const store::Row& row, std::string_view key) {
-  return {.key = std::string(key), .value = value_of(row, 0, 1), .timestamp_ms = row.integer(2), .step = row.integer(3)};
+  return {
+      .key = std::string(key), .value = value_of(row, 0, 1), .timestamp_ms = row.integer(2), .step = row.integer(3)};
 }
 
 constexpr std::string_view kPointsOfRun =
@@ -206,7 +212,8 @@ Result<std::vector<MetricPoint>> Tracking::metric_history_sampled(std::span<cons
     return fail(Code::kInvalidArgument, "give both start_step and end_step, or neither");
   }
   if (interval.start_step && *interval.start_step > *interval.end_step) {
-    return fail(Code::kInvalidArgument, "start_step {} is beyond end_step {}", *interval.start_step, *interval.end_step);
+    return fail(Code::kInvalidArgument, "start_step {} is beyond end_step {}", *interval.start_step,
+                *interval.end_step);
   }
   return db_.load<std::vector<MetricPoint>>([&](store::Reader& reader) -> Result<std::vector<MetricPoint>> {
     std::vector<MetricPoint> points;

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kText = {"name", "model_id", "model_type", "status", "source_run_id"};
 constexpr std::array<std::string_view, 2> kNumeric = {"creation_timestamp", "last_updated_timestamp"};
-constexpr std::array<std::string_view, 7> kOrder = {"name",   "model_id",      "model_type",         "status",
-                                                    "source_run_id", "creation_timestamp", "last_updated_timestamp"};
+constexpr std::array<std::string_view, 7> kOrder = {
+    "name", "model_id", "model_type", "status", "source_run_id", "creation_timestamp", "last_updated_timestamp"};
 constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kAliases = {
     {{"creation_time", "creation_timestamp"},
      {"creation_timestamp_ms", "creation_timestamp"},
@@ -79,7 +79,8 @@ Result<void> add_order(Sql& sql, const std::vector<Tracking::ModelOrder>& order_
       continue;
     }
     if (by.entity != Entity::kMetric) {
-      return fail(Code::kInvalidArgument, "logged models are ordered by attributes or metrics, not by \"{}\"", order.field);
+      return fail(Code::kInvalidArgument, "logged models are ordered by attributes or metrics, not by \"{}\"",
+                  order.field);
     }
     for (const std::string_view part : {std::string_view("value"), std::string_view("order")}) {
       sql.add(part == "value" ? "CASE WHEN " : "");

@@ -14,9 +14,9 @@ struct ModelRow {
 
 // Deleted models still take changes, as with MLflow's own server.
 Result<ModelRow> find_model(store::Reader& reader, std::string_view id) {
-  const auto found = WEIR_TRY(reader.first<ModelRow>(
-      "SELECT model, experiment FROM track_models WHERE id = ?", {id},
-      [](const store::Row& row) { return ModelRow{row.integer(0), row.integer(1)}; }));
+  const auto found =
+      WEIR_TRY(reader.first<ModelRow>("SELECT model, experiment FROM track_models WHERE id = ?", {id},
+                                      [](const store::Row& row) { return ModelRow{row.integer(0), row.integer(1)}; }));
   if (!found) return fail(Code::kNotFound, "no logged model with id \"{}\"", id);
   return *found;
 }
@@ -95,13 +95,13 @@ Result<LoggedModel> Tracking::create_model(NewModel draft, const types::Identity
     if (!draft.source_run.empty()) source_run = WEIR_TRY(find_run(tx, draft.source_run)).id;
     const auto model = WEIR_TRY(tx.next_id("track.model"));
     const auto now = to_millis(tx.now());
-    WEIR_TRY(tx.execute("INSERT INTO track_models(model, id, experiment, name, type, source_run, status, status_message, "
-                        "artifact_uri, deleted, created_ms, updated_ms, workflow_run, job) "
-                        "VALUES(?, ?, ?, ?, ?, ?, ?, '', ?, 0, ?, ?, ?, ?)",
-                        {model, id, experiment.id, draft.name, draft.type, source_run,
-                         static_cast<int>(ModelStatus::kPending),
-                         fmt::format("{}/models/{}/artifacts", experiment.artifact_location, id), now, now, actor.run_id,
-                         actor.job_id}));
+    WEIR_TRY(tx.execute(
+        "INSERT INTO track_models(model, id, experiment, name, type, source_run, status, status_message, "
+        "artifact_uri, deleted, created_ms, updated_ms, workflow_run, job) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?, '', ?, 0, ?, ?, ?, ?)",
+        {model, id, experiment.id, draft.name, draft.type, source_run, static_cast<int>(ModelStatus::kPending),
+         fmt::format("{}/models/{}/artifacts", experiment.artifact_location, id), now, now, actor.run_id,
+         actor.job_id}));
     WEIR_TRY(add_params(tx, model, draft.params));
     WEIR_TRY(add_tags(tx, model, draft.tags));
     return Tracking::model(tx, id);

@@ -8,12 +8,14 @@
 namespace weir::track {
 namespace {
 
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+bool is_continuation(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+}
 
 bool is_key_character(char c) {
   // Bytes above 127 belong to letters of other scripts, which MLflow takes, too.
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' ||
-         c == '/' || c == ':' || c == ' ' || static_cast<unsigned char>(c) >= 0x80U;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+         c == '.' || c == '/' || c == ':' || c == ' ' || static_cast<unsigned char>(c) >= 0x80U;
 }
 
 // No empty, "." or ".." part, so that a key or path names one thing only.
@@ -50,8 +52,8 @@ std::string_view first_characters(std::string_view text, std::size_t characters)
 
 Result<void> check_length(std::string_view what, std::string_view text, std::size_t characters_max) {
   if (text.size() <= characters_max || length(text) <= characters_max) return {};
-  return fail(Code::kInvalidArgument, "{} \"{}\" has {} characters; the limit is {}", what, shortened(text), length(text),
-              characters_max);
+  return fail(Code::kInvalidArgument, "{} \"{}\" has {} characters; the limit is {}", what, shortened(text),
+              length(text), characters_max);
 }
 
 Result<void> check_key(std::string_view what, std::string_view key) {
@@ -64,8 +66,8 @@ Result<void> check_key(std::string_view what, std::string_view key) {
   }
   if (!is_clean_path(key)) {
     return fail(Code::kInvalidArgument,
-                "{} \"{}\" must be a clean relative path: no slash at its ends, no empty part, no \".\" or \"..\"", what,
-                shortened(key));
+                "{} \"{}\" must be a clean relative path: no slash at its ends, no empty part, no \".\" or \"..\"",
+                what, shortened(key));
   }
   return check_length(what, key, kKeyLengthMax);
 }
@@ -73,8 +75,9 @@ Result<void> check_key(std::string_view what, std::string_view key) {
 Result<void> check_metric(const MetricPoint& point) {
   WEIR_TRY(check_key("metric name", point.key));
   if (point.timestamp_ms < 0) {
-    return fail(Code::kInvalidArgument, "metric \"{}\" has timestamp {}; it must not be negative (milliseconds since 1970)",
-                point.key, point.timestamp_ms);
+    return fail(Code::kInvalidArgument,
+                "metric \"{}\" has timestamp {}; it must not be negative (milliseconds since 1970)", point.key,
+                point.timestamp_ms);
   }
   return {};
 }
@@ -107,12 +110,12 @@ Result<void> check_dataset_input(const DatasetInput& input) {
 
 Result<void> check_artifact_path(std::string_view path) {
   if (path.empty()) return {};
-  const bool odd = std::ranges::any_of(path, [](char c) {
-    return static_cast<unsigned char>(c) < 0x20U || c == 0x7F || c == '\\' || c == '#';
-  });
+  const bool odd = std::ranges::any_of(
+      path, [](char c) { return static_cast<unsigned char>(c) < 0x20U || c == 0x7F || c == '\\' || c == '#'; });
   // What a second decoding would turn into a separator or a step upwards is refused as well.
   std::string lower(path);
-  std::ranges::transform(lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::ranges::transform(lower, lower.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   const bool hidden = lower.find("%2e") != std::string::npos || lower.find("%2f") != std::string::npos ||
                       lower.find("%5c") != std::string::npos || lower.find("%25") != std::string::npos ||
                       lower.find("%00") != std::string::npos;
@@ -126,13 +129,13 @@ Result<void> check_artifact_path(std::string_view path) {
 
 std::string random_name() {
   constexpr std::array<std::string_view, 32> kFirst = {
-      "amber", "bold",  "brave",  "bright", "calm",  "clear",  "deep",   "eager", "fair",  "fleet", "fresh",
-      "gentle", "glad", "golden", "grand",  "green", "keen",   "kind",   "lively", "lucky", "mellow", "misty",
-      "noble", "quick", "quiet",  "silver", "steady", "sunny", "swift",  "tidy",  "warm",  "wise"};
+      "amber",  "bold",  "brave",  "bright", "calm",   "clear", "deep",  "eager",  "fair",  "fleet",  "fresh",
+      "gentle", "glad",  "golden", "grand",  "green",  "keen",  "kind",  "lively", "lucky", "mellow", "misty",
+      "noble",  "quick", "quiet",  "silver", "steady", "sunny", "swift", "tidy",   "warm",  "wise"};
   constexpr std::array<std::string_view, 32> kSecond = {
-      "alder", "badger", "beech", "brook", "cedar", "crane", "dipper", "eel",    "fern",  "finch",  "hazel",
-      "heron", "ibis",   "koi",   "lark",  "lotus", "maple", "marten", "minnow", "moss",  "newt",   "otter",
-      "perch", "pike",   "plover", "reed", "rowan", "salmon", "sluice", "swan",  "trout", "willow"};
+      "alder", "badger", "beech",  "brook", "cedar", "crane",  "dipper", "eel",    "fern",  "finch", "hazel",
+      "heron", "ibis",   "koi",    "lark",  "lotus", "maple",  "marten", "minnow", "moss",  "newt",  "otter",
+      "perch", "pike",   "plover", "reed",  "rowan", "salmon", "sluice", "swan",   "trout", "willow"};
   const std::string digits = random_hex(4);
   const auto random = std::stoul(digits, nullptr, 16);
   return fmt::format("{}-{}-{}", kFirst[random % 32], kSecond[(random >> 5U) % 32], (random >> 10U) % 1000);

@@ -113,9 +113,8 @@ Result<Experiment> load_active_experiment(store::Reader& reader, std::int64_t id
 Result<RunRow> find_run(store::Reader& reader, std::string_view id) {
   const std::string resolved = WEIR_TRY(Tracking::resolve_run_id(reader, id));
   auto found = WEIR_TRY(reader.first<RunRow>(
-      "SELECT run, id, experiment, deleted FROM track_runs WHERE id = ?", {resolved}, [](const store::Row& row) {
-        return RunRow{row.integer(0), row.string(1), row.integer(2), row.boolean(3)};
-      }));
+      "SELECT run, id, experiment, deleted FROM track_runs WHERE id = ?", {resolved},
+      [](const store::Row& row) { return RunRow{row.integer(0), row.string(1), row.integer(2), row.boolean(3)}; }));
   if (!found) return fail(Code::kNotFound, "run with id {} not found", resolved);
   return *std::move(found);
 }
@@ -184,9 +183,8 @@ Result<void> set_key(store::Transaction& tx, std::string_view table, std::string
 
 Result<std::vector<KeyValue>> keys_of(store::Reader& reader, std::string_view table, std::string_view owner_column,
                                       std::int64_t owner) {
-  return reader.all<KeyValue>(
-      fmt::format("SELECT key, value FROM {} WHERE {} = ? ORDER BY key", table, owner_column), {owner},
-      [](const store::Row& row) { return KeyValue{row.string(0), row.string(1)}; });
+  return reader.all<KeyValue>(fmt::format("SELECT key, value FROM {} WHERE {} = ? ORDER BY key", table, owner_column),
+                              {owner}, [](const store::Row& row) { return KeyValue{row.string(0), row.string(1)}; });
 }
 
 Result<void> set_run_tag(store::Transaction& tx, std::int64_t run, const KeyValue& tag) {

@@ -14,10 +14,10 @@ constexpr std::array<std::string_view, 1> kLists = {"run_id"};
 constexpr std::array<std::string_view, 7> kOrder = {"run_id",       "run_name",   "status",  "user_id",
                                                     "artifact_uri", "start_time", "end_time"};
 constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kAliases = {{{"created", "start_time"},
-                                                                                   {"Created", "start_time"},
-                                                                                   {"run name", "run_name"},
-                                                                                   {"Run name", "run_name"},
-                                                                                   {"Run Name", "run_name"}}};
+                                                                                    {"Created", "start_time"},
+                                                                                    {"run name", "run_name"},
+                                                                                    {"Run name", "run_name"},
+                                                                                    {"Run Name", "run_name"}}};
 constexpr FilterGrammar kGrammar{.text_attributes = kText,
                                  .numeric_attributes = kNumeric,
                                  .list_attributes = kLists,
@@ -40,9 +40,10 @@ std::string_view column_of(std::string_view attribute) {
 }
 
 void add_metric(Sql& sql, const Comparison& comparison) {
-  sql.add("EXISTS (SELECT 1 FROM track_latest_metrics l JOIN track_metric_names n ON n.metric = l.metric "
-          "WHERE l.run = r.run AND n.name = ? AND (",
-          comparison.key);
+  sql.add(
+      "EXISTS (SELECT 1 FROM track_latest_metrics l JOIN track_metric_names n ON n.metric = l.metric "
+      "WHERE l.run = r.run AND n.name = ? AND (",
+      comparison.key);
   add_comparison(sql, "l.value", comparison);
   // NaN equals nothing and differs from everything.
   sql.add(comparison.op == Op::kNotEqual ? " OR l.is_nan = 1))" : " AND l.is_nan = 0))");
@@ -54,7 +55,10 @@ void add_dataset(Sql& sql, const Comparison& comparison) {
     sql.add("JOIN track_input_tags t ON t.input = i.input AND t.key = ? ", kContextTag);
   }
   sql.add("WHERE i.run = r.run AND ");
-  add_comparison(sql, comparison.key == "context" ? "t.value" : comparison.key == "name" ? "d.name" : "d.digest",
+  add_comparison(sql,
+                 comparison.key == "context" ? "t.value"
+                 : comparison.key == "name"  ? "d.name"
+                                             : "d.digest",
                  comparison);
   sql.add(")");
 }
@@ -132,9 +136,8 @@ Result<Page<Run>> Tracking::search_runs(const RunSearch& search) {
   sql.add(" LIMIT ?", search.results_max + 1).add(" OFFSET ?", offset);
   return db_.load<Page<Run>>([&](store::Reader& reader) -> Result<Page<Run>> {
     std::vector<std::pair<std::int64_t, RunInfo>> infos;
-    WEIR_TRY(reader.query(sql.text, sql.values, [&](const store::Row& row) {
-      infos.emplace_back(row.integer(0), read_run_info(row));
-    }));
+    WEIR_TRY(reader.query(sql.text, sql.values,
+                          [&](const store::Row& row) { infos.emplace_back(row.integer(0), read_run_info(row)); }));
     Page<Run> page;
     if (std::ssize(infos) > search.results_max) {
       infos.pop_back();

@@ -64,10 +64,12 @@ Result<Run> Tracking::create_run(NewRun draft, const types::Identity& actor) {
     const auto experiment = WEIR_TRY(load_active_experiment(tx, draft.experiment_id));
     const auto run = WEIR_TRY(tx.next_id("track.run"));
     const std::string artifact_uri = fmt::format("{}/{}/artifacts", experiment.artifact_location, id);
-    WEIR_TRY(tx.execute("INSERT INTO track_runs(run, id, experiment, name, user_id, status, start_ms, end_ms, deleted, "
-                        "artifact_uri, workflow_run, job, actor) VALUES(?, ?, ?, ?, ?, ?, ?, NULL, 0, ?, ?, ?, ?)",
-                        {run, id, experiment.id, name, draft.user_id, static_cast<int>(RunStatus::kRunning),
-                         draft.start_ms == 0 ? to_millis(tx.now()) : draft.start_ms, artifact_uri, actor.run_id, actor.job_id, actor.name}));
+    WEIR_TRY(
+        tx.execute("INSERT INTO track_runs(run, id, experiment, name, user_id, status, start_ms, end_ms, deleted, "
+                   "artifact_uri, workflow_run, job, actor) VALUES(?, ?, ?, ?, ?, ?, ?, NULL, 0, ?, ?, ?, ?)",
+                   {run, id, experiment.id, name, draft.user_id, static_cast<int>(RunStatus::kRunning),
+                    draft.start_ms == 0 ? to_millis(tx.now()) : draft.start_ms, artifact_uri, actor.run_id,
+                    actor.job_id, actor.name}));
     for (const auto& tag : tags) WEIR_TRY(set_key(tx, "track_tags", "run", run, tag));
     return Tracking::run(tx, id);
   });
@@ -91,7 +93,8 @@ Result<RunInfo> Tracking::update_run(std::string_view id, const RunChange& chang
   return db_.write_with<RunInfo>([&](store::Transaction& tx) -> Result<RunInfo> {
     const auto run = WEIR_TRY(find_active_run(tx, id));
     if (change.status) {
-      WEIR_TRY(tx.execute("UPDATE track_runs SET status = ? WHERE run = ?", {static_cast<int>(*change.status), run.run}));
+      WEIR_TRY(
+          tx.execute("UPDATE track_runs SET status = ? WHERE run = ?", {static_cast<int>(*change.status), run.run}));
     }
     if (change.end_ms) {
       WEIR_TRY(tx.execute("UPDATE track_runs SET end_ms = ? WHERE run = ?", {*change.end_ms, run.run}));
@@ -126,10 +129,11 @@ Result<std::string> Tracking::run_of_workflow_run(store::Reader& reader, std::in
       "r.run DESC LIMIT 1",
       {workflow_run, kModelHistoryTag, kParentRunTag}, [](const store::Row& row) { return row.string(0); }));
   if (found) return *std::move(found);
-  return fail(Code::kNotFound,
-              "workflow run {} made no experiment run; a numeric run id names the workflow run whose jobs logged one with "
-              "their own MLFLOW_TRACKING_TOKEN",
-              workflow_run);
+  return fail(
+      Code::kNotFound,
+      "workflow run {} made no experiment run; a numeric run id names the workflow run whose jobs logged one with "
+      "their own MLFLOW_TRACKING_TOKEN",
+      workflow_run);
 }
 
 Result<std::string> Tracking::run_of_workflow_run(std::int64_t workflow_run) {

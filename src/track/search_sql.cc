@@ -24,12 +24,18 @@ void add_any_list(Sql& sql, const std::vector<T>& values) {
   sql.add(")");
 }
 
-std::string fingerprint(std::string_view query) { return sha256_hex(query).substr(0, 8); }
+std::string fingerprint(std::string_view query) {
+  return sha256_hex(query).substr(0, 8);
+}
 
 }  // namespace
 
-void add_list(Sql& sql, const std::vector<std::string>& values) { add_any_list(sql, values); }
-void add_list(Sql& sql, const std::vector<std::int64_t>& values) { add_any_list(sql, values); }
+void add_list(Sql& sql, const std::vector<std::string>& values) {
+  add_any_list(sql, values);
+}
+void add_list(Sql& sql, const std::vector<std::int64_t>& values) {
+  add_any_list(sql, values);
+}
 
 void add_comparison(Sql& sql, std::string_view column, const Comparison& comparison) {
   if (const auto* list = std::get_if<std::vector<std::string>>(&comparison.value)) {

@@ -42,14 +42,16 @@ class TestState {
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
 
   std::int64_t count(std::string_view table) {
-    return db->load<std::int64_t>([&](store::Reader& reader) -> Result<std::int64_t> {
-               return WEIR_TRY(reader.integer(fmt::format("SELECT COUNT(*) FROM {}", table), {})).value_or(-1);
-             })
+    return db
+        ->load<std::int64_t>([&](store::Reader& reader) -> Result<std::int64_t> {
+          return WEIR_TRY(reader.integer(fmt::format("SELECT COUNT(*) FROM {}", table), {})).value_or(-1);
+        })
         .value();
   }
 
   std::vector<types::Event> events() {
-    return db->load<std::vector<types::Event>>([](store::Reader& reader) { return store::read_events(reader, 0, 1000); })
+    return db
+        ->load<std::vector<types::Event>>([](store::Reader& reader) { return store::read_events(reader, 0, 1000); })
         .value();
   }
 

@@ -43,7 +43,7 @@ class Tracking {
     std::string filter;                 // name, experiment_id, creation_time, last_update_time, tags
     std::vector<std::string> order_by;  // default: newest first
     View view = View::kActiveOnly;
-    std::int64_t results_max = 1000;    // 1 to 50000
+    std::int64_t results_max = 1000;  // 1 to 50000
     std::string page_token;
   };
   Result<Page<Experiment>> search_experiments(const ExperimentSearch& search);

@@ -89,14 +89,14 @@ TEST_F(TrackingTest, InfinityIsKeptAndNotANumberComesBack) {
 
 TEST_F(TrackingTest, TheDatasetOfAMetricStaysWithItsNewestPoint) {
   const auto run = new_run();
-  ASSERT_TRUE(tracking
-                  .log_batch(run, {.metrics = {{.key = "auc", .value = 0.5, .timestamp_ms = 1, .dataset_digest = "old"},
-                                               {.key = "auc",
-                                                .value = 0.6,
-                                                .timestamp_ms = 2,
-                                                .dataset_name = "april",
-                                                .dataset_digest = "d1"}}})
-                  .has_value());
+  ASSERT_TRUE(
+      tracking
+          .log_batch(
+              run,
+              {.metrics =
+                   {{.key = "auc", .value = 0.5, .timestamp_ms = 1, .dataset_digest = "old"},
+                    {.key = "auc", .value = 0.6, .timestamp_ms = 2, .dataset_name = "april", .dataset_digest = "d1"}}})
+          .has_value());
   const auto loaded = tracking.run(run).value();
   ASSERT_EQ(loaded.metrics.size(), 1U);
   EXPECT_EQ(loaded.metrics[0].dataset_name, "april");
@@ -189,8 +189,10 @@ TEST_F(TrackingTest, APageTokenFitsItsOwnSearchOnly) {
   const auto page = tracking.search_runs({.experiments = {0}, .results_max = 2}).value();
   EXPECT_EQ(page.items.size(), 2U);
   ASSERT_FALSE(page.next_token.empty());
-  EXPECT_EQ(tracking.search_runs({.experiments = {0}, .results_max = 2, .page_token = page.next_token})->items.size(), 1U);
-  for (const std::string& token : {page.next_token + "x", std::string("1"), std::string("-1.00000000"), std::string("a.b")}) {
+  EXPECT_EQ(tracking.search_runs({.experiments = {0}, .results_max = 2, .page_token = page.next_token})->items.size(),
+            1U);
+  for (const std::string& token :
+       {page.next_token + "x", std::string("1"), std::string("-1.00000000"), std::string("a.b")}) {
     EXPECT_FALSE(tracking.search_runs({.experiments = {0}, .page_token = token}).has_value()) << token;
   }
   EXPECT_FALSE(tracking.search_runs({.experiments = {1}, .results_max = 2, .page_token = page.next_token}).has_value());
@@ -200,7 +202,8 @@ TEST_F(TrackingTest, RunsWithManyDetailsComeBackInOneSearch) {
   for (int i = 0; i < 600; ++i) {
     const auto run = new_run({}, {{"number", std::to_string(i)}});
     if (i % 100 == 0) {
-      ASSERT_TRUE(tracking.log_batch(run, {.metrics = {{.key = "m", .value = 1.0 * i, .timestamp_ms = 1}}}).has_value());
+      ASSERT_TRUE(
+          tracking.log_batch(run, {.metrics = {{.key = "m", .value = 1.0 * i, .timestamp_ms = 1}}}).has_value());
     }
   }
   const auto page = tracking.search_runs({.experiments = {0}, .filter = "metrics.m >= 300"}).value();
@@ -209,7 +212,8 @@ TEST_F(TrackingTest, RunsWithManyDetailsComeBackInOneSearch) {
 }
 
 TEST_F(TrackingTest, AWrongArtifactLocationIsRefused) {
-  for (const char* wrong : {"./mlruns", "/tmp/x", "C:/x", "runs:/a/b", "mlflow-artifacts:/versions/1", "mlflow-artifacts:/../x"}) {
+  for (const char* wrong :
+       {"./mlruns", "/tmp/x", "C:/x", "runs:/a/b", "mlflow-artifacts:/versions/1", "mlflow-artifacts:/../x"}) {
     EXPECT_FALSE(tracking.create_experiment("a", wrong, {}).has_value()) << wrong;
   }
   const auto id = tracking.create_experiment("a", "s3://bucket/path", {}).value();
@@ -219,7 +223,8 @@ TEST_F(TrackingTest, AWrongArtifactLocationIsRefused) {
 TEST_F(TrackingTest, MetricsOfUnknownLoggedModelsAreRefused) {
   const auto run = new_run();
   const auto refused = tracking.log_batch(
-      run, {.metrics = {{.key = "m", .value = 1, .timestamp_ms = 1, .model_id = "m-00000000000000000000000000000000"}}});
+      run,
+      {.metrics = {{.key = "m", .value = 1, .timestamp_ms = 1, .model_id = "m-00000000000000000000000000000000"}}});
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, Code::kNotFound);
   EXPECT_EQ(state.count("track_metrics"), 0);

@@ -12,11 +12,11 @@ enum class Role : std::uint8_t { kViewer = 1, kDeveloper = 2, kApprover = 3, kAd
 
 // Who makes a request.
 struct Identity {
-  std::string name = "anonymous";        // "alice", "job:42", "anonymous"
-  std::optional<Role> role;              // none: loopback without a token (reads, logs experiments and versions)
-  std::optional<std::int64_t> job_id;    // set for the token of a job
-  std::optional<std::int64_t> run_id;    // the workflow run of that job
-  std::vector<std::string> environments; // environments that this job was approved for
+  std::string name = "anonymous";         // "alice", "job:42", "anonymous"
+  std::optional<Role> role;               // none: loopback without a token (reads, logs experiments and versions)
+  std::optional<std::int64_t> job_id;     // set for the token of a job
+  std::optional<std::int64_t> run_id;     // the workflow run of that job
+  std::vector<std::string> environments;  // environments that this job was approved for
 };
 
 }  // namespace weir::types

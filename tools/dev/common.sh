@@ -1,5 +1,6 @@
 # Shared by the sub-commands of ./dev: messages, pinned versions, stamps of what is already there.
 # shellcheck shell=bash
+# shellcheck disable=SC2034  # the sub-commands, which source this, use its variables
 
 UV_VERSION=0.13.9
 VENV=$ROOT/.venv

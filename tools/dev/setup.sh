@@ -24,11 +24,11 @@ setup_apt() {
 setup_python() {
   stamped python tools/dev/requirements.txt tools/dev/common.sh && [ -x "$VENV/bin/python" ] && return 0
   say "making the Python environment in .venv"
-  [ -x .cache/uv/bin/uv ] && [ "$(.cache/uv/bin/uv --version | cut -d' ' -f2)" = "$UV_VERSION" ] || {
+  if [ "$(.cache/uv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$UV_VERSION" ]; then
     rm -rf .cache/uv
     /usr/bin/python3 -m venv .cache/uv
     .cache/uv/bin/pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
-  }
+  fi
   .cache/uv/bin/uv venv --quiet --clear --python /usr/bin/python3 "$VENV"
   .cache/uv/bin/uv pip install --quiet --python "$VENV/bin/python" -r tools/dev/requirements.txt
   stamp python tools/dev/requirements.txt tools/dev/common.sh

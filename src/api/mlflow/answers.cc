@@ -11,7 +11,9 @@ json::array pairs(const std::vector<track::KeyValue>& entries) {
   return array;
 }
 
-std::string_view lifecycle(bool deleted) { return deleted ? "deleted" : "active"; }
+std::string_view lifecycle(bool deleted) {
+  return deleted ? "deleted" : "active";
+}
 
 std::string_view status_name(track::RunStatus status) {
   switch (status) {
@@ -122,13 +124,13 @@ json::object to_json(const track::Run& run) {
   }
   json::array dataset_inputs;
   for (const auto& input : run.inputs) dataset_inputs.push_back(to_json(input));
-  return {{"info", to_json(run.info)},
-          {"data",
-           json::object{
-               {"metrics", to_json_array(run.metrics)}, {"params", pairs(run.params)}, {"tags", pairs(run.tags)}}},
-          {"inputs",
-           json::object{{"dataset_inputs", std::move(dataset_inputs)}, {"model_inputs", std::move(model_inputs)}}},
-          {"outputs", json::object{{"model_outputs", std::move(model_outputs)}}}};
+  return {
+      {"info", to_json(run.info)},
+      {"data",
+       json::object{{"metrics", to_json_array(run.metrics)}, {"params", pairs(run.params)}, {"tags", pairs(run.tags)}}},
+      {"inputs",
+       json::object{{"dataset_inputs", std::move(dataset_inputs)}, {"model_inputs", std::move(model_inputs)}}},
+      {"outputs", json::object{{"model_outputs", std::move(model_outputs)}}}};
 }
 
 json::object to_json(const track::LoggedModel& model) {

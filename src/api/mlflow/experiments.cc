@@ -68,9 +68,8 @@ Result<json::value> search_datasets(const Call& call) {
   }
   json::array summaries;
   for (const auto& dataset : WEIR_TRY(call.deps.tracking.datasets(experiments))) {
-    json::object summary{{"experiment_id", std::to_string(dataset.experiment_id)},
-                         {"name", dataset.name},
-                         {"digest", dataset.digest}};
+    json::object summary{
+        {"experiment_id", std::to_string(dataset.experiment_id)}, {"name", dataset.name}, {"digest", dataset.digest}};
     if (!dataset.context.empty()) summary["context"] = dataset.context;
     summaries.push_back(std::move(summary));
   }

@@ -201,16 +201,17 @@ Result<std::optional<track::RunStatus>> parse_run_status(const Fields& fields) {
 
 Result<track::ModelStatus> parse_model_status(const Fields& fields) {
   static constexpr std::array<std::pair<std::string_view, int>, 4> kNames = {{{"LOGGED_MODEL_STATUS_UNSPECIFIED", 0},
-                                                                             {"LOGGED_MODEL_PENDING", 1},
-                                                                             {"LOGGED_MODEL_READY", 2},
-                                                                             {"LOGGED_MODEL_UPLOAD_FAILED", 3}}};
+                                                                              {"LOGGED_MODEL_PENDING", 1},
+                                                                              {"LOGGED_MODEL_READY", 2},
+                                                                              {"LOGGED_MODEL_UPLOAD_FAILED", 3}}};
   const auto number = WEIR_TRY(parse_enum(fields, "status", kNames));
   if (!number) return missing("status");
   return static_cast<track::ModelStatus>(*number);
 }
 
 Result<json::value> read_message(const io::HttpRequest& request) {
-  const bool in_query = request.method == "GET" || request.method == "HEAD" || (request.body.empty() && !request.query.empty());
+  const bool in_query =
+      request.method == "GET" || request.method == "HEAD" || (request.body.empty() && !request.query.empty());
   if (!in_query) {
     if (request.body.empty()) return json::object{};
     auto body = WEIR_TRY(parse_json(request.body, "the request's body"));

@@ -20,7 +20,7 @@ class Fields {
  public:
   explicit Fields(const json::value& message) : message_(message) {}
 
-  [[nodiscard]] bool has(std::string_view name) const;  // present and not null
+  [[nodiscard]] bool has(std::string_view name) const;                      // present and not null
   [[nodiscard]] Result<std::string> text(std::string_view name) const;      // "" if absent
   [[nodiscard]] Result<std::string> required(std::string_view name) const;  // not ""
   [[nodiscard]] Result<std::optional<std::int64_t>> integer(std::string_view name) const;

@@ -13,10 +13,13 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-json::value message(std::string_view text) { return parse_json(text, "test").value(); }
+json::value message(std::string_view text) {
+  return parse_json(text, "test").value();
+}
 
 TEST(MlflowFields, NumbersMayBeTextAsProtobufWritesThem) {
-  const auto value = message(R"({"a": 5, "b": "6", "c": 7.0, "d": null, "e": "x", "f": 1.5, "g": "NaN", "h": "-Infinity"})");
+  const auto value =
+      message(R"({"a": 5, "b": "6", "c": 7.0, "d": null, "e": "x", "f": 1.5, "g": "NaN", "h": "-Infinity"})");
   const Fields fields(value);
   EXPECT_EQ(fields.integer("a").value(), 5);
   EXPECT_EQ(fields.integer("b").value(), 6);

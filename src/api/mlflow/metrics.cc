@@ -90,8 +90,8 @@ Result<json::value> get_history_sampled(const Call& call) {
   const track::Tracking::Interval interval{.start_step = WEIR_TRY(call.fields.integer("start_step")),
                                            .end_step = WEIR_TRY(call.fields.integer("end_step")),
                                            .results_max = WEIR_TRY(call.fields.integer_or("max_results", 2500))};
-  const auto points = WEIR_TRY(
-      call.deps.tracking.metric_history_sampled(runs, WEIR_TRY(call.fields.required("metric_key")), interval));
+  const auto points =
+      WEIR_TRY(call.deps.tracking.metric_history_sampled(runs, WEIR_TRY(call.fields.required("metric_key")), interval));
   return json::value{{"metrics", to_json_array(points)}};
 }
 

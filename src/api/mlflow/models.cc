@@ -7,7 +7,9 @@ namespace {
 using access::Permission;
 using track::Tracking;
 
-json::value model_answer(const track::LoggedModel& model) { return json::value{{"model", to_json(model)}}; }
+json::value model_answer(const track::LoggedModel& model) {
+  return json::value{{"model", to_json(model)}};
+}
 
 Result<Tracking::MetricDataset> read_dataset(const Fields& fields) {
   return Tracking::MetricDataset{WEIR_TRY(fields.text("dataset_name")), WEIR_TRY(fields.text("dataset_digest"))};

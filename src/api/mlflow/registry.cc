@@ -8,8 +8,12 @@ namespace {
 
 using access::Permission;
 
-json::value model_answer(const registry::Model& model) { return json::value{{"registered_model", to_json(model)}}; }
-json::value version_answer(const registry::Version& version) { return json::value{{"model_version", to_json(version)}}; }
+json::value model_answer(const registry::Model& model) {
+  return json::value{{"registered_model", to_json(model)}};
+}
+json::value version_answer(const registry::Version& version) {
+  return json::value{{"model_version", to_json(version)}};
+}
 
 Result<track::KeyValue> read_tag(const Fields& fields) {
   return track::KeyValue{WEIR_TRY(fields.required("key")), WEIR_TRY(fields.text("value"))};
@@ -45,9 +49,8 @@ Result<json::value> update_model(const Call& call) {
 }
 
 Result<json::value> rename_model(const Call& call) {
-  return model_answer(WEIR_TRY(call.deps.registry.rename_model(WEIR_TRY(call.fields.required("name")),
-                                                               WEIR_TRY(call.fields.required("new_name")),
-                                                               call.request.identity)));
+  return model_answer(WEIR_TRY(call.deps.registry.rename_model(
+      WEIR_TRY(call.fields.required("name")), WEIR_TRY(call.fields.required("new_name")), call.request.identity)));
 }
 
 Result<json::value> delete_model(const Call& call) {
@@ -62,7 +65,8 @@ Result<json::value> search_models(const Call& call) {
 
 Result<json::value> latest_versions(const Call& call) {
   std::vector<registry::Stage> stages;
-  for (const auto& name : WEIR_TRY(call.fields.texts("stages"))) stages.push_back(WEIR_TRY(registry::parse_stage(name)));
+  for (const auto& name : WEIR_TRY(call.fields.texts("stages")))
+    stages.push_back(WEIR_TRY(registry::parse_stage(name)));
   const auto latest = WEIR_TRY(call.deps.registry.latest_versions(WEIR_TRY(call.fields.required("name")), stages));
   return json::value{{"model_versions", to_json_array(latest)}};
 }
@@ -103,8 +107,8 @@ Result<json::value> update_version(const Call& call) {
 }
 
 Result<json::value> delete_version(const Call& call) {
-  WEIR_TRY(call.deps.registry.delete_version(WEIR_TRY(call.fields.required("name")), WEIR_TRY(read_version(call.fields)),
-                                             call.request.identity));
+  WEIR_TRY(call.deps.registry.delete_version(WEIR_TRY(call.fields.required("name")),
+                                             WEIR_TRY(read_version(call.fields)), call.request.identity));
   return empty_answer();
 }
 
@@ -120,15 +124,15 @@ Result<json::value> download_uri(const Call& call) {
 }
 
 Result<json::value> set_stage(const Call& call) {
-  return version_answer(WEIR_TRY(call.deps.registry.set_stage(
-      WEIR_TRY(call.fields.required("name")), WEIR_TRY(read_version(call.fields)),
-      WEIR_TRY(registry::parse_stage(WEIR_TRY(call.fields.required("stage")))),
-      WEIR_TRY(call.fields.flag("archive_existing_versions")), call.request.identity)));
+  return version_answer(WEIR_TRY(
+      call.deps.registry.set_stage(WEIR_TRY(call.fields.required("name")), WEIR_TRY(read_version(call.fields)),
+                                   WEIR_TRY(registry::parse_stage(WEIR_TRY(call.fields.required("stage")))),
+                                   WEIR_TRY(call.fields.flag("archive_existing_versions")), call.request.identity)));
 }
 
 Result<json::value> set_version_tag(const Call& call) {
-  WEIR_TRY(call.deps.registry.set_version_tag(WEIR_TRY(call.fields.required("name")), WEIR_TRY(read_version(call.fields)),
-                                              WEIR_TRY(read_tag(call.fields))));
+  WEIR_TRY(call.deps.registry.set_version_tag(WEIR_TRY(call.fields.required("name")),
+                                              WEIR_TRY(read_version(call.fields)), WEIR_TRY(read_tag(call.fields))));
   return empty_answer();
 }
 

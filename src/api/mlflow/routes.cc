@@ -55,8 +55,9 @@ io::HttpResponse refuse(const io::HttpRequest& request) {
   const auto first = rest.substr(0, rest.find('/'));
   for (const auto& refusal : kRefusals) {
     if (first == refusal.path) {
-      return error_answer(501, "NOT_IMPLEMENTED",
-                          fmt::format("this weir does not keep {} ({} {})", refusal.what, request.method, request.path));
+      return error_answer(
+          501, "NOT_IMPLEMENTED",
+          fmt::format("this weir does not keep {} ({} {})", refusal.what, request.method, request.path));
     }
   }
   return error_answer(404, "ENDPOINT_NOT_FOUND",
@@ -83,25 +84,23 @@ void RouteTable::handle(std::string_view method, std::string_view path, const io
 
 void RouteTable::add(std::string_view method, std::string_view path, access::Permission permission, Handler handler) {
   const auto deps = deps_;
-  handle(
-      method, path,
-      [deps, permission, handler](io::HttpRequest& request) {
-        return finished(answer(*deps, request, permission, [handler](const Call& call) -> Result<io::HttpResponse> {
-          return io::json_response(200, WEIR_TRY(handler(call)));
-        }));
-      },
-      {.body_bytes_max = kBodyBytesMax});
+  handle(method, path,
+         [deps, permission, handler](io::HttpRequest& request) {
+           return finished(answer(*deps, request, permission, [handler](const Call& call) -> Result<io::HttpResponse> {
+             return io::json_response(200, WEIR_TRY(handler(call)));
+           }));
+         },
+         {.body_bytes_max = kBodyBytesMax});
 }
 
 void RouteTable::add_raw(std::string_view method, std::string_view path, access::Permission permission,
                          RawHandler handler) {
   const auto deps = deps_;
-  handle(
-      method, path,
-      [deps, permission, handler](io::HttpRequest& request) {
-        return finished(answer(*deps, request, permission, handler));
-      },
-      {.body_bytes_max = kBodyBytesMax});
+  handle(method, path,
+         [deps, permission, handler](io::HttpRequest& request) {
+           return finished(answer(*deps, request, permission, handler));
+         },
+         {.body_bytes_max = kBodyBytesMax});
 }
 
 void RouteTable::add_stream(std::string_view method, std::string_view path, access::Permission permission,
@@ -132,7 +131,8 @@ void add_mlflow_routes(io::Router& router, MlflowDeps deps) {
   mlflow::add_registry_routes(table);
   mlflow::add_artifact_routes(table);
   table.add("GET", "/mlflow/server-info", access::Permission::kRead, mlflow::server_info);
-  router.handle("GET", "/version", [](io::HttpRequest&) { return io::text_response(200, std::string(kMlflowVersion)); });
+  router.handle("GET", "/version",
+                [](io::HttpRequest&) { return io::text_response(200, std::string(kMlflowVersion)); });
   for (const auto prefix : mlflow::kPrefixes) {
     for (const std::string_view method : {std::string_view("GET"), std::string_view("POST"), std::string_view("PUT"),
                                           std::string_view("PATCH"), std::string_view("DELETE")}) {

@@ -104,8 +104,7 @@ Result<json::value> log_inputs(const Call& call) {
   for (const auto& fields : WEIR_TRY(call.fields.messages("models"))) {
     models.push_back(WEIR_TRY(fields.required("model_id")));
   }
-  WEIR_TRY(
-      call.deps.tracking.log_inputs(WEIR_TRY(call.fields.run_id()), datasets, models, call.request.identity));
+  WEIR_TRY(call.deps.tracking.log_inputs(WEIR_TRY(call.fields.run_id()), datasets, models, call.request.identity));
   return empty_answer();
 }
 

@@ -56,6 +56,8 @@ void add_model_routes(RouteTable& table);
 void add_registry_routes(RouteTable& table);
 void add_artifact_routes(RouteTable& table);
 
-inline json::value empty_answer() { return json::object{}; }
+inline json::value empty_answer() {
+  return json::object{};
+}
 
 }  // namespace weir::api::mlflow

@@ -69,8 +69,8 @@ Result<ApiClient> ApiClient::connect(const Connection& connection) {
     }
     const auto text = io::read_file(state / "server.json");
     if (!text) {
-      return fail(Code::kNotFound, "no server runs on the state {}: start it with `weir serve --state {}`", state.string(),
-                  state.string());
+      return fail(Code::kNotFound, "no server runs on the state {}: start it with `weir serve --state {}`",
+                  state.string(), state.string());
     }
     url = json_string_or(WEIR_TRY(parse_json(*text, "server.json")), "url", "");
   }

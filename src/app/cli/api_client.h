@@ -9,8 +9,8 @@
 
 namespace weir::app {
 
-// Where the command line looks for a server; empty members fall back to WEIR_URL, WEIR_STATE and WEIR_TOKEN, then to the
-// nearest `.weir` folder at or above the working directory.
+// Where the command line looks for a server; empty members fall back to WEIR_URL, WEIR_STATE and WEIR_TOKEN, then to
+// the nearest `.weir` folder at or above the working directory.
 struct Connection {
   std::string server;           // --server http://host:port
   std::filesystem::path state;  // --state DIR: its server.json and keys are read

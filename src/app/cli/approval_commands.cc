@@ -43,8 +43,8 @@ Result<int> decide(Cli& cli, const ApprovalArguments& arguments, std::string_vie
     }
     id = json_int(pending[0], "id").value_or(0);
   }
-  const auto decided =
-      WEIR_TRY(client.post(fmt::format("/api/v1/approvals/{}/{}", id, action), json::object{{"comment", arguments.comment}}));
+  const auto decided = WEIR_TRY(
+      client.post(fmt::format("/api/v1/approvals/{}/{}", id, action), json::object{{"comment", arguments.comment}}));
   if (cli.json) {
     print_json(decided);
   } else {
@@ -57,8 +57,8 @@ Result<int> decide(Cli& cli, const ApprovalArguments& arguments, std::string_vie
 
 void add_approval_commands(CLI::App& app, Cli& cli) {
   const auto arguments = std::make_shared<ApprovalArguments>();
-  for (const auto& [name, help] : {std::pair{"approve", "Let what waits for review go on"},
-                                   std::pair{"reject", "Stop what waits for review"}}) {
+  for (const auto& [name, help] :
+       {std::pair{"approve", "Let what waits for review go on"}, std::pair{"reject", "Stop what waits for review"}}) {
     auto* command = app.add_subcommand(name, help);
     command->add_option("APPROVAL", arguments->id, "its number; may be left out when only one waits");
     command->add_option("-m,--comment", arguments->comment, "kept with the decision");

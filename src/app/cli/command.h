@@ -10,8 +10,8 @@ namespace CLI {
 class App;
 }
 
-// The commands of `weir`. Each add_… function declares one sub-command with its options, help and examples, and sets the
-// action that main runs after parsing.
+// The commands of `weir`. Each add_… function declares one sub-command with its options, help and examples, and sets
+// the action that main runs after parsing.
 namespace weir::app {
 
 struct Cli {

@@ -42,8 +42,8 @@ void print_event(const Cli& cli, const json::value& event) {
 
 Result<int> list_events(Cli& cli, const InsightArguments& arguments) {
   auto client = WEIR_TRY(ApiClient::connect(cli.connection));
-  const auto answer = WEIR_TRY(client.get(fmt::format("/api/v1/events?newest=true&limit={}&subject={}", arguments.limit,
-                                                      url_encode(arguments.subject))));
+  const auto answer = WEIR_TRY(client.get(
+      fmt::format("/api/v1/events?newest=true&limit={}&subject={}", arguments.limit, url_encode(arguments.subject))));
   std::int64_t last = 0;
   auto events = answer.at("events").as_array();
   if (!arguments.subject.empty()) std::reverse(events.begin(), events.end());  // newest first there
@@ -75,23 +75,29 @@ void add_insight_commands(CLI::App& app, Cli& cli) {
   add_connection_options(*why, cli);
   set_examples(*why, "weir why flights@production\nweir why flight-delay/3\nweir why run/7 --json");
   why->callback([&cli, arguments] {
-    cli.action = [&cli, arguments] { return print_answer(cli, "/api/v1/why?subject=" + url_encode(arguments->subject)); };
+    cli.action = [&cli, arguments] {
+      return print_answer(cli, "/api/v1/why?subject=" + url_encode(arguments->subject));
+    };
   });
 
   auto* dora = app.add_subcommand("dora", "Deployment frequency, lead time, change failure rate, time to restore");
-  dora->add_option("--days", arguments->days, "length of the window")->capture_default_str()->check(CLI::Range(1, 3650));
+  dora->add_option("--days", arguments->days, "length of the window")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 3650));
   dora->add_option("-e,--environment", arguments->environment, "environment")->capture_default_str();
   add_connection_options(*dora, cli);
   set_examples(*dora, "weir dora\nweir dora --days 7 --json");
   dora->callback([&cli, arguments] {
     cli.action = [&cli, arguments] {
-      return print_answer(cli, fmt::format("/api/v1/dora?days={}&environment={}", arguments->days,
-                                           url_encode(arguments->environment)));
+      return print_answer(
+          cli, fmt::format("/api/v1/dora?days={}&environment={}", arguments->days, url_encode(arguments->environment)));
     };
   });
 
   auto* events = app.add_subcommand("events", "Print the event log: everything that happened, with its cause");
-  events->add_option("--limit", arguments->limit, "how many of the newest")->capture_default_str()->check(CLI::Range(1, 1000));
+  events->add_option("--limit", arguments->limit, "how many of the newest")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
   events->add_option("--subject", arguments->subject, "only about this, e.g. run/7");
   events->add_flag("-f,--follow", arguments->follow, "go on as things happen");
   add_connection_options(*events, cli);

@@ -21,7 +21,9 @@ fs::path repository_root() {
   return git ? git->git_dir().parent_path() : fs::current_path();
 }
 
-bool is_yaml(const fs::path& path) { return path.extension() == ".yml" || path.extension() == ".yaml"; }
+bool is_yaml(const fs::path& path) {
+  return path.extension() == ".yml" || path.extension() == ".yaml";
+}
 
 std::vector<fs::path> workflow_files(const fs::path& folder) {
   std::vector<fs::path> files;
@@ -75,9 +77,11 @@ Result<int> lint(Cli& cli, const std::vector<std::string>& given) {
     if (!cli.json) fmt::print("{}", text::render_all(diagnostics, text, is_terminal(1)));
   }
   if (cli.json) {
-    print_json(json::object{{"files", files.size()}, {"errors", errors}, {"warnings", warnings}, {"problems", std::move(list)}});
+    print_json(json::object{
+        {"files", files.size()}, {"errors", errors}, {"warnings", warnings}, {"problems", std::move(list)}});
   } else if (errors + warnings == 0) {
-    print_line(fmt::format("{} {} file{} without a problem", styled(Style::kGood, "✓"), files.size(), files.size() == 1 ? "" : "s"));
+    print_line(fmt::format("{} {} file{} without a problem", styled(Style::kGood, "✓"), files.size(),
+                           files.size() == 1 ? "" : "s"));
   } else {
     print_line(fmt::format("{} error{}, {} warning{} in {} file{}", errors, errors == 1 ? "" : "s", warnings,
                            warnings == 1 ? "" : "s", files.size(), files.size() == 1 ? "" : "s"));
@@ -115,7 +119,10 @@ Result<int> list_workflows(bool as_json) {
       std::string needs;
       for (const auto& need : job.needs) needs += (needs.empty() ? "" : ", ") + need;
       rows.push_back({parsed.workflow->name, name, events, job.key, needs});
-      list.push_back({{"workflow", parsed.workflow->name}, {"file", name}, {"events", events}, {"job", job.key},
+      list.push_back({{"workflow", parsed.workflow->name},
+                      {"file", name},
+                      {"events", events},
+                      {"job", job.key},
                       {"needs", json::value_from(job.needs)}});
     }
   }
@@ -130,7 +137,8 @@ Result<int> list_workflows(bool as_json) {
 void add_lint(CLI::App& app, Cli& cli) {
   const auto files = std::make_shared<std::vector<std::string>>();
   auto* command = app.add_subcommand("lint", "Check workflow files and weir.yaml; every problem with its place");
-  command->add_option("FILES", *files, "files or folders (default: .github/workflows and weir.yaml of this repository)");
+  command->add_option("FILES", *files,
+                      "files or folders (default: .github/workflows and weir.yaml of this repository)");
   command->add_flag("--json", cli.json, "print JSON");
   set_examples(*command, "weir lint\nweir lint .github/workflows/ml-pipeline.yml\nweir lint --json");
   command->callback([&cli, files] { cli.action = [&cli, files] { return lint(cli, *files); }; });

@@ -28,7 +28,9 @@ std::size_t width_of(std::string_view text) {
 
 }  // namespace
 
-bool is_terminal(int fd) { return ::isatty(fd) == 1; }
+bool is_terminal(int fd) {
+  return ::isatty(fd) == 1;
+}
 
 std::string styled(Style style, std::string_view text) {
   if (style == Style::kPlain || !colours()) return std::string(text);
@@ -37,12 +39,14 @@ std::string styled(Style style, std::string_view text) {
 }
 
 std::string state_mark(std::string_view state) {
-  if (state == "success" || state == "granted" || state == "passed") return styled(Style::kGood, fmt::format("✓ {}", state));
+  if (state == "success" || state == "granted" || state == "passed")
+    return styled(Style::kGood, fmt::format("✓ {}", state));
   if (state == "failure" || state == "timed_out" || state == "rejected" || state == "refused") {
     return styled(Style::kBad, fmt::format("✗ {}", state));
   }
   if (state == "in_progress") return styled(Style::kWarn, "● in progress");
-  if (state == "waiting" || state == "pending" || state == "queued") return styled(Style::kWarn, fmt::format("○ {}", state));
+  if (state == "waiting" || state == "pending" || state == "queued")
+    return styled(Style::kWarn, fmt::format("○ {}", state));
   if (state == "cancelled" || state == "skipped") return styled(Style::kDim, fmt::format("– {}", state));
   return std::string(state);
 }
@@ -88,7 +92,9 @@ std::string safe(std::string_view text) {
   return out;
 }
 
-void print_line(std::string_view text) { fmt::print(stdout, "{}\n", text); }
+void print_line(std::string_view text) {
+  fmt::print(stdout, "{}\n", text);
+}
 
 void print_error(std::string_view text) {
   std::fflush(stdout);
@@ -96,6 +102,8 @@ void print_error(std::string_view text) {
   fmt::print(stderr, "{}error:{} {}\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "", text);
 }
 
-void print_json(const json::value& value) { fmt::print(stdout, "{}\n", pretty_json(value)); }
+void print_json(const json::value& value) {
+  fmt::print(stdout, "{}\n", pretty_json(value));
+}
 
 }  // namespace weir::app

@@ -25,7 +25,8 @@ Result<int> judge(Cli& cli, const ReleaseArguments& arguments) {
   if (!arguments.version.empty()) body["version"] = arguments.version;
   if (!arguments.rules.empty()) body["rules"] = json::value_from(arguments.rules);
   if (!arguments.metrics_file.empty()) {
-    body["metrics"] = WEIR_TRY(parse_json(WEIR_TRY(io::read_file(arguments.metrics_file, 1 << 20)), arguments.metrics_file));
+    body["metrics"] =
+        WEIR_TRY(parse_json(WEIR_TRY(io::read_file(arguments.metrics_file, 1 << 20)), arguments.metrics_file));
   }
   auto client = WEIR_TRY(ApiClient::connect(cli.connection));
   const auto verdict = WEIR_TRY(client.post("/api/v1/gate", body));
@@ -62,11 +63,13 @@ void add_release_commands(CLI::App& app, Cli& cli) {
   gate->add_option("--rule", arguments->rules, "rule to judge by instead of weir.yaml's; may be repeated");
   gate->add_option("--metrics", arguments->metrics_file, "JSON file with numbers of the candidate");
   add_connection_options(*gate, cli);
-  set_examples(*gate, "weir gate flight-delay --version 3\n"
-                      "weir gate flight-delay --metrics metrics.json --rule 'accuracy >= 0.85' --rule 'latency_p95 < 100ms'");
+  set_examples(*gate,
+               "weir gate flight-delay --version 3\n"
+               "weir gate flight-delay --metrics metrics.json --rule 'accuracy >= 0.85' --rule 'latency_p95 < 100ms'");
   gate->callback([&cli, arguments] { cli.action = [&cli, arguments] { return judge(cli, *arguments); }; });
 
-  auto* deploy = app.add_subcommand("deploy", "Ask for a model version to go live; reviewers of the environment decide");
+  auto* deploy =
+      app.add_subcommand("deploy", "Ask for a model version to go live; reviewers of the environment decide");
   deploy->add_option("ENDPOINT", arguments->endpoint, "endpoint of weir.yaml")->required();
   deploy->add_option("VERSION", arguments->version, "version of its model")->required();
   deploy->add_option("-e,--environment", arguments->environment, "environment")->capture_default_str();

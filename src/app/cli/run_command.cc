@@ -31,7 +31,8 @@ struct LocalArguments {
 };
 
 // "NAME=VALUE", or "NAME" alone for the value of this process's environment variable.
-Result<std::pair<std::string, std::string>> name_value(const std::string& text, char separator, std::string_view option) {
+Result<std::pair<std::string, std::string>> name_value(const std::string& text, char separator,
+                                                       std::string_view option) {
   const auto at = text.find(separator);
   if (at == 0 || text.empty()) {
     return fail(Code::kInvalidArgument, "{} {} must be NAME{}VALUE", option, text, separator);
@@ -39,7 +40,8 @@ Result<std::pair<std::string, std::string>> name_value(const std::string& text, 
   if (at != std::string::npos) return std::pair(text.substr(0, at), text.substr(at + 1));
   const char* inherited = std::getenv(text.c_str());
   if (inherited == nullptr) {
-    return fail(Code::kInvalidArgument, "{} {} has no value, and there is no environment variable {}", option, text, text);
+    return fail(Code::kInvalidArgument, "{} {} has no value, and there is no environment variable {}", option, text,
+                text);
   }
   return std::pair(text, std::string(inherited));
 }
@@ -170,7 +172,8 @@ Result<int> run_local(Cli& cli, const LocalArguments& arguments) {
 void add_run(CLI::App& app, Cli& cli) {
   const auto arguments = std::make_shared<LocalArguments>();
   auto* command = app.add_subcommand("run", "Run this repository's workflows here, without a server");
-  command->add_option("EVENT", arguments->event, "push, pull_request, workflow_dispatch or schedule")->capture_default_str();
+  command->add_option("EVENT", arguments->event, "push, pull_request, workflow_dispatch or schedule")
+      ->capture_default_str();
   command->add_option("-W,--workflows", arguments->workflows, "workflow file or folder of them");
   command->add_option("-j,--job", arguments->job, "only this job and what it needs");
   command->add_option("-e,--eventpath", arguments->event_file, "JSON file with the event's payload");
@@ -185,8 +188,9 @@ void add_run(CLI::App& app, Cli& cli) {
   command->add_flag("--strict", arguments->strict, "GitHub's empty machine: no implicit checkout or packages");
   command->add_flag("-l,--list", arguments->list, "list workflows and jobs instead of running them");
   command->add_flag("--json", cli.json, "one JSON object a line");
-  set_examples(*command, "weir run\nweir run -j train\nweir run pull_request -W .github/workflows/test.yml\n"
-                         "weir run workflow_dispatch -W deploy.yml --input environment=staging -s API_KEY");
+  set_examples(*command,
+               "weir run\nweir run -j train\nweir run pull_request -W .github/workflows/test.yml\n"
+               "weir run workflow_dispatch -W deploy.yml --input environment=staging -s API_KEY");
   command->callback([&cli, arguments] {
     cli.action = [&cli, arguments] { return arguments->list ? list_workflows(cli.json) : run_local(cli, *arguments); };
   });

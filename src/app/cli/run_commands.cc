@@ -34,21 +34,23 @@ std::string duration_of(const json::value& object) {
 
 Result<int> list_runs(Cli& cli, const RunArguments& arguments) {
   auto client = WEIR_TRY(ApiClient::connect(cli.connection));
-  const auto answer = WEIR_TRY(client.get(fmt::format("/api/v1/runs?limit={}&workflow={}&state={}&repo={}",
-                                                      arguments.limit, url_encode(arguments.workflow),
-                                                      url_encode(arguments.state), url_encode(arguments.repo))));
+  const auto answer = WEIR_TRY(
+      client.get(fmt::format("/api/v1/runs?limit={}&workflow={}&state={}&repo={}", arguments.limit,
+                             url_encode(arguments.workflow), url_encode(arguments.state), url_encode(arguments.repo))));
   if (cli.json) {
     print_json(answer);
     return 0;
   }
-  std::vector<std::vector<std::string>> rows{{"RUN", "STATE", "WORKFLOW", "EVENT", "REF", "COMMIT", "TITLE", "TOOK", "STARTED"}};
+  std::vector<std::vector<std::string>> rows{
+      {"RUN", "STATE", "WORKFLOW", "EVENT", "REF", "COMMIT", "TITLE", "TOOK", "STARTED"}};
   for (const auto& run : answer.at("runs").as_array()) {
     std::string ref = json_string_or(run, "ref", "");
     if (ref.starts_with("refs/heads/")) ref.erase(0, 11);
     rows.push_back({fmt::format("{}", json_int(run, "id").value_or(0)), shown_state(run),
                     safe(json_string_or(run, "workflow", "")), json_string_or(run, "event", ""), safe(ref),
-                    json_string_or(run, "commit", "").substr(0, 8), safe(json_string_or(run, "title", "")).substr(0, 48),
-                    duration_of(run), ago(json_string_or(run, "created_at", ""), cli.clock.now())});
+                    json_string_or(run, "commit", "").substr(0, 8),
+                    safe(json_string_or(run, "title", "")).substr(0, 48), duration_of(run),
+                    ago(json_string_or(run, "created_at", ""), cli.clock.now())});
   }
   fmt::print("{}", rows.size() == 1 ? "no runs yet: push a repository, or dispatch a workflow\n" : table(rows));
   return 0;
@@ -126,7 +128,9 @@ void add_run_commands(CLI::App& app, Cli& cli) {
   add_connection_options(*runs, cli);
   set_examples(*runs, "weir runs\nweir runs 7\nweir runs --status in_progress --json");
   runs->callback([&cli, arguments] {
-    cli.action = [&cli, arguments] { return arguments->run > 0 ? show_run(cli, *arguments) : list_runs(cli, *arguments); };
+    cli.action = [&cli, arguments] {
+      return arguments->run > 0 ? show_run(cli, *arguments) : list_runs(cli, *arguments);
+    };
   });
 
   auto* logs = app.add_subcommand("logs", "Print the log of a run's jobs");

@@ -53,8 +53,11 @@ Result<void> RunDisplay::print_new_lines(const engine::Job& job) {
     const std::string prefix = styled(Style::kDim, fmt::format("{:<18} | ", job.name));
     for (const auto& line : types::read_log(text, consumed)) {
       if (options_.json) {
-        print_line(json::serialize(json::object{{"job", job.name}, {"step", line.step}, {"time", to_iso8601(line.time)},
-                                                {"stream", std::string(1, line.stream)}, {"text", line.text}}));
+        print_line(json::serialize(json::object{{"job", job.name},
+                                                {"step", line.step},
+                                                {"time", to_iso8601(line.time)},
+                                                {"stream", std::string(1, line.stream)},
+                                                {"text", line.text}}));
       } else {
         const Style style = line.stream == 'c' ? Style::kDim : line.stream == 'e' ? Style::kBad : Style::kPlain;
         print_line(prefix + styled(style, safe(line.text)));
@@ -84,7 +87,8 @@ void RunDisplay::print_summary(const engine::Run& run, const std::vector<engine:
   }
   fmt::print("\n{}", table(rows));
   if (!run.problem.empty()) print_line(run.problem);
-  print_line(fmt::format("{}  {} {}", state_mark(run.conclusion ? types::conclusion_name(*run.conclusion) : "completed"),
+  print_line(fmt::format("{}  {} {}",
+                         state_mark(run.conclusion ? types::conclusion_name(*run.conclusion) : "completed"),
                          styled(Style::kBold, safe(run.workflow)), took(run.started_at, run.completed_at)));
 }
 

@@ -11,8 +11,8 @@
 
 namespace weir::app {
 
-// Shows a run of an engine in this process: each job's log as it grows, then a table of jobs. On a terminal several jobs
-// at once are told apart by a prefix with colour.
+// Shows a run of an engine in this process: each job's log as it grows, then a table of jobs. On a terminal several
+// jobs at once are told apart by a prefix with colour.
 class RunDisplay {
  public:
   struct Options {
@@ -32,9 +32,9 @@ class RunDisplay {
   Options options_;
   std::mutex mutex_;
   std::condition_variable moved_;
-  bool changed_ = true;                           // something moved since we looked
-  std::map<std::int64_t, std::int64_t> log_read_; // bytes of each job's log that were printed
-  std::set<std::int64_t> announced_;              // jobs whose end was printed
+  bool changed_ = true;                            // something moved since we looked
+  std::map<std::int64_t, std::int64_t> log_read_;  // bytes of each job's log that were printed
+  std::set<std::int64_t> announced_;               // jobs whose end was printed
   engine::Engine::Subscription subscription_;
 };
 

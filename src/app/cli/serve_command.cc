@@ -69,8 +69,8 @@ Result<int> serve(Cli& cli, const ServeArguments& arguments) {
   auto server = WEIR_TRY(Server::start(options, cli.clock, log));
   log.info("weir serves {} (state: {}); stop it with Ctrl-C", server->url(), options.state.string());
   if (cli.json) {
-    print_line(json::serialize(
-        json::object{{"url", server->url()}, {"state", std::filesystem::absolute(options.state).string()}, {"pid", ::getpid()}}));
+    print_line(json::serialize(json::object{
+        {"url", server->url()}, {"state", std::filesystem::absolute(options.state).string()}, {"pid", ::getpid()}}));
     std::fflush(stdout);
   }
 
@@ -92,11 +92,14 @@ void add_serve(CLI::App& app, Cli& cli) {
   command->add_option("--listen", arguments->listen, "HOST:PORT; other addresses than loopback demand tokens of all")
       ->capture_default_str();
   command->add_option("--slots", arguments->slots, "jobs at a time (default: one for each processor)");
-  command->add_flag("--strict", arguments->strict, "give every job GitHub's empty machine: no implicit checkout or packages");
+  command->add_flag("--strict", arguments->strict,
+                    "give every job GitHub's empty machine: no implicit checkout or packages");
   command->add_flag("-v,--verbose", arguments->verbose, "log more");
-  command->add_flag("--json", cli.json, "print one JSON object with the address once it serves; the log goes to standard error");
-  set_examples(*command, "weir serve\nweir serve --state /var/lib/weir --listen 127.0.0.1:4510\nweir serve --json\n"
-                         "git push http://127.0.0.1:4510/git/myproject.git main   (password: a token)");
+  command->add_flag("--json", cli.json,
+                    "print one JSON object with the address once it serves; the log goes to standard error");
+  set_examples(*command,
+               "weir serve\nweir serve --state /var/lib/weir --listen 127.0.0.1:4510\nweir serve --json\n"
+               "git push http://127.0.0.1:4510/git/myproject.git main   (password: a token)");
   command->callback([&cli, arguments] { cli.action = [&cli, arguments] { return serve(cli, *arguments); }; });
 }
 

@@ -12,9 +12,10 @@ int main(int argc, char** argv) {
   CLI::App app("weir: the whole delivery line for machine-learning models", "weir");
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string(version()));
-  app.footer("Start with:  weir run      (this repository's workflows, without a server)\n"
-             "             weir serve    (server, dashboard and gateway)\n"
-             "Each command explains itself with --help.");
+  app.footer(
+      "Start with:  weir run      (this repository's workflows, without a server)\n"
+      "             weir serve    (server, dashboard and gateway)\n"
+      "Each command explains itself with --help.");
   Cli cli;
   add_serve(app, cli);
   add_run(app, cli);

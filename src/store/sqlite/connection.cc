@@ -17,8 +17,9 @@ class SqliteRow final : public Row {
   [[nodiscard]] double real(int column) const override { return sqlite3_column_double(statement_, column); }
   [[nodiscard]] std::string_view text(int column) const override {
     const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, column));
-    return bytes == nullptr ? std::string_view{}
-                            : std::string_view(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+    return bytes == nullptr
+               ? std::string_view{}
+               : std::string_view(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
   }
 
  private:
@@ -56,7 +57,8 @@ int bind(sqlite3_stmt* statement, int index, const Value& value) {
 
 Result<Connection> Connection::open(const std::filesystem::path& file, bool read_only) {
   sqlite3* handle = nullptr;
-  const int flags = SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  const int flags =
+      SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   const int code = sqlite3_open_v2(file.c_str(), &handle, flags, nullptr);
   Connection connection(handle, file);
   if (code != SQLITE_OK) return fail(Code::kInternal, "cannot open {}: {}", file.string(), sqlite3_errstr(code));

@@ -73,10 +73,11 @@ class SqliteTransaction final : public Transaction {
     const std::string payload = json::serialize(event.payload);
     event.payload_hash = sha256_hex(payload);
     event.chain_hash = chain_hash(event, end_.hash);
-    WEIR_TRY(execute("INSERT INTO events(sequence, time, type, actor, subject, cause, payload, payload_hash, chain_hash) "
-                     "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                     {event.sequence, event.time, event.type, event.actor, event.subject, event.cause, payload,
-                      event.payload_hash, event.chain_hash}));
+    WEIR_TRY(
+        execute("INSERT INTO events(sequence, time, type, actor, subject, cause, payload, payload_hash, chain_hash) "
+                "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                {event.sequence, event.time, event.type, event.actor, event.subject, event.cause, payload,
+                 event.payload_hash, event.chain_hash}));
     // Apart from the log, so that a log whose end was cut off is known to be.
     WEIR_TRY(execute("INSERT INTO series(name, last) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET last = excluded.last",
                      {kEventSeries, event.sequence}));
@@ -274,8 +275,9 @@ Result<void> migrate(Connection& connection, std::span<const Migration> migratio
 Result<std::unique_ptr<Database>> open_sqlite(const std::filesystem::path& file, std::span<const Migration> migrations,
                                               const Clock& clock, Log& log) {
   Connection writer = WEIR_TRY(Connection::open(file, false));
-  WEIR_TRY(writer.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; "
-                         "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864"));
+  WEIR_TRY(
+      writer.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; "
+                    "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864"));
   WEIR_TRY(writer.script("BEGIN IMMEDIATE"));
   WEIR_TRY(writer.script(kBaseSchema));
   WEIR_TRY(migrate(writer, migrations, clock.now()));

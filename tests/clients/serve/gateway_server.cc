@@ -1,7 +1,8 @@
 // weir_gateway_server PYTHON WORKERS FOLDER...
 //
 // Serves MLflow models from folders as versions 1, 2, … of the endpoint "model": version 1 is live, the others are
-// loaded. Prints {"port": …} once all are ready, and ends when its standard input does. Beside the gateway's own routes:
+// loaded. Prints {"port": …} once all are ready, and ends when its standard input does. Beside the gateway's own
+// routes:
 //   POST /test/switch/{version}  makes a version live, the one before stays warm; {"micros": how long the switch took}
 //   GET  /test/state             {"live": {"pids", "restarts", …}}
 #include <unistd.h>
@@ -72,8 +73,7 @@ int main(int argc, char** argv) {
 
     io::Router router;
     gateway.add_routes(router);
-    router.handle("GET", "/test/state",
-                  [&](io::HttpRequest&) { return io::json_response(200, state_of(gateway)); });
+    router.handle("GET", "/test/state", [&](io::HttpRequest&) { return io::json_response(200, state_of(gateway)); });
     router.handle("POST", "/test/switch/{version}", [&](io::HttpRequest& request) {
       const auto wanted = static_cast<std::size_t>(std::atoi(request.params["version"].c_str())) - 1;
       if (wanted >= versions.size()) return io::text_response(404, "no such version");
