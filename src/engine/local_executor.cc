@@ -203,6 +203,7 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
     if (found == running.end()) return;
     Running entry = std::move(found->second);
     running.erase(found);
+    if (entry.pid_fd() >= 0) loop.unwatch(entry.pid_fd());  // closed with the entry; the number may be another's then
     unfollow(entry);
     JobEnd end{.report = read_report_file(entry.dir), .error = {}};
     // What a dead runner leaves behind, also one that died while no server was there. Before the runner is waited for:

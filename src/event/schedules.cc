@@ -26,11 +26,20 @@ Result<void> store_schedules(store::Transaction& tx, const std::string& repo, co
 
 void Schedules::start() {
   deps_.loop->post([weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (!self || self->stopped_) return;
-    self->tick();
-    self->arm();
+    if (const auto self = weak.lock()) self->run();
   });
+}
+
+void Schedules::run() {
+  const std::scoped_lock lock(mutex_);
+  if (stopped_) return;
+  tick();
+  arm();
+}
+
+void Schedules::stop() {
+  const std::scoped_lock lock(mutex_);
+  stopped_ = true;
 }
 
 // At the next full minute: cron knows nothing finer.
@@ -38,10 +47,7 @@ void Schedules::arm() {
   const auto now = deps_.clock->now();
   const auto minute = std::chrono::floor<std::chrono::minutes>(now) + std::chrono::minutes{1};
   deps_.loop->after(minute - now, [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (!self || self->stopped_) return;
-    self->tick();
-    self->arm();
+    if (const auto self = weak.lock()) self->run();
   });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -13,13 +14,14 @@ namespace weir::event {
 Result<void> store_schedules(store::Transaction& tx, const std::string& repo, const std::vector<WorkflowFile>& files);
 
 // Fires schedules when their time has come, at most once for whatever was missed. That it fired and the run are one
-// transaction, so neither a crash nor a second server's tick loses or doubles one. Lives on one loop.
+// transaction, so neither a crash nor a second server's tick loses or doubles one. Ticks on the loop.
 class Schedules : public std::enable_shared_from_this<Schedules> {
  public:
   explicit Schedules(const TriggerDeps& deps) : deps_(deps) {}
 
   void start();
-  void stop() { stopped_ = true; }
+  // Waits for a tick that is under way. Any thread.
+  void stop();
 
  private:
   struct Due {
@@ -28,11 +30,13 @@ class Schedules : public std::enable_shared_from_this<Schedules> {
     std::string cron;
     TimePoint last_fired;
   };
+  void run();
   void arm();
   void tick();
   Result<void> fire(const Due& due);
 
   const TriggerDeps& deps_;
+  std::mutex mutex_;  // held while it ticks
   bool stopped_ = false;
 };
 

@@ -17,7 +17,8 @@ class ThreadLoop final : public Loop {
   TimerId after(Duration delay, Task task) override;
   void cancel(TimerId id) override;
 
-  // Calls `on_readable` on the loop whenever `fd` is readable (level-triggered), until unwatch or false.
+  // Calls `on_readable` on the loop whenever `fd` is readable (level-triggered), until unwatch or false. Unwatch
+  // before closing `fd`, also within its callback: afterwards the number may be another file's.
   void watch_readable(int fd, std::move_only_function<bool()> on_readable);
   void unwatch(int fd);
 

@@ -238,11 +238,9 @@ void Monitor::Impl::arm() {
   timer = deps.loop->after(kTick, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self) return;
-    {
-      const std::lock_guard lock(self->work_mutex);
-      if (self->stopped) return;
-      self->tick();
-    }
+    const std::lock_guard lock(self->work_mutex);
+    if (self->stopped) return;
+    self->tick();
     self->arm();
   });
 }
@@ -261,6 +259,7 @@ Result<void> Monitor::start() {
     const std::lock_guard lock(impl->work_mutex);
     if (!impl->stopped) impl->catch_up();
   });
+  const std::lock_guard lock(impl_->work_mutex);
   impl_->arm();
   return {};
 }

@@ -54,7 +54,8 @@ class Server:
     def stop(self):
         if self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(30)
+            # Also what a sanitizer found is told by the exit code.
+            assert self.process.wait(30) == 0, (self.state.parent / "serve.log").read_text()[-4000:]
 
     @property
     def admin_token(self):

@@ -8,6 +8,7 @@ tested instead of the one that is started here. WEIR_TEST_ORACLE=0 leaves the or
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -201,8 +202,12 @@ def oracle_server(tmp_path_factory):
         assert process.poll() is None and time.monotonic() < deadline, (folder / "log.txt").read_text()
         time.sleep(0.2)
     yield server
-    os.killpg(process.pid, 15)
-    process.wait(30)
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:  # its workers do not always hear it
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(20)
     log.close()
 
 
