@@ -123,7 +123,7 @@ Result<void> ServerImpl::open_state() {
         (options_.state / "weir.db").string(), absent ? "not there" : "empty");
   }
   const auto migrations = all_migrations();
-  db_ = WEIR_TRY(store::open_sqlite(options_.state / "weir.db", migrations, clock_, log_));
+  db_ = WEIR_TRY(store::open_sqlite(options_.state / "weir.db", migrations, clock_, log_, options_.durability));
   blobs_ = WEIR_TRY(store::open_local_blobs(options_.state / "blobs"));
   if (absent && options_.serve_models) {
     // The folders themselves; what is put into them is synced by those who put it there.

@@ -139,6 +139,8 @@ Result<int> run_local(Cli& cli, const LocalArguments& arguments) {
   options.slots = arguments.slots;
   options.strict = arguments.strict;
   options.serve_models = false;
+  // A power cut ends the jobs too; what ran is on disk when the command returns.
+  options.durability = store::Durability::kAtStop;
   options.local_repositories[event.repo] = git.git_dir();
   if (!arguments.secret_file.empty()) options.extra_secrets = WEIR_TRY(read_secret_file(arguments.secret_file));
   for (const auto& text : arguments.secrets) {

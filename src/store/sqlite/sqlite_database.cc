@@ -273,11 +273,12 @@ Result<void> migrate(Connection& connection, std::span<const Migration> migratio
 }  // namespace
 
 Result<std::unique_ptr<Database>> open_sqlite(const std::filesystem::path& file, std::span<const Migration> migrations,
-                                              const Clock& clock, Log& log) {
+                                              const Clock& clock, Log& log, Durability durability) {
   Connection writer = WEIR_TRY(Connection::open(file, false));
   WEIR_TRY(
-      writer.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; "
-                    "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864"));
+      writer.script(fmt::format("PRAGMA journal_mode = WAL; PRAGMA synchronous = {}; PRAGMA foreign_keys = ON; "
+                                "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864",
+                                durability == Durability::kEachWrite ? "FULL" : "NORMAL")));
   WEIR_TRY(writer.script("BEGIN IMMEDIATE"));
   WEIR_TRY(writer.script(kBaseSchema));
   WEIR_TRY(migrate(writer, migrations, clock.now()));
