@@ -9,6 +9,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
 BUILD = Path(os.environ.get("WEIR_BUILD", HERE.parents[2] / "build"))
 WEIR = BUILD / "bin/weir"
@@ -112,3 +114,17 @@ class Repository:
     def push(self, token=None, ref="main", check=True):
         url = self.server.url.replace("http://", f"http://carol:{token or self.server.admin_token}@")
         return self.git("push", "-q", f"{url}/git/{self.name}.git", ref, check=check)
+
+
+# The fixtures of every folder that imports them in its conftest.
+@pytest.fixture
+def server(tmp_path):
+    (tmp_path / "state").mkdir()
+    server = Server(tmp_path / "state")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def repository(tmp_path, server):
+    return Repository(tmp_path / "repository", server)
