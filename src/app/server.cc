@@ -144,7 +144,7 @@ Result<void> ServerImpl::open_state() {
 
 Result<io::Git> ServerImpl::git(const std::string& repo) const {
   if (const auto local = options_.local_repositories.find(repo); local != options_.local_repositories.end()) {
-    return io::Git(local->second);
+    return local->second;
   }
   const fs::path path = options_.state / "repos" / (repo + ".git");
   if (!fs::exists(path / "HEAD")) {

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "event/triggers.h"
+#include "io/git.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace weir::app {
@@ -28,7 +29,7 @@ class Server {
     std::filesystem::path runner;       // the weir-runner program
     int slots = 0;                      // jobs at a time; 0: one for each processor
     // Repositories that are work trees of people, by name (`weir run`); others are bare ones below <state>/repos.
-    std::map<std::string, std::filesystem::path> local_repositories;
+    std::map<std::string, io::Git> local_repositories;
     bool strict = false;  // for every repository, whatever its weir.yaml says
     store::Durability durability = store::Durability::kEachWrite;
     bool serve_models = true;                          // gateway, rollouts and monitor; `weir run` needs none

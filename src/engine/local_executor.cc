@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "engine/session.h"
+#include "io/descriptor.h"
 #include "io/file.h"
 #include "io/process.h"
 
@@ -29,27 +30,11 @@ constexpr const char* kLockName = "runner.err";
 constexpr const char* kJournalName = "journal.jsonl";
 constexpr Duration kPidPoll{std::chrono::milliseconds{20}};
 
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
+using io::Descriptor;
 
 // Plain write: a job's files need not survive a power cut, which no runner survives either.
 Result<void> write_plain(const fs::path& path, std::string_view bytes) {
-  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file) return fail_errno(errno, fmt::format("cannot write {}", path.string()));
   while (!bytes.empty()) {
     const auto written = ::write(file.get(), bytes.data(), bytes.size());
@@ -62,11 +47,11 @@ Result<void> write_plain(const fs::path& path, std::string_view bytes) {
 
 // A descriptor from which `bytes` can be read once, without anybody having to wait: a pipe that is large enough, or
 // anonymous memory where no pipe is.
-Result<Fd> readable_bytes(std::string_view bytes) {
+Result<Descriptor> readable_bytes(std::string_view bytes) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) {
-    Fd reader(ends[0]);
-    const Fd writer(ends[1]);
+    Descriptor reader(ends[0]);
+    const Descriptor writer(ends[1]);
     const int wanted = static_cast<int>(std::min<std::size_t>(bytes.size(), 1U << 20));
     if (wanted > 65'536) ::fcntl(writer.get(), F_SETPIPE_SZ, wanted);
     if (bytes.empty() || ::write(writer.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size())) {
@@ -74,7 +59,7 @@ Result<Fd> readable_bytes(std::string_view bytes) {
       return reader;
     }
   }
-  Fd memory(::memfd_create("weir-runner-input", MFD_CLOEXEC));
+  Descriptor memory(::memfd_create("weir-runner-input", MFD_CLOEXEC));
   if (!memory) return fail_errno(errno, "cannot make the runner's input");
   if (::write(memory.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
     return fail_errno(errno, "cannot write the runner's input");
@@ -85,7 +70,7 @@ Result<Fd> readable_bytes(std::string_view bytes) {
 
 // Whether somebody holds the lock of a file; a file that is not there is not locked.
 bool is_locked(const fs::path& path) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file || ::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return false;
   return errno == EWOULDBLOCK;
 }
@@ -119,7 +104,7 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
   struct Running {
     fs::path dir;
     std::optional<io::Process> process;  // a child of this server's
-    Fd adopted;                          // pidfd of an earlier server's
+    Descriptor adopted;                          // pidfd of an earlier server's
     pid_t pid = 0;                       // 0: alive, but its journal does not say it yet
     int watch = -1;                      // inotify
     bool killed = false;
@@ -141,7 +126,7 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
   Log& log;
   Options options;
   Listener listener;
-  Fd inotify;
+  Descriptor inotify;
   std::map<std::int64_t, Running> running;
   std::unordered_map<int, std::int64_t> job_of_watch;
   std::atomic<bool> detached = false;  // changed on the loop
@@ -234,7 +219,7 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
     const auto report = read_report_file(entry.dir);
     const auto pid = static_cast<pid_t>(report.pid);
     if (alive && pid > 0) {
-      entry.adopted = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+      entry.adopted = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
       // Still locked: then the number was that of the runner when the descriptor was made, not a later process's.
       if (entry.adopted && runner_lives(entry.dir)) {
         entry.pid = pid;
@@ -291,12 +276,12 @@ Result<void> LocalExecutor::prepare(const JobLaunch& launch) {
 
 Result<void> LocalExecutor::start(const JobLaunch& launch) {
   const auto lock_path = launch.job_dir / kLockName;
-  const Fd lock(::open(lock_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  const Descriptor lock(::open(lock_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!lock) return fail_errno(errno, fmt::format("cannot open {}", lock_path.string()));
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail(Code::kFailedPrecondition, "a runner is at work in {} already", launch.job_dir.string());
   }
-  const Fd input = WEIR_TRY(readable_bytes(launch.secrets));
+  const Descriptor input = WEIR_TRY(readable_bytes(launch.secrets));
   const auto job = launch.spec.job_id;
   Impl::Running entry;
   entry.dir = launch.job_dir;

@@ -9,27 +9,12 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "io/descriptor.h"
 
 namespace weir::io {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A file descriptor that closes itself.
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 Result<void> write_all(int fd, std::string_view bytes, const fs::path& path) {
   while (!bytes.empty()) {
@@ -46,7 +31,7 @@ Result<void> write_all(int fd, std::string_view bytes, const fs::path& path) {
 }  // namespace
 
 Result<std::string> read_file(const fs::path& path, std::uint64_t size_bytes_max) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return fail_errno(errno, fmt::format("cannot open {}", path.string()));
   struct stat info{};
   if (::fstat(fd.get(), &info) != 0) return fail_errno(errno, fmt::format("cannot stat {}", path.string()));
@@ -71,7 +56,7 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t size_bytes_max
 
 Result<void> write_file_atomic(const fs::path& path, std::string_view bytes, unsigned mode) {
   const fs::path temporary = path.parent_path() / fmt::format(".{}.{}.tmp", path.filename().string(), random_hex(6));
-  Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (fd.get() < 0) return fail_errno(errno, fmt::format("cannot make {}", temporary.string()));
   auto written = write_all(fd.get(), bytes, path);
   if (written && ::fsync(fd.get()) != 0) written = fail_errno(errno, fmt::format("cannot sync {}", path.string()));
@@ -86,7 +71,7 @@ Result<void> write_file_atomic(const fs::path& path, std::string_view bytes, uns
 }
 
 Result<void> sync_path(const fs::path& path) {
-  const Fd fd(::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor fd(::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return fail_errno(errno, fmt::format("cannot open {}", path.string()));
   if (::fsync(fd.get()) != 0) return fail_errno(errno, fmt::format("cannot sync {}", path.string()));
   return {};
@@ -130,7 +115,7 @@ Result<void> remove_tree(const fs::path& path) {
 }
 
 Result<FileLock> FileLock::acquire(const fs::path& path) {
-  Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (fd.get() < 0) return fail_errno(errno, fmt::format("cannot open {}", path.string()));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail_errno(errno, fmt::format("cannot lock {}", path.string()));

@@ -1,14 +1,16 @@
 #include "io/git.h"
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <ranges>
 
 #include "base/hash.h"
 #include "io/file.h"
+#include "io/git_objects.h"
+#include "io/git_process.h"
 #include "io/process.h"
 
 namespace weir::io {
@@ -47,6 +49,9 @@ std::int64_t to_number(std::string_view text) {
   return number;
 }
 
+constexpr std::string_view kFolderMode = "040000";
+constexpr std::string_view kSubmoduleMode = "160000";
+
 // Every field ends with a NUL byte, the last too.
 constexpr std::string_view kCommitFormat = "--format=%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%B%x00";
 
@@ -67,18 +72,36 @@ std::vector<GitCommit> read_commits(std::string_view text) {
   return commits;
 }
 
-// The process's environment, without what would point git at another repository, plus `extra`.
-std::map<std::string, std::string> git_environment(std::map<std::string, std::string> extra) {
-  std::map<std::string, std::string> env = std::move(extra);
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    const auto equals = text.find('=');
-    if (equals == std::string_view::npos || text.starts_with("GIT_")) continue;
-    env.emplace(text.substr(0, equals), text.substr(equals + 1));
+// "Name <mail> 1700000000 +0100"
+void read_person(std::string_view text, std::string& name, std::string& email, std::int64_t& time_s) {
+  const auto open = text.find('<');
+  const auto close = text.rfind('>');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return;
+  name = text.substr(0, open > 0 ? open - 1 : 0);
+  email = text.substr(open + 1, close - open - 1);
+  if (close + 2 <= text.size()) time_s = to_number(text.substr(close + 2));
+}
+
+// A commit object's bytes; nothing if they are in another encoding than UTF-8.
+std::optional<GitCommit> read_commit(const GitObject& object) {
+  GitCommit commit{.sha = object.id};
+  std::string_view rest = object.bytes;
+  std::string committer;
+  std::string email;
+  while (!rest.empty() && rest.front() != '\n') {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (line.starts_with("tree ")) commit.tree = line.substr(5);
+    if (line.starts_with("parent ")) commit.parents.emplace_back(line.substr(7));
+    if (line.starts_with("author ")) {
+      read_person(line.substr(7), commit.author_name, commit.author_email, commit.author_time_s);
+    }
+    if (line.starts_with("committer ")) read_person(line.substr(10), committer, email, commit.committer_time_s);
+    if (line.starts_with("encoding ")) return std::nullopt;
   }
-  env.emplace("GIT_TERMINAL_PROMPT", "0");
-  env.emplace("LC_ALL", "C");
-  return env;
+  if (!rest.empty()) commit.message = strip(rest.substr(1));
+  return commit;
 }
 
 Result<void> require_object_id(std::string_view text) {
@@ -88,10 +111,13 @@ Result<void> require_object_id(std::string_view text) {
 
 }  // namespace
 
+Git::Git(fs::path git_dir) : git_dir_(std::move(git_dir)), objects_(std::make_shared<GitObjects>(git_dir_)) {}
+
 Result<std::string> Git::run(std::vector<std::string> arguments, std::string_view input,
                              std::map<std::string, std::string> env) const {
   ProcessOptions options;
-  options.argv = {"git", "--git-dir=" + git_dir_.string(), "-c", "core.quotePath=false"};
+  options.argv = {"git", "--git-dir=" + git_dir_.string(), "-c", "core.quotePath=false",
+                  "-c",  "i18n.logOutputEncoding=UTF-8"};
   for (auto& argument : arguments) options.argv.push_back(std::move(argument));
   options.env = git_environment(std::move(env));
   return run_checked(std::move(options), input);
@@ -129,15 +155,18 @@ Result<Git> Git::init_bare(const fs::path& git_dir, std::string_view default_bra
 }
 
 Result<std::string> Git::resolve(std::string_view revision) const {
-  auto out = run({"rev-parse", "--verify", "--quiet", "--end-of-options", std::string(revision) + "^{commit}"});
-  if (!out) return fail(Code::kNotFound, "there is no commit \"{}\" in {}", revision, git_dir_.string());
-  return std::string(strip(*out));
+  auto found = WEIR_TRY(objects_->read(std::string(revision) + "^{commit}"));
+  if (!found) return fail(Code::kNotFound, "there is no commit \"{}\" in {}", revision, git_dir_.string());
+  return std::move(found->id);
 }
 
 Result<GitCommit> Git::commit(std::string_view sha) const {
   WEIR_TRY(require_object_id(sha));
+  const auto object = WEIR_TRY(objects_->read(std::string(sha) + "^{commit}"));
+  if (!object) return fail(Code::kNotFound, "there is no commit \"{}\" in {}", sha, git_dir_.string());
+  if (auto commit = read_commit(*object)) return *std::move(commit);
   const std::string text =
-      WEIR_TRY(run({"show", "--no-patch", "--no-show-signature", std::string(kCommitFormat), std::string(sha)}));
+      WEIR_TRY(run({"show", "--no-patch", "--no-show-signature", std::string(kCommitFormat), object->id}));
   auto commits = read_commits(text);
   if (commits.empty()) return fail(Code::kInternal, "git gave no commit {}", sha);
   return std::move(commits.front());
@@ -155,6 +184,12 @@ Result<std::vector<GitCommit>> Git::commits_between(std::string_view before, std
 }
 
 Result<std::string> Git::head_ref() const {
+  // Other ways of keeping refs than in files have a HEAD that names no valid branch.
+  constexpr std::string_view kBranch = "ref: refs/heads/";
+  const auto head = read_file(git_dir_ / "HEAD", 4'096);
+  if (head && head->starts_with(kBranch) && !head->substr(kBranch.size()).starts_with('.')) {
+    return std::string(strip(std::string_view(*head).substr(5)));
+  }
   return std::string(strip(WEIR_TRY(run({"symbolic-ref", "--quiet", "HEAD"}))));
 }
 
@@ -169,35 +204,62 @@ Result<std::map<std::string, std::string>> Git::refs() const {
   return refs;
 }
 
-Result<std::string> Git::show(std::string_view sha, std::string_view path) const {
+Result<std::vector<GitTreeItem>> Git::tree(const std::string& object) const {
+  const auto found = WEIR_TRY(objects_->read(object + "^{tree}"));
+  // Only a tree that was read tells that a file is not there: a repository that cannot be read must not.
+  if (!found) return fail(Code::kFailedPrecondition, "the tree {} of {} cannot be read", object, git_dir_.string());
+  return parse_git_tree(found->bytes, found->id.size() / 2);
+}
+
+Result<std::optional<GitTreeItem>> Git::find(std::string_view sha, std::string_view path) const {
   WEIR_TRY(require_object_id(sha));
-  auto bytes = run({"cat-file", "blob", fmt::format("{}:{}", sha, path)});
-  if (bytes) return bytes;
-  if (bytes.error().code == Code::kResourceExhausted) {
+  GitTreeItem item{.name = {}, .mode = std::string(kFolderMode), .object = std::string(sha)};
+  for (const auto part : split(path, '/')) {
+    if (item.mode != kFolderMode) return std::optional<GitTreeItem>();
+    auto items = WEIR_TRY(tree(item.object));
+    const auto found = std::ranges::find(items, part, &GitTreeItem::name);
+    if (found == items.end()) return std::optional<GitTreeItem>();
+    item = std::move(*found);
+  }
+  return item;
+}
+
+Result<std::string> Git::show(std::string_view sha, std::string_view path) const {
+  const auto file = WEIR_TRY(find(sha, path));
+  if (!file || file->mode == kFolderMode || file->mode == kSubmoduleMode) {
+    return fail(Code::kNotFound, "there is no file {} at commit {}", path, sha.substr(0, 12));
+  }
+  auto object = objects_->read(file->object);
+  if (!object && object.error().code == Code::kResourceExhausted) {
     return fail(Code::kInvalidArgument, "the file {} at commit {} is too large to be read ({})", path,
-                sha.substr(0, 12), bytes.error().message);
+                sha.substr(0, 12), object.error().message);
   }
-  // Only a tree that was read tells that the file is not there: a git that failed for another reason must not.
-  for (const auto& entry : WEIR_TRY(list(sha, path))) {
-    if (entry.path == path) return bytes;
+  if (!object) return std::unexpected(object.error());
+  if (!*object) {
+    return fail(Code::kFailedPrecondition, "the file {} at commit {} cannot be read from {}", path, sha.substr(0, 12),
+                git_dir_.string());
   }
-  return fail(Code::kNotFound, "there is no file {} at commit {}", path, sha.substr(0, 12));
+  return std::move((*object)->bytes);
 }
 
 Result<std::vector<GitTreeEntry>> Git::list(std::string_view sha, std::string_view folder) const {
-  WEIR_TRY(require_object_id(sha));
-  std::vector<std::string> arguments{"ls-tree", "-r", "-z", "--full-tree", std::string(sha)};
-  if (!folder.empty()) {
-    arguments.emplace_back("--");
-    arguments.emplace_back(folder);
-  }
-  const std::string text = WEIR_TRY(run(std::move(arguments)));
   std::vector<GitTreeEntry> entries;
-  for (const auto line : split(text, '\0')) {
-    const auto tab = line.find('\t');
-    const auto fields = split(line.substr(0, tab), ' ');
-    if (tab == std::string_view::npos || fields.size() < 3) continue;
-    entries.push_back({std::string(line.substr(tab + 1)), std::string(fields[0]), std::string(fields[2])});
+  while (folder.ends_with('/')) folder.remove_suffix(1);
+  const auto root = WEIR_TRY(find(sha, folder));
+  if (!root) return entries;
+  std::vector<GitTreeEntry> open{{std::string(folder), root->mode, root->object}};
+  while (!open.empty()) {
+    auto entry = std::move(open.back());
+    open.pop_back();
+    if (entry.mode != kFolderMode) {
+      entries.push_back(std::move(entry));
+      continue;
+    }
+    auto items = WEIR_TRY(tree(entry.object));
+    for (auto& item : std::views::reverse(items)) {  // the last one first comes off the stack last
+      open.push_back({entry.path.empty() ? std::move(item.name) : fmt::format("{}/{}", entry.path, item.name),
+                      std::move(item.mode), std::move(item.object)});
+    }
   }
   return entries;
 }

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +11,9 @@
 #include "base/error.h"
 
 namespace weir::io {
+
+class GitObjects;
+struct GitTreeItem;
 
 struct GitCommit {
   std::string sha;
@@ -27,12 +32,13 @@ struct GitTreeEntry {
   std::string object;
 };
 
-// One repository, through the `git` program. Functions block for a process or two. Any thread.
+// One repository, through the `git` program: one process that reads objects, shared by copies of this object and ended
+// with the last of them, and one for everything else that is asked. Functions block. Any thread.
 // Names from outside reach git only behind "--end-of-options" or as full object ids.
 class Git {
  public:
   // `git_dir` of an existing repository: a bare one, or the .git of a work tree.
-  explicit Git(std::filesystem::path git_dir) : git_dir_(std::move(git_dir)) {}
+  explicit Git(std::filesystem::path git_dir);
 
   // The repository that holds `folder`. kNotFound with what to do ("git init") if there is none.
   static Result<Git> discover(const std::filesystem::path& folder);
@@ -70,7 +76,11 @@ class Git {
  private:
   [[nodiscard]] Result<std::string> run(std::vector<std::string> arguments, std::string_view input = {},
                                         std::map<std::string, std::string> env = {}) const;
+  [[nodiscard]] Result<std::vector<GitTreeItem>> tree(const std::string& object) const;
+  // What is at `path` ("" = the whole tree); nothing if nothing is.
+  [[nodiscard]] Result<std::optional<GitTreeItem>> find(std::string_view sha, std::string_view path) const;
   std::filesystem::path git_dir_;
+  std::shared_ptr<GitObjects> objects_;
 };
 
 }  // namespace weir::io

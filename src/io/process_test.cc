@@ -8,7 +8,6 @@
 #include <fstream>
 
 #include "io/file.h"
-#include "io/git.h"
 
 namespace weir::io {
 namespace {
@@ -27,19 +26,10 @@ class TemporaryFolder : public testing::Test {
     fs::create_directories((folder_ / path).parent_path());
     std::ofstream(folder_ / path) << text;
   }
-  std::string git(std::vector<std::string> arguments) {
-    ProcessOptions options;
-    options.argv = {"git", "-C", folder_.string(), "-c", "user.name=T", "-c", "user.email=t@example.com"};
-    options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
-    auto out = run_checked(options);
-    EXPECT_TRUE(out) << out.error().message;
-    return out.value_or("");
-  }
   fs::path folder_;
 };
 using ProcessTest = TemporaryFolder;
 using FileTest = TemporaryFolder;
-using GitTest = TemporaryFolder;
 
 TEST_F(ProcessTest, OutputAndExitCodeAreCaptured) {
   const auto captured = run_process({.argv = {"sh", "-c", "cat; echo bad >&2; exit 3"}}, "hello");
@@ -116,58 +106,6 @@ TEST_F(FileTest, ALockIsHeldOnceAndNamesItsHolder) {
   const auto second = FileLock::acquire(folder_ / "lock");
   ASSERT_FALSE(second);
   EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos);
-}
-
-TEST_F(GitTest, ACommitIsReadListedAndCheckedOutWithoutCopyingObjects) {
-  git({"init", "-q", "-b", "main"});
-  put("src/a.py", "print(1)\n");
-  put("read me.txt", "x");
-  git({"add", "-A"});
-  git({"commit", "-qm", "First\n\nbody"});
-
-  const auto repository = Git::discover(folder_ / "src");
-  ASSERT_TRUE(repository) << repository.error().message;
-  const auto sha = repository->resolve("main");
-  ASSERT_TRUE(sha);
-  const auto commit = repository->commit(*sha);
-  ASSERT_TRUE(commit);
-  EXPECT_EQ(commit->message, "First\n\nbody");
-  EXPECT_EQ(commit->author_name, "T");
-  EXPECT_EQ(repository->show(*sha, "src/a.py").value_or(""), "print(1)\n");
-  EXPECT_EQ(repository->list(*sha)->size(), 2U);
-  EXPECT_EQ(repository->list(*sha, "src/")->at(0).path, "src/a.py");
-  EXPECT_EQ(repository->head_ref().value_or(""), "refs/heads/main");
-
-  const auto target = folder_ / "job";
-  const auto done = repository->checkout_to(target, *sha, "refs/heads/main");
-  ASSERT_TRUE(done) << done.error().message;
-  EXPECT_EQ(read_file(target / "src/a.py").value_or(""), "print(1)\n");
-  const auto status = run_checked({.argv = {"git", "-C", target.string(), "status", "--porcelain", "-b"}});
-  ASSERT_TRUE(status);
-  EXPECT_EQ(*status, "## main\n");
-}
-
-TEST_F(GitTest, ASnapshotHoldsWhatIsNotCommittedAndLeavesTheIndexAlone) {
-  git({"init", "-q", "-b", "main"});
-  put(".gitignore", "ignored.txt\n");
-  put("a.txt", "1");
-  git({"add", "-A"});
-  git({"commit", "-qm", "First"});
-  const auto repository = Git::discover(folder_);
-  ASSERT_TRUE(repository);
-  EXPECT_EQ(repository->snapshot(folder_).value_or(""), repository->resolve("HEAD").value_or("?"));
-
-  put("a.txt", "2");
-  put("new.txt", "n");
-  put("ignored.txt", "i");
-  const auto sha = repository->snapshot(folder_);
-  ASSERT_TRUE(sha) << sha.error().message;
-  EXPECT_EQ(repository->show(*sha, "a.txt").value_or(""), "2");
-  EXPECT_EQ(repository->show(*sha, "new.txt").value_or(""), "n");
-  EXPECT_FALSE(repository->show(*sha, "ignored.txt"));
-  EXPECT_EQ(git({"status", "--porcelain"}), " M a.txt\n?? new.txt\n");
-  EXPECT_EQ(repository->changed_paths(*repository->resolve("HEAD"), *sha).value(),
-            (std::vector<std::string>{"a.txt", "new.txt"}));
 }
 
 }  // namespace

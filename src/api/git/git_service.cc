@@ -150,10 +150,6 @@ Result<std::string> read_all(io::ByteSource& source) {
 
 }  // namespace
 
-void Descriptor::reset() {
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-}
-
 Result<std::string> advertise_refs(const std::filesystem::path& git_dir, std::string_view service,
                                    std::string_view protocol) {
   auto argv = command(service);

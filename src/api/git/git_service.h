@@ -5,31 +5,16 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "base/error.h"
 #include "event/triggers.h"
+#include "io/descriptor.h"
 #include "io/http.h"
 
 // `git upload-pack` and `git receive-pack` on one bare repository. Functions block; any thread.
 namespace weir::api {
 
-// A descriptor, closed with its owner.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  ~Descriptor() { reset(); }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  void reset();
-
- private:
-  int fd_;
-};
+using io::Descriptor;
 
 // What a service says first: its refs and capabilities. `service` is "upload-pack" or "receive-pack"; `protocol` the
 // Git-Protocol header or "".

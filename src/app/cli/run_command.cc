@@ -141,7 +141,7 @@ Result<int> run_local(Cli& cli, const LocalArguments& arguments) {
   options.serve_models = false;
   // A power cut ends the jobs too; what ran is on disk when the command returns.
   options.durability = store::Durability::kAtStop;
-  options.local_repositories[event.repo] = git.git_dir();
+  options.local_repositories.emplace(event.repo, git);
   if (!arguments.secret_file.empty()) options.extra_secrets = WEIR_TRY(read_secret_file(arguments.secret_file));
   for (const auto& text : arguments.secrets) {
     auto [name, value] = WEIR_TRY(name_value(text, '=', "-s"));
