@@ -36,6 +36,7 @@ engine::EngineDeps engine_deps(const EngineBinding& binding) {
   deps.log = &binding.log;
   deps.executor = &binding.executor;
   deps.jobs_dir = binding.state / "jobs";
+  deps.checkouts_dir = (binding.state / "checkouts").string();
   deps.envs_dir = (binding.state / "envs").string();
   deps.tool_dir = (binding.state / "tools").string();
   deps.server_url = binding.server_url;

@@ -68,6 +68,7 @@ struct EngineDeps {
   Executor* executor = nullptr;
 
   std::filesystem::path jobs_dir;           // <state>/jobs
+  std::string checkouts_dir;                // <state>/checkouts
   std::string envs_dir;                     // <state>/envs
   std::string tool_dir;                     // RUNNER_TOOL_CACHE
   std::function<std::string()> server_url;  // "http://127.0.0.1:4510"; asked when a job starts

@@ -36,13 +36,7 @@ using io::Descriptor;
 Result<void> write_plain(const fs::path& path, std::string_view bytes) {
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file) return fail_errno(errno, fmt::format("cannot write {}", path.string()));
-  while (!bytes.empty()) {
-    const auto written = ::write(file.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail_errno(errno, fmt::format("cannot write {}", path.string()));
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
+  return io::write_all(file.get(), bytes, path.string());
 }
 
 // A descriptor from which `bytes` can be read once, without anybody having to wait: a pipe that is large enough, or

@@ -114,6 +114,7 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   spec.commit = run->row.commit;
   spec.ref = run->row.ref;
   spec.server_url = deps_.server_url();
+  spec.checkouts_dir = deps_.checkouts_dir;
   spec.envs_dir = deps_.envs_dir;
   spec.tool_dir = deps_.tool_dir;
   spec.strict = run->row.options.strict || (deps_.strict && deps_.strict(run->row.repo));

@@ -12,23 +12,19 @@
 #include "io/descriptor.h"
 
 namespace weir::io {
-namespace {
-
 namespace fs = std::filesystem;
 
-Result<void> write_all(int fd, std::string_view bytes, const fs::path& path) {
+Result<void> write_all(int fd, std::string_view bytes, std::string_view what) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
     if (written < 0) {
       if (errno == EINTR) continue;
-      return fail_errno(errno, fmt::format("cannot write {}", path.string()));
+      return fail_errno(errno, fmt::format("cannot write {}", what));
     }
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
 }
-
-}  // namespace
 
 Result<std::string> read_file(const fs::path& path, std::uint64_t size_bytes_max) {
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -58,7 +54,7 @@ Result<void> write_file_atomic(const fs::path& path, std::string_view bytes, uns
   const fs::path temporary = path.parent_path() / fmt::format(".{}.{}.tmp", path.filename().string(), random_hex(6));
   Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (fd.get() < 0) return fail_errno(errno, fmt::format("cannot make {}", temporary.string()));
-  auto written = write_all(fd.get(), bytes, path);
+  auto written = write_all(fd.get(), bytes, path.string());
   if (written && ::fsync(fd.get()) != 0) written = fail_errno(errno, fmt::format("cannot sync {}", path.string()));
   if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
     written = fail_errno(errno, fmt::format("cannot replace {}", path.string()));

@@ -12,6 +12,9 @@ namespace weir::io {
 // Whole file as bytes. kNotFound if absent; kResourceExhausted if larger than `size_bytes_max`.
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t size_bytes_max = 1ULL << 30);
 
+// Writes all bytes to a descriptor, without a sync. The error says "cannot write `what`".
+Result<void> write_all(int fd, std::string_view bytes, std::string_view what);
+
 // Replaces `path` so that a reader, or a crash, sees the old bytes or the new ones, never a mixture: temporary file in
 // the same folder, fsync, rename, fsync of the folder. `mode` is the new file's permissions.
 Result<void> write_file_atomic(const std::filesystem::path& path, std::string_view bytes, unsigned mode = 0644);

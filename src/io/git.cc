@@ -1,5 +1,7 @@
 #include "io/git.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -8,6 +10,8 @@
 #include <ranges>
 
 #include "base/hash.h"
+#include "io/checkout_cache.h"
+#include "io/descriptor.h"
 #include "io/file.h"
 #include "io/git_objects.h"
 #include "io/git_process.h"
@@ -314,8 +318,8 @@ Result<std::string> Git::snapshot(const fs::path& work_tree) const {
   return std::string(strip(WEIR_TRY(run(std::move(arguments), {}, author))));
 }
 
-Result<void> Git::checkout_to(const fs::path& target, std::string_view sha, std::string_view ref) const {
-  WEIR_TRY(require_object_id(sha));
+Result<void> Git::checkout_to(const fs::path& target, const GitCheckout& checkout, const CheckoutCache& cache) const {
+  WEIR_TRY(require_object_id(checkout.sha));
   // The few files of a .git folder, written by hand: a tenth of what `git clone --shared` takes. Nothing here needs to
   // survive a power cut: a job's workspace is made anew.
   const fs::path dot_git = target / ".git";
@@ -325,28 +329,30 @@ Result<void> Git::checkout_to(const fs::path& target, std::string_view sha, std:
   if (auto common = read_file(git_dir_ / "commondir"); common) {
     objects = (git_dir_ / strip(*common) / "objects").lexically_normal().string();
   }
-  const auto put = [](const fs::path& path, const std::string& text) -> Result<void> {
-    FILE* file = std::fopen(path.c_str(), "we");
-    if (file == nullptr) return fail_errno(errno, fmt::format("cannot make {}", path.string()));
-    std::fwrite(text.data(), 1, text.size(), file);
-    if (std::fclose(file) != 0) return fail_errno(errno, fmt::format("cannot write {}", path.string()));
-    return {};
+  const auto put = [&](const fs::path& name, std::string_view text) -> Result<void> {
+    const fs::path path = dot_git / name;
+    const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (!file) return fail_errno(errno, fmt::format("cannot make {}", path.string()));
+    return write_all(file.get(), text, path.string());
   };
-  WEIR_TRY(put(dot_git / "objects" / "info" / "alternates", objects + "\n"));
-  WEIR_TRY(
-      put(dot_git / "config",
-          "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = false\n"));
-  WEIR_TRY(put(dot_git / "HEAD", std::string(sha) + "\n"));
-  if (ref.starts_with("refs/") && ref.find("..") == std::string_view::npos) {
-    WEIR_TRY(
-        put(dot_git / "packed-refs", fmt::format("# pack-refs with: peeled fully-peeled sorted\n{} {}\n", sha, ref)));
-    if (ref.starts_with("refs/heads/")) WEIR_TRY(put(dot_git / "HEAD", fmt::format("ref: {}\n", ref)));
-  }
+  WEIR_TRY(put("objects/info/alternates", objects + "\n"));
+  WEIR_TRY(put("config", fmt::format("[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n"
+                                     "\tlogallrefupdates = false\n{}",
+                                     checkout.config)));
+  const bool on_branch = checkout.ref.starts_with("refs/heads/") && checkout.ref.find("..") == std::string::npos;
+  WEIR_TRY(put("HEAD", on_branch ? fmt::format("ref: {}\n", checkout.ref) : checkout.sha + "\n"));
+  // Without "peeled" in its header git looks at tags itself.
+  std::string packed = "# pack-refs with: sorted \n";
+  for (const auto& [name, sha] : checkout.refs) packed += fmt::format("{} {}\n", sha, name);
+  WEIR_TRY(put("packed-refs", packed));
+
+  if (WEIR_TRY(cache.restore(checkout.sha, target))) return {};
   ProcessOptions options;
-  options.argv = {"git", "-C",      target.string(), "-c", "core.hooksPath=/dev/null", "read-tree",
-                  "-u",  "--reset", std::string(sha)};
+  options.argv = {"git", "-C", target.string(), "-c", "core.hooksPath=/dev/null", "read-tree",
+                  "-u",  "--reset", checkout.sha};
   options.env = git_environment({});
   WEIR_TRY(run_checked(std::move(options)));
+  cache.keep(checkout.sha, target);
   return {};
 }
 

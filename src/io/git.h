@@ -12,6 +12,7 @@
 
 namespace weir::io {
 
+class CheckoutCache;
 class GitObjects;
 struct GitTreeItem;
 
@@ -30,6 +31,14 @@ struct GitTreeEntry {
   std::string path;
   std::string mode;  // "100644", "100755", "120000", "160000"
   std::string object;
+};
+
+// What a work tree is to hold.
+struct GitCheckout {
+  std::string sha;                          // a commit
+  std::string ref;                          // HEAD: "refs/heads/main"; another or none: HEAD is detached
+  std::map<std::string, std::string> refs;  // recorded, with the object that each leads to
+  std::string config;                       // more lines for .git/config
 };
 
 // One repository, through the `git` program: one process that reads objects, shared by copies of this object and ended
@@ -68,10 +77,9 @@ class Git {
   // Neither index nor work tree are touched. Gives HEAD's id when nothing has changed. Works before the first commit.
   [[nodiscard]] Result<std::string> snapshot(const std::filesystem::path& work_tree) const;
 
-  // Fills `target` with the commit: a work tree whose .git borrows this repository's objects (no copy), HEAD detached
-  // at `sha`, `ref` recorded for `git status` and friends, no credentials inside.
-  [[nodiscard]] Result<void> checkout_to(const std::filesystem::path& target, std::string_view sha,
-                                         std::string_view ref) const;
+  // Fills `target`: a work tree whose .git borrows this repository's objects (no copy), with no credentials inside.
+  [[nodiscard]] Result<void> checkout_to(const std::filesystem::path& target, const GitCheckout& checkout,
+                                         const CheckoutCache& cache) const;
 
  private:
   [[nodiscard]] Result<std::string> run(std::vector<std::string> arguments, std::string_view input = {},

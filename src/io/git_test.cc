@@ -1,10 +1,12 @@
 #include "io/git.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 
 #include "base/hash.h"
+#include "io/checkout_cache.h"
 #include "io/file.h"
 #include "io/git_objects.h"
 #include "io/process.h"
@@ -155,7 +157,8 @@ TEST_F(GitTest, ACommitIsReadListedAndCheckedOutWithoutCopyingObjects) {
   EXPECT_EQ(repository->head_ref().value_or(""), "refs/heads/main");
 
   const auto target = root_ / ".git" / "job";
-  const auto done = repository->checkout_to(target, *sha, "refs/heads/main");
+  const auto done = repository->checkout_to(
+      target, {.sha = *sha, .ref = "refs/heads/main", .refs = {{"refs/heads/main", *sha}}, .config = {}}, CheckoutCache());
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_EQ(read_file(target / "src/a.py").value_or(""), "print(1)\n");
   const auto status = run_checked({.argv = {"git", "-C", target.string(), "status", "--porcelain", "-b"}});
@@ -183,6 +186,112 @@ TEST_F(GitTest, ASnapshotHoldsWhatIsNotCommittedAndLeavesTheIndexAlone) {
   EXPECT_EQ(git({"status", "--porcelain"}), " M a.txt\n?? new.txt");
   EXPECT_EQ(repository->changed_paths(*repository->resolve("HEAD"), *sha).value(),
             (std::vector<std::string>{"a.txt", "new.txt"}));
+}
+
+class CheckoutCacheTest : public GitTest {
+ protected:
+  // Checks `sha` out into a fresh folder, as a job would.
+  fs::path check_out(const std::string& sha) {
+    fs::path target = root_ / ".git" / fmt::format("job-{}", ++jobs_);
+    const auto done = Git(root_ / ".git").checkout_to(target, {.sha = sha, .ref = {}, .refs = {}, .config = {}}, cache_);
+    EXPECT_TRUE(done) << done.error().message;
+    return target;
+  }
+  static std::string in(const fs::path& folder, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"git", "-C", folder.string()});
+    auto said = run_checked({.argv = std::move(arguments)});
+    EXPECT_TRUE(said) << said.error().message;
+    return said.value_or("");
+  }
+  // An empty work tree with a .git of its own.
+  fs::path empty_tree() {
+    fs::path target = root_ / ".git" / fmt::format("job-{}", ++jobs_);
+    fs::create_directories(target / ".git");
+    return target;
+  }
+  bool is_kept(const std::string& sha) { return cache_.restore(sha, empty_tree()).value(); }
+
+  CheckoutCache cache_{root_ / ".git" / "checkouts"};
+  int jobs_ = 0;
+};
+
+TEST_F(CheckoutCacheTest, GivesTheWorkTreeThatGitGave) {
+  write("deep/er/a file.py", "print(1)\n");
+  write("deep/empty", "");
+  write("bin/run", "#!/bin/sh\n");
+  write(std::string(300, 'x').insert(200, "/"), std::string("\0\xff", 2));
+  fs::permissions(root_ / "bin/run", fs::perms(0755));
+  fs::create_symlink("../deep", root_ / "bin/link");
+  const auto sha = commit("one");
+  EXPECT_FALSE(is_kept(sha));
+  const auto first = check_out(sha);
+  EXPECT_TRUE(is_kept(sha));
+  const auto second = check_out(sha);
+  EXPECT_EQ(in(second, {"ls-files", "--stage"}), in(first, {"ls-files", "--stage"}));
+  for (const auto& tree : {first, second}) {
+    EXPECT_EQ(in(tree, {"status", "--porcelain"}), "");
+    EXPECT_EQ(in(tree, {"-c", "index.skipHash=false", "fsck", "--connectivity-only"}), "");  // the index's checksum too
+    EXPECT_EQ(read_file(tree / "deep/er/a file.py").value_or(""), "print(1)\n");
+    EXPECT_EQ(fs::read_symlink(tree / "bin/link"), "../deep");
+    EXPECT_EQ(fs::status(tree / "bin/run").permissions() & fs::perms::owner_exec, fs::perms::owner_exec);
+    EXPECT_EQ(fs::status(tree / "deep/empty").permissions() & fs::perms::owner_exec, fs::perms::none);
+  }
+  std::ofstream(second / "deep/empty") << "x";
+  EXPECT_EQ(in(second, {"status", "--porcelain"}), " M deep/empty\n");
+  // The index knows its files: git does not read them again.
+  const auto index = in(second, {"ls-files", "--debug", "bin/run"});
+  struct stat info{};
+  ASSERT_EQ(::stat((second / "bin/run").c_str(), &info), 0);
+  EXPECT_NE(index.find(fmt::format("ino: {}", info.st_ino)), std::string::npos) << index;
+}
+
+TEST_F(CheckoutCacheTest, LeavesToGitWhatOnlyGitCanDo) {
+  write(".gitattributes", "*.bin filter=lfs\n");
+  const auto filtered = commit("filtered");
+  check_out(filtered);
+  EXPECT_FALSE(is_kept(filtered));
+
+  fs::remove(root_ / ".gitattributes");
+  write("large", std::string(5U << 20, 'x'));
+  const auto large = commit("large");
+  check_out(large);
+  EXPECT_FALSE(is_kept(large));
+
+  fs::remove(root_ / "large");
+  for (int i = 0; i < 1'001; ++i) write(fmt::format("many/{}", i), "");
+  const auto many = commit("many");
+  check_out(many);
+  EXPECT_FALSE(is_kept(many));
+
+  fs::remove_all(root_ / "many");
+  git({"update-index", "--add", "--cacheinfo", "160000," + many + ",module"});
+  git({"commit", "-qm", "module"});
+  const auto module = git({"rev-parse", "HEAD"});
+  check_out(module);
+  EXPECT_FALSE(is_kept(module));
+}
+
+TEST_F(CheckoutCacheTest, DamageAndStrangersAreNoticed) {
+  write("a", "1");
+  const auto sha = commit("one");
+  check_out(sha);
+  const auto kept = root_ / ".git" / "checkouts" / sha;
+  const auto whole = read_file(kept).value();
+  for (const std::size_t size : {std::size_t{0}, std::size_t{30}, whole.size() / 2, whole.size() - 1}) {
+    std::ofstream(kept, std::ios::binary) << whole.substr(0, size);
+    EXPECT_FALSE(is_kept(sha)) << size;
+  }
+  auto changed = whole;
+  changed[whole.size() - 21] = '2';  // the content of "a"
+  std::ofstream(kept, std::ios::binary) << changed;
+  EXPECT_FALSE(is_kept(sha));
+  EXPECT_EQ(read_file(check_out(sha) / "a").value_or(""), "1");
+  EXPECT_TRUE(is_kept(sha));  // and kept anew
+
+  const auto occupied = empty_tree();
+  std::ofstream(occupied / "mine") << "x";
+  EXPECT_FALSE(cache_.restore(sha, occupied).value());
+  EXPECT_FALSE(fs::exists(occupied / "a"));
 }
 
 TEST(GitTree, RefusesDamage) {

@@ -12,20 +12,12 @@
 
 #include "runner/output.h"
 
+#include "io/file.h"
+
 namespace weir::runner {
 namespace {
 
 constexpr std::size_t kBufferBytes = 256U << 10;
-
-Result<void> write_all(int fd, std::string_view bytes, std::string_view what) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail_errno(errno, what);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -65,7 +57,7 @@ Result<void> Journal::append(std::string_view type, const json::object& fields) 
   record += '\n';
   struct stat before{};
   if (::fstat(fd_, &before) != 0) return fail_errno(errno, "cannot look at the job's journal");
-  auto written = write_all(fd_, record, "cannot write the job's journal");
+  auto written = io::write_all(fd_, record, "the job's journal");
   if (written) return written;
   // Half a record would spoil the next one, which follows once there is room.
   --sequence_;
@@ -135,7 +127,7 @@ void JobLog::flush_locked() {
   struct stat before{};
   struct stat after{};
   ::fstat(fd_, &before);
-  if (write_all(fd_, buffer_, "cannot write the job's log")) {
+  if (io::write_all(fd_, buffer_, "the job's log")) {
     lost_lines_ = 0;
   } else if (::fstat(fd_, &after) == 0) {
     // Whole lines stay, which a reader may have seen; what follows starts on a line of its own.

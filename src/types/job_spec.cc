@@ -133,6 +133,7 @@ json::value to_json(const JobSpec& spec) {
   object["commit"] = spec.commit;
   object["ref"] = spec.ref;
   object["server_url"] = spec.server_url;
+  object["checkouts_dir"] = spec.checkouts_dir;
   object["envs_dir"] = spec.envs_dir;
   object["tool_dir"] = spec.tool_dir;
   auto& layers = object["python_layers"].emplace_array();
@@ -180,6 +181,7 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   reader.read("commit", spec.commit);
   reader.read("ref", spec.ref);
   reader.read("server_url", spec.server_url);
+  reader.read("checkouts_dir", spec.checkouts_dir);
   reader.read("envs_dir", spec.envs_dir);
   reader.read("tool_dir", spec.tool_dir);
   reader.read("python_layers", spec.python_layers);

@@ -28,6 +28,7 @@ struct JobSpec {
   std::string commit;
   std::string ref;                         // "refs/heads/main"
   std::string server_url;                  // "http://127.0.0.1:4510", no slash at the end
+  std::string checkouts_dir;               // small work trees, kept for the next job
   std::string envs_dir;                    // immutable Python environments
   std::string tool_dir;                    // RUNNER_TOOL_CACHE
   std::vector<std::string> python_layers;  // environment folders of needed or earlier jobs, nearest first

@@ -20,6 +20,7 @@ JobSpec full_spec() {
   spec.commit = "0123456789012345678901234567890123456789";
   spec.ref = "refs/heads/main";
   spec.server_url = "http://127.0.0.1:4510";
+  spec.checkouts_dir = "/state/checkouts";
   spec.envs_dir = "/state/envs";
   spec.tool_dir = "/state/tools";
   spec.python_layers = {"/state/envs/layers/41", "/state/envs/layers/40"};

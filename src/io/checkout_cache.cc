@@ -1,0 +1,231 @@
+#include "io/checkout_cache.h"
+
+#include <fcntl.h>
+#include <openssl/sha.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <vector>
+
+#include "io/descriptor.h"
+#include "io/file.h"
+
+namespace weir::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kFilesMax = 1'000;
+constexpr std::uint64_t kBytesMax = 4U << 20;
+constexpr std::size_t kCommitsMax = 64;
+constexpr std::size_t kDigestBytes = 20;
+constexpr std::string_view kMagic = "weir checkout 1\n";
+
+// git's index, versions 2 and 3 (gitformat-index(5)): numbers in network order; a header of "DIRC", version and number of
+// entries; entries of ten numbers of stat data, an object id, flags and a path, padded with NUL bytes to a multiple of
+// eight; extensions; SHA-1 of all that.
+constexpr std::size_t kHeaderBytes = 12;
+constexpr std::size_t kStatBytes = 40;
+constexpr std::size_t kFlagsAt = kStatBytes + kDigestBytes;
+constexpr std::size_t kPathAt = kFlagsAt + 2;
+// Anything beside the length of the path: merge stages, "assume unchanged", more flags to follow.
+constexpr std::uint32_t kUnusualFlags = 0xf000;
+
+std::uint32_t number_at(std::string_view bytes, std::size_t at) {
+  std::uint32_t number = 0;
+  for (std::size_t i = 0; i < 4; ++i) number = (number << 8) | static_cast<unsigned char>(bytes[at + i]);
+  return number;
+}
+
+void put_number(std::string& bytes, std::size_t at, std::uint64_t number) {
+  for (std::size_t i = 0; i < 4; ++i) bytes[at + i] = static_cast<char>((number >> (24 - 8 * i)) & 0xff);
+}
+
+struct IndexEntry {
+  std::size_t at = 0;  // in the index
+  std::uint32_t mode = 0;
+  std::uint32_t size = 0;
+  std::string path;
+};
+
+// The entries of an index that lists regular files and links only; nothing otherwise.
+std::optional<std::vector<IndexEntry>> read_index(std::string_view index) {
+  if (index.size() < kHeaderBytes + kDigestBytes || !index.starts_with("DIRC")) return std::nullopt;
+  const auto version = number_at(index, 4);
+  const std::size_t count = number_at(index, 8);
+  const std::size_t end = index.size() - kDigestBytes;
+  if ((version != 2 && version != 3) || count > kFilesMax) return std::nullopt;
+  std::vector<IndexEntry> entries;
+  std::size_t at = kHeaderBytes;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (end - at < kPathAt + 2) return std::nullopt;
+    const auto flags = (number_at(index, at + kFlagsAt - 2) & 0xffff);
+    const auto path_end = index.substr(0, end).find('\0', at + kPathAt);
+    if (path_end == std::string_view::npos || (flags & kUnusualFlags) != 0) return std::nullopt;
+    IndexEntry entry{.at = at,
+                     .mode = number_at(index, at + 24),
+                     .size = number_at(index, at + 36),
+                     .path = std::string(index.substr(at + kPathAt, path_end - at - kPathAt))};
+    if (entry.mode != 0100644 && entry.mode != 0100755 && entry.mode != 0120000) return std::nullopt;
+    if (!join_below("/", entry.path)) return std::nullopt;
+    entries.push_back(std::move(entry));
+    at += (path_end - at + 8) / 8 * 8;
+    if (at > end) return std::nullopt;
+  }
+  while (end - at >= 8) {
+    // Only the tree cache holds nothing that depends on where the index lies.
+    if (index.substr(at, 4) != "TREE") return std::nullopt;
+    at += 8 + number_at(index, at + 4);
+    if (at > end) return std::nullopt;
+  }
+  return entries;
+}
+
+#pragma clang diagnostic push
+// The new interface would load OpenSSL's providers, which takes longer than all that is done here.
+#pragma clang diagnostic ignored "-Wdeprecated-declarations"
+std::string sha1(std::string_view bytes) {
+  std::string digest(kDigestBytes, '\0');
+  SHA_CTX context;
+  SHA1_Init(&context);
+  SHA1_Update(&context, bytes.data(), bytes.size());
+  SHA1_Final(reinterpret_cast<unsigned char*>(digest.data()), &context);
+  return digest;
+}
+#pragma clang diagnostic pop
+
+// Makes the file of an entry and gives its stat data.
+Result<struct stat> make_file(const IndexEntry& entry, const fs::path& path, std::string_view content) {
+  struct stat info{};
+  if (entry.mode == 0120000) {
+    if (::symlink(std::string(content).c_str(), path.c_str()) != 0 || ::lstat(path.c_str(), &info) != 0) {
+      return fail_errno(errno, fmt::format("cannot make the link {}", path.string()));
+    }
+    return info;
+  }
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                               (entry.mode & 0100) != 0 ? 0777 : 0666));
+  if (!file) return fail_errno(errno, fmt::format("cannot make {}", path.string()));
+  WEIR_TRY(write_all(file.get(), content, path.string()));
+  if (::fstat(file.get(), &info) != 0) return fail_errno(errno, fmt::format("cannot stat {}", path.string()));
+  return info;
+}
+
+void put_stat(std::string& index, std::size_t at, const struct stat& info) {
+  put_number(index, at, static_cast<std::uint64_t>(info.st_ctim.tv_sec));
+  put_number(index, at + 4, static_cast<std::uint64_t>(info.st_ctim.tv_nsec));
+  put_number(index, at + 8, static_cast<std::uint64_t>(info.st_mtim.tv_sec));
+  put_number(index, at + 12, static_cast<std::uint64_t>(info.st_mtim.tv_nsec));
+  put_number(index, at + 16, info.st_dev);
+  put_number(index, at + 20, info.st_ino);
+  put_number(index, at + 28, info.st_uid);
+  put_number(index, at + 32, info.st_gid);
+  put_number(index, at + 36, static_cast<std::uint64_t>(info.st_size));
+}
+
+// The bytes that git wrote for an entry; nothing if somebody was there since, or if only git knows how to write them.
+std::optional<std::string> content_of(const IndexEntry& entry, const fs::path& path) {
+  if (entry.mode == 0120000) {
+    std::string target(entry.size + 1, '\0');
+    const auto length = ::readlink(path.c_str(), target.data(), target.size());
+    if (length != static_cast<ssize_t>(entry.size)) return std::nullopt;
+    target.resize(entry.size);
+    return target;
+  }
+  auto bytes = read_file(path, kBytesMax);
+  if (!bytes || bytes->size() != entry.size) return std::nullopt;
+  if (path.filename() == ".gitattributes" && bytes->find("filter") != std::string::npos) return std::nullopt;
+  return *std::move(bytes);
+}
+
+bool holds_git_only(const fs::path& work_tree) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(work_tree, error)) {
+    if (entry.path().filename() != ".git") return false;
+  }
+  return !error;
+}
+
+void drop_oldest(const fs::path& folder) {
+  std::error_code error;
+  std::vector<std::pair<fs::file_time_type, fs::path>> kept;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    kept.emplace_back(entry.last_write_time(error), entry.path());
+  }
+  std::ranges::sort(kept, std::greater{});
+  for (std::size_t i = kCommitsMax; i < kept.size(); ++i) ::unlink(kept[i].second.c_str());
+}
+
+}  // namespace
+
+Result<bool> CheckoutCache::restore(std::string_view commit, const fs::path& work_tree) const {
+  if (folder_.empty()) return false;
+  const auto kept = read_file(folder_ / commit, 2 * kBytesMax);
+  if (!kept || kept->size() < kMagic.size() + 4 + kDigestBytes || !kept->starts_with(kMagic)) return false;
+  std::string_view rest = *kept;
+  rest.remove_suffix(kDigestBytes);
+  if (sha1(rest) != std::string_view(*kept).substr(rest.size())) return false;
+  rest.remove_prefix(kMagic.size());
+  const std::size_t index_bytes = number_at(rest, 0);
+  rest.remove_prefix(4);
+  if (index_bytes > rest.size()) return false;
+  std::string index(rest.substr(0, index_bytes));
+  rest.remove_prefix(index_bytes);
+  const auto entries = read_index(index);
+  if (!entries || !holds_git_only(work_tree)) return false;
+
+  std::string folder;
+  for (const auto& entry : *entries) {
+    if (entry.size > rest.size()) return fail(Code::kCorrupt, "{} is damaged; remove it", (folder_ / commit).string());
+    const auto slash = entry.path.rfind('/');
+    if (slash != std::string::npos && entry.path.compare(0, slash, folder) != 0) {
+      folder = entry.path.substr(0, slash);
+      WEIR_TRY(make_dirs(work_tree / folder));
+    }
+    const auto info = WEIR_TRY(make_file(entry, work_tree / entry.path, rest.substr(0, entry.size)));
+    put_stat(index, entry.at, info);
+    rest.remove_prefix(entry.size);
+  }
+  const std::size_t end = index.size() - kDigestBytes;
+  index.replace(end, kDigestBytes, sha1(std::string_view(index).substr(0, end)));
+  const fs::path path = work_tree / ".git" / "index";
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!file) return fail_errno(errno, fmt::format("cannot make {}", path.string()));
+  WEIR_TRY(write_all(file.get(), index, path.string()));
+  return true;
+}
+
+void CheckoutCache::keep(std::string_view commit, const fs::path& work_tree) const {
+  if (folder_.empty()) return;
+  const auto index = read_file(work_tree / ".git" / "index", kBytesMax);
+  if (!index) return;
+  const auto entries = read_index(*index);
+  if (!entries) return;
+  std::uint64_t bytes = index->size();
+  for (const auto& entry : *entries) bytes += entry.size;
+  if (bytes > kBytesMax) return;
+  std::string kept(kMagic);
+  kept.append(4, '\0');
+  put_number(kept, kMagic.size(), index->size());
+  kept += *index;
+  for (const auto& entry : *entries) {
+    const auto content = content_of(entry, work_tree / entry.path);
+    if (!content) return;
+    kept += *content;
+  }
+  kept += sha1(kept);
+  if (!make_dirs(folder_)) return;
+  std::string draft = (folder_ / ".XXXXXX").string();
+  const Descriptor file(::mkostemp(draft.data(), O_CLOEXEC));
+  if (!file) return;
+  if (!write_all(file.get(), kept, draft) || ::rename(draft.c_str(), (folder_ / commit).c_str()) != 0) {
+    ::unlink(draft.c_str());
+  }
+  drop_oldest(folder_);
+}
+
+}  // namespace weir::io
