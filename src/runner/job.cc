@@ -149,6 +149,7 @@ void keep_packages(JobState& job, StepState& step, json::object& fields) {
       job.warning(step, layer.error().message);
     }
   }
+  if (layers.empty()) job.python->retire();
   for (const auto& layer : job.python->spec().layers) layers.emplace_back(layer.string());
   fields["layers"] = std::move(layers);
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <set>
 
 #include "base/hash.h"
 #include "base/json.h"
@@ -19,6 +20,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPathFile = "_weir_layers.pth";
 constexpr std::string_view kHookFile = "_weir_base.py";
+constexpr std::string_view kSpareFolder = "spare";
+constexpr std::size_t kSparesMax = 16;
 constexpr std::string_view kLayerFile = "weir-layer.json";
 
 // Starts the python that lies beside the name by which the script was called; the second and third line are a string
@@ -183,8 +186,12 @@ fs::path PythonEnv::base_dir() const {
 Result<PythonEnv> PythonEnv::create(PythonEnvSpec spec) {
   PythonEnv env(std::move(spec));
   std::error_code error;
-  if (fs::exists(fs::symlink_status(env.spec_.folder, error))) WEIR_TRY(io::remove_tree(env.spec_.folder));
-  WEIR_TRY(env.write_all());
+  const fs::path& folder = env.spec_.folder;
+  if (fs::exists(fs::symlink_status(folder, error))) WEIR_TRY(io::remove_tree(folder));
+  const auto files = WEIR_TRY(env.own_files());
+  if (env.take_spare(files)) return env;
+  WEIR_TRY(make_dir(folder));
+  WEIR_TRY(env.write(files));
   return env;
 }
 
@@ -196,25 +203,26 @@ Result<PythonEnv> PythonEnv::adopt(PythonEnvSpec spec) {
 
 Result<void> PythonEnv::refresh() {
   make_scripts_relocatable(bin(), "");
-  return write_all();
+  WEIR_TRY(make_dir(spec_.folder));
+  return write(WEIR_TRY(own_files()));
 }
 
-Result<void> PythonEnv::write_all() {
+Result<std::vector<PythonEnv::OwnFile>> PythonEnv::own_files() const {
+  using Kind = OwnFile::Kind;
   const std::string minor = minor_version(spec_.interpreter.version);
-  const fs::path site = site_packages();
+  const fs::path site = library_dir("");
   const fs::path base = base_dir();
-  WEIR_TRY(make_dir(spec_.folder));
-  WEIR_TRY(make_dir(bin()));
-  WEIR_TRY(make_dir(spec_.folder / "lib"));
-  WEIR_TRY(make_dir(site.parent_path()));
-  WEIR_TRY(make_dir(site));
-  link_over(spec_.interpreter.executable.string(), bin() / "python");
-  link_over("python", bin() / "python3");
-  link_over("python", bin() / ("python" + minor));
-
-  WEIR_TRY(put(spec_.folder / "pyvenv.cfg", fmt::format("home = {}\ninclude-system-site-packages = {}\nversion = {}\n",
-                                                        spec_.interpreter.executable.parent_path().string(),
-                                                        spec_.system_packages, to_string(spec_.interpreter.version))));
+  std::vector<OwnFile> files;
+  for (const auto& folder : {fs::path("bin"), fs::path("lib"), site.parent_path(), site}) {
+    files.push_back({Kind::kFolder, folder, {}});
+  }
+  files.push_back({Kind::kLink, "bin/python", spec_.interpreter.executable.string()});
+  files.push_back({Kind::kLink, "bin/python3", "python"});
+  files.push_back({Kind::kLink, "bin/python" + minor, "python"});
+  files.push_back({Kind::kFile, "pyvenv.cfg",
+                   fmt::format("home = {}\ninclude-system-site-packages = {}\nversion = {}\n",
+                               spec_.interpreter.executable.parent_path().string(), spec_.system_packages,
+                               to_string(spec_.interpreter.version))});
 
   std::string lines;
   const auto add_layer = [&](const fs::path& layer_site) {
@@ -229,11 +237,86 @@ Result<void> PythonEnv::write_all() {
     // Beside the layer to be, so that jobs without pip need not write it again and again.
     lines += fmt::format("{}\nimport _weir_base\n", WEIR_TRY(hook_folder(base)).string());
   }
-  WEIR_TRY(put(site / kPathFile, lines));
-  WEIR_TRY(put(bin() / "pip", pip_script(), 0755));
-  link_over("pip", bin() / "pip3");
-  link_over("pip", bin() / ("pip" + minor));
-  return link_layer_scripts();
+  files.push_back({Kind::kFile, site / kPathFile, lines});
+  files.push_back({Kind::kProgram, "bin/pip", pip_script()});
+  files.push_back({Kind::kLink, "bin/pip3", "pip"});
+  files.push_back({Kind::kLink, "bin/pip" + minor, "pip"});
+  WEIR_TRY(add_layer_scripts(files));
+  return files;
+}
+
+Result<void> PythonEnv::write(const std::vector<OwnFile>& files) const {
+  for (const auto& file : files) {
+    const fs::path path = spec_.folder / file.path;
+    switch (file.kind) {
+      case OwnFile::Kind::kFolder: WEIR_TRY(make_dir(path)); break;
+      case OwnFile::Kind::kFile: WEIR_TRY(put(path, file.text)); break;
+      case OwnFile::Kind::kProgram: WEIR_TRY(put(path, file.text, 0755)); break;
+      case OwnFile::Kind::kLink: link_over(file.text, path); break;
+      case OwnFile::Kind::kScriptLink:
+        // What is there already is nearer.
+        [[maybe_unused]] const int status = ::symlink(file.text.c_str(), path.c_str());
+        break;
+    }
+  }
+  return {};
+}
+
+bool PythonEnv::holds_just(const std::vector<OwnFile>& files) const {
+  std::error_code error;
+  std::size_t found = 0;
+  auto entry = fs::recursive_directory_iterator(spec_.folder, error);
+  for (; !error && entry != fs::end(entry) && found <= files.size(); entry.increment(error)) ++found;
+  if (error || found != files.size()) return false;
+  return std::ranges::all_of(files, [&](const OwnFile& file) {
+    const fs::path path = spec_.folder / file.path;
+    switch (file.kind) {
+      case OwnFile::Kind::kFolder: return true;  // or its contents would not be there
+      case OwnFile::Kind::kFile:
+      case OwnFile::Kind::kProgram: return io::read_file(path, 1U << 20).value_or("") == file.text;
+      case OwnFile::Kind::kLink:
+      case OwnFile::Kind::kScriptLink: return fs::read_symlink(path, error) == file.text;
+    }
+    return false;
+  });
+}
+
+// <envs_dir>/spare/<hash of what is in it>.<job's folder>
+std::string PythonEnv::spare_prefix(const std::vector<OwnFile>& files) {
+  std::string all;
+  for (const auto& file : files) all += fmt::format("{}\n{}\n", file.path.string(), file.text);
+  return short_hash(all) + ".";
+}
+
+bool PythonEnv::take_spare(const std::vector<OwnFile>& files) const {
+  const std::string prefix = spare_prefix(files);
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(spec_.envs_dir / kSpareFolder, error)) {
+    if (!entry.path().filename().string().starts_with(prefix)) continue;
+    // Another job may have been faster.
+    if (::rename(entry.path().c_str(), spec_.folder.c_str()) != 0) continue;
+    if (holds_just(files)) return true;
+    [[maybe_unused]] const auto removed = io::remove_tree(spec_.folder);
+  }
+  return false;
+}
+
+void PythonEnv::retire() const {
+  const auto files = own_files();
+  if (!files || !holds_just(*files)) return;
+  const fs::path folder = spec_.envs_dir / kSpareFolder;
+  if (::access(folder.c_str(), F_OK) != 0 && !io::make_dirs(folder)) return;
+  // Those that nobody takes any more go first.
+  std::error_code error;
+  std::vector<std::pair<fs::file_time_type, fs::path>> spare;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    spare.emplace_back(entry.last_write_time(error), entry.path());
+  }
+  if (spare.size() >= kSparesMax) {
+    [[maybe_unused]] const auto removed = io::remove_tree(std::ranges::min_element(spare)->second);
+  }
+  const auto name = spare_prefix(*files) + spec_.folder.parent_path().filename().string();
+  [[maybe_unused]] const int status = ::rename(spec_.folder.c_str(), (folder / name).c_str());
 }
 
 Result<fs::path> PythonEnv::hook_folder(const fs::path& base) const {
@@ -248,17 +331,17 @@ Result<fs::path> PythonEnv::hook_folder(const fs::path& base) const {
   return fail_errno(errno, fmt::format("cannot make {}", (folder / kHookFile).string()));
 }
 
-Result<void> PythonEnv::link_layer_scripts() {
+Result<void> PythonEnv::add_layer_scripts(std::vector<OwnFile>& files) const {
   std::vector<fs::path> folders;
   for (const auto& layer : spec_.layers) folders.push_back(layer / "bin");
   if (!spec_.interpreter.virtual_env.empty()) folders.push_back(WEIR_TRY(scripts_of_outer_env()));
+  std::set<std::string> names{"pip", "pip3", "pip" + minor_version(spec_.interpreter.version)};
   for (const auto& folder : folders) {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder, error)) {
       const std::string name = entry.path().filename().string();
-      if (is_interpreter_name(name)) continue;
-      // What is there already is nearer.
-      [[maybe_unused]] const int status = ::symlink(entry.path().c_str(), (bin() / name).c_str());
+      if (is_interpreter_name(name) || !names.insert(name).second) continue;
+      files.push_back({OwnFile::Kind::kScriptLink, "bin/" + name, entry.path().string()});
     }
   }
   return {};

@@ -23,9 +23,10 @@ namespace weir::runner {
 // pip (and setuptools up to Python 3.11). The base layer is made once an interpreter, by `python -m venv`, when
 // somebody first imports pip or setuptools: a hook in site-packages waits for that as long as the layer is missing.
 //
-// At the job's end an environment that something was installed into becomes a layer, <envs_dir>/layers/<job id>, which
-// is never changed again. Its console scripts start the `python` beside the name they are called by, so that a link
-// from an upper environment runs them there, with all that the upper one has.
+// At the job's end an environment that is as it was made waits in <envs_dir>/spare for the next job that needs just that:
+// making thirteen files costs more than to move a folder. One that something was installed into becomes a layer,
+// <envs_dir>/layers/<job id>, which is never changed again. Its console scripts start the `python` beside the name they
+// are called by, so that a link from an upper environment runs them there, with all that the upper one has.
 struct PythonEnvSpec {
   std::filesystem::path folder;    // <job dir>/venv
   std::filesystem::path envs_dir;  // holds base-<hash> and layers/
@@ -59,10 +60,24 @@ class PythonEnv {
   // Left out are packages installed as editable: they point into the job's workspace (`left_out` gets their names).
   Result<std::filesystem::path> make_layer(std::string_view name, std::vector<std::string>& left_out);
 
+  // Leaves the environment to a later job, if nobody changed it. It is gone then.
+  void retire() const;
+
  private:
   explicit PythonEnv(PythonEnvSpec spec) : spec_(std::move(spec)) {}
-  Result<void> write_all();
-  Result<void> link_layer_scripts();
+  // What makes the environment, without what is installed into it.
+  struct OwnFile {
+    enum class Kind : std::uint8_t { kFolder, kFile, kProgram, kLink, kScriptLink };
+    Kind kind;
+    std::filesystem::path path;  // below the environment's folder
+    std::string text;            // a file's content, a link's target
+  };
+  [[nodiscard]] Result<std::vector<OwnFile>> own_files() const;
+  Result<void> add_layer_scripts(std::vector<OwnFile>& files) const;
+  [[nodiscard]] Result<void> write(const std::vector<OwnFile>& files) const;
+  [[nodiscard]] bool holds_just(const std::vector<OwnFile>& files) const;
+  [[nodiscard]] static std::string spare_prefix(const std::vector<OwnFile>& files);
+  [[nodiscard]] bool take_spare(const std::vector<OwnFile>& files) const;
   [[nodiscard]] Result<std::filesystem::path> hook_folder(const std::filesystem::path& base) const;
   [[nodiscard]] std::filesystem::path library_dir(const std::filesystem::path& prefix) const;
   [[nodiscard]] std::filesystem::path base_dir() const;

@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <utility>
 
 #include "io/process.h"
@@ -33,6 +35,7 @@ class PythonEnvTest : public ::testing::Test {
   }
 
   [[nodiscard]] PythonEnv make_env(const std::string& name, std::vector<fs::path> layers = {}) const {
+    fs::create_directories((folder_ / name).parent_path());
     auto env = PythonEnv::create({.folder = folder_ / name,
                                   .envs_dir = envs_->path(),
                                   .interpreter = interpreter_,
@@ -90,6 +93,35 @@ TEST_F(PythonEnvTest, PythonRunsInItAndSeesItself) {
   const std::string out = run(env, {"python3", "-c", "import sys; print(sys.prefix, sys.prefix != sys.base_prefix)"});
   EXPECT_EQ(out, env.spec().folder.string() + " True\n");
   EXPECT_FALSE(env.has_packages());
+}
+
+TEST_F(PythonEnvTest, AnUnchangedOneServesTheNextJobAndAChangedOneDoesNot) {
+  const auto inode = [](const PythonEnv& env) {
+    struct stat info{};
+    EXPECT_EQ(::stat(env.spec().folder.c_str(), &info), 0);
+    return info.st_ino;
+  };
+  const PythonEnv first = make_env("job1/venv");
+  const auto number = inode(first);
+  first.retire();
+  EXPECT_FALSE(fs::exists(first.spec().folder));
+  const PythonEnv second = make_env("job2/venv");
+  EXPECT_EQ(inode(second), number);
+  EXPECT_EQ(run(second, {"python3", "-c", "import sys; print(sys.prefix)"}), second.spec().folder.string() + "\n");
+
+  for (const char* changed : {"pyvenv.cfg", "bin/pip", "bin/another"}) {
+    const PythonEnv env = make_env("job3/venv");
+    folder_.write(fmt::format("job3/venv/{}", changed), "x");
+    env.retire();
+    EXPECT_TRUE(fs::exists(env.spec().folder)) << changed;
+  }
+  // One that was damaged while it waited, by a power cut, say, is thrown away.
+  second.retire();
+  for (const auto& spare : fs::directory_iterator(*envs_ / "spare")) {
+    std::ofstream(spare.path() / "pyvenv.cfg", std::ios::trunc).flush();
+  }
+  const PythonEnv third = make_env("job4/venv");
+  EXPECT_EQ(run(third, {"python3", "-c", "import sys; print(sys.prefix)"}), third.spec().folder.string() + "\n");
 }
 
 TEST_F(PythonEnvTest, PackagesOfAJobServeTheNextOneAndStayAsTheyAre) {
