@@ -19,6 +19,9 @@ def steps(count: int) -> str:
     return "".join("      - run: 'true'\n" for _ in range(count))
 
 
+SLOW_FILE_US = 60
+
+
 WORKFLOWS = {
     "100 steps": ("  one:\n    runs-on: ubuntu-latest\n    steps:\n" + steps(100), 100, 1),
     "matrix of 50": ("  many:\n    runs-on: ubuntu-latest\n    strategy:\n      matrix:\n        n: ["
@@ -54,6 +57,23 @@ def timed(command: list, folder: Path) -> float:
     return seconds
 
 
+def quiet_disk(folder: Path) -> float:
+    """Waits until making an empty file is as quick as it should be; gives the microseconds it takes. For minutes after many
+    files were deleted, ext4 looks at each of their inodes before it takes a free one."""
+    folder.mkdir()
+    give_up = time.monotonic() + 420
+    while True:
+        tries = folder / str(time.monotonic_ns())
+        tries.mkdir()
+        begin = time.perf_counter()
+        for number in range(100):
+            (tries / str(number)).touch()
+        cost = (time.perf_counter() - begin) / 100 * 1e6
+        if cost < SLOW_FILE_US or time.monotonic() > give_up:
+            return cost
+        time.sleep(10)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weir", default="build/bin/weir", type=Path)
@@ -65,19 +85,20 @@ def main() -> None:
     if not peer:
         print("act is not here (go install github.com/nektos/act@latest): no ratio")
     print(f"{'':14} {'shells':>9} {'weir':>9} {'act':>9}   overhead: {'weir':>8} {'act':>8}   act / weir")
-    # One tool's rounds after the other's, and nothing is removed before the end: ext4 looks for inodes to reuse much longer
-    # for seconds after many files were deleted, which would slow down whoever comes next.
+    # One tool's rounds after the other's, each on a disk that is quiet, and nothing is removed before the end.
     with tempfile.TemporaryDirectory() as temporary:
-        measured = {}
+        measured, cost = {}, {}
         for name, (jobs, count, parallel) in WORKFLOWS.items():
             folder = Path(temporary) / name.replace(" ", "-")
             folder.mkdir()
             repository(folder, jobs)
+            cost[name] = [quiet_disk(Path(temporary) / f"files-{name}")]
             measured[name] = ([shells(Path(temporary), count, parallel) for _ in range(args.rounds)],
                               [timed([weir, "run", "push"], folder) for _ in range(args.rounds)])
         for name, (_, count, _) in WORKFLOWS.items():
             folder = Path(temporary) / name.replace(" ", "-")
             bare, ours = measured[name]
+            cost[name].append(quiet_disk(Path(temporary) / f"more-files-{name}"))
             theirs = [timed([args.act, "push", "-P", "ubuntu-latest=-self-hosted", "--quiet"], folder)
                       for _ in range(args.rounds if peer else 0)]
             shell, weir_time = statistics.median(bare), statistics.median(ours)
@@ -91,6 +112,10 @@ def main() -> None:
             else:
                 line += f"{'':9}             {weir_over / count * 1e3:6.2f}ms"
             print(line, flush=True)
+        print("making an empty file took (us):",
+              "; ".join(f"{name} {before:.0f} before weir, {after:.0f} before act" for name, (before, after) in cost.items()))
+        if max(map(max, cost.values())) > SLOW_FILE_US:
+            print("that is slow still: other programs deleted many files on this disk")
 
 
 if __name__ == "__main__":

@@ -324,7 +324,7 @@ Result<void> Git::checkout_to(const fs::path& target, const GitCheckout& checkou
   // survive a power cut: a job's workspace is made anew.
   const fs::path dot_git = target / ".git";
   WEIR_TRY(make_dirs(dot_git / "objects" / "info"));
-  WEIR_TRY(make_dirs(dot_git / "refs" / "heads"));
+  WEIR_TRY(make_dirs(dot_git / "refs"));
   std::string objects = (git_dir_ / "objects").string();
   if (auto common = read_file(git_dir_ / "commondir"); common) {
     objects = (git_dir_ / strip(*common) / "objects").lexically_normal().string();

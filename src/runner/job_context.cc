@@ -104,7 +104,7 @@ void fill_github(JobState& job) {
   set_default(github, "api_url", spec.server_url + "/api/v1");
   set_default(github, "graphql_url", spec.server_url + "/api/graphql");
   github["workspace"] = job.workspace.string();
-  github["event_path"] = (job.temp_dir / "_github_workflow" / "event.json").string();
+  github["event_path"] = (job.temp_dir / "_runner" / "event.json").string();
   github["token"] = job.token;
 }
 
@@ -143,7 +143,7 @@ void fill_fixed_env(JobState& job) {
 
 Result<void> write_event(const JobState& job) {
   const auto* event = job.contexts.values.at("github").get_object().if_contains("event");
-  const fs::path folder = job.temp_dir / "_github_workflow";
+  const fs::path folder = job.temp_dir / "_runner";
   WEIR_TRY(io::make_dirs(folder));
   const std::string text = event == nullptr || event->is_null() ? "{}" : json::serialize(*event);
   const fs::path path = folder / "event.json";

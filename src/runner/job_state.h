@@ -41,7 +41,7 @@ struct StepState {
 // A job while it runs: everything that more than one part of the runner needs. One thread, but for `log`.
 struct JobState {
   explicit JobState(std::filesystem::path folder)
-      : job_dir(std::move(folder)), temp_dir(job_dir / "temp"), files(temp_dir / "_runner_file_commands") {}
+      : job_dir(std::move(folder)), temp_dir(job_dir / "temp"), files(temp_dir / "_runner") {}
 
   std::filesystem::path job_dir;
   std::filesystem::path temp_dir;  // RUNNER_TEMP
