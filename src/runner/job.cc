@@ -133,7 +133,9 @@ void keep_packages(JobState& job, StepState& step, json::object& fields) {
   if (!job.python || job.spec->strict) return;
   json::array layers;
   const bool good = !job.failed && !job.cancelled();
-  if (good && job.python->has_packages()) {
+  if (!job.python->has_packages()) {
+    job.python->retire();
+  } else if (good) {
     std::vector<std::string> left_out;
     const auto layer = job.python->make_layer(fmt::format("{}", job.spec->job_id), left_out);
     for (const auto& name : left_out) {
@@ -149,7 +151,6 @@ void keep_packages(JobState& job, StepState& step, json::object& fields) {
       job.warning(step, layer.error().message);
     }
   }
-  if (layers.empty()) job.python->retire();
   for (const auto& layer : job.python->spec().layers) layers.emplace_back(layer.string());
   fields["layers"] = std::move(layers);
 }

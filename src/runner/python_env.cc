@@ -303,7 +303,7 @@ bool PythonEnv::take_spare(const std::vector<OwnFile>& files) const {
 
 void PythonEnv::retire() const {
   const auto files = own_files();
-  if (!files || !holds_just(*files)) return;
+  if (!files) return;
   const fs::path folder = spec_.envs_dir / kSpareFolder;
   if (::access(folder.c_str(), F_OK) != 0 && !io::make_dirs(folder)) return;
   // Those that nobody takes any more go first.

@@ -60,7 +60,7 @@ class PythonEnv {
   // Left out are packages installed as editable: they point into the job's workspace (`left_out` gets their names).
   Result<std::filesystem::path> make_layer(std::string_view name, std::vector<std::string>& left_out);
 
-  // Leaves the environment to a later job, if nobody changed it. It is gone then.
+  // Leaves an environment without packages to a later job, which looks whether anybody changed it. It is gone then.
   void retire() const;
 
  private:

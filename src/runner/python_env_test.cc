@@ -8,6 +8,7 @@
 #include <fstream>
 #include <utility>
 
+#include "io/file.h"
 #include "io/process.h"
 #include "runner/test_folder.h"
 
@@ -113,7 +114,8 @@ TEST_F(PythonEnvTest, AnUnchangedOneServesTheNextJobAndAChangedOneDoesNot) {
     const PythonEnv env = make_env("job3/venv");
     folder_.write(fmt::format("job3/venv/{}", changed), "x");
     env.retire();
-    EXPECT_TRUE(fs::exists(env.spec().folder)) << changed;
+    const PythonEnv next = make_env("job3/venv");
+    EXPECT_NE(io::read_file(next.spec().folder / changed).value_or(""), "x") << changed;
   }
   // One that was damaged while it waited, by a power cut, say, is thrown away.
   second.retire();

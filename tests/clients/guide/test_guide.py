@@ -62,9 +62,14 @@ class Shell:
         raise AssertionError(f"the shell ended in: {command}\n{''.join(lines)}")
 
     def close(self):
-        self.process.stdin.write("kill $(jobs -p) 2>/dev/null; wait; exit\n")
+        # The servers of the page: a sanitizer tells of what it found by their exit code.
+        self.process.stdin.write("codes=; for job in $(jobs -p); do kill $job 2>/dev/null; wait $job; codes+=\" $?\"; done\n")
+        self.process.stdin.write("echo --codes--$codes; exit\n")
         self.process.stdin.close()
+        said = self.process.stdout.read()
         self.process.wait(60)
+        codes = said.rpartition("--codes--")[2].split()
+        assert all(code == "0" for code in codes), said
 
 
 def pattern(expected: str) -> re.Pattern:
