@@ -98,7 +98,7 @@ struct LocalExecutor::Impl : std::enable_shared_from_this<Impl> {
   struct Running {
     fs::path dir;
     std::optional<io::Process> process;  // a child of this server's
-    Descriptor adopted;                          // pidfd of an earlier server's
+    Descriptor adopted;                  // pidfd of an earlier server's
     pid_t pid = 0;                       // 0: alive, but its journal does not say it yet
     int watch = -1;                      // inotify
     bool killed = false;

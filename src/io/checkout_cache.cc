@@ -25,9 +25,9 @@ constexpr std::size_t kCommitsMax = 64;
 constexpr std::size_t kDigestBytes = 20;
 constexpr std::string_view kMagic = "weir checkout 1\n";
 
-// git's index, versions 2 and 3 (gitformat-index(5)): numbers in network order; a header of "DIRC", version and number of
-// entries; entries of ten numbers of stat data, an object id, flags and a path, padded with NUL bytes to a multiple of
-// eight; extensions; SHA-1 of all that.
+// git's index, versions 2 and 3 (gitformat-index(5)): numbers in network order; a header of "DIRC", version and number
+// of entries; entries of ten numbers of stat data, an object id, flags and a path, padded with NUL bytes to a multiple
+// of eight; extensions; SHA-1 of all that.
 constexpr std::size_t kHeaderBytes = 12;
 constexpr std::size_t kStatBytes = 40;
 constexpr std::size_t kFlagsAt = kStatBytes + kDigestBytes;

@@ -348,8 +348,8 @@ Result<void> Git::checkout_to(const fs::path& target, const GitCheckout& checkou
 
   if (WEIR_TRY(cache.restore(checkout.sha, target))) return {};
   ProcessOptions options;
-  options.argv = {"git", "-C", target.string(), "-c", "core.hooksPath=/dev/null", "read-tree",
-                  "-u",  "--reset", checkout.sha};
+  options.argv = {"git",       "-C", target.string(), "-c",        "core.hooksPath=/dev/null",
+                  "read-tree", "-u", "--reset",       checkout.sha};
   options.env = git_environment({});
   WEIR_TRY(run_checked(std::move(options)));
   cache.keep(checkout.sha, target);

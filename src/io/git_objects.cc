@@ -31,12 +31,13 @@ struct GitObjects::Reader {
   std::filesystem::path git_dir;
   std::mutex mutex;
   std::optional<Process> process;
-  Descriptor channel;        // both its standard input and output
-  std::string ahead;  // read, not yet asked for
+  Descriptor channel;  // both its standard input and output
+  std::string ahead;   // read, not yet asked for
 
   Result<void> start() {
     int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return fail_errno(errno, "cannot make a socket");
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+      return fail_errno(errno, "cannot make a socket");
     channel = Descriptor(ends[0]);
     const Descriptor theirs(ends[1]);
     const Descriptor nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));

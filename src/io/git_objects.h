@@ -44,8 +44,8 @@ class GitObjects {
   std::unique_ptr<Reader> reader_;
 };
 
-// The entries of a tree object's bytes, "<octal mode> <name>\0<id>" one after the other, with ids of `id_bytes` (20, or 32
-// for SHA-256). kCorrupt if the bytes are something else.
+// The entries of a tree object's bytes, "<octal mode> <name>\0<id>" one after the other, with ids of `id_bytes` (20, or
+// 32 for SHA-256). kCorrupt if the bytes are something else.
 Result<std::vector<GitTreeItem>> parse_git_tree(std::string_view bytes, std::size_t id_bytes);
 
 }  // namespace weir::io

@@ -151,14 +151,15 @@ TEST_F(GitTest, ACommitIsReadListedAndCheckedOutWithoutCopyingObjects) {
   const auto commit = repository->commit(*sha);
   ASSERT_TRUE(commit);
   EXPECT_EQ(commit->message, "First\n\nbody");
-    EXPECT_EQ(repository->show(*sha, "src/a.py").value_or(""), "print(1)\n");
+  EXPECT_EQ(repository->show(*sha, "src/a.py").value_or(""), "print(1)\n");
   EXPECT_EQ(repository->list(*sha)->size(), 2U);
   EXPECT_EQ(repository->list(*sha, "src/")->at(0).path, "src/a.py");
   EXPECT_EQ(repository->head_ref().value_or(""), "refs/heads/main");
 
   const auto target = root_ / ".git" / "job";
   const auto done = repository->checkout_to(
-      target, {.sha = *sha, .ref = "refs/heads/main", .refs = {{"refs/heads/main", *sha}}, .config = {}}, CheckoutCache());
+      target, {.sha = *sha, .ref = "refs/heads/main", .refs = {{"refs/heads/main", *sha}}, .config = {}},
+      CheckoutCache());
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_EQ(read_file(target / "src/a.py").value_or(""), "print(1)\n");
   const auto status = run_checked({.argv = {"git", "-C", target.string(), "status", "--porcelain", "-b"}});
@@ -193,7 +194,8 @@ class CheckoutCacheTest : public GitTest {
   // Checks `sha` out into a fresh folder, as a job would.
   fs::path check_out(const std::string& sha) {
     fs::path target = root_ / ".git" / fmt::format("job-{}", ++jobs_);
-    const auto done = Git(root_ / ".git").checkout_to(target, {.sha = sha, .ref = {}, .refs = {}, .config = {}}, cache_);
+    const auto done =
+        Git(root_ / ".git").checkout_to(target, {.sha = sha, .ref = {}, .refs = {}, .config = {}}, cache_);
     EXPECT_TRUE(done) << done.error().message;
     return target;
   }
@@ -297,9 +299,9 @@ TEST_F(CheckoutCacheTest, DamageAndStrangersAreNoticed) {
 TEST(GitTree, RefusesDamage) {
   const std::string id(20, '\1');
   EXPECT_EQ(parse_git_tree("100644 a" + std::string(1, '\0') + id, 20)->size(), 1U);
-  for (const std::string& bytes :
-       {std::string("100644 a"), "100644 a" + std::string(1, '\0') + id.substr(1), "100644a" + std::string(1, '\0') + id,
-        "100644 " + std::string(1, '\0') + id, " a" + std::string(1, '\0') + id}) {
+  for (const std::string& bytes : {std::string("100644 a"), "100644 a" + std::string(1, '\0') + id.substr(1),
+                                   "100644a" + std::string(1, '\0') + id, "100644 " + std::string(1, '\0') + id,
+                                   " a" + std::string(1, '\0') + id}) {
     EXPECT_EQ(parse_git_tree(bytes, 20).error().code, Code::kCorrupt);
   }
 }

@@ -163,7 +163,10 @@ Result<void> finish_job(JobState& job, StepState& step) {
     job.line(-1, 'c', fmt::format("Terminate orphan process: {}", orphan));
   }
   keep_packages(job, step, fields);
-  [[maybe_unused]] const auto removed = io::remove_tree(job.temp_dir);
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(job.temp_dir, ignored)) {
+    [[maybe_unused]] const auto removed = io::remove_tree(entry.path());
+  }
   const Conclusion conclusion = job.supervisor->timed_out() ? Conclusion::kTimedOut
                                 : job.cancelled()           ? Conclusion::kCancelled
                                 : job.failed                ? Conclusion::kFailure

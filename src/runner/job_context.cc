@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "io/descriptor.h"
 #include "io/file.h"
 #include "runner/glob.h"
 #include "runner/step_commands.h"
@@ -104,7 +105,7 @@ void fill_github(JobState& job) {
   set_default(github, "api_url", spec.server_url + "/api/v1");
   set_default(github, "graphql_url", spec.server_url + "/api/graphql");
   github["workspace"] = job.workspace.string();
-  github["event_path"] = (job.temp_dir / "_runner" / "event.json").string();
+  github["event_path"] = (job.own_dir / "event.json").string();
   github["token"] = job.token;
 }
 
@@ -143,16 +144,12 @@ void fill_fixed_env(JobState& job) {
 
 Result<void> write_event(const JobState& job) {
   const auto* event = job.contexts.values.at("github").get_object().if_contains("event");
-  const fs::path folder = job.temp_dir / "_runner";
-  WEIR_TRY(io::make_dirs(folder));
+  WEIR_TRY(io::make_dirs(job.own_dir));
   const std::string text = event == nullptr || event->is_null() ? "{}" : json::serialize(*event);
-  const fs::path path = folder / "event.json";
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return fail_errno(errno, fmt::format("cannot make {}", path.string()));
-  const ssize_t written = ::write(fd, text.data(), text.size());
-  ::close(fd);
-  if (written == static_cast<ssize_t>(text.size())) return {};
-  return fail(Code::kResourceExhausted, "cannot write {}: no room left", path.string());
+  const fs::path path = job.own_dir / "event.json";
+  const io::Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return fail_errno(errno, fmt::format("cannot make {}", path.string()));
+  return io::write_all(file.get(), text, path.string());
 }
 
 bool wants_debug(const JobState& job, std::string_view name) {

@@ -41,10 +41,11 @@ struct StepState {
 // A job while it runs: everything that more than one part of the runner needs. One thread, but for `log`.
 struct JobState {
   explicit JobState(std::filesystem::path folder)
-      : job_dir(std::move(folder)), temp_dir(job_dir / "temp"), files(temp_dir / "_runner") {}
+      : job_dir(std::move(folder)), temp_dir(job_dir / "temp"), own_dir(job_dir / "runner"), files(own_dir) {}
 
   std::filesystem::path job_dir;
-  std::filesystem::path temp_dir;  // RUNNER_TEMP
+  std::filesystem::path temp_dir;  // RUNNER_TEMP, emptied at the end
+  std::filesystem::path own_dir;   // event.json and the files of `files`; they hold no secrets and stay with the job
   std::filesystem::path workspace;
   std::shared_ptr<const types::JobSpec> spec;
   json::object secrets;

@@ -10,9 +10,8 @@
 #include <iterator>
 #include <utility>
 
-#include "runner/output.h"
-
 #include "io/file.h"
+#include "runner/output.h"
 
 namespace weir::runner {
 namespace {

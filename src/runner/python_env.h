@@ -23,8 +23,8 @@ namespace weir::runner {
 // pip (and setuptools up to Python 3.11). The base layer is made once an interpreter, by `python -m venv`, when
 // somebody first imports pip or setuptools: a hook in site-packages waits for that as long as the layer is missing.
 //
-// At the job's end an environment that is as it was made waits in <envs_dir>/spare for the next job that needs just that:
-// making thirteen files costs more than to move a folder. One that something was installed into becomes a layer,
+// At the job's end an environment that is as it was made waits in <envs_dir>/spare for the next job that needs just
+// that: making thirteen files costs more than to move a folder. One that something was installed into becomes a layer,
 // <envs_dir>/layers/<job id>, which is never changed again. Its console scripts start the `python` beside the name they
 // are called by, so that a link from an upper environment runs them there, with all that the upper one has.
 struct PythonEnvSpec {

@@ -8,6 +8,8 @@
 namespace weir::app {
 namespace {
 
+constexpr auto kPause = std::chrono::milliseconds{40};
+
 std::string took(const std::optional<TimePoint>& from, const std::optional<TimePoint>& to) {
   return from && to ? format_duration(*to - *from) : std::string();
 }
@@ -15,14 +17,16 @@ std::string took(const std::optional<TimePoint>& from, const std::optional<TimeP
 }  // namespace
 
 RunDisplay::RunDisplay(engine::Engine& engine, Options options)
-    : engine_(engine), options_(options), subscription_(engine.subscribe([this](const engine::LiveUpdate&) {
+    : engine_(engine), options_(options), subscription_(engine.subscribe([this](const engine::LiveUpdate& update) {
         const std::scoped_lock lock(mutex_);
         changed_ = true;
+        ended_ = ended_ || (update.kind == engine::LiveUpdate::Kind::kRun && update.state == "completed");
         moved_.notify_one();
       })) {}
 
 Result<int> RunDisplay::follow(std::int64_t run_id) {
   for (;;) {
+    const auto looked = std::chrono::steady_clock::now();
     const auto run = WEIR_TRY(engine_.run(run_id));
     const auto jobs = WEIR_TRY(engine_.jobs(run_id));
     for (const auto& job : jobs) {
@@ -36,8 +40,10 @@ Result<int> RunDisplay::follow(std::int64_t run_id) {
     }
     std::unique_lock lock(mutex_);
     // An update tells at once; the limit only covers one that was lost.
-    moved_.wait_for(lock, std::chrono::milliseconds{500}, [this] { return changed_; });
-    changed_ = false;
+    moved_.wait_for(lock, std::chrono::milliseconds{500}, [this] { return changed_ || ended_; });
+    // All that moves within a moment is looked at together; the end is not kept waiting.
+    moved_.wait_until(lock, looked + kPause, [this] { return ended_; });
+    changed_ = ended_ = false;
   }
 }
 

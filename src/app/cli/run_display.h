@@ -33,6 +33,7 @@ class RunDisplay {
   std::mutex mutex_;
   std::condition_variable moved_;
   bool changed_ = true;                            // something moved since we looked
+  bool ended_ = false;                             // some run has
   std::map<std::int64_t, std::int64_t> log_read_;  // bytes of each job's log that were printed
   std::set<std::int64_t> announced_;               // jobs whose end was printed
   engine::Engine::Subscription subscription_;
