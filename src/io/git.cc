@@ -13,7 +13,6 @@
 #include "io/checkout_cache.h"
 #include "io/descriptor.h"
 #include "io/file.h"
-#include "io/git_objects.h"
 #include "io/git_process.h"
 #include "io/process.h"
 
@@ -54,6 +53,8 @@ std::int64_t to_number(std::string_view text) {
 }
 
 constexpr std::string_view kFolderMode = "040000";
+constexpr std::size_t kListBytesMax = 256U << 20;
+constexpr std::size_t kTreesKept = 64;
 constexpr std::string_view kSubmoduleMode = "160000";
 
 // Every field ends with a NUL byte, the last too.
@@ -74,38 +75,6 @@ std::vector<GitCommit> read_commits(std::string_view text) {
     commit.message = strip(parts[i + 7]);
   }
   return commits;
-}
-
-// "Name <mail> 1700000000 +0100"
-void read_person(std::string_view text, std::string& name, std::string& email, std::int64_t& time_s) {
-  const auto open = text.find('<');
-  const auto close = text.rfind('>');
-  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return;
-  name = text.substr(0, open > 0 ? open - 1 : 0);
-  email = text.substr(open + 1, close - open - 1);
-  if (close + 2 <= text.size()) time_s = to_number(text.substr(close + 2));
-}
-
-// A commit object's bytes; nothing if they are in another encoding than UTF-8.
-std::optional<GitCommit> read_commit(const GitObject& object) {
-  GitCommit commit{.sha = object.id};
-  std::string_view rest = object.bytes;
-  std::string committer;
-  std::string email;
-  while (!rest.empty() && rest.front() != '\n') {
-    const auto end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (line.starts_with("tree ")) commit.tree = line.substr(5);
-    if (line.starts_with("parent ")) commit.parents.emplace_back(line.substr(7));
-    if (line.starts_with("author ")) {
-      read_person(line.substr(7), commit.author_name, commit.author_email, commit.author_time_s);
-    }
-    if (line.starts_with("committer ")) read_person(line.substr(10), committer, email, commit.committer_time_s);
-    if (line.starts_with("encoding ")) return std::nullopt;
-  }
-  if (!rest.empty()) commit.message = strip(rest.substr(1));
-  return commit;
 }
 
 Result<void> require_object_id(std::string_view text) {
@@ -168,7 +137,7 @@ Result<GitCommit> Git::commit(std::string_view sha) const {
   WEIR_TRY(require_object_id(sha));
   const auto object = WEIR_TRY(objects_->read(std::string(sha) + "^{commit}"));
   if (!object) return fail(Code::kNotFound, "there is no commit \"{}\" in {}", sha, git_dir_.string());
-  if (auto commit = read_commit(*object)) return *std::move(commit);
+  if (auto commit = parse_git_commit(*object)) return *std::move(commit);
   const std::string text =
       WEIR_TRY(run({"show", "--no-patch", "--no-show-signature", std::string(kCommitFormat), object->id}));
   auto commits = read_commits(text);
@@ -251,18 +220,29 @@ Result<std::vector<GitTreeEntry>> Git::list(std::string_view sha, std::string_vi
   while (folder.ends_with('/')) folder.remove_suffix(1);
   const auto root = WEIR_TRY(find(sha, folder));
   if (!root) return entries;
+  std::size_t bytes = 0;
+  std::map<std::string, std::vector<GitTreeItem>> trees;
   std::vector<GitTreeEntry> open{{std::string(folder), root->mode, root->object}};
   while (!open.empty()) {
     auto entry = std::move(open.back());
     open.pop_back();
+    // A few trees that name each other again and again stand for more files than any machine can hold.
+    bytes += entry.path.size() + sizeof(entry);
+    if (bytes > kListBytesMax) {
+      return fail(Code::kResourceExhausted, "commit {} has too many files to be listed", sha.substr(0, 12));
+    }
     if (entry.mode != kFolderMode) {
       entries.push_back(std::move(entry));
       continue;
     }
-    auto items = WEIR_TRY(tree(entry.object));
-    for (auto& item : std::views::reverse(items)) {  // the last one first comes off the stack last
-      open.push_back({entry.path.empty() ? std::move(item.name) : fmt::format("{}/{}", entry.path, item.name),
-                      std::move(item.mode), std::move(item.object)});
+    auto known = trees.find(entry.object);
+    if (known == trees.end()) {
+      if (trees.size() >= kTreesKept) trees.clear();
+      known = trees.emplace(entry.object, WEIR_TRY(tree(entry.object))).first;
+    }
+    for (const auto& item : std::views::reverse(known->second)) {  // the last one first comes off the stack last
+      open.push_back(
+          {entry.path.empty() ? item.name : fmt::format("{}/{}", entry.path, item.name), item.mode, item.object});
     }
   }
   return entries;

@@ -9,23 +9,11 @@
 #include <vector>
 
 #include "base/error.h"
+#include "io/git_objects.h"
 
 namespace weir::io {
 
 class CheckoutCache;
-class GitObjects;
-struct GitTreeItem;
-
-struct GitCommit {
-  std::string sha;
-  std::string tree;
-  std::vector<std::string> parents;
-  std::string author_name;
-  std::string author_email;
-  std::int64_t author_time_s = 0;     // seconds since 1970
-  std::int64_t committer_time_s = 0;  // when it was committed: DORA's lead time starts here
-  std::string message;
-};
 
 struct GitTreeEntry {
   std::string path;

@@ -22,6 +22,22 @@ constexpr auto kAnswerLimit = std::chrono::minutes{5};
 constexpr auto kEndLimit = std::chrono::seconds{2};
 constexpr std::size_t kHeaderBytesMax = 8'192;
 
+// "Name <mail> 1700000000 +0100"
+void read_person(std::string_view text, std::string& name, std::string& email, std::int64_t& time_s) {
+  const auto open = text.find('<');
+  const auto close = text.rfind('>');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return;
+  name = text.substr(0, open > 0 ? open - 1 : 0);
+  email = text.substr(open + 1, close - open - 1);
+  if (close + 2 > text.size()) return;
+  std::from_chars(text.data() + close + 2, text.data() + text.size(), time_s);
+}
+
+std::string_view without_newlines(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+  return text;
+}
+
 }  // namespace
 
 struct GitObjects::Reader {
@@ -150,6 +166,27 @@ Result<std::vector<GitTreeItem>> parse_git_tree(std::string_view bytes, std::siz
     bytes.remove_prefix(zero + 1 + id_bytes);
   }
   return items;
+}
+
+std::optional<GitCommit> parse_git_commit(const GitObject& object) {
+  GitCommit commit{.sha = object.id};
+  std::string_view rest = object.bytes;
+  std::string committer;
+  std::string email;
+  while (!rest.empty() && rest.front() != '\n') {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (line.starts_with("tree ")) commit.tree = line.substr(5);
+    if (line.starts_with("parent ")) commit.parents.emplace_back(line.substr(7));
+    if (line.starts_with("author ")) {
+      read_person(line.substr(7), commit.author_name, commit.author_email, commit.author_time_s);
+    }
+    if (line.starts_with("committer ")) read_person(line.substr(10), committer, email, commit.committer_time_s);
+    if (line.starts_with("encoding ")) return std::nullopt;
+  }
+  if (!rest.empty()) commit.message = std::string(without_newlines(rest.substr(1)));
+  return commit;
 }
 
 }  // namespace weir::io

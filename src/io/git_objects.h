@@ -18,6 +18,17 @@ struct GitObject {
   std::string bytes;
 };
 
+struct GitCommit {
+  std::string sha;
+  std::string tree;
+  std::vector<std::string> parents;
+  std::string author_name;
+  std::string author_email;
+  std::int64_t author_time_s = 0;     // seconds since 1970
+  std::int64_t committer_time_s = 0;  // when it was committed: DORA's lead time starts here
+  std::string message;
+};
+
 // One entry of a tree object, without its folder.
 struct GitTreeItem {
   std::string name;
@@ -47,5 +58,9 @@ class GitObjects {
 // The entries of a tree object's bytes, "<octal mode> <name>\0<id>" one after the other, with ids of `id_bytes` (20, or
 // 32 for SHA-256). kCorrupt if the bytes are something else.
 Result<std::vector<GitTreeItem>> parse_git_tree(std::string_view bytes, std::size_t id_bytes);
+
+// What a commit object says. Nothing if its text is in another encoding than UTF-8, which git can tell. What is missing
+// or unreadable is left empty, as git does.
+std::optional<GitCommit> parse_git_commit(const GitObject& object);
 
 }  // namespace weir::io

@@ -189,6 +189,17 @@ TEST_F(GitTest, ASnapshotHoldsWhatIsNotCommittedAndLeavesTheIndexAlone) {
             (std::vector<std::string>{"a.txt", "new.txt"}));
 }
 
+TEST_F(GitTest, TreesThatNameEachOtherAreNotFollowedWithoutEnd) {
+  std::string tree = git({"mktree"});  // empty
+  for (int level = 0; level < 12; ++level) {
+    std::string entries;
+    for (int i = 0; i < 10; ++i) entries += fmt::format("040000 tree {}\t{}\n", tree, i);
+    tree = git({"mktree"}, entries);
+  }
+  const auto sha = git({"commit-tree", tree, "-m", "bomb"});
+  EXPECT_EQ(Git(root_ / ".git").list(sha).error().code, Code::kResourceExhausted);
+}
+
 class CheckoutCacheTest : public GitTest {
  protected:
   // Checks `sha` out into a fresh folder, as a job would.
@@ -222,7 +233,7 @@ TEST_F(CheckoutCacheTest, GivesTheWorkTreeThatGitGave) {
   write("deep/empty", "");
   write("bin/run", "#!/bin/sh\n");
   write(std::string(300, 'x').insert(200, "/"), std::string("\0\xff", 2));
-  fs::permissions(root_ / "bin/run", fs::perms(0755));
+  fs::permissions(root_ / "bin/run", fs::perms::owner_all);
   fs::create_symlink("../deep", root_ / "bin/link");
   const auto sha = commit("one");
   EXPECT_FALSE(is_kept(sha));

@@ -39,6 +39,10 @@ Result<json::object> version_json(const Services& services, const ServingService
       if (tag.key == "mlflow.source.git.commit") commit = tag.value;
     }
   }
+  // The client tells only where it finds a git repository and Python's package for git.
+  if (commit.empty() && version.workflow_run) {
+    if (const auto run = services.engine->run(*version.workflow_run)) commit = run->commit;
+  }
   const auto verdict = WEIR_TRY(services.db->load<std::optional<gate::Record>>([&](store::Reader& reader) {
     return gate::GateService::latest(reader, version.model, std::to_string(version.version), version.run_id);
   }));
