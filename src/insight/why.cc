@@ -274,7 +274,8 @@ class Teller {
       WEIR_TRY(add_story(why.root, *event, causes, model, version_number));
     }
     why.answer = fmt::format("{} serves version {} of {} since {}{}{}", shown, version_number, model,
-                             to_iso8601(std::chrono::floor<std::chrono::seconds>(event->time)), back ? ", after a rollback" : "", because());
+                             to_iso8601(std::chrono::floor<std::chrono::seconds>(event->time)),
+                             back ? ", after a rollback" : "", because());
     return why;
   }
 

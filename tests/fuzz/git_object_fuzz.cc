@@ -24,7 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     }
     require(read == size);
   }
-  const auto commit = weir::io::parse_git_commit({.id = std::string(40, '1'), .type = "commit", .bytes = std::string(input)});
+  const auto commit =
+      weir::io::parse_git_commit({.id = std::string(40, '1'), .type = "commit", .bytes = std::string(input)});
   if (commit) require(commit->message.size() <= size && commit->author_name.size() <= size);
   return 0;
 }
