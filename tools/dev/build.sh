@@ -19,14 +19,15 @@ build_web() {
 }
 
 build_preset() {
-  [ -f "$BUILD/build.ninja" ] || {
+  if [ ! -f "$BUILD/build.ninja" ] || [ ! -f "$BUILD/CMakeCache.txt" ]; then
     say "configuring $BUILD"
+    mkdir -p "$BUILD"
     cmake --preset "$PRESET" >"$BUILD.log" 2>&1 || {
       cat "$BUILD.log" >&2
       die "configuring failed"
     }
     mv "$BUILD.log" "$BUILD/configure.log"
-  }
+  fi
   say "compiling into $BUILD/bin"
   cmake --build "$BUILD"
 }
