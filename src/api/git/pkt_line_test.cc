@@ -40,10 +40,13 @@ TEST(PushCommands, WaitForWhatIsMissing) {
 
 TEST(PushCommands, WhatGitMightReadDifferentlyIsRefused) {
   const std::string nul(1, '\0');
+  const auto update = [](std::string_view before, std::string_view after, std::string_view ref) {
+    return pkt_line(fmt::format("{} {} {}", before, after, ref));
+  };
   for (const std::string& head :
        {std::string{"0001"}, std::string{"0003"}, std::string{"00g0"}, std::string{"fff5"} + std::string(70'000, 'x'),
-        pkt_line("hello"), pkt_line(kA + " " + kB + " main"), pkt_line(kA + "  " + kB + " refs/x"),
-        pkt_line(kA + " " + kB.substr(1) + "  refs/x"), command("refs/heads/../x"), command("refs/heads/a b"),
+        pkt_line("hello"), update(kA, kB, "main"), update(kA, " " + kB, "refs/x"),
+        update(kA, kB.substr(1), " refs/x"), command("refs/heads/../x"), command("refs/heads/a b"),
         command("refs/heads/x\ty"), command("refs/heads/x.lock"), command("refs//x"), command("refs/heads/"),
         command("HEAD"), command("refs/a", "x" + nul + "y"), command("refs/a", "x") + command("refs/b", "y"),
         pkt_line("shallow main"), pkt_line(std::string(64, 'a') + " " + std::string(64, 'b') + " refs/heads/x")}) {

@@ -178,9 +178,8 @@ Result<std::vector<std::int64_t>> Fields::experiment_ids() const {
 
 Result<std::int64_t> parse_experiment_id(std::string_view text) {
   std::int64_t id = 0;
-  const char* end = text.data() + text.size();
-  const auto read = std::from_chars(text.data(), end, id);
-  if (read.ec == std::errc() && read.ptr == end) return id;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (read.ec == std::errc() && read.ptr == text.data() + text.size()) return id;
   return fail(Code::kInvalidArgument, "invalid experiment id '{}': it must be a whole number",
               track::first_characters(text, 80));
 }
