@@ -19,6 +19,7 @@ engine::ApprovalAnswer answer_of(const access::Approval& approval) {
 // weir.yaml's own pools first, so that `gpu: {slots: 1}` wins over the pool that takes everything.
 std::vector<engine::RunnerPool> pools_of(const config::Config& config, int slots) {
   std::vector<engine::RunnerPool> pools;
+  pools.reserve(config.runners.size() + 1);
   for (const auto& runner : config.runners) {
     pools.push_back({runner.label, {runner.label, "self-hosted", "linux", "x64"}, runner.slots});
   }

@@ -24,8 +24,8 @@ struct EngineBinding {
   int slots = 0;  // 0: one for each processor
   bool strict = false;
   std::map<std::string, std::string> extra_secrets;
-  std::function<Result<io::Git>(const std::string& repo)> git = {};
-  std::function<std::string()> server_url = {};
+  std::function<Result<io::Git>(const std::string& repo)> git;
+  std::function<std::string()> server_url;
 };
 
 engine::EngineDeps engine_deps(const EngineBinding& binding);

@@ -352,7 +352,7 @@ Result<fs::path> find_runner() {
   if (const char* named = std::getenv("WEIR_RUNNER"); named != nullptr && *named != '\0') return fs::path(named);
   std::error_code ignored;
   const fs::path own = fs::read_symlink("/proc/self/exe", ignored);
-  const fs::path beside = own.parent_path() / "weir-runner";
+  fs::path beside = own.parent_path() / "weir-runner";
   if (fs::exists(beside, ignored)) return beside;
   return fail(Code::kNotFound, "there is no weir-runner beside {}; build it, or name it with WEIR_RUNNER",
               own.string());

@@ -54,7 +54,7 @@ Result<serve::Interpreter> interpreter_for(std::string_view version, const runne
 }  // namespace
 
 struct Serving::Impl {
-  explicit Impl(Parts given)
+  explicit Impl(const Parts& given)
       : parts(given),
         monitor(monitor_deps()),
         notifier(notifier_deps()),
@@ -161,7 +161,7 @@ monitor::NotifierDeps Serving::Impl::notifier_deps() {
   return deps;
 }
 
-Serving::Serving(Parts parts) : impl_(std::make_unique<Impl>(parts)) {}
+Serving::Serving(const Parts& parts) : impl_(std::make_unique<Impl>(parts)) {}
 Serving::~Serving() {
   stop();
 }

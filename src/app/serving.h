@@ -29,7 +29,7 @@ class Serving {
     std::filesystem::path state;
   };
 
-  explicit Serving(Parts parts);
+  explicit Serving(const Parts& parts);
   ~Serving();
 
   // Routes of the gateway; they match any first path segment, so they go last.

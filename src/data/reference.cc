@@ -449,6 +449,7 @@ std::vector<ColumnDrift> Reference::compare(const Sample& sample, double rows_mi
     (infos_[i].prediction ? predictions : features).push_back(std::move(drift));
   }
   std::vector<double> p;
+  p.reserve(features.size());
   for (const ColumnDrift& drift : features) p.push_back(drift.p);
   const std::vector<double> adjusted = holm(p);
   for (std::size_t i = 0; i < features.size(); ++i) features[i].p_adjusted = adjusted[i];

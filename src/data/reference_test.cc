@@ -29,8 +29,8 @@ Table table_of(std::vector<Column> columns) {
 }
 
 Table normal_table(Random& random, int rows) {
-  std::vector<double> values;
-  for (int i = 0; i < rows; ++i) values.push_back(normal(random));
+  std::vector<double> values(static_cast<std::size_t>(rows));
+  std::ranges::generate(values, [&] { return normal(random); });
   return table_of({numbers("x", std::move(values))});
 }
 

@@ -129,7 +129,7 @@ void Engine::stop() {
   });
   waiting.wait();
   // Writes go in order: behind this one, nothing of the engine's is under way.
-  (void)impl.deps.db->write([](store::Transaction&) -> Result<void> { return {}; });
+  [[maybe_unused]] const auto written = impl.deps.db->write([](store::Transaction&) -> Result<void> { return {}; });
 }
 
 Result<PreparedRun> Engine::prepare(RunRequest request) {

@@ -36,6 +36,7 @@ void for_each_ancestor(const KeyNode& key, const std::function<void(const KeyNod
 // Outputs of a matrix: the combination that ended last wins, but an empty value does not replace one that is set.
 json::object merged_outputs(const KeyNode& key) {
   std::vector<const JobNode*> legs;
+  legs.reserve(key.legs.size());
   for (const auto& leg : key.legs) legs.push_back(leg.get());
   std::ranges::sort(legs, {}, [](const JobNode* leg) { return std::pair(leg->row.completed_at, leg->row.position); });
   json::object merged;

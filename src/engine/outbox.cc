@@ -24,7 +24,7 @@ void Outbox::flush() {
   submit(std::make_shared<std::vector<Step>>(std::exchange(steps_, {})));
 }
 
-void Outbox::submit(Batch batch) {
+void Outbox::submit(const Batch& batch) {
   db_.write_async(
       [batch](store::Transaction& tx) -> Result<void> {
         for (const auto& step : *batch) WEIR_TRY(step(tx));
@@ -37,7 +37,7 @@ void Outbox::submit(Batch batch) {
       });
 }
 
-void Outbox::finished(Batch batch, Result<void> result) {
+void Outbox::finished(const Batch& batch, Result<void> result) {
   if (!result) {
     ++failures_;
     const Duration pause =

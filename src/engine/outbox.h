@@ -55,8 +55,8 @@ class Outbox {
 
  private:
   using Batch = std::shared_ptr<std::vector<Step>>;
-  void submit(Batch batch);
-  void finished(Batch batch, Result<void> result);
+  void submit(const Batch& batch);
+  void finished(const Batch& batch, Result<void> result);
 
   store::Database& db_;
   Loop& loop_;

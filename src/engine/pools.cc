@@ -43,7 +43,7 @@ Result<RunnerPool> find_pool(const std::vector<RunnerPool>& pools, const std::ve
     all_known = all_known && owner != nullptr;
     if (chosen == nullptr || (owner != nullptr && owner < chosen)) chosen = owner;
   }
-  if (all_known) return *chosen;
+  if (all_known && chosen != nullptr) return *chosen;
   std::string known;
   for (const auto& pool : pools) {
     for (const auto& label : pool.labels) known += (known.empty() ? "" : ", ") + label;

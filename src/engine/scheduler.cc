@@ -89,7 +89,7 @@ void Scheduler::run_created(std::int64_t id) {
   settle();
 }
 
-void Scheduler::add(RunPtr run) {
+void Scheduler::add(const RunPtr& run) {
   runs_[run->row.id] = run;
   if (run->broken) return break_run(run, run->row.problem);
   if (!run->group_passed) enter_run_group(run);

@@ -68,7 +68,7 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
 
   // scheduler.cc: turns, runs as a whole
   RunPtr build(StoredRun stored);
-  void add(RunPtr run);
+  void add(const RunPtr& run);
   void settle();
   void collect();
   void tell(LiveUpdate update, const JobPtr& job);

@@ -88,7 +88,7 @@ void Scheduler::prepare_starting() {
     // The number of a job that was made in the same transaction is known after it only.
     if (job->row.id == 0 || job->prepared) continue;
     // An error shows again, and is handled, when the job is launched.
-    (void)prepare(run, job);
+    [[maybe_unused]] const auto prepared = prepare(run, job);
   }
 }
 

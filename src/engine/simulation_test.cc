@@ -178,10 +178,11 @@ class Simulation {
       create_run();
     } else if (what < 80 && runs_ > 0) {
       const auto run = 1 + random_.below(runs_);
-      (void)db_->at_once([&] { return engine_->cancel(run, "carol", "", random_.chance(20)); });
+      [[maybe_unused]] const auto done =
+          db_->at_once([&] { return engine_->cancel(run, "carol", "", random_.chance(20)); });
     } else if (what < 83 && runs_ > 0) {
       const auto run = 1 + random_.below(runs_);
-      (void)db_->at_once([&] { return engine_->rerun(run, random_.chance(50), "carol"); });
+      [[maybe_unused]] const auto done = db_->at_once([&] { return engine_->rerun(run, random_.chance(50), "carol"); });
     } else if (what < 90) {
       decide_one();
     } else {
@@ -212,14 +213,14 @@ class Simulation {
     const auto pending = FakeApprovals::pending(*db_);
     if (pending.empty()) return;
     const auto id = random_.pick(pending);
-    (void)db_->at_once([&] {
+    [[maybe_unused]] const auto done = db_->at_once([&] {
       return db_->write([&](store::Transaction& tx) { return FakeApprovals::decide(tx, id, random_.chance(75)); });
     });
   }
 
   void decide_all() {
     for (const auto id : FakeApprovals::pending(*db_)) {
-      (void)db_->at_once(
+      [[maybe_unused]] const auto done = db_->at_once(
           [&] { return db_->write([&](store::Transaction& tx) { return FakeApprovals::decide(tx, id, true); }); });
     }
     settle();

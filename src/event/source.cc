@@ -45,6 +45,7 @@ RunRequest request_for(const Source& source, const WorkflowFile& file, std::stri
 Result<std::vector<std::int64_t>> start_runs(const TriggerDeps& deps, std::vector<RunRequest> requests,
                                              std::function<Result<std::int64_t>(store::Transaction&)> before) {
   std::vector<PreparedRun> prepared;
+  prepared.reserve(requests.size());
   for (auto& request : requests) prepared.push_back(WEIR_TRY(deps.starter->prepare(std::move(request))));
   return deps.db->write_with<std::vector<std::int64_t>>(
       [&](store::Transaction& tx) -> Result<std::vector<std::int64_t>> {

@@ -45,11 +45,11 @@ TEST(PushCommands, WhatGitMightReadDifferentlyIsRefused) {
   };
   for (const std::string& head :
        {std::string{"0001"}, std::string{"0003"}, std::string{"00g0"}, std::string{"fff5"} + std::string(70'000, 'x'),
-        pkt_line("hello"), update(kA, kB, "main"), update(kA, " " + kB, "refs/x"),
-        update(kA, kB.substr(1), " refs/x"), command("refs/heads/../x"), command("refs/heads/a b"),
-        command("refs/heads/x\ty"), command("refs/heads/x.lock"), command("refs//x"), command("refs/heads/"),
-        command("HEAD"), command("refs/a", "x" + nul + "y"), command("refs/a", "x") + command("refs/b", "y"),
-        pkt_line("shallow main"), pkt_line(std::string(64, 'a') + " " + std::string(64, 'b') + " refs/heads/x")}) {
+        pkt_line("hello"), update(kA, kB, "main"), update(kA, " " + kB, "refs/x"), update(kA, kB.substr(1), " refs/x"),
+        command("refs/heads/../x"), command("refs/heads/a b"), command("refs/heads/x\ty"), command("refs/heads/x.lock"),
+        command("refs//x"), command("refs/heads/"), command("HEAD"), command("refs/a", "x" + nul + "y"),
+        command("refs/a", "x") + command("refs/b", "y"), pkt_line("shallow main"),
+        pkt_line(std::string(64, 'a') + " " + std::string(64, 'b') + " refs/heads/x")}) {
     const auto parsed = parse_push_commands(head + "0000");
     ASSERT_FALSE(parsed) << head.substr(0, 200);
     EXPECT_EQ(parsed.error().code, Code::kInvalidArgument);
