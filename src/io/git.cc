@@ -121,7 +121,7 @@ Result<Git> Git::init_bare(const fs::path& git_dir, std::string_view default_bra
   if (made && ::rename(draft.c_str(), git_dir.c_str()) != 0 && !fs::exists(git_dir / "HEAD")) {
     made = fail_errno(errno, fmt::format("cannot make {}", git_dir.string()));
   }
-  (void)remove_tree(draft);
+  [[maybe_unused]] const auto removed = remove_tree(draft);
   if (!made) return std::unexpected(made.error());
   WEIR_TRY(sync_path(git_dir.parent_path()));
   return Git(git_dir);

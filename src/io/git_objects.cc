@@ -97,6 +97,7 @@ struct GitObjects::Reader {
     } while (ready < 0 && errno == EINTR);
     if (ready <= 0) return fail(Code::kDeadlineExceeded, "git gave no answer about {}", git_dir.string());
     char buffer[65'536];
+    // Questions wait for each other. NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection)
     const auto got = ::read(channel.get(), buffer, sizeof(buffer));
     if (got <= 0) return died();
     ahead.append(buffer, static_cast<std::size_t>(got));
