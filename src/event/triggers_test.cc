@@ -113,7 +113,7 @@ class TriggersTest : public testing::Test {
   // Lets ticks run and their writes arrive.
   void pass(Duration time) {
     loop_.advance(time);
-    (void)db_->write([](store::Transaction&) -> Result<void> { return {}; });
+    [[maybe_unused]] const auto arrived = db_->write([](store::Transaction&) -> Result<void> { return {}; });
   }
 
   FakeLoop loop_;
