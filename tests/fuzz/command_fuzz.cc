@@ -5,15 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "require.h"
 #include "runner/command.h"
 #include "runner/masker.h"
 #include "runner/output.h"
 
 namespace {
-
-void require(bool promise) {
-  if (!promise) std::abort();
-}
 
 void check_lines(std::string_view text) {
   std::size_t bytes = 0;

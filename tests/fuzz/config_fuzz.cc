@@ -1,17 +1,8 @@
-#include <cstdlib>
-
 #include "config/parse.h"
+#include "require.h"
 
 // weir.yaml comes from whoever pushes. Whatever is accepted must survive being written out and read again, since that
 // is how the event log and the API show it; whatever is refused must say why.
-namespace {
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
-}  // namespace
-
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string_view input{reinterpret_cast<const char*>(data), size};
   const auto first = weir::config::parse_config(input, "weir.yaml", {.vars = {{"X", "0.5"}}});

@@ -2,8 +2,8 @@
 
 #include <array>
 #include <cmath>
-#include <cstdlib>
 
+#include "require.h"
 #include "track/filter.h"
 #include "track/names.h"
 #include "track/search_sql.h"
@@ -26,10 +26,6 @@ constexpr FilterGrammar kGrammar{.text_attributes = kText,
                                  .params = true,
                                  .tags = true,
                                  .datasets = true};
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
 
 std::string quoted(std::string_view text, char quote) {
   std::string out(1, quote);

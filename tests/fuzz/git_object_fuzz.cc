@@ -1,16 +1,7 @@
-#include <cstdlib>
-
 #include "io/git_objects.h"
+#include "require.h"
 
 // Trees and commits of a repository that somebody pushed. A tree that is accepted was read to its last byte.
-namespace {
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
-}  // namespace
-
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string_view input{reinterpret_cast<const char*>(data), size};
   for (const std::size_t id_bytes : {20U, 32U}) {

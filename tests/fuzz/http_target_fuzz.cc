@@ -1,19 +1,10 @@
-#include <cstdlib>
-
 #include "io/http.h"
 #include "io/http_file.h"
 #include "io/http_stream.h"
 #include "io/http_uri.h"
+#include "require.h"
 
 // Addresses as they come over the network: a path that is accepted never climbs, and is the sum of its segments.
-namespace {
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
-}  // namespace
-
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string_view input{reinterpret_cast<const char*>(data), size};
   if (const auto target = weir::io::parse_target(input); target && target->path != "*") {

@@ -1,16 +1,12 @@
-#include <cstdlib>
 #include <cstring>
 
 #include "api/git/pkt_line.h"
+#include "require.h"
 
 // What decides whether a push may touch a branch must see exactly the commands that git will carry out. So whatever is
 // accepted is read once more as loosely as git does (builtin/receive-pack reads a line up to its NUL, after two ids and
 // two spaces), and both readings must agree.
 namespace {
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
 
 std::vector<std::string> as_git_reads(std::string_view head) {
   std::vector<std::string> refs;

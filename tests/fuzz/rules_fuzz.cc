@@ -1,16 +1,12 @@
 #include <cmath>
-#include <cstdlib>
 
 #include "config/config.h"
 #include "config/rules.h"
+#include "require.h"
 
 // Rules come from weir.yaml and from the body of a request. What is accepted has finite numbers and reads the same
 // again; what is refused points into the text.
 namespace {
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
 
 template <class Rule>
 void check(std::string_view input, weir::Result<Rule> (*parse)(std::string_view, std::size_t*)) {
