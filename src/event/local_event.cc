@@ -5,21 +5,6 @@
 namespace weir::event {
 namespace {
 
-bool listens(const workflow::On& on, std::string_view event) {
-  if (event == "push") return on.push.has_value();
-  if (event == "pull_request") return on.pull_request.has_value();
-  if (event == "workflow_dispatch") return on.dispatch.has_value();
-  return event == "schedule" && !on.schedule.empty();
-}
-
-std::string events_of(const workflow::On& on) {
-  std::string names;
-  for (const std::string_view event : {"push", "pull_request", "workflow_dispatch", "schedule"}) {
-    if (listens(on, event)) names += (names.empty() ? "" : ", ") + std::string(event);
-  }
-  return names;
-}
-
 Result<std::vector<WorkflowFile>> candidates(const Source& source, const LocalEvent& event) {
   std::vector<WorkflowFile> files;
   if (event.workflow_path.empty()) {
@@ -55,7 +40,7 @@ Result<void> complete(RunRequest& request, const TriggerDeps& deps, const Source
     payload = dispatch_payload(facts, event.ref, file.path, inputs.text);
     request.inputs = std::move(inputs.typed);
   } else {
-    payload = schedule_payload(facts, file.path, file.workflow->on.schedule.front().text());
+    payload = schedule_payload(facts, file.path, file.workflow->on.schedule.front().cron.text());
   }
   const auto inputs = payload.if_contains("inputs") != nullptr ? payload.at("inputs") : json::value();
   merge_into(payload, event.payload);
@@ -98,8 +83,8 @@ Result<std::vector<RunRequest>> local_requests(const TriggerDeps& deps, const So
   std::vector<RunRequest> requests;
   std::string others;
   for (const auto& file : WEIR_TRY(candidates(source, event))) {
-    if (!listens(file.workflow->on, event.event_name)) {
-      others += fmt::format("\n  {} listens to {}", file.path, events_of(file.workflow->on));
+    if (!file.workflow->on.listens(event.event_name)) {
+      others += fmt::format("\n  {} listens to {}", file.path, fmt::join(file.workflow->on.names(), ", "));
       continue;
     }
     auto request = request_for(source, file, event.commit, event.ref, actor);

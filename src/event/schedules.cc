@@ -6,7 +6,7 @@ Result<void> store_schedules(store::Transaction& tx, const std::string& repo, co
   std::vector<std::pair<std::string, std::string>> wanted;
   for (const auto& file : files) {
     if (!file.workflow) continue;
-    for (const auto& cron : file.workflow->on.schedule) wanted.emplace_back(file.path, cron.text());
+    for (const auto& item : file.workflow->on.schedule) wanted.emplace_back(file.path, item.cron.text());
   }
   const auto known = WEIR_TRY((tx.all<std::pair<std::string, std::string>>(
       "SELECT path, cron FROM event_schedules WHERE repo = ?", {repo},

@@ -26,7 +26,8 @@ bool is_branch_or_tag(std::string_view ref) {
 
 bool filters_paths(const std::vector<WorkflowFile>& files) {
   return std::ranges::any_of(files, [](const auto& file) {
-    return file.workflow && file.workflow->on.push && !file.workflow->on.push->paths.empty();
+    const auto* push = file.workflow ? file.workflow->on.find("push") : nullptr;
+    return push != nullptr && !push->paths.empty();
   });
 }
 

@@ -177,6 +177,7 @@ std::string render_all(std::span<const Diagnostic> diagnostics, std::string_view
 
 json::object to_json(const Diagnostic& diagnostic) {
   json::object out{{"severity", diagnostic.severity == Severity::kError ? "error" : "warning"},
+                   {"rule", diagnostic.rule.empty() ? "syntax" : diagnostic.rule},
                    {"file", diagnostic.file},
                    {"line", diagnostic.line + 1},
                    {"column", diagnostic.column + 1},

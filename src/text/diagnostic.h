@@ -29,6 +29,7 @@ struct Diagnostic {
   int length = 1;       // bytes to underline; cut at the end of the line
   std::string message;  // one line, without a full stop
   std::string hint;     // what to do: "did you mean \"needs\"?"; may be empty
+  std::string rule;     // a stable name, "script-injection"; "" for what is simply wrong
 };
 
 // For terminals and logs, without a newline at the end:
@@ -43,8 +44,8 @@ std::string render(const Diagnostic& diagnostic, std::string_view source, bool c
 // All of them, each followed by a newline. They all are of the file whose text is `source`.
 std::string render_all(std::span<const Diagnostic> diagnostics, std::string_view source, bool color = false);
 
-// {"severity":"error","file":…,"line":7,"column":5,"length":5,"message":…,"hint":…}: line from 1; column from 1, in
-// bytes.
+// {"severity":"error","rule":…,"file":…,"line":7,"column":5,"length":5,"message":…,"hint":…}: line from 1; column from
+// 1, in bytes. The rule of what is simply wrong is "syntax".
 json::object to_json(const Diagnostic& diagnostic);
 
 [[nodiscard]] bool has_errors(std::span<const Diagnostic> diagnostics);

@@ -8,14 +8,16 @@
 
 namespace weir::text {
 
-void SchemaReader::report(Severity severity, Position position, int length, std::string message, std::string hint) {
+void SchemaReader::report(Severity severity, Position position, int length, std::string message, std::string hint,
+                          std::string rule) {
   diagnostics_.push_back({.severity = severity,
                           .file = document_.file(),
                           .line = position.line,
                           .column = position.column,
                           .length = length,
                           .message = std::move(message),
-                          .hint = std::move(hint)});
+                          .hint = std::move(hint),
+                          .rule = std::move(rule)});
 }
 
 void SchemaReader::error(const YamlNode& node, std::string message, std::string hint) {

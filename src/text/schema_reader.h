@@ -22,7 +22,8 @@ class SchemaReader {
   void error(const YamlNode& node, std::string message, std::string hint = {});
   void error(const YamlEntry& entry, std::string message, std::string hint = {});  // underlines the key
   void warning(const YamlNode& node, std::string message, std::string hint = {});
-  void report(Severity severity, Position position, int length, std::string message, std::string hint = {});
+  void report(Severity severity, Position position, int length, std::string message, std::string hint = {},
+              std::string rule = {});
 
   // The problems so far, in the order in which they were found.
   [[nodiscard]] const std::vector<Diagnostic>& diagnostics() const { return diagnostics_; }

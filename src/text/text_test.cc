@@ -170,7 +170,7 @@ TEST(Diagnostic, PlacesBeyondTheFileAreHarmless) {
 TEST(Diagnostic, JsonCountsFromOne) {
   EXPECT_EQ(
       json::serialize(to_json({.severity = Severity::kWarning, .file = "a", .line = 2, .column = 4, .message = "m"})),
-      R"({"severity":"warning","file":"a","line":3,"column":5,"length":1,"message":"m"})");
+      R"({"severity":"warning","rule":"syntax","file":"a","line":3,"column":5,"length":1,"message":"m"})");
 }
 
 TEST(Suggest, TheNearestWordIsFoundAndFarOnesAreNot) {

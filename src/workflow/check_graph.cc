@@ -207,7 +207,7 @@ class MentionChecker {
     }
     check_result(mention, "a needed job", kNeed);
     const Job* other = workflow_.find(*need);
-    if (other == nullptr || mention.path.size() < 4 || mention.path[2] != "outputs") return;
+    if (other == nullptr || other->calls_workflow() || mention.path.size() < 4 || mention.path[2] != "outputs") return;
     std::vector<std::string> outputs;
     for (const auto& member : other->outputs) outputs.emplace_back(member.key());
     if (std::ranges::any_of(outputs, [&](const auto& output) { return equal_ignoring_case(output, mention.path[3]); }))
@@ -236,14 +236,22 @@ class MentionChecker {
   }
 
   void check_input(const Mention& mention, const std::string& name) {
-    const bool shared = workflow_.on.dispatch.has_value();
-    if (!shared || workflow_.on.dispatch->find(name) != nullptr) {
-      if (!shared) warn(mention, "the workflow has no workflow_dispatch, so it has no inputs; this is empty");
+    const On& on = workflow_.on;
+    if (!on.dispatch && !on.call) {
+      warn(mention, "the workflow has no workflow_dispatch, so it has no inputs; this is empty");
       return;
     }
+    if ((on.dispatch && on.dispatch->find(name) != nullptr) || (on.call && on.call->find(name) != nullptr)) return;
     std::vector<std::string> known;
-    for (const auto& input : workflow_.on.dispatch->inputs) known.push_back(input.name);
-    warn(mention, fmt::format("workflow_dispatch declares no input \"{}\"; this is empty", name),
+    if (on.dispatch) {
+      for (const auto& input : on.dispatch->inputs) known.push_back(input.name);
+    }
+    if (on.call) {
+      for (const auto& input : on.call->inputs) known.push_back(input.name);
+    }
+    warn(mention,
+         fmt::format("{} declares no input \"{}\"; this is empty", on.dispatch ? "workflow_dispatch" : "workflow_call",
+                     name),
          text::did_you_mean(name, known));
   }
 

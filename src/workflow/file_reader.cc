@@ -7,6 +7,7 @@
 #include "text/suggest.h"
 #include "workflow/expression_tree.h"
 #include "workflow/scopes.h"
+#include "workflow/support.h"
 
 namespace weir::workflow {
 
@@ -109,6 +110,19 @@ std::vector<std::string> FileReader::texts(const YamlNode& node, std::string_vie
   for (const YamlNode* item : node.items())
     out.push_back(required_text(*item, fmt::format("an item of {}", what), scope));
   return out;
+}
+
+void FileReader::needs(bool built, const text::YamlEntry& entry, std::string_view what) {
+  if (built || !options_.refuse_unbuilt) return;
+  schema_.report(text::Severity::kError, entry.position, static_cast<int>(entry.key.size()),
+                 fmt::format("\"{}\" is known, but {} are not supported yet", entry.key, what), {},
+                 std::string(support::kRule));
+}
+
+void FileReader::refuse(const text::YamlEntry& entry, std::string why) {
+  if (!options_.refuse_unbuilt) return;
+  schema_.report(text::Severity::kError, entry.position, static_cast<int>(entry.key.size()), std::move(why), {},
+                 std::string(support::kRule));
 }
 
 bool FileReader::is_one_expression(const YamlNode& node) {
@@ -259,61 +273,18 @@ std::optional<ConcurrencyRule> read_concurrency(FileReader& reader, const YamlNo
   if (const YamlNode* cancel = map.find("cancel-in-progress")) {
     out.cancel_in_progress = reader.boolean(*cancel, "\"cancel-in-progress\"", scope);
   }
-  map.refuse("queue", "\"queue\" of concurrency is not supported yet");
-  map.finish();
-  return out;
-}
-
-std::map<std::string, std::string> read_permissions(FileReader& reader, const YamlNode& node, std::string_view what) {
-  static constexpr std::string_view kNames[] = {"actions",
-                                                "artifact-metadata",
-                                                "attestations",
-                                                "checks",
-                                                "code-quality",
-                                                "contents",
-                                                "copilot-requests",
-                                                "deployments",
-                                                "discussions",
-                                                "drives",
-                                                "id-token",
-                                                "issues",
-                                                "models",
-                                                "packages",
-                                                "pages",
-                                                "pull-requests",
-                                                "repository-projects",
-                                                "security-events",
-                                                "statuses",
-                                                "vulnerability-alerts"};
-  static constexpr std::string_view kLevels[] = {"read", "write", "none"};
-  std::map<std::string, std::string> out;
-  if (node.is_scalar() && !node.is_null()) {
-    const std::string level = reader.text(node, what, nullptr);
-    if (level != "read-all" && level != "write-all") {
-      reader.schema().error(node, fmt::format("{} must be \"read-all\", \"write-all\" or a map", what));
-    }
-    out["*"] = level;
-    return out;
-  }
-  if (!node.is_map()) {
-    if (!node.is_null()) reader.schema().error(node, fmt::format("{} must be a map, not {}", what, node.kind_name()));
-    return out;
-  }
-  for (const auto& entry : node.entries()) {
-    if (std::ranges::find(kNames, entry.key) == std::end(kNames)) {
-      reader.schema().error(entry, fmt::format("unknown permission \"{}\"", entry.key),
-                            text::did_you_mean(entry.key, kNames));
-      continue;
-    }
-    const std::string level = reader.text(*entry.value, fmt::format("the permission \"{}\"", entry.key), nullptr);
-    if (std::ranges::find(kLevels, level) == std::end(kLevels)) {
+  if (const text::YamlEntry* queue = map.find_entry("queue")) {
+    out.queue = reader.required_text(*queue->value, "\"queue\" of concurrency", &scope);
+    static constexpr std::string_view kQueues[] = {"single", "max"};
+    if (!has_expression(out.queue) && !out.queue.empty() &&
+        std::ranges::find(kQueues, out.queue) == std::end(kQueues)) {
       reader.schema().error(
-          *entry.value,
-          fmt::format("the permission \"{}\" must be {}, not \"{}\"", entry.key, text::quoted_list(kLevels), level),
-          text::did_you_mean(level, kLevels));
+          *queue->value, fmt::format("\"queue\" of concurrency must be \"single\" or \"max\", not \"{}\"", out.queue),
+          text::did_you_mean(out.queue, kQueues));
     }
-    out[entry.key] = level;
+    reader.needs(support::kQueue, *queue, "queues of concurrency groups");
   }
+  map.finish();
   return out;
 }
 

@@ -23,7 +23,8 @@ struct Mention {
 // Reads values of a workflow file and checks the expressions in them. One thread.
 class FileReader {
  public:
-  explicit FileReader(const text::YamlDocument& document) : document_(document), schema_(document) {}
+  FileReader(const text::YamlDocument& document, const ParseOptions& options)
+      : document_(document), schema_(document), options_(options) {}
 
   [[nodiscard]] text::SchemaReader& schema() { return schema_; }
   [[nodiscard]] const std::vector<Mention>& mentions() const { return mentions_; }
@@ -52,6 +53,12 @@ class FileReader {
   // An `if`.
   std::string condition(const text::YamlNode& node, std::string_view what, const Scope& scope);
 
+  // Refuses the key of `entry` if what it asks for is not `built` (support.h). `what` in the plural.
+  void needs(bool built, const text::YamlEntry& entry, std::string_view what);
+
+  // Refuses the key of `entry` on every machine, because of `why`.
+  void refuse(const text::YamlEntry& entry, std::string why);
+
   // Whether the node is text which is one ${{ }} and nothing else.
   static bool is_one_expression(const text::YamlNode& node);
   // Reports keys that hold expressions.
@@ -67,6 +74,7 @@ class FileReader {
 
   const text::YamlDocument& document_;
   text::SchemaReader schema_;
+  ParseOptions options_;
   std::vector<Mention> mentions_;
   const text::YamlNode* placed_ = nullptr;  // whose `places_` these are
   text::YamlDocument::Places places_;
@@ -76,7 +84,12 @@ class FileReader {
 
 // The parts of a file; each reads one node and reports what is wrong.
 On read_on(FileReader& reader, const text::YamlNode& node);
+DispatchTrigger read_dispatch(FileReader& reader, const text::YamlNode& node);
+CallTrigger read_call(FileReader& reader, const text::YamlNode& node);
 Job read_job(FileReader& reader, const text::YamlEntry& entry, int index);
+// A container of a job, or one of its services: an image, a map, or an expression.
+json::value read_container(FileReader& reader, const text::YamlNode& node, std::string_view what, bool service);
+json::value read_services(FileReader& reader, const text::YamlNode& node, std::string_view what);
 std::vector<Step> read_steps(FileReader& reader, const text::YamlNode& node, std::string_view job_what, int job);
 RunDefaults read_defaults(FileReader& reader, const text::YamlNode& node, std::string_view what, const Scope* scope);
 std::optional<ConcurrencyRule> read_concurrency(FileReader& reader, const text::YamlNode& node, std::string_view what,

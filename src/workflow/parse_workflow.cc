@@ -60,6 +60,8 @@ Workflow read_workflow(FileReader& reader, const YamlNode& root, std::string_vie
   if (!map.is_map()) return out;
   if (const YamlNode* name = map.find("name")) out.name = reader.text(*name, "\"name\" of the workflow", nullptr);
   if (out.name.empty()) out.name = file;
+  if (const YamlNode* about = map.find("description"))
+    out.description = reader.text(*about, "\"description\" of the workflow", nullptr);
   if (const YamlNode* name = map.find("run-name")) out.run_name = reader.text(*name, "\"run-name\"", &scopes::kRunName);
   if (const YamlNode* on = map.require("on")) out.on = read_on(reader, *on);
   if (const YamlNode* env = map.find("env"))
@@ -84,12 +86,12 @@ Workflow read_workflow(FileReader& reader, const YamlNode& root, std::string_vie
 
 }  // namespace
 
-ParseResult parse_workflow(std::string_view text, std::string_view file) {
+ParseResult parse_workflow(std::string_view text, std::string_view file, const ParseOptions& options) {
   ParseResult result;
   auto yaml = text::parse_yaml(text, file, kLimits);
   result.diagnostics = std::move(yaml.diagnostics);
   if (!yaml.document) return result;
-  FileReader reader(*yaml.document);
+  FileReader reader(*yaml.document, options);
   Workflow workflow = read_workflow(reader, yaml.document->root(), file);
   for (auto& diagnostic : reader.schema().take()) result.diagnostics.push_back(std::move(diagnostic));
   text::sort_and_deduplicate(result.diagnostics);

@@ -96,24 +96,44 @@ Result<std::optional<Concurrency>> concurrency(const std::optional<ConcurrencyRu
   if (group->empty()) return std::nullopt;
   const auto cancel = evaluate_bool(rule->cancel_in_progress, false, contexts);
   if (!cancel) return fail(Code::kInvalidArgument, "concurrency: cancel-in-progress: {}", cancel.error().message);
-  return Concurrency{std::move(*group), *cancel};
+  auto queue = interpolate(rule->queue, contexts);
+  if (!queue) return fail(Code::kInvalidArgument, "concurrency: queue: {}", queue.error().message);
+  if (!queue->empty() && *queue != "single" && *queue != "max") {
+    return fail(Code::kInvalidArgument, "concurrency: queue must be single or max, not {}", *queue);
+  }
+  return Concurrency{.group = std::move(*group), .cancel_in_progress = *cancel, .queue_max = *queue == "max"};
 }
 
 Result<Environment> environment(const Job& job, const Contexts& contexts) {
   if (!job.environment) return Environment{};
-  return Environment{WEIR_TRY(in(job, "environment", interpolate(job.environment->name, contexts))),
-                     job.environment->url};
+  return Environment{.name = WEIR_TRY(in(job, "environment", interpolate(job.environment->name, contexts))),
+                     .url = job.environment->url,
+                     .deployment = WEIR_TRY(in(job, "environment: deployment",
+                                               evaluate_bool(job.environment->deployment, true, contexts)))};
 }
 
-Result<Duration> job_timeout(const Job& job, const Contexts& contexts) {
-  const auto value = WEIR_TRY(in(job, "timeout-minutes", evaluate_value(job.timeout_minutes, contexts)));
-  if (value.is_null()) return std::chrono::hours{6};
+namespace {
+
+Result<Duration> minutes_of(const Job& job, std::string_view key, const json::value& given, Duration fallback,
+                            const Contexts& contexts) {
+  const auto value = WEIR_TRY(in(job, key, evaluate_value(given, contexts)));
+  if (value.is_null()) return fallback;
   const double minutes = to_number(value);
   if (!(minutes > 0)) {
-    return fail(Code::kInvalidArgument, "job \"{}\": timeout-minutes must be a number above 0, not {}", job.key,
+    return fail(Code::kInvalidArgument, "job \"{}\": {} must be a number above 0, not {}", job.key, key,
                 json::serialize(value));
   }
   return Duration{static_cast<std::int64_t>(std::llround(std::min(minutes, kTimeoutMaxMinutes) * 60e6))};
+}
+
+}  // namespace
+
+Result<Duration> job_timeout(const Job& job, const Contexts& contexts) {
+  return minutes_of(job, "timeout-minutes", job.timeout_minutes, std::chrono::hours{6}, contexts);
+}
+
+Result<Duration> job_cancel_timeout(const Job& job, const Contexts& contexts) {
+  return minutes_of(job, "cancel-timeout-minutes", job.cancel_timeout_minutes, std::chrono::minutes{5}, contexts);
 }
 
 Result<bool> job_continue_on_error(const Job& job, const Contexts& contexts) {

@@ -48,6 +48,7 @@ Result<Placement> runs_on(const Job& job, const Contexts& contexts);
 struct Concurrency {
   std::string group;
   bool cancel_in_progress = false;
+  bool queue_max = false;  // `queue: max`: every member waits for its turn, not the newest alone
 };
 // Nothing without a rule or when the group evaluates to "".
 Result<std::optional<Concurrency>> concurrency(const std::optional<ConcurrencyRule>& rule, const Contexts& contexts);
@@ -55,11 +56,14 @@ Result<std::optional<Concurrency>> concurrency(const std::optional<ConcurrencyRu
 struct Environment {
   std::string name;  // "" if there is none
   std::string url;   // not evaluated: it may use steps' outputs
+  bool deployment = true;
 };
 Result<Environment> environment(const Job& job, const Contexts& contexts);
 
 // 6 hours unless given; fractions of minutes are allowed.
 Result<Duration> job_timeout(const Job& job, const Contexts& contexts);
+// How long a cancelled job may take to end; 5 minutes unless given.
+Result<Duration> job_cancel_timeout(const Job& job, const Contexts& contexts);
 Result<bool> job_continue_on_error(const Job& job, const Contexts& contexts);
 
 // An `env` (workflow, job or step): names to strings.

@@ -7,6 +7,7 @@
 #include "workflow/file_reader.h"
 #include "workflow/plan.h"
 #include "workflow/scopes.h"
+#include "workflow/support.h"
 
 namespace weir::workflow {
 namespace {
@@ -126,16 +127,15 @@ class JobReader {
     check_key();
     if (!map_.is_map()) return std::move(job_);
     reader_.enter(index_, -1);
-    if (const YamlEntry* uses = map_.find_entry("uses")) {
-      schema_.error(*uses, fmt::format("{} calls a reusable workflow with \"uses\", which is not supported yet", what_),
-                    "put its jobs into this file");
-      for (const auto* key : {"with", "secrets"}) map_.ignore(key);
-    }
+    calls_ = map_.node().find("uses") != nullptr;
+    if (calls_) read_call_of();
     read_placing();
-    read_values();
     read_strategy();
-    refuse_unbuilt();
-    read_steps_of();
+    if (!calls_) {
+      read_values();
+      read_containers();
+      read_steps_of();
+    }
     map_.finish();
     reader_.enter(-1, -1);
     return std::move(job_);
@@ -159,9 +159,12 @@ class JobReader {
     if (const YamlNode* needs = map_.find("needs")) job_.needs = reader_.texts(*needs, of("needs"), nullptr);
     if (const YamlNode* condition = map_.find("if"))
       job_.condition = reader_.condition(*condition, of("if"), scopes::kJobIf);
-    const bool calls = map_.node().find("uses") != nullptr;
-    if (const YamlNode* runs_on = calls ? map_.find("runs-on") : map_.require("runs-on"))
-      job_.runs_on = read_runs_on(*runs_on);
+    if (const YamlNode* rule = map_.find("concurrency")) {
+      job_.concurrency = read_concurrency(reader_, *rule, of("concurrency"), scopes::kJobConcurrency);
+    }
+    if (const YamlNode* permissions = map_.find("permissions")) {
+      job_.permissions = read_permissions(reader_, *permissions, of("permissions"));
+    }
   }
 
   json::value read_runs_on(const YamlNode& node) {
@@ -188,21 +191,20 @@ class JobReader {
   }
 
   void read_values() {
+    if (const YamlNode* runs_on = map_.require("runs-on")) job_.runs_on = read_runs_on(*runs_on);
     if (const YamlNode* env = map_.find("env")) job_.env = reader_.env(*env, of("env"), scopes::kJobEnv);
     if (const YamlNode* outputs = map_.find("outputs"))
       job_.outputs = reader_.text_map(*outputs, of("outputs"), scopes::kOutputs);
     if (const YamlNode* environment = map_.find("environment")) job_.environment = read_environment(*environment);
-    if (const YamlNode* rule = map_.find("concurrency")) {
-      job_.concurrency = read_concurrency(reader_, *rule, of("concurrency"), scopes::kJobConcurrency);
-    }
-    if (const YamlNode* permissions = map_.find("permissions")) {
-      job_.permissions = read_permissions(reader_, *permissions, of("permissions"));
-    }
     if (const YamlNode* defaults = map_.find("defaults")) {
       job_.defaults = read_defaults(reader_, *defaults, of("defaults"), &scopes::kJobDefaults);
     }
     if (const YamlNode* minutes = map_.find("timeout-minutes")) {
       job_.timeout_minutes = reader_.number(*minutes, of("timeout-minutes"), scopes::kJobTimeout);
+    }
+    if (const YamlEntry* minutes = map_.find_entry("cancel-timeout-minutes")) {
+      job_.cancel_timeout_minutes = reader_.number(*minutes->value, of("cancel-timeout-minutes"), scopes::kJobTimeout);
+      reader_.needs(support::kCancelTimeout, *minutes, "time limits of cancellation");
     }
     if (const YamlNode* value = map_.find("continue-on-error")) {
       job_.continue_on_error = reader_.boolean(*value, of("continue-on-error"), scopes::kJobContinue);
@@ -221,7 +223,10 @@ class JobReader {
     }
     if (const YamlNode* url = map.find("url"))
       out.url = reader_.text(*url, "\"url\" of environment", &scopes::kEnvironmentUrl);
-    map.refuse("deployment", "\"deployment\" of environment is not supported yet");
+    if (const YamlEntry* deployment = map.find_entry("deployment")) {
+      out.deployment = reader_.boolean(*deployment->value, "\"deployment\" of environment", scopes::kEnvironment);
+      reader_.needs(support::kDeployment, *deployment, "environments without a deployment");
+    }
     map.finish();
     return out;
   }
@@ -238,16 +243,93 @@ class JobReader {
     schema_.error(*matrix, expansion.error().message);
   }
 
-  void refuse_unbuilt() {
-    map_.refuse("container", "jobs in a container are not supported yet; jobs run on the machine itself");
-    map_.refuse("services", "service containers are not supported yet");
-    map_.refuse("snapshot", "\"snapshot\" is not supported yet");
-    map_.refuse("cancel-timeout-minutes", "\"cancel-timeout-minutes\" is not supported yet");
+  void read_containers() {
+    if (const YamlEntry* container = map_.find_entry("container")) {
+      job_.container = read_container(reader_, *container->value, of("container"), false);
+      reader_.needs(support::kContainers, *container, "jobs in a container");
+    }
+    if (const YamlEntry* services = map_.find_entry("services")) {
+      job_.services = read_services(reader_, *services->value, of("services"));
+      reader_.needs(support::kServices, *services, "service containers");
+    }
+    if (const YamlEntry* snapshot = map_.find_entry("snapshot")) {
+      job_.snapshot = read_snapshot(*snapshot->value);
+      reader_.refuse(*snapshot, "\"snapshot\" makes an image of a virtual machine, which no machine of weir's is");
+    }
+  }
+
+  json::value read_snapshot(const YamlNode& node) {
+    if (!node.is_map()) return json::string(reader_.required_text(node, of("snapshot"), nullptr));
+    json::object out;
+    MapReader map(schema_, node, of("snapshot"));
+    if (const YamlNode* name = map.require("image-name"))
+      out["image-name"] = reader_.required_text(*name, "\"image-name\"", nullptr);
+    if (const YamlNode* version = map.find("version"))
+      out["version"] = reader_.required_text(*version, "\"version\"", nullptr);
+    if (const YamlNode* condition = map.find("if"))
+      out["if"] = reader_.condition(*condition, "\"if\" of snapshot", scopes::kSnapshotIf);
+    map.finish();
+    return out;
+  }
+
+  // What a job that calls a reusable workflow has besides.
+  void read_call_of() {
+    const YamlEntry* uses = map_.find_entry("uses");
+    job_.uses = reader_.required_text(*uses->value, of("uses"), nullptr);
+    check_workflow_path(*uses->value);
+    reader_.needs(support::kCalls, *uses, "calls of reusable workflows");
+    if (const YamlNode* with = map_.find("with")) job_.with = read_call_with(*with);
+    const YamlNode* secrets = map_.find("secrets");
+    if (secrets == nullptr) return;
+    if (secrets->is_map()) {
+      job_.secrets = reader_.text_map(*secrets, of("secrets"), scopes::kCallSecrets);
+    } else if (secrets->is_string() && secrets->text() == "inherit") {
+      job_.inherit_secrets = true;
+    } else {
+      schema_.error(*secrets, fmt::format("{} must be a map or \"inherit\"", of("secrets")));
+    }
+  }
+
+  json::object read_call_with(const YamlNode& node) {
+    json::object out;
+    if (!node.is_map()) {
+      schema_.error(node, fmt::format("{} must be a map, not {}", of("with"), node.kind_name()));
+      return out;
+    }
+    reader_.check_keys(node);
+    for (const auto& entry : node.entries()) {
+      if (!entry.value->is_scalar()) {
+        schema_.error(*entry.value, fmt::format("input \"{}\" of {} must be a single value, not {}", entry.key, what_,
+                                                entry.value->kind_name()));
+        continue;
+      }
+      json::value value = reader_.tree(*entry.value, scopes::kCallWith);
+      out.emplace(entry.key, value.is_null() ? json::value(json::string()) : std::move(value));
+    }
+    return out;
+  }
+
+  void check_workflow_path(const YamlNode& node) {
+    const std::string_view uses = job_.uses;
+    if (uses.empty()) return;
+    const bool local = uses.starts_with("./");
+    const auto at = uses.find('@');
+    const std::string_view path = uses.substr(0, at);
+    const bool placed =
+        local ? path.starts_with("./.github/workflows/") : path.find("/.github/workflows/") != path.npos;
+    const bool file = path.ends_with(".yml") || path.ends_with(".yaml");
+    const bool versioned = local ? at == uses.npos : at != uses.npos && at + 1 < uses.size();
+    if (placed && file && versioned) return;
+    schema_.error(
+        node,
+        fmt::format("{} must be ./.github/workflows/FILE.yml or OWNER/REPOSITORY/.github/workflows/FILE.yml@REF, "
+                    "not \"{}\"",
+                    of("uses"), uses),
+        local && at != uses.npos ? "a workflow of the same repository is taken at the same commit" : "");
   }
 
   void read_steps_of() {
-    const bool calls = map_.node().find("uses") != nullptr;
-    const YamlNode* steps = calls ? map_.find("steps") : map_.require("steps");
+    const YamlNode* steps = map_.require("steps");
     if (steps != nullptr) job_.steps = read_steps(reader_, *steps, what_, index_);
   }
 
@@ -255,6 +337,7 @@ class JobReader {
   text::SchemaReader& schema_;
   const YamlEntry& entry_;
   int index_;
+  bool calls_ = false;
   std::string what_;
   MapReader map_;
   Job job_;

@@ -50,7 +50,7 @@ TriggerMatch answer(std::string refusal, std::string reason) {
   return {true, std::move(reason)};
 }
 
-TriggerMatch match_push(const PushTrigger& push, const TriggerInfo& info) {
+TriggerMatch match_push(const EventTrigger& push, const TriggerInfo& info) {
   if (info.deleted) return {false, fmt::format("{} was deleted", info.ref)};
   const std::string_view ref = info.ref;
   if (ref.starts_with(kTags)) {
@@ -69,16 +69,40 @@ TriggerMatch match_push(const PushTrigger& push, const TriggerInfo& info) {
   return answer(std::move(why), fmt::format("push to {}", name));
 }
 
-TriggerMatch match_pull_request(const PullRequestTrigger& trigger, const TriggerInfo& info) {
-  if (!info.action.empty() && std::ranges::find(trigger.types, info.action) == trigger.types.end()) {
+// "pull_request to main", "release published", "workflow_run of build".
+std::string describe(const TriggerInfo& info, std::string_view branch) {
+  std::string out = info.event;
+  std::ranges::replace(out, '_', ' ');
+  if (!info.action.empty() && !info.event.starts_with("pull_request")) out += " " + info.action;
+  if (!info.workflow.empty()) out += " of " + info.workflow;
+  if (!branch.empty()) out += fmt::format("{}{}", info.event == "workflow_run" ? " on " : " to ", branch);
+  return out;
+}
+
+// Why a list of patterns does not take `name`; "" if it does.
+std::string list_refusal(const std::vector<std::string>& list, std::string_view key, std::string_view name) {
+  if (list.empty() || name.empty()) return {};
+  const bool taken = std::ranges::any_of(list, [&](const auto& text) {
+    const auto pattern = Pattern::parse(text);
+    return text == name || (pattern && pattern->matches(name));
+  });
+  return taken ? std::string{} : fmt::format("{} is not in {} ({})", name, key, fmt::join(list, ", "));
+}
+
+TriggerMatch match_event(const EventTrigger& trigger, const TriggerInfo& info) {
+  if (!info.action.empty() && !trigger.types.empty() &&
+      std::ranges::find(trigger.types, info.action) == trigger.types.end()) {
     return {false,
             fmt::format("the activity \"{}\" is not in types ({})", info.action, fmt::join(trigger.types, ", "))};
   }
-  std::string_view base = info.base_ref;
-  if (base.starts_with(kBranches)) base.remove_prefix(kBranches.size());
-  std::string why = refusal(trigger.branches, "branches", base);
+  std::string_view branch = info.event == "workflow_run" ? info.ref : info.base_ref;
+  if (branch.starts_with(kBranches)) branch.remove_prefix(kBranches.size());
+  std::string why = list_refusal(trigger.workflows, "workflows", info.workflow);
+  if (why.empty()) why = refusal(trigger.branches, "branches", branch);
   if (why.empty()) why = paths_refusal(trigger.paths, info.changed_paths);
-  return answer(std::move(why), fmt::format("pull request to {}", base));
+  if (why.empty()) why = list_refusal(trigger.names, "names", info.name);
+  if (why.empty()) why = list_refusal(trigger.versions, "versions", info.version);
+  return answer(std::move(why), describe(info, branch));
 }
 
 // ---- inputs of a dispatch
@@ -125,22 +149,21 @@ json::value fallback(const Input& input) {
 }  // namespace
 
 TriggerMatch matches(const On& on, const TriggerInfo& info) {
-  if (info.event == "push") return on.push ? match_push(*on.push, info) : TriggerMatch{false, "push does not start it"};
-  if (info.event == "pull_request") {
-    return on.pull_request ? match_pull_request(*on.pull_request, info)
-                           : TriggerMatch{false, "pull_request does not start it"};
-  }
   if (info.event == "workflow_dispatch") {
     return on.dispatch ? TriggerMatch{true, "started by hand"} : TriggerMatch{false, "it has no workflow_dispatch"};
   }
+  if (info.event == "workflow_call") {
+    return on.call ? TriggerMatch{true, "called by a workflow"} : TriggerMatch{false, "it has no workflow_call"};
+  }
   if (info.event == "schedule") {
-    const bool known = info.cron.empty()
-                           ? !on.schedule.empty()
-                           : std::ranges::any_of(on.schedule, [&](const Cron& c) { return c.text() == info.cron; });
+    const auto fits = [&](const Schedule& s) { return s.cron.text() == info.cron && s.timezone == info.timezone; };
+    const bool known = info.cron.empty() ? !on.schedule.empty() : std::ranges::any_of(on.schedule, fits);
     return known ? TriggerMatch{true, info.cron.empty() ? "schedule" : fmt::format("schedule \"{}\"", info.cron)}
                  : TriggerMatch{false, "it has no such schedule"};
   }
-  return {false, fmt::format("{} does not start it", info.event)};
+  const EventTrigger* trigger = on.find(info.event);
+  if (trigger == nullptr) return {false, fmt::format("{} does not start it", info.event)};
+  return info.event == "push" ? match_push(*trigger, info) : match_event(*trigger, info);
 }
 
 Result<DispatchInputs> complete_inputs(const DispatchTrigger& dispatch, const json::object& given) {

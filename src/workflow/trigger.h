@@ -13,14 +13,18 @@ namespace weir::workflow {
 
 // What happened.
 struct TriggerInfo {
-  std::string event;     // "push", "pull_request", "workflow_dispatch", "schedule"
-  std::string ref;       // "refs/heads/main", "refs/tags/v1"
-  std::string base_ref;  // pull_request: the target branch, "main" or "refs/heads/main"
-  std::string action;    // pull_request: "opened", "synchronize", …; "" passes
+  std::string event;     // "push", "pull_request", "workflow_dispatch", "schedule", "release", …
+  std::string ref;       // "refs/heads/main", "refs/tags/v1"; of workflow_run: what the other run was of
+  std::string base_ref;  // pull requests and merge groups: the target branch, "main" or "refs/heads/main"
+  std::string action;    // "opened", "published", of repository_dispatch the event_type; "" passes
   // Files that the push or pull request changed; nothing if that is unknown, which passes `paths` filters, as a push of
   // a new branch does on GitHub.
   std::optional<std::vector<std::string>> changed_paths;
   std::string cron;      // schedule: the schedule that fired; "" passes any
+  std::string timezone;  // schedule: its time zone
+  std::string workflow;  // workflow_run: the name of the workflow that ran
+  std::string name;      // image_version: of the image
+  std::string version;   // image_version
   bool deleted = false;  // push: the ref was deleted; starts nothing
 };
 

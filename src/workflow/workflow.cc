@@ -26,9 +26,55 @@ const Input* DispatchTrigger::find(std::string_view name) const {
   return found == inputs.end() ? nullptr : &*found;
 }
 
+const Input* CallTrigger::find(std::string_view name) const {
+  const auto found =
+      std::ranges::find_if(inputs, [&](const Input& input) { return equal_ignoring_case(input.name, name); });
+  return found == inputs.end() ? nullptr : &*found;
+}
+
+const CallSecret* CallTrigger::find_secret(std::string_view name) const {
+  const auto found =
+      std::ranges::find_if(secrets, [&](const CallSecret& secret) { return equal_ignoring_case(secret.name, name); });
+  return found == secrets.end() ? nullptr : &*found;
+}
+
+const EventTrigger* On::find(std::string_view event) const {
+  const auto found = std::ranges::find(events, event, &EventTrigger::name);
+  return found == events.end() ? nullptr : &*found;
+}
+
+bool On::listens(std::string_view event) const {
+  if (event == "workflow_dispatch") return dispatch.has_value();
+  if (event == "workflow_call") return call.has_value();
+  if (event == "schedule") return !schedule.empty();
+  return find(event) != nullptr;
+}
+
+std::vector<std::string> On::names() const {
+  std::vector<std::string> out;
+  for (const auto& event : events) out.push_back(event.name);
+  for (const char* event : {"workflow_dispatch", "workflow_call", "schedule"}) {
+    if (listens(event)) out.emplace_back(event);
+  }
+  return out;
+}
+
+StepKind Step::kind() const {
+  if (!uses.empty()) return StepKind::kUses;
+  if (!wait.empty()) return StepKind::kWait;
+  if (wait_all) return StepKind::kWaitAll;
+  return cancel.empty() ? StepKind::kRun : StepKind::kCancel;
+}
+
 std::string Step::title() const {
   if (!name.empty()) return name;
-  if (!uses.empty()) return "Run " + uses;
+  switch (kind()) {
+    case StepKind::kUses: return "Run " + uses;
+    case StepKind::kWait: return "Wait";
+    case StepKind::kWaitAll: return "Wait for all";
+    case StepKind::kCancel: return "Cancel";
+    case StepKind::kRun: break;
+  }
   const auto start = run.find_first_not_of(" \t\r\n");
   if (start == std::string::npos) return "Run";
   auto line = std::string_view{run}.substr(start);
@@ -77,6 +123,10 @@ json::value to_json(const Step& step) {
   add("working-directory", step.working_directory);
   add_value("timeout-minutes", step.timeout_minutes);
   add_value("continue-on-error", step.continue_on_error);
+  if (step.background) out.emplace("background", true);
+  if (!step.wait.empty()) out.emplace("wait", json::value_from(step.wait));
+  if (step.wait_all) out.emplace("wait-all", true);
+  add("cancel", step.cancel);
   return out;
 }
 
@@ -85,6 +135,28 @@ json::array steps_to_json(const std::vector<Step>& steps) {
   for (const auto& step : steps) out.push_back(to_json(step));
   return out;
 }
+
+namespace {
+
+// The members of steps that run in the background, wait or cancel.
+Result<void> take_background(const json::value& value, Step& step) {
+  for (auto [key, out] : {std::pair{"background", &step.background}, std::pair{"wait-all", &step.wait_all}}) {
+    const auto* member = json_find(value, key);
+    if (member == nullptr || member->is_null()) continue;
+    if (!member->is_bool()) return fail(Code::kInvalidArgument, "\"{}\" of a step must be true or false", key);
+    *out = member->get_bool();
+  }
+  const auto* wait = json_find(value, "wait");
+  if (wait == nullptr || wait->is_null()) return {};
+  if (!wait->is_array()) return fail(Code::kInvalidArgument, "\"wait\" of a step must be a list of ids");
+  for (const auto& id : wait->get_array()) {
+    if (!id.is_string()) return fail(Code::kInvalidArgument, "\"wait\" of a step must be a list of ids");
+    step.wait.emplace_back(id.get_string());
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<Step> step_from_json(const json::value& value) {
   if (!value.is_object()) return fail(Code::kInvalidArgument, "a step must be an object");
@@ -116,8 +188,15 @@ Result<Step> step_from_json(const json::value& value) {
     if (!with->is_object()) return fail(Code::kInvalidArgument, "\"with\" of a step must be an object");
     step.with = with->get_object();
   }
-  if (step.run.empty() == step.uses.empty())
-    return fail(Code::kInvalidArgument, "a step must have either \"run\" or \"uses\"");
+  WEIR_TRY(take("cancel", step.cancel));
+  WEIR_TRY(take_background(value, step));
+  const int kinds = static_cast<int>(!step.run.empty()) + static_cast<int>(!step.uses.empty()) +
+                    static_cast<int>(!step.wait.empty()) + static_cast<int>(step.wait_all) +
+                    static_cast<int>(!step.cancel.empty());
+  if (kinds != 1) {
+    return fail(Code::kInvalidArgument,
+                "a step must have one of \"run\", \"uses\", \"wait\", \"wait-all\" and \"cancel\"");
+  }
   return step;
 }
 

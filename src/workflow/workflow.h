@@ -26,16 +26,16 @@ struct Filter {
   [[nodiscard]] bool empty() const { return include.empty() && exclude.empty(); }
 };
 
-struct PushTrigger {
-  Filter branches;
+// One event of `on:`. Which keys an event takes is in event_table.h; the others are empty.
+struct EventTrigger {
+  std::string name;                // "push", "pull_request", "release", …
+  std::vector<std::string> types;  // activities; empty: those that GitHub takes without the key
+  Filter branches;                 // of the target branch for pull requests and merge groups
   Filter tags;
   Filter paths;
-};
-
-struct PullRequestTrigger {
-  Filter branches;  // of the target branch
-  Filter paths;
-  std::vector<std::string> types{"opened", "synchronize", "reopened"};
+  std::vector<std::string> workflows;  // of workflow_run: names of workflows
+  std::vector<std::string> names;      // of image_version
+  std::vector<std::string> versions;   // of image_version
 };
 
 enum class InputType : std::uint8_t { kString, kBoolean, kNumber, kChoice, kEnvironment };
@@ -46,7 +46,7 @@ struct Input {
   std::string description;
   InputType type = InputType::kString;
   bool required = false;
-  std::optional<std::string> default_value;  // as text
+  std::optional<std::string> default_value;  // as text; of workflow_call it may hold expressions
   std::vector<std::string> options;          // of kChoice
   std::string deprecation;                   // deprecationMessage
 };
@@ -56,11 +56,46 @@ struct DispatchTrigger {
   [[nodiscard]] const Input* find(std::string_view name) const;
 };
 
+// A secret that a reusable workflow takes.
+struct CallSecret {
+  std::string name;
+  std::string description;
+  bool required = false;
+};
+
+// What a reusable workflow hands back: `value` may hold expressions over its jobs.
+struct CallOutput {
+  std::string name;
+  std::string description;
+  std::string value;
+};
+
+// `workflow_call`: the workflow can be called by a job of another one.
+struct CallTrigger {
+  std::vector<Input> inputs;  // string, boolean or number
+  std::vector<CallSecret> secrets;
+  std::vector<CallOutput> outputs;
+  [[nodiscard]] const Input* find(std::string_view name) const;
+  [[nodiscard]] const CallSecret* find_secret(std::string_view name) const;
+};
+
+struct Schedule {
+  Cron cron;
+  std::string timezone;  // an IANA name, "Europe/Berlin"; "" is UTC
+};
+
 struct On {
-  std::optional<PushTrigger> push;
-  std::optional<PullRequestTrigger> pull_request;
+  std::vector<EventTrigger> events;  // in the order of the file; without the three below
   std::optional<DispatchTrigger> dispatch;
-  std::vector<Cron> schedule;
+  std::optional<CallTrigger> call;
+  std::vector<Schedule> schedule;
+
+  // The trigger of an event of `events`, or null.
+  [[nodiscard]] const EventTrigger* find(std::string_view event) const;
+  // Whether the event, one of all four members, is named.
+  [[nodiscard]] bool listens(std::string_view event) const;
+  // Every event that is named, `events` first.
+  [[nodiscard]] std::vector<std::string> names() const;
 };
 
 // ---- jobs and steps
@@ -73,18 +108,24 @@ struct RunDefaults {
 struct ConcurrencyRule {
   std::string group;               // may hold expressions
   json::value cancel_in_progress;  // bool or expression; null: false
+  std::string queue;               // "single", "max" or an expression; "" if not given, which means single
 };
 
 struct EnvironmentRule {
   std::string name;  // may hold expressions
   std::string url;
+  json::value deployment;  // bool or expression; null: true
 };
+
+// What a step does. `parallel` of a file is no kind of its own: its steps become background steps, followed by a step
+// that waits for them, all with ids that start with "__" unless they have their own.
+enum class StepKind : std::uint8_t { kRun, kUses, kWait, kWaitAll, kCancel };
 
 struct Step {
   std::string id;         // "" if not given
   std::string name;       // "" if not given
   std::string condition;  // `if`; "" if not given
-  std::string run;        // either `run` or `uses` is not empty
+  std::string run;        // one of `run`, `uses`, `wait`, `wait_all` and `cancel` is there
   std::string uses;
   json::object with;  // values are strings
   json::value env;    // object of strings, or an expression that gives one; null if not given
@@ -92,9 +133,14 @@ struct Step {
   std::string working_directory;
   json::value timeout_minutes;    // number or expression; null if not given
   json::value continue_on_error;  // bool or expression; null if not given
+  bool background = false;        // of `run` and `uses`: the next step does not wait for it
+  std::vector<std::string> wait;  // ids of background steps
+  bool wait_all = false;
+  std::string cancel;  // id of a background step
   text::Position position;
 
-  // As GitHub shows it without a name: "Run actions/checkout@v4", "Run pip install ruff". May hold expressions.
+  [[nodiscard]] StepKind kind() const;
+  // As GitHub shows it without a name: "Run actions/checkout@v4", "Run pip install ruff", "Wait". May hold expressions.
   [[nodiscard]] std::string title() const;
 };
 
@@ -114,17 +160,31 @@ struct Job {
   json::value timeout_minutes;    // number or expression; null: 360
   json::value continue_on_error;  // bool or expression; null: false
   std::vector<Step> steps;
+  json::value cancel_timeout_minutes;  // number or expression; null if not given
+
+  // A job that calls a reusable workflow has no steps: "./.github/workflows/train.yml" or
+  // "owner/repository/.github/workflows/train.yml@ref".
+  std::string uses;
+  json::object with;     // strings, booleans, numbers; strings may hold expressions
+  json::object secrets;  // values are strings
+  bool inherit_secrets = false;
+
+  json::value container;    // image, {"image": …, …} or an expression; null if not given
+  json::value services;     // {"name": image or {"image": …, …}} or an expression; null if not given
+  json::value snapshot;     // image name or {"image-name": …, …}; null if not given
   text::Position position;  // of its key
 
+  [[nodiscard]] bool calls_workflow() const { return !uses.empty(); }
   [[nodiscard]] bool has_matrix() const;
   // Whether a step uses `action` ("actions/checkout"), at whatever version.
   [[nodiscard]] bool uses_action(std::string_view action) const;
 };
 
 struct Workflow {
-  std::string file;      // ".github/workflows/ml-pipeline.yml"
-  std::string name;      // `file` if not given
-  std::string run_name;  // may hold expressions; "" if not given
+  std::string file;         // ".github/workflows/ml-pipeline.yml"
+  std::string name;         // `file` if not given
+  std::string description;  // "" if not given
+  std::string run_name;     // may hold expressions; "" if not given
   On on;
   json::value env;  // as Step::env
   RunDefaults defaults;
@@ -140,8 +200,13 @@ struct ParseResult {
   std::vector<text::Diagnostic> diagnostics;  // all of the file, in its order; warnings too
 };
 
+struct ParseOptions {
+  // Refuse, by name, what support.h says that nothing runs yet. Without it the whole language is read.
+  bool refuse_unbuilt = true;
+};
+
 // Reads a workflow file: every problem of it, not the first alone. `file` is the path within the repository.
-ParseResult parse_workflow(std::string_view text, std::string_view file);
+ParseResult parse_workflow(std::string_view text, std::string_view file, const ParseOptions& options = {});
 
 // Rendered problems of a file, as `weir lint` and failed runs show them; "" if there is none.
 std::string lint_text(const ParseResult& result, std::string_view text, bool color = false);

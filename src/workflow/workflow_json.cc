@@ -37,26 +37,54 @@ json::object to_json(const Input& input) {
   return out;
 }
 
+json::object to_json(const EventTrigger& event) {
+  json::object out;
+  add_filter(out, "branches", event.branches);
+  add_filter(out, "tags", event.tags);
+  add_filter(out, "paths", event.paths);
+  add(out, "types", texts(event.types));
+  add(out, "workflows", texts(event.workflows));
+  add(out, "names", texts(event.names));
+  add(out, "versions", texts(event.versions));
+  return out;
+}
+
+json::object to_json(const CallTrigger& call) {
+  json::object out;
+  json::object inputs;
+  for (const auto& input : call.inputs) inputs.emplace(input.name, to_json(input));
+  add(out, "inputs", std::move(inputs));
+  json::object secrets;
+  for (const auto& secret : call.secrets) {
+    json::object value{{"required", secret.required}};
+    add(value, "description", json::string(secret.description));
+    secrets.emplace(secret.name, std::move(value));
+  }
+  add(out, "secrets", std::move(secrets));
+  json::object outputs;
+  for (const auto& output : call.outputs) {
+    json::object value{{"value", output.value}};
+    add(value, "description", json::string(output.description));
+    outputs.emplace(output.name, std::move(value));
+  }
+  add(out, "outputs", std::move(outputs));
+  return out;
+}
+
 json::object to_json(const On& on) {
   json::object out;
-  if (on.push) {
-    auto& push = out["push"].emplace_object();
-    add_filter(push, "branches", on.push->branches);
-    add_filter(push, "tags", on.push->tags);
-    add_filter(push, "paths", on.push->paths);
-  }
-  if (on.pull_request) {
-    auto& request = out["pull_request"].emplace_object();
-    add_filter(request, "branches", on.pull_request->branches);
-    add_filter(request, "paths", on.pull_request->paths);
-    add(request, "types", texts(on.pull_request->types));
-  }
+  for (const auto& event : on.events) out.emplace(event.name, to_json(event));
   if (on.dispatch) {
     auto& inputs = out["workflow_dispatch"].emplace_object()["inputs"].emplace_object();
     for (const auto& input : on.dispatch->inputs) inputs.emplace(input.name, to_json(input));
   }
+  if (on.call) out["workflow_call"] = to_json(*on.call);
   json::array schedule;
-  for (const auto& cron : on.schedule) schedule.push_back(json::object{{"cron", cron.text()}});
+  for (const auto& item : on.schedule) {
+    json::object line{{"cron", item.cron.text()}};
+    add(line, "timezone", json::string(item.timezone));
+    schedule.push_back(std::move(line));
+  }
   add(out, "schedule", std::move(schedule));
   return out;
 }
@@ -73,6 +101,7 @@ json::object to_json(const RunDefaults& defaults) {
 json::object to_json(const ConcurrencyRule& rule) {
   json::object out{{"group", rule.group}};
   add(out, "cancel-in-progress", rule.cancel_in_progress);
+  add(out, "queue", json::string(rule.queue));
   return out;
 }
 
@@ -92,6 +121,7 @@ json::object to_json(const Job& job) {
   if (job.environment) {
     json::object environment{{"name", job.environment->name}};
     add(environment, "url", json::string(job.environment->url));
+    add(environment, "deployment", job.environment->deployment);
     out["environment"] = std::move(environment);
   }
   if (job.concurrency) out["concurrency"] = to_json(*job.concurrency);
@@ -101,7 +131,14 @@ json::object to_json(const Job& job) {
   add(out, "defaults", to_json(job.defaults));
   add(out, "timeout-minutes", job.timeout_minutes);
   add(out, "continue-on-error", job.continue_on_error);
-  out["steps"] = steps_to_json(job.steps);
+  add(out, "cancel-timeout-minutes", job.cancel_timeout_minutes);
+  add(out, "container", job.container);
+  add(out, "services", job.services);
+  add(out, "snapshot", job.snapshot);
+  add(out, "uses", json::string(job.uses));
+  add(out, "with", job.with);
+  add(out, "secrets", job.inherit_secrets ? json::value("inherit") : json::value(job.secrets));
+  if (!job.calls_workflow()) out["steps"] = steps_to_json(job.steps);
   return out;
 }
 
@@ -109,6 +146,7 @@ json::object to_json(const Job& job) {
 
 json::value to_json(const Workflow& workflow) {
   json::object out{{"file", workflow.file}, {"name", workflow.name}};
+  add(out, "description", json::string(workflow.description));
   add(out, "run-name", json::string(workflow.run_name));
   out["on"] = to_json(workflow.on);
   add(out, "env", workflow.env);

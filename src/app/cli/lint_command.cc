@@ -89,19 +89,6 @@ Result<int> lint(Cli& cli, const std::vector<std::string>& given) {
   return errors == 0 ? 0 : 1;
 }
 
-// "push, workflow_dispatch"
-std::string event_names(const workflow::On& on) {
-  std::string names;
-  const auto add = [&names](bool present, std::string_view name) {
-    if (present) names += (names.empty() ? "" : ", ") + std::string(name);
-  };
-  add(on.push.has_value(), "push");
-  add(on.pull_request.has_value(), "pull_request");
-  add(on.dispatch.has_value(), "workflow_dispatch");
-  add(!on.schedule.empty(), "schedule");
-  return names;
-}
-
 }  // namespace
 
 Result<int> list_workflows(bool as_json) {
@@ -114,7 +101,7 @@ Result<int> list_workflows(bool as_json) {
       rows.push_back({"(does not parse: weir lint)", name, "", "", ""});
       continue;
     }
-    const std::string events = event_names(parsed.workflow->on);
+    const std::string events = fmt::format("{}", fmt::join(parsed.workflow->on.names(), ", "));
     for (const auto& job : parsed.workflow->jobs) {
       std::string needs;
       for (const auto& need : job.needs) needs += (needs.empty() ? "" : ", ") + need;
