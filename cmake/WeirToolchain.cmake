@@ -53,6 +53,7 @@ weir_archive(WEIR_YAML yaml-cpp)
 weir_archive(WEIR_SODIUM sodium)
 weir_archive(WEIR_LIBARCHIVE archive)
 weir_archive(WEIR_LIBZSTD zstd)
+weir_archive(WEIR_LIBDEFLATE deflate)
 # Debian has fmt as a shared library only; base/fmt_library.cc is the rest of it.
 add_library(weir_fmt INTERFACE)
 get_target_property(fmt_include fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
