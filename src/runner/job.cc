@@ -209,6 +209,7 @@ Result<JobSecrets> parse_secrets(std::string_view text) {
   };
   WEIR_TRY(read("secrets", "secret", secrets.secrets));
   WEIR_TRY(read("env", "variable", secrets.env));
+  WEIR_TRY(read("actions", "variable", secrets.actions));
   return secrets;
 }
 
@@ -229,6 +230,10 @@ Result<JobExit> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOp
   job.token = std::move(secrets.token);
   for (const auto& [name, secret] : job.secrets) job.log->add_mask(secret.get_string());
   job.log->add_mask(job.token);
+  job.action_env = std::move(secrets.actions);
+  for (const auto& [name, value] : job.action_env) {
+    if (name.ends_with("_TOKEN")) job.log->add_mask(value.get_string());
+  }
 
   StepState set_up{.index = -1, .step = {}, .title = "Set up job"};
   auto ready = prepare_folders(job);

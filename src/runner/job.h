@@ -19,6 +19,7 @@ struct JobSecrets {
   json::object secrets;  // names to strings
   std::string token;     // the job's; "" without a server that wants one
   json::object env;      // of workflow and job, where a value holds a secret
+  json::object actions;  // variables that actions get and `run` steps do not
 };
 Result<JobSecrets> parse_secrets(std::string_view text);
 

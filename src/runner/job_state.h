@@ -50,6 +50,7 @@ struct JobState {
   std::shared_ptr<const types::JobSpec> spec;
   json::object secrets;
   std::string token;
+  json::object action_env;  // see action_environment.h
   bool debug_on = false;
 
   SystemClock clock;

@@ -348,6 +348,17 @@ TEST(Job, AJobRunsOnceOnly) {
   EXPECT_EQ(job.exit_code, 1);
 }
 
+TEST(Job, VariablesForActionsStayOutOfScriptsButForTheIdToken) {
+  TestJob job;
+  job.actions = {{"ACTIONS_RUNTIME_TOKEN", "runtime-secret"},
+                 {"ACTIONS_ID_TOKEN_REQUEST_TOKEN", "request-secret"},
+                 {"ACTIONS_ID_TOKEN_REQUEST_URL", "http://127.0.0.1:9/id?x=1"}};
+  job.run_step("env | grep ^ACTIONS_ | sort; echo runtime-secret ${#ACTIONS_ID_TOKEN_REQUEST_TOKEN}");
+  const JobRecord record = job.run();
+  EXPECT_EQ(record.output_of(0),
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN=***\nACTIONS_ID_TOKEN_REQUEST_URL=http://127.0.0.1:9/id?x=1\n*** 14\n");
+}
+
 TEST(Job, AnActionThatIsNotBuiltInIsRefusedByNameWhenItsStepIsReached) {
   TestJob job;
   job.uses_step("actions/github-script@v7", {{"script", "x"}}, {{"if", "github.event_name == 'pull_request'"}});

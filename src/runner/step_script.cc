@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "runner/action_environment.h"
 #include "runner/step_commands.h"
 #include "runner/step_run.h"
 
@@ -174,6 +175,7 @@ Result<std::string> setting(const JobState& job, const std::string& own, std::st
 
 Result<void> run_script(JobState& job, StepState& step, std::optional<Duration> limit) {
   step.variables = job.process_env(step.env);
+  for (const auto& [name, value] : id_token_environment(job)) step.variables[name] = value;
   step.variables["GITHUB_ACTION"] = step.step.id.empty() ? "__run" : step.step.id;
   WEIR_TRY(job.files.prepare(step.variables));
   const std::string script = WEIR_TRY(workflow::interpolate(step.step.run, job.contexts));

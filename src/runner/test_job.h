@@ -134,7 +134,7 @@ class TestJob {
   }
 
   void send_input() {
-    const std::string input = json::serialize(json::value{{"secrets", secrets}, {"token", token}});
+    const std::string input = json::serialize(json::value{{"secrets", secrets}, {"token", token}, {"actions", actions}});
     ASSERT_EQ(::write(input_, input.data(), input.size()), static_cast<ssize_t>(input.size()));
     ::close(std::exchange(input_, -1));
   }
@@ -179,6 +179,7 @@ class TestJob {
   TestFolder folder;
   types::JobSpec spec;
   json::object secrets;
+  json::object actions;
   std::string token;
   std::string prelude;  // shell commands before the runner takes the shell's place
   int exit_code = -1;
