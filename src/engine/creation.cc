@@ -1,6 +1,7 @@
 #include "engine/creation.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/hash.h"
@@ -68,6 +69,9 @@ RunRow row_of(const event::PreparedRun& prepared, TimePoint now) {
   row.options = request.options;
   row.inputs = request.inputs;
   row.payload = request.event_payload;
+  for (const auto& [location, called] : prepared.called) {
+    row.called[location] = json::object{{"sha256", sha256_hex(called.text)}, {"commit", called.commit}};
+  }
   return row;
 }
 
@@ -89,6 +93,7 @@ Result<void> insert_jobs(store::Transaction& tx, const RunRow& row, const event:
     job.key = plan.key(i);
     job.name = plan.title(i);
     job.needs = plan.needs(i);
+    job.calls = plan.uses(i);
     job.created_at = tx.now();
     WEIR_TRY(insert_job(tx, job));
   }
@@ -122,6 +127,7 @@ JobRow next_attempt_of(const JobRow& before, bool carried, bool keeps_plan) {
   job.key = before.key;
   job.name = before.name;
   job.needs = before.needs;
+  job.calls = before.calls;
   if (carried) {
     job = before;
     job.attempt = before.attempt + 1;
@@ -137,15 +143,57 @@ JobRow next_attempt_of(const JobRow& before, bool carried, bool keeps_plan) {
     job.matrix = before.matrix;
     job.labels = before.labels;
     job.environment = before.environment;
+    job.deployment = before.deployment;
+    job.cancel_limit_s = before.cancel_limit_s;
     job.allowed_to_fail = before.allowed_to_fail;
     job.timeout_s = before.timeout_s;
     job.group_name = before.group_name;
     job.group_cancels = before.group_cancels;
+    job.group_queues = before.group_queues;
+    job.call_inputs = before.call_inputs;
   } else {
-    job.name = before.key;
+    job.name = local_key(before.key);
     job.position = before.position - before.leg;
   }
   return job;
+}
+
+// The rows of the next attempt; `fresh` are the keys that start from scratch.
+Result<void> insert_again(store::Transaction& tx, const std::vector<JobRow>& jobs, const std::set<std::string>& fresh) {
+  std::set<std::string> inserted;
+  std::map<std::int64_t, const JobRow*> by_id;
+  std::map<std::int64_t, std::int64_t> next_id;  // of calls, by the one before
+  std::set<std::int64_t> called_before;
+  std::set<std::int64_t> kept_calls;
+  for (const auto& job : jobs) {
+    by_id[job.id] = &job;
+    called_before.insert(job.parent);
+  }
+  for (const auto& before : jobs) {
+    // What a call starts from scratch calls comes when it is made.
+    if (before.parent != 0 && !next_id.contains(before.parent)) continue;
+    const bool from_scratch = fresh.contains(before.key);
+    // One row stands for a job until its matrix is known again.
+    if (from_scratch && !inserted.insert(before.key).second) continue;
+    // A call that succeeded stays whole, be it that one of its jobs was allowed to fail.
+    const bool carried = !from_scratch && (kept_calls.contains(before.parent) || !did_not_succeed(before));
+    auto job = next_attempt_of(before, carried, !from_scratch);
+    if (before.parent != 0) job.parent = next_id[before.parent];
+    if (before.parent != 0 && from_scratch) job.name = fmt::format("{} / {}", by_id[before.parent]->name, job.name);
+    job.id = WEIR_TRY(tx.next_id("job"));
+    if (!carried) job.created_at = tx.now();
+    if (!before.calls.empty() && !from_scratch && called_before.contains(before.id)) {
+      next_id[before.id] = job.id;
+      if (carried) kept_calls.insert(before.id);
+      // The call was made; those of its jobs that succeeded did so for this attempt too.
+      if (!carried) {
+        job.state = JobState::kInProgress;
+        job.started_at = tx.now();
+      }
+    }
+    WEIR_TRY(insert_job(tx, job));
+  }
+  return {};
 }
 
 }  // namespace
@@ -193,6 +241,9 @@ Result<std::int64_t> insert_new_run(store::Transaction& tx, const event::Prepare
                                           .cause = request.cause,
                                           .payload = created_payload(row)}));
   WEIR_TRY(insert_workflow_text(tx, row.workflow_sha256, request.workflow_text));
+  for (const auto& [location, called] : prepared.called) {
+    WEIR_TRY(insert_workflow_text(tx, sha256_hex(called.text), called.text));
+  }
   if (!request.problem.empty()) {
     row.state = RunState::kCompleted;
     row.conclusion = Conclusion::kFailure;
@@ -247,18 +298,7 @@ Result<void> insert_attempt(store::Transaction& tx, std::int64_t run, bool faile
                  "completed_at = NULL, problem = '', triggering_actor = ?, cancel_requested = 0, "
                  "cancel_reason = '', group_name = '', group_held = 0, folders = 1 WHERE id = ?",
                  {row.attempt, static_cast<std::int64_t>(RunState::kQueued), actor, run}));
-  std::set<std::string> inserted;
-  for (const auto& before : jobs) {
-    const bool from_scratch = fresh.contains(before.key);
-    // One row stands for a job until its matrix is known again.
-    if (from_scratch && !inserted.insert(before.key).second) continue;
-    const bool carried = !from_scratch && !did_not_succeed(before);
-    auto job = next_attempt_of(before, carried, !from_scratch);
-    job.id = WEIR_TRY(tx.next_id("job"));
-    if (!carried) job.created_at = tx.now();
-    WEIR_TRY(insert_job(tx, job));
-  }
-  return {};
+  return insert_again(tx, jobs, fresh);
 }
 
 }  // namespace weir::engine

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "engine/calls.h"
 #include "engine/creation.h"
 #include "engine/queries.h"
 #include "engine/retention.h"
@@ -66,6 +67,28 @@ struct Engine::Impl {
     } else if (event.type != types::event_type::kApprovalRequested && event.subject.starts_with("approval/")) {
       post([id = number_of(event.subject)](Scheduler& alive) { alive.approval_decided(id); });
     }
+  }
+
+  // A workflow that a job of the request's calls.
+  Result<event::CalledWorkflow> load_workflow(const RunRequest& request, const CallTarget& target) {
+    constexpr std::size_t kSizeBytesMax = 1U << 20;
+    auto git = WEIR_TRY(target.repository.empty() ? deps.git(request.repo) : find_repository(target));
+    const auto commit = target.repository.empty() ? request.commit : WEIR_TRY(git.resolve(target.ref));
+    auto text = git.show(commit, target.path);
+    if (!text && text.error().code == Code::kNotFound) {
+      return fail(Code::kInvalidArgument, "there is no such file at commit {}", commit.substr(0, 12));
+    }
+    if (!text) return std::unexpected(text.error());
+    if (text->size() > kSizeBytesMax) {
+      return fail(Code::kInvalidArgument, "the file has {} bytes; a workflow file may have {}", text->size(),
+                  kSizeBytesMax);
+    }
+    return event::CalledWorkflow{.text = *std::move(text), .commit = commit};
+  }
+
+  Result<io::Git> find_repository(const CallTarget& target) {
+    if (deps.remote_git) return deps.remote_git(target.repository, target.ref);
+    return fail(Code::kInvalidArgument, "workflows of other repositories cannot be fetched here");
   }
 
   Result<std::string> requirements_at(const std::string& repo, const std::string& commit) {
@@ -135,6 +158,14 @@ void Engine::stop() {
 Result<PreparedRun> Engine::prepare(RunRequest request) {
   WEIR_TRY(complete_request(request, impl_->workflows));
   PreparedRun prepared;
+  if (request.problem.empty()) {
+    const auto load = [&](const CallTarget& target) { return impl_->load_workflow(request, target); };
+    if (auto called = load_called(*request.workflow, impl_->workflows, load)) {
+      prepared.called = *std::move(called);
+    } else {
+      request.problem = called.error().message;
+    }
+  }
   if (request.problem.empty()) {
     prepared.requirements_hash = WEIR_TRY(impl_->requirements_at(request.repo, request.commit));
   }

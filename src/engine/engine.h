@@ -57,6 +57,15 @@ struct ApprovalAnswer {
   std::int64_t event = 0;  // newest event about it: the cause of what follows
 };
 
+// A job whose runner is about to be started.
+struct StartingJob {
+  std::int64_t run = 0;
+  std::int64_t job = 0;
+  std::string ref;  // of the run
+  Duration timeout{0};
+  bool id_token = false;  // `permissions: id-token: write`
+};
+
 // What the engine needs of others. Pointers outlive the engine; functions left empty are named with their default.
 // After Engine::stop() none of it is used any more; an engine that goes without it leaves the functions that get a
 // transaction to the writes which the database still has.
@@ -76,6 +85,9 @@ struct EngineDeps {
 
   // The repository's git access; also gives JobSpec::git_dir.
   std::function<Result<io::Git>(const std::string& repo)> git;
+
+  // A repository that a workflow names by "owner/name", in which `ref` can be resolved. Default: there is none.
+  std::function<Result<io::Git>(const std::string& repository, const std::string& ref)> remote_git;
 
   // Pools in the order in which labels are looked up. Default: local_pool(number of processors).
   std::function<std::vector<RunnerPool>(const std::string& repo)> pools;
@@ -101,6 +113,9 @@ struct EngineDeps {
                                     const std::vector<std::string>& environments)>
       issue_job_token;
   std::function<Result<void>(store::Transaction& tx, std::int64_t job)> revoke_job_token;
+  // The variables that the job's actions get beside those of every step (ACTIONS_RUNTIME_TOKEN, …): names to strings.
+  // They may be secrets: they never reach the disk. Default: none.
+  std::function<json::object(const StartingJob& job)> action_variables;
 };
 
 // Something moved in a run. Not durable, may be lost; the log and the queries hold the truth.

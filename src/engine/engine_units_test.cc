@@ -8,24 +8,42 @@ namespace {
 
 TEST(ConcurrencyGroups, TheFirstHoldsTheSecondWaitsAndTheThirdTakesItsPlace) {
   ConcurrencyGroups groups;
-  EXPECT_TRUE(groups.enter("deploy", 1, false).holds);
-  EXPECT_FALSE(groups.enter("deploy", 2, false).holds);
-  const auto third = groups.enter("DEPLOY", 3, false);
+  EXPECT_TRUE(groups.enter("deploy", 1, {}).holds);
+  EXPECT_FALSE(groups.enter("deploy", 2, {}).holds);
+  const auto third = groups.enter("DEPLOY", 3, {});
   EXPECT_FALSE(third.holds);
-  EXPECT_EQ(third.replaced, 2U);
+  EXPECT_EQ(third.replaced, std::vector<ConcurrencyGroups::Member>{2});
   EXPECT_EQ(third.to_cancel, std::nullopt);
   EXPECT_EQ(groups.leave(2), std::nullopt);
   EXPECT_EQ(groups.leave(1), 3U);
   EXPECT_EQ(groups.leave(3), std::nullopt);
-  EXPECT_TRUE(groups.enter("deploy", 4, false).holds);
+  EXPECT_TRUE(groups.enter("deploy", 4, {}).holds);
 }
 
 TEST(ConcurrencyGroups, ANewcomerMayCancelTheHolder) {
   ConcurrencyGroups groups;
   groups.restore_holder("deploy", 1);
-  const auto second = groups.enter("deploy", 2, true);
+  const auto second = groups.enter("deploy", 2, {.cancel_in_progress = true});
   EXPECT_FALSE(second.holds);
   EXPECT_EQ(second.to_cancel, 1U);
+}
+
+TEST(ConcurrencyGroups, WithAQueueEverybodyGetsTheirTurnUntilItIsFull) {
+  ConcurrencyGroups groups;
+  constexpr auto kWaiting = ConcurrencyGroups::kWaitingMax;
+  EXPECT_TRUE(groups.enter("deploy", 0, {.queue = true}).holds);
+  for (ConcurrencyGroups::Member member = 1; member <= kWaiting; ++member) {
+    const auto entered = groups.enter("deploy", member, {.queue = true});
+    EXPECT_FALSE(entered.holds || entered.refused || !entered.replaced.empty()) << member;
+  }
+  EXPECT_TRUE(groups.enter("deploy", 1'000, {.queue = true}).refused);
+  EXPECT_EQ(groups.leave(1'000), std::nullopt);
+  EXPECT_EQ(groups.leave(2), std::nullopt);
+  EXPECT_EQ(groups.leave(0), 1U);
+  EXPECT_EQ(groups.leave(1), 3U);
+  // One that does not queue takes the place of all who wait.
+  EXPECT_EQ(groups.enter("deploy", 2'000, {}).replaced.size(), kWaiting - 3);
+  EXPECT_EQ(groups.leave(3), 2'000U);
 }
 
 TEST(Pools, UsualLabelsLeadToTheLocalPool) {

@@ -14,19 +14,28 @@ std::string folded(std::string name) {
 
 }  // namespace
 
-ConcurrencyGroups::Entered ConcurrencyGroups::enter(const std::string& group, Member member, bool cancel_in_progress) {
+ConcurrencyGroups::Entered ConcurrencyGroups::enter(const std::string& group, Member member, Rule rule) {
   const std::string name = folded(group);
   auto& state = groups_[name];
-  group_of_[member] = name;
   Entered entered;
   if (!state.holder) {
     state.holder = member;
+    group_of_[member] = name;
     entered.holds = true;
     return entered;
   }
-  entered.replaced = std::exchange(state.waiting, member);
-  if (entered.replaced) group_of_.erase(*entered.replaced);
-  if (cancel_in_progress) entered.to_cancel = state.holder;
+  if (rule.queue && state.waiting.size() >= kWaitingMax) {
+    entered.refused = true;
+    return entered;
+  }
+  if (!rule.queue) {
+    entered.replaced.assign(state.waiting.begin(), state.waiting.end());
+    state.waiting.clear();
+    for (const auto replaced : entered.replaced) group_of_.erase(replaced);
+  }
+  state.waiting.push_back(member);
+  group_of_[member] = name;
+  if (rule.cancel_in_progress) entered.to_cancel = state.holder;
   return entered;
 }
 
@@ -42,14 +51,18 @@ std::optional<ConcurrencyGroups::Member> ConcurrencyGroups::leave(Member member)
   const auto group = groups_.find(found->second);
   group_of_.erase(found);
   auto& state = group->second;
-  if (state.waiting == member) {
-    state.waiting.reset();
+  if (state.holder != member) {
+    std::erase(state.waiting, member);
     return std::nullopt;
   }
-  state.holder = std::exchange(state.waiting, std::nullopt);
-  const auto next = state.holder;
-  if (!next) groups_.erase(group);
-  return next;
+  state.holder.reset();
+  if (state.waiting.empty()) {
+    groups_.erase(group);
+    return std::nullopt;
+  }
+  state.holder = state.waiting.front();
+  state.waiting.pop_front();
+  return state.holder;
 }
 
 }  // namespace weir::engine

@@ -18,6 +18,25 @@ Conclusion result_of(const JobNode& job) {
   return conclusion;
 }
 
+// What several results are together: failure outweighs cancelled, then success, then skipped.
+class Tally {
+ public:
+  void add(Conclusion result) {
+    failed = failed || result == Conclusion::kFailure;
+    cancelled = cancelled || result == Conclusion::kCancelled;
+    succeeded = succeeded || result == Conclusion::kSuccess;
+  }
+  [[nodiscard]] Conclusion conclusion() const {
+    if (failed) return Conclusion::kFailure;
+    if (cancelled) return Conclusion::kCancelled;
+    return succeeded ? Conclusion::kSuccess : Conclusion::kSkipped;
+  }
+
+  bool failed = false;
+  bool cancelled = false;
+  bool succeeded = false;
+};
+
 // Calls `visit` with everything that `key` needs, nearest first, each once.
 void for_each_ancestor(const KeyNode& key, const std::function<void(const KeyNode&)>& visit) {
   std::vector<const KeyNode*> level(key.needs.begin(), key.needs.end());
@@ -62,16 +81,9 @@ int KeyNode::in_progress() const {
 }
 
 Conclusion result_of(const KeyNode& key) {
-  bool cancelled = false;
-  bool succeeded = false;
-  for (const auto& leg : key.legs) {
-    const auto result = result_of(*leg);
-    if (result == Conclusion::kFailure) return result;
-    cancelled = cancelled || result == Conclusion::kCancelled;
-    succeeded = succeeded || result == Conclusion::kSuccess;
-  }
-  if (cancelled) return Conclusion::kCancelled;
-  return succeeded ? Conclusion::kSuccess : Conclusion::kSkipped;
+  Tally tally;
+  for (const auto& leg : key.legs) tally.add(result_of(*leg));
+  return tally.conclusion();
 }
 
 Ancestry ancestry_of(const KeyNode& key) {
@@ -84,44 +96,63 @@ Ancestry ancestry_of(const KeyNode& key) {
   return ancestry;
 }
 
-json::object needs_context(const KeyNode& key) {
-  json::object needs;
-  for (const auto* need : key.needs) {
-    needs[need->legs.front()->row.key] =
-        json::object{{"result", types::conclusion_name(result_of(*need))}, {"outputs", merged_outputs(*need)}};
+json::object results_of(const std::vector<KeyNode*>& keys) {
+  json::object results;
+  for (const auto* key : keys) {
+    results[local_key(key->legs.front()->row.key)] =
+        json::object{{"result", types::conclusion_name(result_of(*key))}, {"outputs", merged_outputs(*key)}};
   }
-  return needs;
+  return results;
 }
+
+std::string full_name(const KeyNode& key, const std::string& name) {
+  const auto* call = key.frame->call;
+  return call == nullptr ? name : fmt::format("{} / {}", call->row.name, name);
+}
+
+Frame* Frame::caller() const {
+  return call == nullptr ? nullptr : call->key->frame;
+}
+
+Conclusion result_of(const Frame& frame) {
+  Tally tally;
+  for (const auto* key : frame.keys) tally.add(result_of(*key));
+  return tally.conclusion();
+}
+
+bool cancel_requested(const RunNode& run, const Frame& frame) {
+  return frame.call != nullptr ? frame.call->row.cancel_requested : run.row.cancel_requested;
+}
+
+namespace {
+
+void add_layers(const KeyNode& key, std::vector<std::string>& layers) {
+  for (const auto& leg : key.legs) {
+    const auto& layer = leg->row.layer;
+    if (!layer.empty() && std::ranges::find(layers, layer) == layers.end()) layers.push_back(layer);
+    if (leg->callee == nullptr) continue;
+    for (const auto* inner : leg->callee->keys) add_layers(*inner, layers);
+  }
+}
+
+}  // namespace
 
 std::vector<std::string> needed_layers(const KeyNode& key) {
   std::vector<std::string> layers;
-  for_each_ancestor(key, [&](const KeyNode& ancestor) {
-    for (const auto& leg : ancestor.legs) {
-      if (!leg->row.layer.empty() && std::ranges::find(layers, leg->row.layer) == layers.end()) {
-        layers.push_back(leg->row.layer);
-      }
-    }
-  });
+  for (const KeyNode* at = &key; at != nullptr; at = at->frame->call == nullptr ? nullptr : at->frame->call->key) {
+    for_each_ancestor(*at, [&](const KeyNode& ancestor) { add_layers(ancestor, layers); });
+  }
   return layers;
 }
 
 Conclusion conclusion_of(const RunNode& run) {
-  bool failed = false;
-  bool cancelled = false;
-  bool succeeded = false;
+  Tally tally;
   for (const auto& key : run.keys) {
-    for (const auto& leg : key->legs) {
-      const auto result = result_of(*leg);
-      failed = failed || result == Conclusion::kFailure;
-      cancelled = cancelled || result == Conclusion::kCancelled;
-      succeeded = succeeded || result == Conclusion::kSuccess;
-    }
+    for (const auto& leg : key->legs) tally.add(result_of(*leg));
   }
   if (run.broken) return Conclusion::kFailure;
-  if (run.row.cancel_requested && cancelled) return Conclusion::kCancelled;
-  if (failed) return Conclusion::kFailure;
-  if (cancelled) return Conclusion::kCancelled;
-  return succeeded ? Conclusion::kSuccess : Conclusion::kSkipped;
+  if (run.row.cancel_requested && tally.cancelled) return Conclusion::kCancelled;
+  return tally.conclusion();
 }
 
 RunState state_of(const RunNode& run) {
@@ -131,6 +162,10 @@ RunState state_of(const RunNode& run) {
   for (const auto& key : run.keys) {
     for (const auto& leg : key->legs) {
       const auto state = leg->row.state;
+      if (leg->callee != nullptr && state != JobState::kCompleted) {
+        all_completed = false;  // its jobs say what it does
+        continue;
+      }
       if (state == JobState::kInProgress) return RunState::kInProgress;
       all_completed = all_completed && state == JobState::kCompleted;
       waiting = waiting || state == JobState::kWaiting;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,8 +19,9 @@ namespace weir::engine {
 
 struct RunNode;
 struct KeyNode;
+struct Frame;
 
-// One job as a runner executes it: a combination of a matrix, or the only one.
+// One job as a runner executes it, or a call of a workflow: a combination of a matrix, or the only one.
 struct JobNode {
   JobRow row;
   KeyNode* key = nullptr;
@@ -38,11 +40,24 @@ struct JobNode {
   bool overdue = false;        // it was killed for not ending in time
   bool ended = false;          // the runner's end was seen; its completion is under way
   Loop::TimerId deadline = 0;  // kills it
+  Frame* callee = nullptr;     // of a call that was made
+
+  [[nodiscard]] bool is_call() const { return !row.calls.empty(); }
+};
+
+// A workflow at work in a run: the run's own, or one that a job calls.
+struct Frame {
+  std::shared_ptr<const Plan> plan;
+  JobNode* call = nullptr;  // null: the run's own workflow
+  std::vector<KeyNode*> keys;
+
+  [[nodiscard]] Frame* caller() const;
 };
 
 // One key below `jobs:`.
 struct KeyNode {
-  std::size_t index = 0;  // in the plan
+  Frame* frame = nullptr;
+  std::size_t index = 0;  // in the frame's plan
   std::vector<KeyNode*> needs;
   std::vector<std::shared_ptr<JobNode>> legs;
   bool planned = false;
@@ -53,8 +68,9 @@ struct KeyNode {
 
 struct RunNode {
   RunRow row;
-  std::shared_ptr<const Plan> plan;
-  std::vector<std::unique_ptr<KeyNode>> keys;
+  std::map<std::string, event::CalledWorkflow> called;  // by location
+  std::vector<std::unique_ptr<Frame>> frames;           // the run's own workflow first
+  std::vector<std::unique_ptr<KeyNode>> keys;           // of all frames
   ConcurrencyGroups::Member member = 0;
   bool group_passed = false;  // holds its group, or has none
   bool broken = false;        // cannot go on: row.problem says why
@@ -73,10 +89,21 @@ struct Ancestry {
 };
 Ancestry ancestry_of(const KeyNode& key);
 
-// The `needs` context: result and merged outputs of the direct needs.
-json::object needs_context(const KeyNode& key);
+// Result and merged outputs of jobs by their keys in the file: the `needs` context of a job, and the `jobs` context of
+// a called workflow's outputs.
+json::object results_of(const std::vector<KeyNode*>& keys);
 
-// Environments of the jobs that `key` needs, nearest first, each once.
+// Result of a called workflow all of whose jobs have completed.
+types::Conclusion result_of(const Frame& frame);
+
+// Whether the workflow was asked to stop. A call that goes on in a cancelled run (`if: always()`) was not.
+bool cancel_requested(const RunNode& run, const Frame& frame);
+
+// A job's name as it is shown: after those of the calls that it belongs to.
+std::string full_name(const KeyNode& key, const std::string& name);
+
+// Environments of the jobs that `key` needs, nearest first, each once; a called workflow's first jobs need what the
+// call needs.
 std::vector<std::string> needed_layers(const KeyNode& key);
 
 // Conclusion of a run all of whose jobs have completed.

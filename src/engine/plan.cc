@@ -1,5 +1,6 @@
 #include "engine/plan.h"
 
+#include "engine/calls.h"
 #include "workflow/plan.h"
 
 namespace weir::engine {
@@ -29,6 +30,17 @@ bool may_hold_secret(std::string_view text) {
     }
   }
   return false;
+}
+
+// The job's own permissions replace the workflow's; without any there are no id tokens, as on GitHub.
+bool may_ask_for_id_token(const workflow::Workflow& workflow, const workflow::Job& job) {
+  const auto& permissions = job.permissions ? job.permissions : workflow.permissions;
+  if (!permissions) return false;
+  const auto holds = [&](const std::string& name, std::string_view level) {
+    const auto found = permissions->find(name);
+    return found != permissions->end() && found->second == level;
+  };
+  return holds("id-token", "write") || holds("*", "write-all");
 }
 
 // The members of an `env` that may hold a secret, and the others.
@@ -73,7 +85,9 @@ Result<void> add_env(const json::value& env, const workflow::Contexts& contexts,
 
 std::optional<GroupRule> rule_of(std::optional<workflow::Concurrency> concurrency) {
   if (!concurrency) return std::nullopt;
-  return GroupRule{.name = std::move(concurrency->group), .cancel_in_progress = concurrency->cancel_in_progress};
+  return GroupRule{.name = std::move(concurrency->group),
+                   .cancel_in_progress = concurrency->cancel_in_progress,
+                   .queue = concurrency->queue_max};
 }
 
 bool has_values(const json::object& matrix, const std::map<std::string, std::string>& only) {
@@ -110,6 +124,13 @@ std::optional<std::size_t> Plan::find(std::string_view key) const {
     if (workflow_->jobs[i].key == key) return i;
   }
   return std::nullopt;
+}
+
+const std::string& Plan::uses(std::size_t job) const {
+  return workflow_->jobs[job].uses;
+}
+bool Plan::inherits_secrets(std::size_t job) const {
+  return workflow_->jobs[job].inherit_secrets;
 }
 
 Result<std::string> Plan::run_title(const Facts& facts) const {
@@ -151,11 +172,67 @@ Result<LegDetails> Plan::details(std::size_t job, const Facts& facts, const std:
   auto placement = WEIR_TRY(workflow::runs_on(spec, contexts));
   details.labels = std::move(placement.labels);
   if (!placement.group.empty()) details.labels.push_back(placement.group);
-  details.environment = WEIR_TRY(workflow::environment(spec, contexts)).name;
+  auto environment = WEIR_TRY(workflow::environment(spec, contexts));
+  details.environment = std::move(environment.name);
+  details.deployment = environment.deployment;
   details.group = rule_of(WEIR_TRY(workflow::concurrency(spec.concurrency, contexts)));
   details.allowed_to_fail = WEIR_TRY(workflow::job_continue_on_error(spec, contexts));
   details.timeout = WEIR_TRY(workflow::job_timeout(spec, contexts));
+  details.cancel_limit = WEIR_TRY(workflow::job_cancel_timeout(spec, contexts));
   return details;
+}
+
+Result<CallDetails> Plan::call_details(std::size_t job, const Facts& facts, const std::string& suffix,
+                                       const Plan& callee) const {
+  const auto& spec = workflow_->jobs[job];
+  const auto contexts = contexts_of(facts);
+  workflow::Combination combination{.suffix = suffix};
+  if (facts.matrix.is_object()) combination.matrix = facts.matrix.get_object();
+  CallDetails details;
+  details.name = WEIR_TRY(workflow::job_title(spec, combination, contexts));
+  details.group = rule_of(WEIR_TRY(workflow::concurrency(spec.concurrency, contexts)));
+  const auto in_job = [&](Error error) {
+    error.message = fmt::format("job \"{}\": {}", spec.key, error.message);
+    return std::unexpected(std::move(error));
+  };
+  const auto given = workflow::evaluate_tree(spec.with, contexts);
+  if (!given) return in_job(given.error());
+  Facts inside;
+  inside.github = facts.github;
+  inside.vars = facts.vars;
+  auto inputs = complete_call_inputs(*callee.workflow_->on.call, given->get_object(), contexts_of(inside));
+  if (!inputs) return in_job(inputs.error());
+  details.inputs = *std::move(inputs);
+
+  inside.inputs = details.inputs;
+  auto own = WEIR_TRY(callee.group(inside));
+  if (own && details.group && own->name != details.group->name) {
+    return fail(Code::kInvalidArgument,
+                "job \"{}\" has the concurrency group \"{}\" and the workflow that it calls \"{}\"; one of them can "
+                "have one: remove the other",
+                spec.key, details.group->name, own->name);
+  }
+  if (own) details.group = std::move(own);
+  return details;
+}
+
+Result<json::object> Plan::call_secrets(std::size_t job, const Facts& facts) const {
+  auto secrets = WEIR_TRY(workflow::evaluate_tree(workflow_->jobs[job].secrets, contexts_of(facts)));
+  return std::move(secrets.get_object());
+}
+
+Result<json::object> Plan::call_outputs(const Facts& facts, const json::object& jobs) const {
+  auto contexts = contexts_of(facts);
+  contexts.values["jobs"] = jobs;
+  json::object outputs;
+  for (const auto& output : workflow_->on.call->outputs) {
+    auto value = workflow::interpolate(output.value, contexts);
+    if (!value) {
+      return fail(Code::kInvalidArgument, "{}: output \"{}\": {}", workflow_->file, output.name, value.error().message);
+    }
+    outputs[output.name] = *std::move(value);
+  }
+  return outputs;
 }
 
 Result<LegBody> Plan::body(std::size_t job, const Facts& facts) const {
@@ -171,6 +248,7 @@ Result<LegBody> Plan::body(std::size_t job, const Facts& facts) const {
   body.defaults = WEIR_TRY(workflow::run_defaults(*workflow_, spec, contexts));
   body.steps = workflow::steps_to_json(spec.steps);
   body.checks_out = spec.uses_action("actions/checkout");
+  body.id_token = may_ask_for_id_token(*workflow_, spec);
   return body;
 }
 

@@ -31,6 +31,7 @@ struct Facts {
 struct GroupRule {
   std::string name;
   bool cancel_in_progress = false;
+  bool queue = false;  // `queue: max`
 };
 
 // One combination of a job's matrix.
@@ -50,9 +51,18 @@ struct LegDetails {
   std::string name;
   std::vector<std::string> labels;
   std::string environment;
+  bool deployment = true;  // entering the environment counts as a deployment to it
   std::optional<GroupRule> group;
   bool allowed_to_fail = false;
   Duration timeout{std::chrono::hours{6}};
+  Duration cancel_limit{std::chrono::minutes{5}};  // for always() steps after a cancellation
+};
+
+// What is known of one combination of a job that calls a workflow.
+struct CallDetails {
+  std::string name;
+  std::optional<GroupRule> group;
+  json::object inputs;
 };
 
 // What the runner gets of the workflow.
@@ -64,6 +74,7 @@ struct LegBody {
   json::object defaults;
   json::array steps;        // not evaluated
   bool checks_out = false;  // has a step with actions/checkout
+  bool id_token = false;    // `permissions: id-token: write`
 };
 
 // The workflow of one run, as the engine asks it. Pure and immutable; any thread. Errors are for the user and name the
@@ -78,6 +89,8 @@ class Plan {
   [[nodiscard]] const std::vector<std::string>& needs(std::size_t job) const;
   [[nodiscard]] std::string title(std::size_t job) const;  // name before the matrix is known
   [[nodiscard]] std::optional<std::size_t> find(std::string_view key) const;
+  [[nodiscard]] const std::string& uses(std::size_t job) const;  // the workflow that it calls, as written; "": none
+  [[nodiscard]] bool inherits_secrets(std::size_t job) const;
 
   // `run-name`, or "" if there is none.
   [[nodiscard]] Result<std::string> run_title(const Facts& facts) const;
@@ -88,6 +101,13 @@ class Plan {
                                     const std::map<std::string, std::string>& only) const;
   // `facts.matrix` is that of the leg.
   [[nodiscard]] Result<LegDetails> details(std::size_t job, const Facts& facts, const std::string& suffix) const;
+  // For a job that calls the workflow of `callee`. One of the two may have a concurrency group.
+  [[nodiscard]] Result<CallDetails> call_details(std::size_t job, const Facts& facts, const std::string& suffix,
+                                                 const Plan& callee) const;
+  // What the call hands over of `facts.secrets`, unless it inherits all.
+  [[nodiscard]] Result<json::object> call_secrets(std::size_t job, const Facts& facts) const;
+  // Outputs of this workflow when it was called; `jobs`: results by key.
+  [[nodiscard]] Result<json::object> call_outputs(const Facts& facts, const json::object& jobs) const;
   // With `facts.secrets` the private variables too.
   [[nodiscard]] Result<LegBody> body(std::size_t job, const Facts& facts) const;
 

@@ -37,6 +37,8 @@ Result<Job> view_of(store::Reader& reader, const std::filesystem::path& jobs_dir
   job.id = row.id;
   job.run = row.run;
   job.attempt = row.attempt;
+  job.parent = row.parent;
+  job.calls = std::move(row.calls);
   job.key = std::move(row.key);
   job.name = std::move(row.name);
   job.needs = std::move(row.needs);
@@ -46,20 +48,21 @@ Result<Job> view_of(store::Reader& reader, const std::filesystem::path& jobs_dir
   job.started_at = row.started_at;
   job.completed_at = row.completed_at;
   job.environment = std::move(row.environment);
+  job.deployment = row.deployment;
   job.approval = row.approval;
   job.waiting_for = std::move(row.waiting_for);
   job.error = std::move(row.error);
   job.matrix = std::move(row.matrix);
   job.outputs = std::move(row.outputs);
   job.environment_url = std::move(row.environment_url);
-  if (row.state == JobState::kInProgress) {
+  if (row.state == JobState::kInProgress && job.calls.empty()) {
     const auto dir = jobs_dir / std::to_string(row.id);
     auto report = read_report_file(dir);
     job.steps = std::move(report.steps);
     job.summary = std::move(report.summary);
     job.annotations = std::move(report.annotations);
     add_coming_steps(dir, job.steps);
-  } else if (row.state == JobState::kCompleted && row.started_at) {
+  } else if (row.state == JobState::kCompleted && row.started_at && job.calls.empty()) {
     auto result = WEIR_TRY(load_result(reader, row.origin != 0 ? row.origin : row.id));
     job.steps = std::move(result.steps);
     job.summary = std::move(result.summary);

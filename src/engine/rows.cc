@@ -1,5 +1,8 @@
 #include "engine/rows.h"
 
+#include <algorithm>
+#include <map>
+
 namespace weir::engine {
 namespace {
 
@@ -8,13 +11,14 @@ constexpr std::string_view kRunColumns =
     "started_at, completed_at, reason, problem, cause, created_event";
 constexpr std::string_view kRunRowColumns =
     "triggering_actor, cancel_requested, cancel_reason, group_name, group_held, head_ref, base_ref, requirements_hash, "
-    "workflow_sha256, options, inputs, payload";
+    "workflow_sha256, options, inputs, payload, called";
 // What a job is from its creation on, and what becomes of it.
-constexpr std::string_view kJobFixed = "id, run, attempt, position, job_key, needs, created_at, origin";
+constexpr std::string_view kJobFixed = "id, run, attempt, position, job_key, needs, created_at, origin, parent, calls";
 constexpr std::string_view kJobChanging =
     "name, planned, leg, legs, fail_fast, max_parallel, state, conclusion, allowed_to_fail, environment, approval, "
     "group_name, group_cancels, group_held, labels, timeout_s, cancel_requested, waiting_for, queued_at, started_at, "
-    "completed_at, layer, error, layers, matrix, outputs, environment_url";
+    "completed_at, layer, error, layers, matrix, outputs, environment_url, call_inputs, group_queues, "
+    "cancel_limit_s, deployment";
 
 // Columns in the order of the SELECT.
 class Columns {
@@ -93,6 +97,8 @@ JobRow read_job(const store::Row& row) {
   job.needs = columns.strings();
   job.created_at = columns.time();
   job.origin = columns.integer();
+  job.parent = columns.integer();
+  job.calls = columns.string();
   job.name = columns.string();
   job.planned = columns.boolean();
   job.leg = static_cast<int>(columns.integer());
@@ -120,7 +126,30 @@ JobRow read_job(const store::Row& row) {
   job.matrix = columns.json();
   job.outputs = columns.object();
   job.environment_url = columns.string();
+  job.call_inputs = columns.object();
+  job.group_queues = columns.boolean();
+  job.cancel_limit_s = columns.integer();
+  job.deployment = columns.boolean();
   return job;
+}
+
+// Each call followed by what it called; `jobs` are in order among those of the same parent.
+std::vector<JobRow> callees_after_calls(std::vector<JobRow> jobs) {
+  std::map<std::int64_t, std::vector<std::size_t>> of_parent;
+  for (std::size_t i = 0; i < jobs.size(); ++i) of_parent[jobs[i].parent].push_back(i);
+  std::vector<JobRow> ordered;
+  ordered.reserve(jobs.size());
+  const auto add = [&](const auto& self, std::int64_t parent) -> void {
+    const auto found = of_parent.find(parent);
+    if (found == of_parent.end()) return;
+    for (const auto index : found->second) {
+      const auto id = jobs[index].id;
+      ordered.push_back(std::move(jobs[index]));
+      self(self, id);
+    }
+  };
+  add(add, 0);
+  return ordered;
 }
 
 template <class Enum>
@@ -164,6 +193,11 @@ Step step_from_json(const json::value& value) {
 }
 
 }  // namespace
+
+std::string_view local_key(std::string_view key) {
+  const auto slash = key.rfind('/');
+  return slash == std::string_view::npos ? key : key.substr(slash + 1);
+}
 
 json::object to_json(const event::RunOptions& options) {
   json::object object;
@@ -232,6 +266,7 @@ Result<RunRow> load_run_row(store::Reader& reader, std::int64_t id) {
                              found.options = options_from_json(columns.json());
                              found.inputs = columns.object();
                              found.payload = columns.object();
+                             found.called = columns.object();
                              return found;
                            }));
   if (!run) return fail(Code::kNotFound, "there is no run {}; `weir runs` lists them", id);
@@ -269,10 +304,12 @@ Result<std::vector<std::int64_t>> unfinished_runs(store::Reader& reader) {
 }
 
 Result<std::vector<JobRow>> load_jobs(store::Reader& reader, std::int64_t run, std::int64_t attempt) {
-  return reader.all<JobRow>(
+  auto jobs = WEIR_TRY(reader.all<JobRow>(
       fmt::format("SELECT {}, {} FROM engine_jobs WHERE run = ? AND attempt = ? ORDER BY position, id", kJobFixed,
                   kJobChanging),
-      {run, attempt}, read_job);
+      {run, attempt}, read_job));
+  if (std::ranges::all_of(jobs, [](const JobRow& job) { return job.parent == 0; })) return jobs;
+  return callees_after_calls(std::move(jobs));
 }
 
 Result<JobRow> load_job(store::Reader& reader, std::int64_t id) {
@@ -325,9 +362,8 @@ Result<void> insert_run(store::Transaction& tx, const RunRow& run) {
       "INSERT INTO engine_runs(id, number, attempt, repo, path, workflow, event, ref, commit_id, title, actor, state, "
       "conclusion, created_at, started_at, completed_at, reason, problem, cause, created_event, triggering_actor, "
       "cancel_requested, cancel_reason, group_name, group_held, folders, head_ref, base_ref, requirements_hash, "
-      "workflow_sha256, options, inputs, payload) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?, "
-      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "workflow_sha256, options, inputs, payload, called) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {run.id,
        run.number,
        run.attempt,
@@ -360,7 +396,8 @@ Result<void> insert_run(store::Transaction& tx, const RunRow& run) {
        run.workflow_sha256,
        json::serialize(to_json(run.options)),
        json::serialize(run.inputs),
-       json::serialize(run.payload)}));
+       json::serialize(run.payload),
+       json::serialize(run.called)}));
   return {};
 }
 
@@ -406,12 +443,17 @@ std::vector<store::Value> changing_values(const JobRow& job) {
           serialize(job.layers),
           json::serialize(job.matrix),
           json::serialize(job.outputs),
-          job.environment_url};
+          job.environment_url,
+          json::serialize(job.call_inputs),
+          job.group_queues,
+          job.cancel_limit_s,
+          job.deployment};
 }
 
 Result<void> insert_job(store::Transaction& tx, const JobRow& job) {
   std::vector<store::Value> values = {
-      job.id, job.run, job.attempt, job.position, job.key, serialize(job.needs), job.created_at, job.origin};
+      job.id,         job.run,    job.attempt, job.position, job.key, serialize(job.needs),
+      job.created_at, job.origin, job.parent,  job.calls};
   std::ranges::move(changing_values(job), std::back_inserter(values));
   std::string places = "?";
   for (std::size_t i = 1; i < values.size(); ++i) places += ", ?";

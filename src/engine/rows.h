@@ -27,15 +27,19 @@ struct RunRow : Run {
   event::RunOptions options;
   json::object inputs;
   json::object payload;
+  json::object called;  // workflows that its jobs call: {"<location>": {"sha256": …, "commit": …}}
 };
 
-// A row of engine_jobs. A job whose matrix and details are not known yet is one row with `planned` false.
+// A row of engine_jobs. A job whose matrix and details are not known yet is one row with `planned` false. A call of a
+// workflow is a row too; the called workflow's jobs name it as their parent, and their keys begin with its key.
 struct JobRow {
   std::int64_t id = 0;  // 0: not inserted yet
   std::int64_t run = 0;
   std::int64_t attempt = 1;
-  std::int64_t position = 0;  // order of show
-  std::string key;
+  std::int64_t parent = 0;    // the call that it belongs to; 0: the run's own workflow
+  std::int64_t position = 0;  // order of show among those of the same parent
+  std::string calls;          // location of the workflow that it calls; "": it has steps
+  std::string key;            // below `jobs:`, after that of the call: "deploy/build", "deploy.2/build" for a third leg
   std::string name;
   std::vector<std::string> needs;
   bool planned = false;
@@ -47,12 +51,15 @@ struct JobRow {
   std::optional<types::Conclusion> conclusion;
   bool allowed_to_fail = false;  // continue-on-error
   std::string environment;
+  bool deployment = true;  // entering the environment counts as a deployment to it
   std::int64_t approval = 0;
   std::string group_name;
   bool group_cancels = false;
+  bool group_queues = false;  // `queue: max`
   bool group_held = false;
   std::vector<std::string> labels;
   std::int64_t timeout_s = 0;
+  std::int64_t cancel_limit_s = 300;  // for always() steps after a cancellation
   bool cancel_requested = false;
   std::string waiting_for;
   TimePoint created_at;
@@ -66,11 +73,15 @@ struct JobRow {
   json::value matrix;               // object, or null
   json::object outputs;
   std::string environment_url;  // evaluated at the job's end
+  json::object call_inputs;     // what the called workflow gets
 };
+
+// The key that a job has in its own workflow file.
+std::string_view local_key(std::string_view key);
 
 // Position of a job's first leg; legs follow by one.
 inline std::int64_t position_of(std::size_t job_index) {
-  return static_cast<std::int64_t>(job_index) * 10'000;
+  return static_cast<std::int64_t>(job_index) * 100'000;
 }
 
 // What is kept of a finished job's journal.
@@ -90,6 +101,7 @@ Result<std::vector<Run>> list_runs(store::Reader& reader, std::optional<std::str
                                    std::optional<std::string> path, std::optional<RunState> state, std::int64_t before,
                                    int limit);
 Result<std::vector<std::int64_t>> unfinished_runs(store::Reader& reader);
+// In the order of the file, a called workflow's jobs after the call.
 Result<std::vector<JobRow>> load_jobs(store::Reader& reader, std::int64_t run, std::int64_t attempt);
 Result<JobRow> load_job(store::Reader& reader, std::int64_t id);
 Result<JobResult> load_result(store::Reader& reader, std::int64_t job);

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "base/golden.h"
+#include "engine/calls.h"
 #include "engine/fake_world.h"
 #include "engine/rows.h"
 #include "workflow/workflow.h"
@@ -14,6 +15,7 @@
 // it. WEIR_UPDATE_GOLDEN=1 rewrites the timelines.
 //
 //   workflow:            the file, indented by two spaces
+//   called NAME.yml:     a workflow that its jobs call as ./.github/workflows/NAME.yml
 //   script:
 //     slots 2                                 default 2
 //     input version=3                         of the first run
@@ -41,6 +43,7 @@ struct Action {
 struct Scenario {
   std::string head;  // everything before the timeline
   std::string workflow;
+  std::map<std::string, std::string> called;  // texts, by the file's name
   int slots = 2;
   json::object inputs;
   std::map<std::string, std::vector<JobScript>> jobs;  // by name, one a time that it runs
@@ -102,8 +105,11 @@ Scenario read_scenario(const std::string& text) {
   std::string section;
   for (std::string line; std::getline(stream, line);) {
     scenario.head += line + "\n";
-    if (line == "workflow:" || line == "script:" || line == "timeline:") {
+    if (line == "workflow:" || line == "script:" || line == "timeline:" || line.starts_with("called ")) {
       section = line;
+    } else if (section.starts_with("called ")) {
+      auto& file = scenario.called[section.substr(7, section.size() - 8)];
+      file += (line.size() > 2 ? line.substr(2) : "") + "\n";
     } else if (section == "workflow:") {
       scenario.workflow += (line.size() > 2 ? line.substr(2) : "") + "\n";
     } else if (section == "script:") {
@@ -220,12 +226,21 @@ class Play {
                         .event_payload = {{"inputs", scenario_.inputs}},
                         .inputs = scenario_.inputs,
                         .actor = "alice"};
+    WorkflowCache cache;
+    prepared.called = WEIR_TRY(load_called(*prepared.request.workflow, cache,
+                                           [this](const CallTarget& target) { return called_workflow(target); }));
     return db_->at_once([&] {
       return db_->write([&](store::Transaction& tx) -> Result<void> {
         WEIR_TRY(engine_->insert(tx, prepared));
         return {};
       });
     });
+  }
+
+  Result<event::CalledWorkflow> called_workflow(const CallTarget& target) {
+    const auto found = scenario_.called.find(std::filesystem::path(target.path).filename().string());
+    if (found == scenario_.called.end()) return fail(Code::kInvalidArgument, "there is no such file");
+    return event::CalledWorkflow{.text = found->second, .commit = std::string(40, 'a')};
   }
 
   JobScript script_of(const types::JobSpec& spec) {

@@ -13,6 +13,10 @@ Result<StoredRun> load_stored_run(store::Reader& reader, std::int64_t id) {
   stored.row = WEIR_TRY(load_run_row(reader, id));
   stored.jobs = WEIR_TRY(load_jobs(reader, id, stored.row.attempt));
   stored.workflow_text = WEIR_TRY(load_workflow_text(reader, stored.row.workflow_sha256));
+  for (const auto& [location, called] : stored.row.called) {
+    stored.called[location] = {.text = WEIR_TRY(load_workflow_text(reader, json_string_or(called, "sha256", ""))),
+                               .commit = json_string_or(called, "commit", "")};
+  }
   stored.last_event = WEIR_TRY(newest_event(reader, fmt::format("run/{}", id)));
   for (const auto& job : stored.jobs) {
     stored.job_events[job.id] = WEIR_TRY(newest_event(reader, fmt::format("job/{}", job.id)));
@@ -32,14 +36,53 @@ void Scheduler::stop() {
 Scheduler::RunPtr Scheduler::build(StoredRun stored) {
   auto run = std::make_shared<RunNode>();
   run->row = std::move(stored.row);
+  run->called = std::move(stored.called);
   run->member = ++last_member_;
   *run->last_event = stored.last_event;
+  if (const auto connected = connect(*run, stored); !connected) {
+    run->broken = true;
+    run->row.problem = connected.error().message;
+  }
+  return run;
+}
+
+// Jobs, calls before what they called, by what they need. Jobs of a workflow that is broken are there nevertheless.
+Result<void> Scheduler::connect(RunNode& run, StoredRun& stored) {
+  auto& root = *run.frames.emplace_back(std::make_unique<Frame>());
+  Result<void> result;
+  const auto note = [&](Error error) {
+    if (result) result = std::unexpected(std::move(error));
+  };
+  if (auto workflow = workflows_.parse(stored.workflow_text, run.row.path)) {
+    root.plan = std::make_shared<Plan>(*std::move(workflow));
+  } else {
+    note(workflow.error());
+  }
   std::map<std::string, KeyNode*> by_key;
+  std::map<std::int64_t, JobNode*> by_id;
   for (auto& row : stored.jobs) {
+    Frame* frame = &root;
+    if (row.parent != 0) {
+      auto* call = by_id[row.parent];  // load_jobs() gives parents first
+      if (call->callee == nullptr) {
+        auto added = add_frame(run, *call);
+        if (!added) note(added.error());
+      }
+      if (call->callee != nullptr) frame = call->callee;
+    }
     auto& key = by_key[row.key];
     if (key == nullptr) {
-      key = run->keys.emplace_back(std::make_unique<KeyNode>()).get();
+      key = run.keys.emplace_back(std::make_unique<KeyNode>()).get();
       key->planned = row.planned || row.state == JobState::kCompleted;
+      key->frame = frame;
+      frame->keys.push_back(key);
+      const auto index = frame->plan ? frame->plan->find(local_key(row.key)) : std::nullopt;
+      if (index) {
+        key->index = *index;
+      } else {
+        note({Code::kCorrupt,
+              fmt::format("job \"{}\" is not in the workflow file that the run was made from", row.key)});
+      }
     }
     auto job = std::make_shared<JobNode>();
     *job->id = row.id;
@@ -48,29 +91,15 @@ Scheduler::RunPtr Scheduler::build(StoredRun stored) {
     const auto event = stored.job_events.find(row.id);
     *job->last_event = event != stored.job_events.end() && event->second != 0 ? event->second : stored.last_event;
     job->row = std::move(row);
+    by_id[job->row.id] = job.get();
     key->legs.push_back(std::move(job));
   }
-  auto workflow = workflows_.parse(stored.workflow_text, run->row.path);
-  if (!workflow) {
-    run->broken = true;
-    run->row.problem = workflow.error().message;
-    return run;
-  }
-  run->plan = std::make_shared<Plan>(*std::move(workflow));
-  for (const auto& key : run->keys) {
-    const auto& row = key->legs.front()->row;
-    const auto index = run->plan->find(row.key);
-    if (!index) {
-      run->broken = true;
-      run->row.problem = fmt::format("job \"{}\" is not in the workflow file that the run was made from", row.key);
-      return run;
-    }
-    key->index = *index;
-    for (const auto& need : row.needs) {
+  for (const auto& key : run.keys) {
+    for (const auto& need : key->legs.front()->row.needs) {
       if (const auto found = by_key.find(need); found != by_key.end()) key->needs.push_back(found->second);
     }
   }
-  return run;
+  return result;
 }
 
 void Scheduler::run_created(std::int64_t id) {
@@ -151,24 +180,33 @@ void Scheduler::tell(LiveUpdate update, const JobPtr& job) {
 
 void Scheduler::advance(const RunPtr& run) {
   if (run->row.state == RunState::kCompleted) return;
-  if (run->group_passed) {
-    for (bool planned = true; planned;) {
-      planned = false;
-      for (const auto& key : run->keys) {
-        if (key->planned || !std::ranges::all_of(key->needs, [](const auto* need) { return need->completed(); })) {
-          continue;
-        }
-        plan_key(run, *key);
-        planned = true;
-      }
-    }
-    for (const auto& key : run->keys) {
-      if (!key->planned) continue;
-      // By index: a job that ends here may not add legs, but the vector must not be held over the call.
-      for (std::size_t i = 0; i < key->legs.size(); ++i) step_job(run, key->legs[i]);
-    }
+  for (bool moved = true; moved;) {
+    moved = run->group_passed && plan_ready(run);
+    moved = (run->group_passed && step_jobs(run)) || moved;
+    moved = finish_calls(run) || moved;
   }
   finish_if_done(run);
+}
+
+bool Scheduler::plan_ready(const RunPtr& run) {
+  bool planned = false;
+  for (const auto& key : run->keys) {
+    if (key->planned || !std::ranges::all_of(key->needs, [](const auto* need) { return need->completed(); })) continue;
+    plan_key(run, *key);
+    planned = true;
+  }
+  return planned;
+}
+
+bool Scheduler::step_jobs(const RunPtr& run) {
+  bool called = false;
+  // By index: a call adds keys, and neither vector may be held over it.
+  for (std::size_t i = 0; i < run->keys.size(); ++i) {
+    auto& key = *run->keys[i];
+    if (!key.planned) continue;
+    for (std::size_t leg = 0; leg < key.legs.size(); ++leg) called = step_job(run, JobPtr(key.legs[leg])) || called;
+  }
+  return called;
 }
 
 void Scheduler::finish_if_done(const RunPtr& run) {
@@ -204,7 +242,7 @@ void Scheduler::break_run(const RunPtr& run, const std::string& problem) {
     key->planned = true;
     for (const auto& job : key->legs) {
       if (job->row.state == JobState::kCompleted) continue;
-      if (job->row.state == JobState::kInProgress) {
+      if (job->row.state == JobState::kInProgress && !job->is_call()) {
         adopt(run, job);
         cancel_job(run, job);
       } else {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/broadcast.h"
+#include "engine/contexts.h"
 #include "engine/engine.h"
 #include "engine/groups.h"
 #include "engine/nodes.h"
@@ -24,6 +25,7 @@ struct StoredRun {
   RunRow row;
   std::vector<JobRow> jobs;
   std::string workflow_text;
+  std::map<std::string, event::CalledWorkflow> called;  // by location
   std::int64_t last_event = 0;
   std::map<std::int64_t, std::int64_t> job_events;  // newest event of each job
 };
@@ -68,12 +70,15 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
 
   // scheduler.cc: turns, runs as a whole
   RunPtr build(StoredRun stored);
+  Result<void> connect(RunNode& run, StoredRun& stored);
   void add(const RunPtr& run);
   void settle();
   void collect();
   void tell(LiveUpdate update, const JobPtr& job);
   void touch(const RunPtr& run) { touched_.push_back(run); }
   void advance(const RunPtr& run);
+  bool plan_ready(const RunPtr& run);
+  bool step_jobs(const RunPtr& run);
   void finish_if_done(const RunPtr& run);
   void break_run(const RunPtr& run, const std::string& problem);
   void mark(const RunPtr& run) {
@@ -93,6 +98,7 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   void leave_group(ConcurrencyGroups::Member member);
   void cancel_member(ConcurrencyGroups::Member member, const std::string& reason);
   void cancel_jobs(const RunPtr& run);
+  void cancel_key(const RunPtr& run, KeyNode& key);
   void cancel_job(const RunPtr& run, const JobPtr& job);
   bool runs_when_cancelled(const RunPtr& run, const KeyNode& key);
 
@@ -101,14 +107,27 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   void set_leg(Facts& facts, const JobRow& row) const;
   void plan_key(const RunPtr& run, KeyNode& key);
   Result<void> expand_key(const RunPtr& run, KeyNode& key, Facts& facts);
+  void insert(const JobPtr& job);
   void describe(const RunPtr& run, KeyNode& key, const JobPtr& job, Facts& facts, const std::string& suffix);
-  void step_job(const RunPtr& run, const JobPtr& job);
+  void describe_call(const RunPtr& run, KeyNode& key, const JobPtr& job, const Facts& facts, const std::string& suffix);
+  void set_group(JobRow& row, const std::optional<GroupRule>& group) const;
+  bool step_job(const RunPtr& run, const JobPtr& job);
   bool pass_approval(const RunPtr& run, const JobPtr& job);
   void ask_approval(const RunPtr& run, const JobPtr& job);
   void apply_approval(const RunPtr& run, const JobPtr& job, const ApprovalAnswer& answer);
   EventRef cause_of(const RunPtr& run, const KeyNode& key) const;
 
+  // scheduler_calls.cc: workflows that jobs call
+  Result<std::shared_ptr<const Plan>> plan_of_call(const RunNode& run, const std::string& location);
+  Result<Frame*> add_frame(RunNode& run, JobNode& call);
+  bool open_call(const RunPtr& run, const JobPtr& job);
+  void add_callee(const RunPtr& run, Frame& frame, std::size_t index);
+  bool finish_calls(const RunPtr& run);
+  CalledFile workflow_of(const RunNode& run, const Frame& frame) const;
+  Result<json::object> secrets_in(const RunPtr& run, const Frame& frame, json::object given) const;
+
   // scheduler_start.cc: slots and starts
+  void begin(const RunPtr& run, const JobPtr& job);
   void queue(const RunPtr& run, const JobPtr& job);
   void dispatch();
   void start(const RunPtr& run, const JobPtr& job);

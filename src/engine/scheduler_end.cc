@@ -72,7 +72,7 @@ void Scheduler::complete(const RunPtr& run, const JobPtr& job, Conclusion conclu
   if (!error.empty()) row.error = error;
   job->launch.reset();
   if (std::exchange(job->holds_slot, false)) slots_.give_back(job->pool);
-  if (was_started && deps_.revoke_job_token) {
+  if (was_started && !job->is_call() && deps_.revoke_job_token) {
     outbox_.step([core = core_, id = job->id](store::Transaction& tx) { return core->deps.revoke_job_token(tx, *id); });
   }
   if (row.approval != 0 && approvals_.erase(row.approval) > 0 && deps_.withdraw_approval) {

@@ -6,6 +6,15 @@ namespace weir::engine {
 
 using types::Conclusion;
 
+namespace {
+
+std::string queue_full(std::string_view group) {
+  return fmt::format("{} wait in the concurrency group \"{}\" already, which is as many as may",
+                     ConcurrencyGroups::kWaitingMax, group);
+}
+
+}  // namespace
+
 void Scheduler::enter_run_group(const RunPtr& run) {
   auto& row = run->row;
   std::optional<GroupRule> rule;
@@ -13,7 +22,7 @@ void Scheduler::enter_run_group(const RunPtr& run) {
   facts.github = github_context(row, deps_.server_url(), deps_.default_owner);
   facts.inputs = row.inputs;
   if (deps_.vars) facts.vars = deps_.vars(row.repo, "");
-  auto evaluated = run->plan->group(facts);
+  auto evaluated = run->frames.front()->plan->group(facts);
   if (!evaluated) return break_run(run, evaluated.error().message);
   rule = *std::move(evaluated);
   if (!rule || rule->name.empty()) {
@@ -21,14 +30,15 @@ void Scheduler::enter_run_group(const RunPtr& run) {
     return;
   }
   row.group_name = rule->name;
-  const auto entered =
-      groups_.enter(fmt::format("{}/{}", row.repo, row.group_name), run->member, rule->cancel_in_progress);
+  const auto entered = groups_.enter(fmt::format("{}/{}", row.repo, row.group_name), run->member,
+                                     {.cancel_in_progress = rule->cancel_in_progress, .queue = rule->queue});
   members_[run->member] = {run, nullptr};
   run->group_passed = entered.holds;
   row.group_held = entered.holds;
   mark(run);
+  if (entered.refused) return cancel_member(run->member, queue_full(row.group_name));
   const auto why = fmt::format("run {} came in the same concurrency group \"{}\"", row.id, row.group_name);
-  if (entered.replaced) cancel_member(*entered.replaced, why);
+  for (const auto replaced : entered.replaced) cancel_member(replaced, why);
   if (entered.to_cancel) cancel_member(*entered.to_cancel, why);
 }
 
@@ -36,8 +46,8 @@ bool Scheduler::enter_job_group(const RunPtr& run, const JobPtr& job) {
   auto& row = job->row;
   if (row.group_name.empty() || row.group_held) return true;
   if (members_.contains(job->member)) return false;
-  const auto entered =
-      groups_.enter(fmt::format("{}/{}", run->row.repo, row.group_name), job->member, row.group_cancels);
+  const auto entered = groups_.enter(fmt::format("{}/{}", run->row.repo, row.group_name), job->member,
+                                     {.cancel_in_progress = row.group_cancels, .queue = row.group_queues});
   members_[job->member] = {run, job};
   row.group_held = entered.holds;
   row.state = JobState::kWaiting;
@@ -45,8 +55,9 @@ bool Scheduler::enter_job_group(const RunPtr& run, const JobPtr& job) {
   mark(run, *job);
   const auto why =
       fmt::format("job \"{}\" of run {} came in the same concurrency group \"{}\"", row.name, row.run, row.group_name);
-  if (entered.replaced) cancel_member(*entered.replaced, why);
+  for (const auto replaced : entered.replaced) cancel_member(replaced, why);
   if (entered.to_cancel) cancel_member(*entered.to_cancel, why);
+  if (entered.refused) cancel_member(job->member, queue_full(row.group_name));
   return entered.holds;
 }
 
@@ -101,20 +112,22 @@ bool Scheduler::runs_when_cancelled(const RunPtr& run, const KeyNode& key) {
   if (!run->group_passed || run->broken) return false;
   auto facts = facts_of(run, key);
   facts.cancelled = true;
-  return run->plan->should_run(key.index, facts).value_or(false);
+  return key.frame->plan->should_run(key.index, facts).value_or(false);
 }
 
 void Scheduler::cancel_jobs(const RunPtr& run) {
   run->row.cancel_requested = true;
-  for (const auto& key : run->keys) {
-    // What is not planned yet asks its own `if` when its needs have ended, unless it never gets that far.
-    if (!key->planned && run->group_passed) continue;
-    if (runs_when_cancelled(run, *key)) continue;
-    key->planned = true;
-    for (const auto& job : key->legs) cancel_job(run, job);
-  }
+  for (auto* key : std::vector(run->frames.front()->keys)) cancel_key(run, *key);
   if (!run->group_passed) leave_group(run->member);
   touch(run);
+}
+
+void Scheduler::cancel_key(const RunPtr& run, KeyNode& key) {
+  // What is not planned yet asks its own `if` when its needs have ended, unless it never gets that far.
+  if (!key.planned && run->group_passed) return;
+  if (runs_when_cancelled(run, key)) return;
+  key.planned = true;
+  for (const auto& job : std::vector(key.legs)) cancel_job(run, job);
 }
 
 void Scheduler::cancel_job(const RunPtr& run, const JobPtr& job) {
@@ -125,10 +138,14 @@ void Scheduler::cancel_job(const RunPtr& run, const JobPtr& job) {
     row.cancel_requested = true;
     mark(run, *job);
   }
+  if (job->callee != nullptr) {
+    for (auto* key : std::vector(job->callee->keys)) cancel_key(run, *key);
+    return touch(run);
+  }
   // A job whose start is being committed sees the request when it would be launched.
   if (!job->launched) return;
   deps_.executor->cancel(row.id);
-  kill_after(job, std::chrono::minutes{5});
+  kill_after(job, std::chrono::seconds{row.cancel_limit_s});
 }
 
 }  // namespace weir::engine

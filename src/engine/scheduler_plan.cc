@@ -10,18 +10,19 @@ Facts Scheduler::facts_of(const RunPtr& run, const KeyNode& key, const std::stri
   const auto& row = run->row;
   Facts facts;
   facts.github = github_context(row, deps_.server_url(), deps_.default_owner);
-  facts.github["job"] = key.legs.front()->row.key;
-  facts.inputs = row.inputs;
+  facts.github["job"] = local_key(key.legs.front()->row.key);
+  const auto* call = key.frame->call;
+  facts.inputs = call != nullptr ? call->row.call_inputs : row.inputs;
   if (deps_.vars) facts.vars = deps_.vars(row.repo, environment);
   for (const auto& variable : row.options.vars) facts.vars[variable.key()] = variable.value();
   const bool known = std::ranges::all_of(key.needs, [](const auto* need) { return need->completed(); });
   if (known) {
-    facts.needs = needs_context(key);
+    facts.needs = results_of(key.needs);
     const auto ancestry = ancestry_of(key);
     facts.failed = ancestry.failed;
     facts.succeeded = ancestry.succeeded;
   }
-  facts.cancelled = row.cancel_requested;
+  facts.cancelled = cancel_requested(*run, *key.frame);
   return facts;
 }
 
@@ -41,7 +42,8 @@ EventRef Scheduler::cause_of(const RunPtr& run, const KeyNode& key) const {
       if (last == nullptr || last->row.completed_at <= leg->row.completed_at) last = leg.get();
     }
   }
-  return last != nullptr ? last->last_event : run->last_event;
+  if (last != nullptr) return last->last_event;
+  return key.frame->call != nullptr ? key.frame->call->last_event : run->last_event;
 }
 
 void Scheduler::plan_key(const RunPtr& run, KeyNode& key) {
@@ -49,10 +51,10 @@ void Scheduler::plan_key(const RunPtr& run, KeyNode& key) {
   const auto first = key.legs.front();
   first->last_event = cause_of(run, key);
   auto facts = facts_of(run, key);
-  const auto should_run = run->plan->should_run(key.index, facts);
+  const auto should_run = key.frame->plan->should_run(key.index, facts);
   if (!should_run) return complete(run, first, Conclusion::kFailure, should_run.error().message);
   if (!*should_run) {
-    return complete(run, first, run->row.cancel_requested ? Conclusion::kCancelled : Conclusion::kSkipped);
+    return complete(run, first, facts.cancelled ? Conclusion::kCancelled : Conclusion::kSkipped);
   }
   if (const auto expanded = expand_key(run, key, facts); !expanded) {
     return complete(run, first, Conclusion::kFailure, expanded.error().message);
@@ -60,7 +62,7 @@ void Scheduler::plan_key(const RunPtr& run, KeyNode& key) {
 }
 
 Result<void> Scheduler::expand_key(const RunPtr& run, KeyNode& key, Facts& facts) {
-  auto expansion = WEIR_TRY(run->plan->expand(key.index, facts, run->row.options.matrix));
+  auto expansion = WEIR_TRY(key.frame->plan->expand(key.index, facts, run->row.options.matrix));
   const auto legs = static_cast<int>(expansion.legs.size());
   for (int leg = 0; leg < legs; ++leg) {
     if (leg > 0) {
@@ -85,40 +87,61 @@ Result<void> Scheduler::expand_key(const RunPtr& run, KeyNode& key, Facts& facts
   }
   for (const auto& job : std::vector(key.legs)) {
     if (job->row.leg > 0) {
-      outbox_.step([row = job->row, id = job->id](store::Transaction& tx) -> Result<void> {
-        auto copy = row;
-        copy.id = *id = WEIR_TRY(tx.next_id("job"));
-        return insert_job(tx, copy);
-      });
-      outbox_.after([job] { job->row.id = *job->id; });
+      insert(job);
     }
     describe(run, key, job, facts, expansion.legs[static_cast<std::size_t>(job->row.leg)].suffix);
   }
   return {};
 }
 
+// Its number, and perhaps that of the call that it belongs to, are known when the transaction runs.
+void Scheduler::insert(const JobPtr& job) {
+  const auto* call = job->key->frame->call;
+  const auto parent = call != nullptr ? call->id : std::make_shared<std::int64_t>(0);
+  outbox_.step([row = job->row, id = job->id, parent](store::Transaction& tx) -> Result<void> {
+    auto copy = row;
+    copy.parent = *parent;
+    copy.id = *id = WEIR_TRY(tx.next_id("job"));
+    return insert_job(tx, copy);
+  });
+  outbox_.after([job, parent] {
+    job->row.id = *job->id;
+    job->row.parent = *parent;
+  });
+}
+
 void Scheduler::describe(const RunPtr& run, KeyNode& key, const JobPtr& job, Facts& facts, const std::string& suffix) {
   auto& row = job->row;
   set_leg(facts, row);
   mark(run, *job);
-  auto details = run->plan->details(key.index, facts, suffix);
+  if (job->is_call()) return describe_call(run, key, job, facts, suffix);
+  auto details = key.frame->plan->details(key.index, facts, suffix);
   if (!details) return complete(run, job, Conclusion::kFailure, details.error().message);
-  row.name = std::move(details->name);
+  row.name = full_name(key, std::move(details->name));
   row.labels = std::move(details->labels);
   row.environment = std::move(details->environment);
+  row.deployment = details->deployment;
   row.allowed_to_fail = details->allowed_to_fail;
   row.timeout_s = std::chrono::duration_cast<std::chrono::seconds>(details->timeout).count();
-  if (details->group) {
-    row.group_name = details->group->name;
-    row.group_cancels = details->group->cancel_in_progress;
-  }
+  row.cancel_limit_s = std::chrono::duration_cast<std::chrono::seconds>(details->cancel_limit).count();
+  set_group(row, details->group);
 }
 
-void Scheduler::step_job(const RunPtr& run, const JobPtr& job) {
+void Scheduler::set_group(JobRow& row, const std::optional<GroupRule>& group) const {
+  if (!group) return;
+  row.group_name = group->name;
+  row.group_cancels = group->cancel_in_progress;
+  row.group_queues = group->queue;
+}
+
+// Whether a called workflow's jobs joined the run.
+bool Scheduler::step_job(const RunPtr& run, const JobPtr& job) {
   const auto state = job->row.state;
-  if (state != JobState::kPending && state != JobState::kWaiting) return;
-  if (!pass_approval(run, job) || !enter_job_group(run, job)) return;
+  if (state != JobState::kPending && state != JobState::kWaiting) return false;
+  if (!pass_approval(run, job) || !enter_job_group(run, job)) return false;
+  if (job->is_call()) return open_call(run, job);
   queue(run, job);
+  return false;
 }
 
 bool Scheduler::pass_approval(const RunPtr& run, const JobPtr& job) {

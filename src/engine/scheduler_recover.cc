@@ -53,6 +53,7 @@ void Scheduler::recover(std::vector<StoredRun> stored) {
 
 void Scheduler::restore_job(const RunPtr& run, const JobPtr& job) {
   auto& row = job->row;
+  if (job->is_call() && row.state == JobState::kInProgress) return;  // its jobs are what goes on
   if (row.state == JobState::kQueued || row.state == JobState::kInProgress) {
     job->approved = true;
     if (const auto pool = find_pool(deps_.pools(run->row.repo), row.labels)) {
@@ -91,7 +92,7 @@ void Scheduler::adopt(const RunPtr& run, const JobPtr& job) {
   running_[row.id] = {run, job};
   if (row.cancel_requested) {
     deps_.executor->cancel(row.id);
-    kill_after(job, std::chrono::minutes{5});
+    kill_after(job, std::chrono::seconds{row.cancel_limit_s});
   } else {
     guard_deadline(run, job);
   }

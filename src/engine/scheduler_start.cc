@@ -53,6 +53,11 @@ void Scheduler::dispatch() {
 
 void Scheduler::start(const RunPtr& run, const JobPtr& job) {
   job->holds_slot = true;
+  begin(run, job);
+  issue_and_launch(run, job);
+}
+
+void Scheduler::begin(const RunPtr& run, const JobPtr& job) {
   job->row.state = JobState::kInProgress;
   job->row.started_at = deps_.clock->now();
   if (!run->row.started_at) {
@@ -64,7 +69,6 @@ void Scheduler::start(const RunPtr& run, const JobPtr& job) {
   mark(run);
   mark(run, *job);
   job_event(run, job, types::event_type::kJobStarted, job->last_event);
-  issue_and_launch(run, job);
 }
 
 void Scheduler::issue_and_launch(const RunPtr& run, const JobPtr& job) {
@@ -96,7 +100,7 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   auto& row = job->row;
   auto facts = facts_of(run, *job->key, row.environment);
   set_leg(facts, row);
-  auto body = WEIR_TRY(run->plan->body(job->key->index, facts));
+  auto body = WEIR_TRY(job->key->frame->plan->body(job->key->index, facts));
   const auto git = WEIR_TRY(deps_.git(run->row.repo));
   auto launch = std::make_shared<JobLaunch>();
   launch->job_dir = deps_.jobs_dir / std::to_string(row.id);
@@ -105,7 +109,7 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   spec.run_id = run->row.id;
   spec.run_number = run->row.number;
   spec.run_attempt = run->row.attempt;
-  spec.job_key = row.key;
+  spec.job_key = local_key(row.key);
   spec.job_name = row.name;
   spec.workflow_name = run->row.workflow;
   spec.workspace = (launch->job_dir / "workspace").string();
@@ -131,6 +135,7 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
     });
   }
   spec.timeout = std::chrono::seconds{row.timeout_s};
+  spec.cancel_limit = std::chrono::seconds{row.cancel_limit_s};
   facts.github["workspace"] = spec.workspace;
   for (const auto& variable : run->row.options.env) body.env[variable.key()] = variable.value();
   spec.contexts = {{"github", std::move(facts.github)},
@@ -140,7 +145,7 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
                    {"matrix", std::move(facts.matrix)},
                    {"strategy", std::move(facts.strategy)},
                    {"inputs", std::move(facts.inputs)},
-                   {"job", json::object{{"status", "success"}}},
+                   {"job", job_context(run->row, workflow_of(*run, *job->key->frame), spec.repository)},
                    {"runner", json::object{{"os", "Linux"},
                                            {"arch", "X64"},
                                            {"name", job->pool},
@@ -159,10 +164,17 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
 }
 
 Result<std::string> Scheduler::secrets_of(const RunPtr& run, const JobNode& job, const std::string& token) {
+  std::map<std::string, std::string> common;
+  if (deps_.secrets) common = WEIR_TRY(deps_.secrets(run->row.id, run->row.repo, ""));
   json::object secrets;
-  if (deps_.secrets) {
+  for (const auto& [name, value] : common) secrets[name] = value;
+  secrets["GITHUB_TOKEN"] = token;
+  // A call hands over what the repository has; what belongs to an environment is for the jobs that name it.
+  secrets = WEIR_TRY(secrets_in(run, *job.key->frame, std::move(secrets)));
+  if (deps_.secrets && !job.row.environment.empty()) {
     for (const auto& [name, value] : WEIR_TRY(deps_.secrets(run->row.id, run->row.repo, job.row.environment))) {
-      secrets[name] = value;
+      const auto found = common.find(name);
+      if (found == common.end() || found->second != value) secrets[name] = value;
     }
   }
   secrets["GITHUB_TOKEN"] = token;
@@ -170,11 +182,21 @@ Result<std::string> Scheduler::secrets_of(const RunPtr& run, const JobNode& job,
   set_leg(facts, job.row);
   facts.github["token"] = token;
   facts.secrets = secrets;
+  const auto body = WEIR_TRY(job.key->frame->plan->body(job.key->index, facts));
   json::object env;
-  for (const auto& [name, value] : WEIR_TRY(run->plan->body(job.key->index, facts)).private_env) {
+  for (const auto& [name, value] : body.private_env) {
     if (!run->row.options.env.contains(name)) env[name] = value;
   }
-  return json::serialize(json::object{{"secrets", std::move(secrets)}, {"token", token}, {"env", std::move(env)}});
+  json::object actions;
+  if (deps_.action_variables) {
+    actions = deps_.action_variables({.run = run->row.id,
+                                      .job = job.row.id,
+                                      .ref = run->row.ref,
+                                      .timeout = std::chrono::seconds{job.row.timeout_s},
+                                      .id_token = body.id_token});
+  }
+  return json::serialize(json::object{
+      {"secrets", std::move(secrets)}, {"token", token}, {"env", std::move(env)}, {"actions", std::move(actions)}});
 }
 
 void Scheduler::launch(const RunPtr& run, const JobPtr& job, Result<std::string> token) {

@@ -43,6 +43,15 @@ CREATE TABLE engine_layers(
 )"},
                                           store::Migration{"engine/002-environment-url", R"(
 ALTER TABLE engine_jobs ADD COLUMN environment_url TEXT NOT NULL DEFAULT '';
+)"},
+                                          store::Migration{"engine/003-calls", R"(
+ALTER TABLE engine_runs ADD COLUMN called TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE engine_jobs ADD COLUMN parent BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE engine_jobs ADD COLUMN calls TEXT NOT NULL DEFAULT '';
+ALTER TABLE engine_jobs ADD COLUMN call_inputs TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE engine_jobs ADD COLUMN group_queues BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE engine_jobs ADD COLUMN cancel_limit_s BIGINT NOT NULL DEFAULT 300;
+ALTER TABLE engine_jobs ADD COLUMN deployment BIGINT NOT NULL DEFAULT 1;
 )"}};
   return kMigrations;
 }

@@ -37,16 +37,26 @@ class Random {
   std::mt19937_64 engine_;
 };
 
-// A workflow of up to seven jobs that need earlier ones, with what may be said of a job said now and then.
-std::string random_workflow(Random& random) {
-  std::string text = "name: Random\non: push\n";
-  if (random.chance(30)) {
-    text += fmt::format("concurrency:\n  group: whole\n  cancel-in-progress: {}\n", random.chance(50));
+std::string random_concurrency(Random& random, std::string_view group, std::string_view indent) {
+  const auto rule =
+      random.chance(30) ? std::string("queue: max") : fmt::format("cancel-in-progress: {}", random.chance(50));
+  return fmt::format("{0}concurrency:\n{0}  group: {1}\n{0}  {2}\n", indent, group, rule);
+}
+
+// A workflow of up to seven jobs that need earlier ones, with what may be said of a job said now and then. Those of a
+// file that is called at `level` 1 may call the one of level 2.
+std::string random_workflow(Random& random, int level = 0) {
+  std::string text = level == 0 ? "name: Random\non: push\n" : "name: Called\non: workflow_call\n";
+  if (random.chance(level == 0 ? 30 : 10)) {
+    text += random_concurrency(random, level == 0 ? "whole" : fmt::format("level{}", level), "");
   }
   text += "jobs:\n";
-  const int jobs = 1 + random.below(7);
+  const int jobs = 1 + random.below(level == 0 ? 7 : 3);
   for (int job = 0; job < jobs; ++job) {
-    text += fmt::format("  j{}:\n    runs-on: ubuntu-latest\n", job);
+    const bool calls = level < 2 && random.chance(20);
+    text += fmt::format("  j{}:\n", job);
+    text +=
+        calls ? fmt::format("    uses: ./.github/workflows/level{}.yml\n", level + 1) : "    runs-on: ubuntu-latest\n";
     std::string needs;
     for (int other = 0; other < job; ++other) {
       if (random.chance(35)) needs += fmt::format("{}j{}", needs.empty() ? "" : ", ", other);
@@ -61,14 +71,13 @@ std::string random_workflow(Random& random) {
       if (random.chance(50)) text += fmt::format("      max-parallel: {}\n", 1 + random.below(2));
       text += fmt::format("      matrix:\n        n: [{}]\n", random.chance(50) ? "1, 2, 3" : "1, 2, 3, 4, 5");
     }
+    if (calls) continue;
     if (random.chance(20)) text += "    continue-on-error: true\n";
     if (random.chance(20)) {
       text += fmt::format("    environment: {}\n",
                           random.pick(std::vector<std::string>{"production", "production", "open", "forbidden"}));
     }
-    if (random.chance(15)) {
-      text += fmt::format("    concurrency:\n      group: part\n      cancel-in-progress: {}\n", random.chance(50));
-    }
+    if (random.chance(15)) text += random_concurrency(random, "part", "    ");
     text += "    steps:\n      - run: \"true\"\n";
   }
   return text;
@@ -203,6 +212,10 @@ class Simulation {
                         .ref = "refs/heads/main",
                         .event_name = "push",
                         .actor = "alice"};
+    for (int level = 1; level <= 2; ++level) {
+      prepared.called[fmt::format("./.github/workflows/level{}.yml", level)] = {.text = random_workflow(random_, level),
+                                                                                .commit = std::string(40, 'b')};
+    }
     const auto made = db_->at_once([&] {
       return db_->write_with<std::int64_t>([&](store::Transaction& tx) { return engine_->insert(tx, prepared); });
     });
@@ -272,11 +285,9 @@ class Simulation {
     int same_group = 0;
     for (const auto* other : machine_.alive()) {
       ++total;
-      if (other->spec.run_id == spec.run_id && other->spec.run_attempt == spec.run_attempt &&
-          other->spec.job_key == spec.job_key) {
-        ++same_key;
-      }
-      if (!self->group_name.empty() && group_of(other->spec.job_id) == self->group_name) ++same_group;
+      const auto row = row_of(other->spec.job_id);
+      if (row.run == self->run && row.attempt == self->attempt && row.key == self->key) ++same_key;
+      if (!self->group_name.empty() && row.group_name == self->group_name) ++same_group;
     }
     EXPECT_LT(total, kSlots) << "more jobs than slots";
     if (self->max_parallel > 0) EXPECT_LT(same_key, self->max_parallel) << "max-parallel of " << self->key;
@@ -290,8 +301,8 @@ class Simulation {
     EXPECT_NE(self->environment, "forbidden");
   }
 
-  std::string group_of(std::int64_t job) {
-    return load<JobRow>([&](store::Reader& reader) { return load_job(reader, job); }).group_name;
+  JobRow row_of(std::int64_t job) {
+    return load<JobRow>([&](store::Reader& reader) { return load_job(reader, job); });
   }
 
   bool all_completed() { return load<std::vector<std::int64_t>>(unfinished_runs).empty() && !db_->busy(); }
@@ -316,7 +327,9 @@ class Simulation {
       EXPECT_EQ(count_events(subject, "job.completed"), job.origin == 0 ? 1 : 0) << "job " << job.id;
       EXPECT_LE(started, 1) << "job " << job.id;
       EXPECT_LE(machine_.starts[job.id], started) << "job " << job.id << " ran, but that was not recorded";
-      if (job.conclusion == types::Conclusion::kSuccess && job.origin == 0) {
+      if (!job.calls.empty()) {
+        EXPECT_EQ(machine_.starts[job.id], 0) << "the call " << job.id << " was started as a job";
+      } else if (job.conclusion == types::Conclusion::kSuccess && job.origin == 0) {
         EXPECT_EQ(machine_.starts[job.id], 1) << "job " << job.id << " succeeded without having run";
       }
     }
@@ -346,7 +359,8 @@ class Simulation {
 TEST(EngineSimulation, EveryRunCompletesAndNothingRunsTwiceWhateverFails) {
   const char* only = std::getenv("WEIR_SIMULATION_SEED");
   const std::uint64_t first = only != nullptr ? std::strtoull(only, nullptr, 10) : 1;
-  const std::uint64_t last = only != nullptr ? first : 150;
+  const char* many = std::getenv("WEIR_SIMULATION_SEEDS");
+  const std::uint64_t last = only != nullptr ? first : many != nullptr ? std::strtoull(many, nullptr, 10) : 150;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     SCOPED_TRACE(fmt::format("WEIR_SIMULATION_SEED={}", seed));
     Simulation(seed).play();

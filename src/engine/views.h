@@ -53,6 +53,8 @@ struct Job {
   std::int64_t id = 0;
   std::int64_t run = 0;
   std::int64_t attempt = 1;
+  std::int64_t parent = 0;  // the call of a workflow that it belongs to; 0: none
+  std::string calls;        // the workflow that it calls; "": it has steps
   std::string key;
   std::string name;
   std::vector<std::string> needs;  // keys
@@ -62,6 +64,7 @@ struct Job {
   std::optional<TimePoint> started_at;
   std::optional<TimePoint> completed_at;
   std::string environment;
+  bool deployment = true;     // entering the environment counts as a deployment to it
   std::int64_t approval = 0;  // id of the approval that it needs or had; 0: none
   std::string waiting_for;    // what a waiting job waits for, for people
   std::string error;          // why it failed without (or besides) its steps

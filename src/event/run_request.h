@@ -46,9 +46,16 @@ struct RunRequest {
   RunOptions options;
 };
 
+// A workflow that a job calls, as it is at the moment of the call.
+struct CalledWorkflow {
+  std::string text;
+  std::string commit;
+};
+
 // A request that was checked and completed outside any transaction.
 struct PreparedRun {
   RunRequest request;
+  std::map<std::string, CalledWorkflow> called;  // by location, as engine/calls.h writes it
   std::string requirements_hash;  // over the commit's requirement files; "" if it has none
 };
 

@@ -221,7 +221,9 @@ Result<JobExit> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOp
   job.journal.emplace(WEIR_TRY(Journal::open(job.job_dir / "journal.jsonl", job.clock)));
   job.log = WEIR_TRY(JobLog::open(job.job_dir / "log.txt", job.clock));
   job.supervisor = WEIR_TRY(Supervisor::create(
-      {.pauses = options.pauses, .on_cancelled = [&job] { job.record("job_cancelled", {}); }},
+      {.pauses = options.pauses,
+       .cancel_limit = job.spec->cancel_limit,
+       .on_cancelled = [&job] { job.record("job_cancelled", {}); }},
       [&job](int step, const LineSplitter::Line& line) { take_line(job, step, line); }, [&job] { job.log->flush(); }));
   job.supervisor->set_job_deadline(std::chrono::steady_clock::now() + job.spec->timeout);
   WEIR_TRY(job.journal->append("job_started", {{"pid", ::getpid()}}));

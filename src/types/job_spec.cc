@@ -20,6 +20,16 @@ class MemberReader {
     if (!member->is_number() || error) wrong_kind(key, "an integer");
   }
 
+  // In milliseconds.
+  void read(std::string_view key, Duration& target) {
+    std::int64_t milliseconds = 0;
+    read(key, milliseconds);
+    if (milliseconds < 0 || milliseconds > std::numeric_limits<std::int64_t>::max() / 1000) {
+      return wrong_kind(key, "0 or more");
+    }
+    target = std::chrono::milliseconds{milliseconds};
+  }
+
   void read(std::string_view key, std::string& target) {
     const auto* member = find(key);
     if (member == nullptr) return;
@@ -141,6 +151,7 @@ json::value to_json(const JobSpec& spec) {
   object["strict"] = spec.strict;
   object["implicit_checkout"] = spec.implicit_checkout;
   object["timeout_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(spec.timeout).count();
+  object["cancel_limit_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(spec.cancel_limit).count();
   object["contexts"] = spec.contexts;
   object["env"] = spec.env;
   object["outputs"] = spec.outputs;
@@ -166,7 +177,6 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   if (version < 1) return fail(Code::kInvalidArgument, "job specification: member \"version\" must be at least 1");
 
   JobSpec spec;
-  std::int64_t timeout_ms = 0;
   MemberReader reader(*object, "job specification");
   reader.read("job_id", spec.job_id);
   reader.read("run_id", spec.run_id);
@@ -187,7 +197,8 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   reader.read("python_layers", spec.python_layers);
   reader.read("strict", spec.strict);
   reader.read("implicit_checkout", spec.implicit_checkout);
-  reader.read("timeout_ms", timeout_ms);
+  reader.read("timeout_ms", spec.timeout);
+  reader.read("cancel_limit_ms", spec.cancel_limit);
   reader.read("contexts", spec.contexts);
   reader.read("env", spec.env);
   reader.read("outputs", spec.outputs);
@@ -195,11 +206,6 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   reader.read("defaults", spec.defaults);
   reader.read("steps", spec.steps);
   WEIR_TRY(reader.finish());
-  if (timeout_ms < 0 || timeout_ms > std::numeric_limits<std::int64_t>::max() / 1000) {
-    return fail(Code::kInvalidArgument, "job specification: member \"timeout_ms\" is {}, expected 0 or more",
-                timeout_ms);
-  }
-  spec.timeout = std::chrono::milliseconds{timeout_ms};
   return spec;
 }
 

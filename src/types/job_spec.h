@@ -36,6 +36,7 @@ struct JobSpec {
   bool strict = false;                     // GitHub's empty machine: no implicit checkout, no layers
   bool implicit_checkout = false;          // no actions/checkout step: start with the commit checked out
   Duration timeout{std::chrono::hours{6}};
+  Duration cancel_limit{std::chrono::minutes{5}};  // for always() steps after a cancellation
   json::object contexts;        // github, env, vars, needs, matrix, strategy, inputs, job, runner (no secrets)
   json::object env;             // workflow-level and job-level `env`, expressions evaluated
   json::object outputs;         // the job's `outputs`, expressions not yet evaluated

@@ -26,6 +26,7 @@ JobSpec full_spec() {
   spec.python_layers = {"/state/envs/layers/41", "/state/envs/layers/40"};
   spec.implicit_checkout = true;
   spec.timeout = std::chrono::minutes{5};
+  spec.cancel_limit = std::chrono::seconds{90};
   spec.contexts["github"] = {{"ref", "refs/heads/main"}};
   spec.env["EPOCHS"] = "10";
   spec.outputs["auc"] = "${{ steps.eval.outputs.auc }}";
@@ -41,6 +42,7 @@ TEST(JobSpec, ComesBackFromJsonAsItWent) {
   ASSERT_TRUE(spec.has_value()) << spec.error().message;
   EXPECT_EQ(to_json(*spec), to_json(full_spec()));
   EXPECT_EQ(spec->timeout, std::chrono::minutes{5});
+  EXPECT_EQ(spec->cancel_limit, std::chrono::seconds{90});
   EXPECT_EQ(spec->python_layers.size(), 2U);
   EXPECT_TRUE(spec->implicit_checkout);
 }

@@ -66,7 +66,9 @@ constexpr std::string_view kRuns = R"json({
     "completed_at": {"$ref": "#/components/schemas/TimeOrNull"}}},
 "Job": {"type": "object", "properties": {
     "id": {"type": "integer", "minimum": 1}, "run": {"type": "integer", "minimum": 1}, "attempt": {"type": "integer"},
-    "key": {"type": "string", "description": "its key in the workflow file"},
+    "parent": {"$ref": "#/components/schemas/IdOrNull"},
+    "calls": {"type": ["string", "null"], "description": "the workflow that it calls; its jobs have it as their parent"},
+    "key": {"type": "string", "description": "its key in the workflow file, after that of the call: deploy/build"},
     "name": {"type": "string"},
     "needs": {"$ref": "#/components/schemas/Texts"},
     "state": {"type": "string", "enum": ["pending", "waiting", "queued", "in_progress", "completed"]},
@@ -76,6 +78,7 @@ constexpr std::string_view kRuns = R"json({
     "completed_at": {"$ref": "#/components/schemas/TimeOrNull"},
     "environment": {"$ref": "#/components/schemas/TextOrNull"},
     "environment_url": {"$ref": "#/components/schemas/TextOrNull"},
+    "deployment": {"type": "boolean", "description": "it deploys to its environment, and does not only use what it has"},
     "approval": {"$ref": "#/components/schemas/IdOrNull"},
     "waiting_for": {"type": "string", "description": "why it does not run yet"},
     "error": {"type": "string", "description": "why it failed, when no step says it"},
