@@ -42,9 +42,8 @@ class LocalAccess final : public Access {
     return tokens_.revoke(id, actor);
   }
   Result<std::vector<Token>> tokens() override { return tokens_.list(); }
-  Result<std::string> issue_job_token(store::Transaction& tx, std::int64_t job_id, std::int64_t run_id,
-                                      std::span<const std::string> environments) override {
-    return tokens_.issue_for_job(tx, job_id, run_id, environments);
+  Result<std::string> issue_job_token(store::Transaction& tx, const types::JobGrant& grant) override {
+    return tokens_.issue_for_job(tx, grant);
   }
   Result<void> revoke_job_token(store::Transaction& tx, std::int64_t job_id) override {
     return tokens_.revoke_for_job(tx, job_id);

@@ -116,10 +116,9 @@ class Access {
   virtual Result<void> revoke_token(std::int64_t id, const types::Identity& actor) = 0;
   virtual Result<std::vector<Token>> tokens() = 0;
 
-  // A token for one job: name "job:<id>", role developer, limited by job_may(). `environments`: those that the job was
-  // approved for. It is good at once and until revoke_job_token; it survives restarts, as the job does.
-  virtual Result<std::string> issue_job_token(store::Transaction& tx, std::int64_t job_id, std::int64_t run_id,
-                                              std::span<const std::string> environments) = 0;
+  // A token for one job: name "job:<id>", role developer, limited by job_may() and the grant's scopes. It is good at
+  // once and until revoke_job_token; it survives restarts, as the job does.
+  virtual Result<std::string> issue_job_token(store::Transaction& tx, const types::JobGrant& grant) = 0;
   virtual Result<void> revoke_job_token(store::Transaction& tx, std::int64_t job_id) = 0;
 
   // --- secrets and variables

@@ -6,6 +6,7 @@ namespace weir::access {
 namespace {
 
 using types::Role;
+using Level = types::TokenScopes::Level;
 
 struct Row {
   Permission permission;
@@ -13,6 +14,9 @@ struct Row {
   Role role;       // the least that holds it
   bool anonymous;  // also loopback without a token
   bool job;        // also a job's token
+  // A job whose workflow says `permissions` needs this level of this scope; "": none, as GitHub's run-time services do
+  std::string_view scope = {};
+  Level level = Level::kWrite;
 };
 
 constexpr std::array kTable = {
@@ -24,11 +28,12 @@ constexpr std::array kTable = {
     Row{Permission::kEvaluateGate, "evaluate_gate", Role::kDeveloper, false, true},
     Row{Permission::kUploadArtifact, "upload_artifact", Role::kDeveloper, false, true},
     Row{Permission::kSendNotification, "send_notification", Role::kDeveloper, false, true},
-    Row{Permission::kDispatchRun, "dispatch_run", Role::kDeveloper, false, true},
-    Row{Permission::kCancelRun, "cancel_run", Role::kDeveloper, false, false},
-    Row{Permission::kPush, "push", Role::kDeveloper, false, true},
-    Row{Permission::kMoveAlias, "move_alias", Role::kDeveloper, false, true},
-    Row{Permission::kDeploy, "deploy", Role::kDeveloper, false, true},
+    Row{Permission::kDispatchRun, "dispatch_run", Role::kDeveloper, false, true, "actions"},
+    Row{Permission::kCancelRun, "cancel_run", Role::kDeveloper, false, true, "actions"},
+    Row{Permission::kFetch, "fetch", Role::kViewer, true, true, "contents", Level::kRead},
+    Row{Permission::kPush, "push", Role::kDeveloper, false, true, "contents"},
+    Row{Permission::kMoveAlias, "move_alias", Role::kDeveloper, false, true, "deployments"},
+    Row{Permission::kDeploy, "deploy", Role::kDeveloper, false, true, "deployments"},
     Row{Permission::kDeleteVersion, "delete_version", Role::kApprover, false, false},
     Row{Permission::kRollback, "rollback", Role::kApprover, false, false},
     Row{Permission::kApprove, "approve", Role::kApprover, false, false},
@@ -105,6 +110,12 @@ Result<Role> parse_role(std::string_view name) {
 Result<void> allow(const types::Identity& identity, Permission permission, std::string_view object) {
   const Row& row = row_of(permission);
   if (identity.job_id) {
+    if (row.job && !row.scope.empty() && identity.scopes && identity.scopes->of(row.scope) < row.level) {
+      return fail(Code::kPermissionDenied,
+                  "{} may not {} {}: the `permissions` of its workflow give it {}: {}; write `{}: {}` there",
+                  identity.name, row.name, object, row.scope, types::level_name(identity.scopes->of(row.scope)),
+                  row.scope, types::level_name(row.level));
+    }
     if (row.job) return {};
     return fail(Code::kPermissionDenied,
                 "{} may not {} {}: a job's token never may. Let a person with role {} or more do it: {}", identity.name,

@@ -20,6 +20,7 @@ enum class Permission : std::uint8_t {
   kSendNotification,
   kDispatchRun,  // start or rerun a workflow
   kCancelRun,
+  kFetch,      // the contents of repositories by git
   kPush,       // to branches that are not protected
   kMoveAlias,  // aliases and stages: the wish; the environment's reviewers still decide
   kDeploy,     // the same, asked for by name of endpoint

@@ -24,7 +24,8 @@ TEST(Permission, TheTableOfRolesIsAsDocumented) {
       {Permission::kUploadArtifact, "-y-yyy"},
       {Permission::kSendNotification, "-y-yyy"},
       {Permission::kDispatchRun, "-y-yyy"},
-      {Permission::kCancelRun, "---yyy"},
+      {Permission::kCancelRun, "-y-yyy"},
+      {Permission::kFetch, "yyyyyy"},
       {Permission::kPush, "-y-yyy"},
       {Permission::kMoveAlias, "-y-yyy"},
       {Permission::kDeploy, "-y-yyy"},
@@ -50,6 +51,27 @@ TEST(Permission, TheTableOfRolesIsAsDocumented) {
     for (const auto& caller : callers) got += allow(caller, permission, "x").has_value() ? 'y' : '-';
     EXPECT_EQ(got, may) << permission_name(permission);
   }
+}
+
+TEST(Permission, AJobMayWhatThePermissionsOfItsWorkflowSay) {
+  Identity job{.name = "job:42", .role = Role::kDeveloper, .job_id = 42, .run_id = 7};
+  job.scopes = types::TokenScopes::from_workflow({{"contents", "read"}});
+  EXPECT_TRUE(allow(job, Permission::kFetch, "repo/flights"));
+  // What GitHub's scopes do not speak of stays.
+  EXPECT_TRUE(allow(job, Permission::kLogExperiments, "experiments"));
+  EXPECT_TRUE(allow(job, Permission::kUploadArtifact, "artifacts"));
+  EXPECT_FALSE(allow(job, Permission::kDispatchRun, "repo/flights"));
+  EXPECT_FALSE(allow(job, Permission::kDeploy, "endpoint/flights"));
+  const auto denied = allow(job, Permission::kPush, "repo/flights");
+  ASSERT_FALSE(denied);
+  EXPECT_EQ(denied.error().message,
+            "job:42 may not push repo/flights: the `permissions` of its workflow give it contents: read; write "
+            "`contents: write` there");
+  job.scopes = types::TokenScopes::from_workflow({{"*", "write-all"}});
+  EXPECT_TRUE(allow(job, Permission::kPush, "repo/flights"));
+  EXPECT_FALSE(allow(job, Permission::kPushProtected, "repo/flights"));
+  job.scopes = types::TokenScopes{};
+  EXPECT_FALSE(allow(job, Permission::kFetch, "repo/flights"));
 }
 
 TEST(Permission, AJobWithAHigherRoleIsStillAJob) {

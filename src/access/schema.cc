@@ -69,6 +69,9 @@ CREATE TABLE access_approvals(
 CREATE INDEX access_approvals_state ON access_approvals(state, id);
 CREATE INDEX access_approvals_subject ON access_approvals(subject, id);
 )"},
+      store::Migration{"access/002-token-scopes", R"(
+ALTER TABLE access_tokens ADD COLUMN scopes TEXT NOT NULL DEFAULT '';
+)"},
   };
   return kMigrations;
 }

@@ -45,23 +45,33 @@ std::vector<std::string> read_environments(std::string_view text) {
   return environments;
 }
 
+// Scopes that cannot be read give nothing.
+std::optional<types::TokenScopes> read_scopes(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  const auto parsed = parse_json(text, "scopes of a token");
+  if (!parsed) return types::TokenScopes{};
+  return types::token_scopes_from_json(*parsed).value_or(types::TokenScopes{});
+}
+
 }  // namespace
 
 Result<void> TokenBook::load() {
   std::unordered_map<std::string, Entry> entries;
   WEIR_TRY(db_.read([&](store::Reader& reader) {
-    return reader.query("SELECT hash, id, name, role, expires_at, job_id, run_id, environments FROM access_tokens", {},
-                        [&](const store::Row& row) {
-                          Entry entry;
-                          entry.id = row.integer(1);
-                          entry.identity.name = row.string(2);
-                          entry.identity.role = static_cast<types::Role>(row.integer(3));
-                          if (!row.is_null(4)) entry.expires_at = row.time(4);
-                          entry.identity.job_id = row.integer_or_null(5);
-                          entry.identity.run_id = row.integer_or_null(6);
-                          entry.identity.environments = read_environments(row.text(7));
-                          entries.emplace(row.string(0), std::move(entry));
-                        });
+    return reader.query(
+        "SELECT hash, id, name, role, expires_at, job_id, run_id, environments, scopes FROM access_tokens", {},
+        [&](const store::Row& row) {
+          Entry entry;
+          entry.id = row.integer(1);
+          entry.identity.name = row.string(2);
+          entry.identity.role = static_cast<types::Role>(row.integer(3));
+          if (!row.is_null(4)) entry.expires_at = row.time(4);
+          entry.identity.job_id = row.integer_or_null(5);
+          entry.identity.run_id = row.integer_or_null(6);
+          entry.identity.environments = read_environments(row.text(7));
+          entry.identity.scopes = read_scopes(row.text(8));
+          entries.emplace(row.string(0), std::move(entry));
+        });
   }));
   const std::unique_lock lock(mutex_);
   entries_ = std::move(entries);
@@ -170,24 +180,25 @@ Result<std::vector<Token>> TokenBook::list() {
   });
 }
 
-Result<std::string> TokenBook::issue_for_job(store::Transaction& tx, std::int64_t job_id, std::int64_t run_id,
-                                             std::span<const std::string> environments) {
+Result<std::string> TokenBook::issue_for_job(store::Transaction& tx, const types::JobGrant& grant) {
   std::string secret = new_token();
   const std::string hash = keys_.hash_token(secret);
   Entry entry;
   entry.id = WEIR_TRY(tx.next_id("job token"));
   // Job tokens count downwards, so that they never share a number with a person's.
   entry.id = -entry.id;
-  entry.identity = {.name = fmt::format("job:{}", job_id),
+  entry.identity = {.name = fmt::format("job:{}", grant.job_id),
                     .role = types::Role::kDeveloper,
-                    .job_id = job_id,
-                    .run_id = run_id,
-                    .environments = {environments.begin(), environments.end()}};
+                    .job_id = grant.job_id,
+                    .run_id = grant.run_id,
+                    .environments = grant.environments,
+                    .scopes = grant.scopes};
   WEIR_TRY(tx.execute(
-      "INSERT INTO access_tokens(id, hash, name, role, created_at, created_by, job_id, run_id, environments) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      {entry.id, hash, entry.identity.name, static_cast<int>(types::Role::kDeveloper), tx.now(), kSelf, job_id, run_id,
-       environments_text(environments)}));
+      "INSERT INTO access_tokens(id, hash, name, role, created_at, created_by, job_id, run_id, environments, scopes) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      {entry.id, hash, entry.identity.name, static_cast<int>(types::Role::kDeveloper), tx.now(), kSelf, grant.job_id,
+       grant.run_id, environments_text(grant.environments),
+       grant.scopes ? json::serialize(to_json(*grant.scopes)) : std::string()}));
   // Known before the commit: should that fail, the caller drops a token that nobody else ever saw.
   remember(hash, std::move(entry));
   return secret;

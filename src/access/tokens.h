@@ -27,8 +27,7 @@ class TokenBook {
                                   const types::Identity& actor);
   Result<void> revoke(std::int64_t id, const types::Identity& actor);
   Result<std::vector<Token>> list();
-  Result<std::string> issue_for_job(store::Transaction& tx, std::int64_t job_id, std::int64_t run_id,
-                                    std::span<const std::string> environments);
+  Result<std::string> issue_for_job(store::Transaction& tx, const types::JobGrant& grant);
   Result<void> revoke_for_job(store::Transaction& tx, std::int64_t job_id);
 
  private:

@@ -162,8 +162,11 @@ TEST(Tokens, AJobsTokenNamesTheJobAndItsEnvironments) {
   TestWorld world;
   ASSERT_TRUE(world.open());
   const std::vector<std::string> environments = {"production"};
-  const auto token = world.db().write_with<std::string>(
-      [&](store::Transaction& tx) { return world.access().issue_job_token(tx, 42, 7, environments); });
+  const auto scopes = types::TokenScopes::from_workflow({{"contents", "read"}});
+  const auto token = world.db().write_with<std::string>([&](store::Transaction& tx) {
+    return world.access().issue_job_token(tx,
+                                          {.job_id = 42, .run_id = 7, .environments = environments, .scopes = scopes});
+  });
   ASSERT_TRUE(token) << token.error().message;
   ASSERT_TRUE(world.reopen());
   const auto identity = world.access().authenticate(*token);
@@ -172,6 +175,7 @@ TEST(Tokens, AJobsTokenNamesTheJobAndItsEnvironments) {
   EXPECT_EQ(identity->job_id, 42);
   EXPECT_EQ(identity->run_id, 7);
   EXPECT_EQ(identity->environments, environments);
+  EXPECT_EQ(identity->scopes, scopes);
   EXPECT_FALSE(world.access().allow(*identity, Permission::kApprove, "approval/1"));
   EXPECT_EQ(world.access().tokens()->size(), 1U);  // lists people's tokens only
 

@@ -84,9 +84,8 @@ engine::EngineDeps engine_deps(const EngineBinding& binding) {
   };
   deps.withdraw_approval = [&access](store::Transaction& tx, std::int64_t id, const std::string& why,
                                      std::int64_t cause) { return access.expire(tx, id, why, cause); };
-  deps.issue_job_token = [&access](store::Transaction& tx, std::int64_t job, std::int64_t run,
-                                   const std::vector<std::string>& environments) {
-    return access.issue_job_token(tx, job, run, environments);
+  deps.issue_job_token = [&access](store::Transaction& tx, const types::JobGrant& grant) {
+    return access.issue_job_token(tx, grant);
   };
   deps.revoke_job_token = [&access](store::Transaction& tx, std::int64_t job) {
     return access.revoke_job_token(tx, job);

@@ -48,14 +48,33 @@ Result<void> check_names(std::string_view kind, const json::object& given, const
   return {};
 }
 
+using Scopes = std::optional<types::TokenScopes>;
+
+// The jobs of a called workflow have at most what the calling job has.
+Result<void> check_scopes(const workflow::Workflow& callee, const Scopes& allowed) {
+  if (!allowed) return {};
+  for (const auto& job : callee.jobs) {
+    const auto wanted = scopes_of(callee, job);
+    const auto scope = wanted ? wanted->beyond(*allowed) : std::string();
+    if (scope.empty()) continue;
+    const auto shown = scope == "*" ? std::string("all scopes") : scope;
+    return fail(Code::kInvalidArgument,
+                "its job \"{}\" asks for the permission {}: {}, and the call allows {}; raise `permissions` of the "
+                "calling job",
+                job.key, shown, types::level_name(wanted->of(scope)), types::level_name(allowed->of(scope)));
+  }
+  return {};
+}
+
 class Loader {
  public:
   Loader(WorkflowCache& cache, const CallLoader& load) : cache_(cache), load_(load) {}
 
-  Result<void> visit(const workflow::Workflow& workflow, const std::string& location) {
+  Result<void> visit(const workflow::Workflow& workflow, const std::string& location, const Scopes& allowed) {
     for (const auto& job : workflow.jobs) {
       if (!job.calls_workflow()) continue;
-      auto called = visit_call(job, location);
+      const auto own = scopes_of(workflow, job);
+      auto called = visit_call(job, location, own ? own : allowed);
       if (called) continue;
       called.error().message =
           fmt::format("{}: job \"{}\" calls {}: {}", workflow.file, job.key, job.uses, called.error().message);
@@ -67,7 +86,7 @@ class Loader {
   std::map<std::string, event::CalledWorkflow> take() { return std::move(called_); }
 
  private:
-  Result<void> visit_call(const workflow::Job& job, const std::string& caller) {
+  Result<void> visit_call(const workflow::Job& job, const std::string& caller, const Scopes& allowed) {
     const auto location = WEIR_TRY(call_location(job.uses, caller));
     if (std::ranges::find(path_, location) != path_.end()) {
       return fail(Code::kInvalidArgument, "workflows call each other in a circle");
@@ -81,8 +100,9 @@ class Loader {
     }
     WEIR_TRY(check_names("input", job.with, workflow->on.call->inputs));
     if (!job.inherit_secrets) WEIR_TRY(check_names("secret", job.secrets, workflow->on.call->secrets));
+    WEIR_TRY(check_scopes(*workflow, allowed));
     path_.push_back(location);
-    auto visited = visit(*workflow, location);
+    auto visited = visit(*workflow, location, allowed);
     path_.pop_back();
     return visited;
   }
@@ -137,6 +157,12 @@ json::value nothing_of(workflow::InputType type) {
 
 }  // namespace
 
+std::optional<types::TokenScopes> scopes_of(const workflow::Workflow& workflow, const workflow::Job& job) {
+  const auto& permissions = job.permissions ? job.permissions : workflow.permissions;
+  if (!permissions) return std::nullopt;
+  return types::TokenScopes::from_workflow(*permissions);
+}
+
 Result<CallTarget> parse_location(std::string_view location) {
   if (location.starts_with("./")) {
     CallTarget target{.path = std::string(location.substr(2))};
@@ -179,7 +205,7 @@ std::string path_of(const CallTarget& target) {
 Result<std::map<std::string, event::CalledWorkflow>> load_called(const workflow::Workflow& workflow,
                                                                  WorkflowCache& cache, const CallLoader& load) {
   Loader loader(cache, load);
-  WEIR_TRY(loader.visit(workflow, ""));
+  WEIR_TRY(loader.visit(workflow, "", std::nullopt));
   return loader.take();
 }
 

@@ -2,12 +2,14 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "engine/workflow_cache.h"
 #include "event/run_request.h"
+#include "types/token_scopes.h"
 #include "workflow/expression.h"
 #include "workflow/workflow.h"
 
@@ -38,9 +40,13 @@ using CallLoader = std::function<Result<event::CalledWorkflow>(const CallTarget&
 
 // Everything that `workflow` calls, directly or not, by location. kInvalidArgument for what cannot work: a file that is
 // not there or has errors, that has no workflow_call, that misses an input or secret or gets one that it does not
-// declare, calls that go in circles or deeper than 10 levels, more than 50 workflows.
+// declare, or asks for more permissions than its caller has, calls that go in circles or deeper than 10 levels, more
+// than 50 workflows.
 Result<std::map<std::string, event::CalledWorkflow>> load_called(const workflow::Workflow& workflow,
                                                                  WorkflowCache& cache, const CallLoader& load);
+
+// What `permissions` say of a job: its own, else the workflow's; nothing if neither says any.
+std::optional<types::TokenScopes> scopes_of(const workflow::Workflow& workflow, const workflow::Job& job);
 
 // Inputs of a called workflow: what the call gives, evaluated, over the defaults, which may look at `contexts`.
 // kInvalidArgument names what is of the wrong type.

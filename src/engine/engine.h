@@ -19,6 +19,7 @@
 #include "event/run_request.h"
 #include "io/git.h"
 #include "store/database.h"
+#include "types/identity.h"
 
 namespace weir::engine {
 
@@ -109,9 +110,7 @@ struct EngineDeps {
       withdraw_approval;
 
   // The job's bearer token; the job's row is in the same transaction. Default: an empty token.
-  std::function<Result<std::string>(store::Transaction& tx, std::int64_t job, std::int64_t run,
-                                    const std::vector<std::string>& environments)>
-      issue_job_token;
+  std::function<Result<std::string>(store::Transaction& tx, const types::JobGrant& grant)> issue_job_token;
   std::function<Result<void>(store::Transaction& tx, std::int64_t job)> revoke_job_token;
   // The variables that the job's actions get beside those of every step (ACTIONS_RUNTIME_TOKEN, …): names to strings.
   // They may be secrets: they never reach the disk. Default: none.

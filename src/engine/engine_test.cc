@@ -70,24 +70,29 @@ class EngineTest : public testing::Test {
 
   void boot() {
     executor_ = std::make_unique<LocalExecutor>(loop_, log_, LocalExecutor::Options{.runner = root_ / "runner"});
-    engine_ = std::make_unique<Engine>(EngineDeps{
-        .db = db_.get(),
-        .loop = &loop_,
-        .clock = &clock_,
-        .log = &log_,
-        .executor = executor_.get(),
-        .jobs_dir = root_ / "jobs",
-        .envs_dir = (root_ / "envs").string(),
-        .tool_dir = (root_ / "tools").string(),
-        .server_url = [] { return std::string("http://127.0.0.1:4510"); },
-        .git = [this](const std::string&) -> Result<io::Git> { return io::Git(root_ / "flights.git"); },
-        .secrets = [](std::int64_t, const std::string&,
-                      const std::string& environment) -> Result<std::map<std::string, std::string>> {
-          return std::map<std::string, std::string>{{"WHERE", environment}, {"KEY", "s3cret"}};
-        },
-        .vars = [](const std::string&, const std::string&) { return json::object{{"REGION", "north"}}; },
-        .issue_job_token = [](store::Transaction&, std::int64_t job, std::int64_t, const std::vector<std::string>&)
-            -> Result<std::string> { return fmt::format("token-{}", job); }});
+    engine_ = std::make_unique<Engine>(
+        EngineDeps{.db = db_.get(),
+                   .loop = &loop_,
+                   .clock = &clock_,
+                   .log = &log_,
+                   .executor = executor_.get(),
+                   .jobs_dir = root_ / "jobs",
+                   .envs_dir = (root_ / "envs").string(),
+                   .tool_dir = (root_ / "tools").string(),
+                   .server_url = [] { return std::string("http://127.0.0.1:4510"); },
+                   .git = [this](const std::string&) -> Result<io::Git> { return io::Git(root_ / "flights.git"); },
+                   .secrets = [](std::int64_t, const std::string&,
+                                 const std::string& environment) -> Result<std::map<std::string, std::string>> {
+                     return std::map<std::string, std::string>{{"WHERE", environment}, {"KEY", "s3cret"}};
+                   },
+                   .vars = [](const std::string&, const std::string&) { return json::object{{"REGION", "north"}}; },
+                   .issue_job_token = [](store::Transaction&, const types::JobGrant& grant) -> Result<std::string> {
+                     return fmt::format("token-{}", grant.job_id);
+                   },
+                   .action_variables = [](const StartingJob& job) -> json::object {
+                     return {{"ACTIONS_RUNTIME_TOKEN", fmt::format("runtime-{}-{}", job.run, job.job)},
+                             {"ID_TOKEN", job.id_token ? "yes" : "no"}};
+                   }});
     ended_ = engine_->subscribe([this](const LiveUpdate& update) {
       const std::scoped_lock lock(mutex_);
       updates_.push_back(update);
@@ -211,6 +216,27 @@ TEST_F(EngineTest, SecretsAndWhatIsMadeOfThemNeverReachTheDisk) {
   EXPECT_EQ(input.at("secrets").at("KEY").as_string(), "s3cret");
   EXPECT_EQ(input.at("env").at("A").as_string(), "s3cret-1");
   EXPECT_EQ(input.at("env").at("TOKEN").as_string(), fmt::format("token-{}", job));
+}
+
+TEST_F(EngineTest, ActionsGetVariablesThatDependOnTheJobsPermissions) {
+  const auto id = create(
+      "permissions: {id-token: write}\n"
+      "jobs:\n  may:\n    runs-on: ubuntu-latest\n    steps: [{run: echo}]\n"
+      "  may-not:\n    runs-on: ubuntu-latest\n    permissions: {contents: read}\n    steps: [{run: echo}]\n"
+      "  all:\n    runs-on: ubuntu-latest\n    permissions: write-all\n    steps: [{run: echo}]\n");
+  ASSERT_TRUE(wait_for_run(id));
+  const auto jobs = engine_->jobs(id).value();
+  const auto asked = [&](std::size_t job) { return input_of(jobs[job].id).at("actions").at("ID_TOKEN").as_string(); };
+  EXPECT_EQ(input_of(jobs[0].id).at("actions").at("ACTIONS_RUNTIME_TOKEN").as_string(),
+            fmt::format("runtime-{}-{}", id, jobs[0].id));
+  EXPECT_EQ(asked(0), "yes");
+  EXPECT_EQ(asked(1), "no");
+  EXPECT_EQ(asked(2), "yes");
+  const auto text = io::read_file(engine_->job_dir(jobs[0].id).value() / "spec.json").value();
+  EXPECT_EQ(text.find("runtime-"), std::string::npos);
+  const auto github = spec_of(jobs[0].id).at("contexts").at("github");
+  EXPECT_EQ(github.at("server_url").as_string(), "http://weir.localhost:4510");
+  EXPECT_EQ(github.at("api_url").as_string(), "http://127.0.0.1:4510/api/v3");
 }
 
 TEST_F(EngineTest, AWorkflowThatDoesNotParseIsRefusedWithItsDiagnostics) {

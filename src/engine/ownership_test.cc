@@ -40,10 +40,10 @@ class OwnershipTest : public testing::Test {
                    .jobs_dir = folder_ / "jobs",
                    .git = [](const std::string&) -> Result<io::Git> { return io::Git("/nowhere"); },
                    .pools = [](const std::string&) { return std::vector{local_pool(2)}; },
-                   .issue_job_token = [tokens = tokens_](store::Transaction&, std::int64_t job, std::int64_t,
-                                                         const std::vector<std::string>&) -> Result<std::string> {
-                     tokens->push_back(job);
-                     return fmt::format("token-{}", job);
+                   .issue_job_token = [tokens = tokens_](store::Transaction&,
+                                                         const types::JobGrant& grant) -> Result<std::string> {
+                     tokens->push_back(grant.job_id);
+                     return fmt::format("token-{}", grant.job_id);
                    }});
     EXPECT_TRUE(engine_->start().has_value());
   }

@@ -32,17 +32,6 @@ bool may_hold_secret(std::string_view text) {
   return false;
 }
 
-// The job's own permissions replace the workflow's; without any there are no id tokens, as on GitHub.
-bool may_ask_for_id_token(const workflow::Workflow& workflow, const workflow::Job& job) {
-  const auto& permissions = job.permissions ? job.permissions : workflow.permissions;
-  if (!permissions) return false;
-  const auto holds = [&](const std::string& name, std::string_view level) {
-    const auto found = permissions->find(name);
-    return found != permissions->end() && found->second == level;
-  };
-  return holds("id-token", "write") || holds("*", "write-all");
-}
-
 // The members of an `env` that may hold a secret, and the others.
 struct SplitEnv {
   json::value open;  // object or expression; null: none
@@ -131,6 +120,10 @@ const std::string& Plan::uses(std::size_t job) const {
 }
 bool Plan::inherits_secrets(std::size_t job) const {
   return workflow_->jobs[job].inherit_secrets;
+}
+
+std::optional<types::TokenScopes> Plan::scopes(std::size_t job) const {
+  return scopes_of(*workflow_, workflow_->jobs[job]);
 }
 
 Result<std::string> Plan::run_title(const Facts& facts) const {
@@ -248,7 +241,6 @@ Result<LegBody> Plan::body(std::size_t job, const Facts& facts) const {
   body.defaults = WEIR_TRY(workflow::run_defaults(*workflow_, spec, contexts));
   body.steps = workflow::steps_to_json(spec.steps);
   body.checks_out = spec.uses_action("actions/checkout");
-  body.id_token = may_ask_for_id_token(*workflow_, spec);
   return body;
 }
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "types/token_scopes.h"
 #include "workflow/workflow.h"
 
 namespace weir::engine {
@@ -74,7 +75,6 @@ struct LegBody {
   json::object defaults;
   json::array steps;        // not evaluated
   bool checks_out = false;  // has a step with actions/checkout
-  bool id_token = false;    // `permissions: id-token: write`
 };
 
 // The workflow of one run, as the engine asks it. Pure and immutable; any thread. Errors are for the user and name the
@@ -91,6 +91,8 @@ class Plan {
   [[nodiscard]] std::optional<std::size_t> find(std::string_view key) const;
   [[nodiscard]] const std::string& uses(std::size_t job) const;  // the workflow that it calls, as written; "": none
   [[nodiscard]] bool inherits_secrets(std::size_t job) const;
+  // The job's own `permissions`, else the workflow's; nothing if neither says any.
+  [[nodiscard]] std::optional<types::TokenScopes> scopes(std::size_t job) const;
 
   // `run-name`, or "" if there is none.
   [[nodiscard]] Result<std::string> run_title(const Facts& facts) const;

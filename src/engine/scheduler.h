@@ -124,6 +124,7 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   void add_callee(const RunPtr& run, Frame& frame, std::size_t index);
   bool finish_calls(const RunPtr& run);
   CalledFile workflow_of(const RunNode& run, const Frame& frame) const;
+  std::optional<types::TokenScopes> scopes_of(const KeyNode& key) const;
   Result<json::object> secrets_in(const RunPtr& run, const Frame& frame, json::object given) const;
 
   // scheduler_start.cc: slots and starts

@@ -114,6 +114,15 @@ CalledFile Scheduler::workflow_of(const RunNode& run, const Frame& frame) const 
   return {.location = location, .commit = called == run.called.end() ? std::string() : called->second.commit};
 }
 
+// A called workflow's job has at most what the call has.
+std::optional<types::TokenScopes> Scheduler::scopes_of(const KeyNode& key) const {
+  auto own = key.frame->plan->scopes(key.index);
+  if (key.frame->call == nullptr) return own;
+  auto allowed = scopes_of(*key.frame->call->key);
+  if (!own) return allowed;
+  return allowed ? types::TokenScopes::common(*own, *allowed) : own;
+}
+
 // What the jobs of a workflow see of the secrets that the run has.
 Result<json::object> Scheduler::secrets_in(const RunPtr& run, const Frame& frame, json::object given) const {
   if (frame.call == nullptr) return given;

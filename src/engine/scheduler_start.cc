@@ -16,6 +16,11 @@ bool worth_another_try(const Error& error) {
   return error.code == Code::kResourceExhausted || error.code == Code::kUnavailable || error.code == Code::kInternal;
 }
 
+// Without `permissions` there are no id tokens, as on GitHub.
+bool may_ask_for_id_token(const std::optional<types::TokenScopes>& scopes) {
+  return scopes && scopes->of("id-token") == types::TokenScopes::Level::kWrite;
+}
+
 }  // namespace
 
 void Scheduler::queue(const RunPtr& run, const JobPtr& job) {
@@ -76,9 +81,12 @@ void Scheduler::issue_and_launch(const RunPtr& run, const JobPtr& job) {
   if (!job->row.environment.empty()) environments.push_back(job->row.environment);
   auto token = std::make_shared<Result<std::string>>();
   if (deps_.issue_job_token) {
-    outbox_.step([core = core_, token, id = job->id, run_id = run->row.id,
-                  environments](store::Transaction& tx) -> Result<void> {
-      *token = core->deps.issue_job_token(tx, *id, run_id, environments);
+    types::JobGrant grant{
+        .run_id = run->row.id, .environments = std::move(environments), .scopes = scopes_of(*job->key)};
+    outbox_.step([core = core_, token, id = job->id, grant = std::move(grant)](store::Transaction& tx) -> Result<void> {
+      auto known = grant;
+      known.job_id = *id;
+      *token = core->deps.issue_job_token(tx, known);
       if (!*token && worth_another_try(token->error())) return std::unexpected(token->error());
       return {};
     });
@@ -193,7 +201,7 @@ Result<std::string> Scheduler::secrets_of(const RunPtr& run, const JobNode& job,
                                       .job = job.row.id,
                                       .ref = run->row.ref,
                                       .timeout = std::chrono::seconds{job.row.timeout_s},
-                                      .id_token = body.id_token});
+                                      .id_token = may_ask_for_id_token(scopes_of(*job.key))});
   }
   return json::serialize(json::object{
       {"secrets", std::move(secrets)}, {"token", token}, {"env", std::move(env)}, {"actions", std::move(actions)}});

@@ -139,19 +139,20 @@ class Simulation {
     db_->use(fuse_.get());
     executor_ = std::make_unique<FakeExecutor>(loop_, machine_, *fuse_);
     executor_->start_fails = [this] { return !calm_ && random_.chance(2); };
-    engine_ = std::make_unique<Engine>(EngineDeps{
-        .db = db_.get(),
-        .loop = &loop_,
-        .clock = &loop_,
-        .log = &log_,
-        .executor = executor_.get(),
-        .jobs_dir = folder_ / "jobs",
-        .git = [](const std::string&) -> Result<io::Git> { return io::Git("/nowhere"); },
-        .pools = [](const std::string&) { return std::vector{local_pool(kSlots)}; },
-        .request_approval = FakeApprovals::request,
-        .approval = [this](std::int64_t id) { return FakeApprovals::find(*db_, id); },
-        .issue_job_token = [](store::Transaction&, std::int64_t job, std::int64_t, const std::vector<std::string>&)
-            -> Result<std::string> { return fmt::format("token-{}", job); }});
+    engine_ = std::make_unique<Engine>(
+        EngineDeps{.db = db_.get(),
+                   .loop = &loop_,
+                   .clock = &loop_,
+                   .log = &log_,
+                   .executor = executor_.get(),
+                   .jobs_dir = folder_ / "jobs",
+                   .git = [](const std::string&) -> Result<io::Git> { return io::Git("/nowhere"); },
+                   .pools = [](const std::string&) { return std::vector{local_pool(kSlots)}; },
+                   .request_approval = FakeApprovals::request,
+                   .approval = [this](std::int64_t id) { return FakeApprovals::find(*db_, id); },
+                   .issue_job_token = [](store::Transaction&, const types::JobGrant& grant) -> Result<std::string> {
+                     return fmt::format("token-{}", grant.job_id);
+                   }});
     const auto started = engine_->start();
     EXPECT_TRUE(started.has_value()) << started.error().message;
   }

@@ -51,7 +51,9 @@ Result<Push> read_push(const TriggerDeps& deps, const Source& source, const RefU
   if (known_before && filters_paths(files)) {
     info.changed_paths = WEIR_TRY(source.git.changed_paths(WEIR_TRY(source.git.resolve(update.before)), commit));
   }
-  const bool skipped = skips_runs(commits.front().message);
+  // What a job pushes (a documentation branch, a model card) starts nothing, as with GitHub's own token: a workflow
+  // that pushes would start itself for ever.
+  const bool skipped = identity.job_id.has_value() || skips_runs(commits.front().message);
   for (const auto& file : files) {
     if (skipped) break;
     auto request = request_for(source, file, commit, update.ref, identity.name);

@@ -202,6 +202,17 @@ TEST_F(TriggersTest, ACommitThatAsksForNoRunsStartsNone) {
   EXPECT_TRUE(pushed(push("refs/heads/main", "Fix a typo [skip ci]")).empty());
 }
 
+TEST_F(TriggersTest, WhatAJobPushesIsRecordedAndStartsNothing) {
+  write(".github/workflows/ci.yml", "on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}\n");
+  EXPECT_EQ(pushed(push()).size(), 1U);
+  const auto update = push("refs/heads/gh-pages");
+  const auto runs = triggers_->repository_pushed(
+      "flights", {update}, {.name = "job:1", .role = types::Role::kDeveloper, .job_id = 1, .run_id = 1});
+  ASSERT_TRUE(runs.has_value());
+  EXPECT_TRUE(runs->empty());
+  EXPECT_EQ(events().back().type, types::event_type::kRepoPushed);
+}
+
 TEST_F(TriggersTest, APushThatWasRecordedIsNotRecordedAgain) {
   write(".github/workflows/train.yml", workflow("push"));
   const auto update = push();

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "types/token_scopes.h"
+
 namespace weir::types {
 
 // What a token may do; each role includes the ones before it. Persisted.
@@ -17,6 +19,15 @@ struct Identity {
   std::optional<std::int64_t> job_id;     // set for the token of a job
   std::optional<std::int64_t> run_id;     // the workflow run of that job
   std::vector<std::string> environments;  // environments that this job was approved for
+  std::optional<TokenScopes> scopes;      // of a job whose workflow says `permissions`; none: all that a job may
+};
+
+// What a job's token is made for.
+struct JobGrant {
+  std::int64_t job_id = 0;
+  std::int64_t run_id = 0;
+  std::vector<std::string> environments;  // that it was approved for
+  std::optional<TokenScopes> scopes;
 };
 
 }  // namespace weir::types

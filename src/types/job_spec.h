@@ -10,9 +10,9 @@
 namespace weir::types {
 
 // Everything that a runner needs to run one job, written by the engine as <job dir>/spec.json. Secrets are not in it:
-// they come on the runner's standard input as {"secrets": {...}, "token": "...", "env": {...}, "actions": {...}} and stay
-// in its memory; `env` are the variables of workflow and job whose values were made from a secret, `actions` those that
-// actions get and `run` steps do not (ACTIONS_RUNTIME_TOKEN and its like).
+// they come on the runner's standard input as {"secrets": {...}, "token": "...", "env": {...}, "actions": {...}} and
+// stay in its memory; `env` are the variables of workflow and job whose values were made from a secret, `actions` those
+// that actions get and `run` steps do not (ACTIONS_RUNTIME_TOKEN and its like).
 struct JobSpec {
   static constexpr int kVersion = 1;
 
