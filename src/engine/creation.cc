@@ -76,9 +76,11 @@ RunRow row_of(const event::PreparedRun& prepared, TimePoint now) {
 }
 
 json::object created_payload(const RunRow& row) {
-  return {{"workflow", row.workflow}, {"path", row.path},       {"repo", row.repo},
-          {"event", row.event},       {"commit", row.commit},   {"ref", row.ref},
-          {"number", row.number},     {"attempt", row.attempt}, {"reason", row.reason}};
+  json::object payload{{"workflow", row.workflow}, {"path", row.path},       {"repo", row.repo},
+                       {"event", row.event},       {"commit", row.commit},   {"ref", row.ref},
+                       {"number", row.number},     {"attempt", row.attempt}, {"reason", row.reason}};
+  if (row.options.level > 0) payload["level"] = row.options.level;
+  return payload;
 }
 
 Result<void> insert_jobs(store::Transaction& tx, const RunRow& row, const event::PreparedRun& prepared) {

@@ -261,6 +261,7 @@ types::EventDraft Scheduler::run_draft(const RunNode& run, std::string_view type
   payload["event"] = row.event;
   payload["commit"] = row.commit;
   payload["ref"] = row.ref;
+  payload["number"] = row.number;
   payload["attempt"] = row.attempt;
   return {.type = std::string(type),
           .actor = "weir",

@@ -16,11 +16,11 @@ std::string name_of(std::string_view repository) {
   return std::string(slash == std::string_view::npos ? repository : repository.substr(slash + 1));
 }
 
-json::object user(std::string_view name) {
-  return {{"login", name}, {"name", name}, {"type", "User"}};
-}
-
 }  // namespace
+
+json::object user_payload(std::string_view name) {
+  return {{"login", name}, {"name", name}, {"type", name.starts_with("job:") ? "Bot" : "User"}};
+}
 
 std::string full_repository_name(std::string_view repo, std::string_view default_owner) {
   return repo.find('/') != std::string_view::npos ? std::string(repo) : fmt::format("{}/{}", default_owner, repo);
@@ -34,7 +34,7 @@ json::object repository_payload(const PayloadFacts& facts) {
   const auto url = fmt::format("{}/{}", facts.server_url, facts.repository);
   return {{"name", name_of(facts.repository)},
           {"full_name", facts.repository},
-          {"owner", user(owner_of(facts.repository))},
+          {"owner", user_payload(owner_of(facts.repository))},
           {"default_branch", facts.default_branch},
           {"master_branch", facts.default_branch},
           {"private", true},
@@ -74,7 +74,7 @@ json::object push_payload(const PayloadFacts& facts, std::string_view ref, std::
           {"head_commit", commits.empty() ? json::value() : json::value(commit_payload(commits.front(), facts))},
           {"repository", repository_payload(facts)},
           {"pusher", json::object{{"name", facts.sender}}},
-          {"sender", user(facts.sender)}};
+          {"sender", user_payload(facts.sender)}};
 }
 
 json::object dispatch_payload(const PayloadFacts& facts, std::string_view ref, std::string_view workflow_path,
@@ -83,7 +83,12 @@ json::object dispatch_payload(const PayloadFacts& facts, std::string_view ref, s
           {"ref", ref},
           {"workflow", workflow_path},
           {"repository", repository_payload(facts)},
-          {"sender", user(facts.sender)}};
+          {"sender", user_payload(facts.sender)}};
+}
+
+json::object repository_dispatch_payload(std::string_view type, std::string_view branch, json::value client_payload) {
+  if (!client_payload.is_object()) client_payload = json::object();
+  return {{"action", type}, {"branch", branch}, {"client_payload", std::move(client_payload)}};
 }
 
 json::object schedule_payload(const PayloadFacts& facts, std::string_view workflow_path, std::string_view cron) {
@@ -103,9 +108,9 @@ json::object pull_request_payload(const PayloadFacts& facts, std::string_view he
                                         {"draft", false},
                                         {"head", side(head_ref, json::value(head_sha))},
                                         {"base", side(base_ref, json::value())},
-                                        {"user", user(facts.sender)}}},
+                                        {"user", user_payload(facts.sender)}}},
           {"repository", repository_payload(facts)},
-          {"sender", user(facts.sender)}};
+          {"sender", user_payload(facts.sender)}};
 }
 
 void merge_into(json::object& base, const json::object& over) {

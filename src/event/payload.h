@@ -25,6 +25,7 @@ inline constexpr std::string_view kNoObject = "000000000000000000000000000000000
 
 bool is_no_object(std::string_view object_id);
 
+json::object user_payload(std::string_view name);
 json::object repository_payload(const PayloadFacts& facts);
 json::object commit_payload(const io::GitCommit& commit, const PayloadFacts& facts);
 
@@ -34,6 +35,8 @@ json::object push_payload(const PayloadFacts& facts, std::string_view ref, std::
 json::object dispatch_payload(const PayloadFacts& facts, std::string_view ref, std::string_view workflow_path,
                               const json::object& inputs);
 json::object schedule_payload(const PayloadFacts& facts, std::string_view workflow_path, std::string_view cron);
+// Of repository_dispatch, without what every payload has.
+json::object repository_dispatch_payload(std::string_view type, std::string_view branch, json::value client_payload);
 json::object pull_request_payload(const PayloadFacts& facts, std::string_view head_ref, std::string_view head_sha,
                                   std::string_view base_ref);
 

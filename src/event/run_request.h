@@ -23,6 +23,8 @@ struct RunOptions {
   json::object env;                           // over the workflow's own `env`
   json::object vars;                          // over the configured variables
   bool strict = false;                        // GitHub's empty machine for every job
+  // How many runs, each started by what the one before did, led to this one (workflow_run, events of the log).
+  int level = 0;
 };
 
 // Everything a workflow run is made from.
@@ -56,7 +58,7 @@ struct CalledWorkflow {
 struct PreparedRun {
   RunRequest request;
   std::map<std::string, CalledWorkflow> called;  // by location, as engine/calls.h writes it
-  std::string requirements_hash;  // over the commit's requirement files; "" if it has none
+  std::string requirements_hash;                 // over the commit's requirement files; "" if it has none
 };
 
 // Makes workflow runs; the engine implements it. Any thread.

@@ -12,6 +12,12 @@ CREATE TABLE event_refs(
 CREATE TABLE event_schedules(
   repo TEXT NOT NULL, path TEXT NOT NULL, cron TEXT NOT NULL, last_fired BIGINT NOT NULL,
   PRIMARY KEY(repo, path, cron));
+)"},
+                                          store::Migration{"event/002-listeners", R"(
+CREATE TABLE event_listeners(
+  repo TEXT NOT NULL, path TEXT NOT NULL, event TEXT NOT NULL, since BIGINT NOT NULL, PRIMARY KEY(repo, path, event));
+
+CREATE TABLE event_cursors(name TEXT PRIMARY KEY, sequence BIGINT NOT NULL);
 )"}};
   return kMigrations;
 }

@@ -3,6 +3,8 @@
 #include <mutex>
 
 #include "event/local_event.h"
+#include "event/occurrence.h"
+#include "event/reactions.h"
 #include "event/schedules.h"
 #include "event/source.h"
 
@@ -91,7 +93,10 @@ Result<std::int64_t> record(store::Transaction& tx, const std::string& repo, con
       tx.execute("INSERT INTO event_refs(repo, ref, object_id, event) VALUES(?, ?, ?, ?) "
                  "ON CONFLICT(repo, ref) DO UPDATE SET object_id = excluded.object_id, event = excluded.event",
                  {repo, update.ref, update.after, sequence}));
-  if (push.default_branch) WEIR_TRY(store_schedules(tx, repo, push.default_branch_files));
+  if (push.default_branch) {
+    WEIR_TRY(store_schedules(tx, repo, push.default_branch_files));
+    WEIR_TRY(store_listeners(tx, repo, push.default_branch_files, sequence));
+  }
   return sequence;
 }
 
@@ -103,6 +108,7 @@ struct Triggers::Impl {
   TriggerDeps deps;
   std::mutex push_mutex;  // pushes are recorded one after another
   std::shared_ptr<Schedules> schedules;
+  std::shared_ptr<Reactions> reactions;
 
   Result<std::vector<std::int64_t>> pushed(const std::string& repo, const std::vector<RefUpdate>& updates,
                                            const types::Identity& identity) {
@@ -201,6 +207,28 @@ Result<std::int64_t> Triggers::dispatch(const std::string& repo, std::string_vie
   return runs.front();
 }
 
+Result<std::vector<std::int64_t>> Triggers::repository_dispatch(const std::string& repo, const std::string& type,
+                                                                json::object client_payload,
+                                                                const types::Identity& identity) {
+  constexpr std::size_t kTypeMax = 100;
+  constexpr std::size_t kMembersMax = 10;
+  if (type.empty() || type.size() > kTypeMax) {
+    return fail(Code::kInvalidArgument, "event_type must have 1 to {} characters", kTypeMax);
+  }
+  if (client_payload.size() > kMembersMax) {
+    return fail(Code::kInvalidArgument, "client_payload has {} members; {} may be", client_payload.size(), kMembersMax);
+  }
+  const auto& deps = impl_->deps;
+  const auto source = WEIR_TRY(open_source(deps, repo));
+  const Occurrence occurrence{
+      .info = {.event = "repository_dispatch", .action = type},
+      .payload = repository_dispatch_payload(type, short_ref(source.default_ref), std::move(client_payload)),
+      .reason = fmt::format("repository_dispatch \"{}\" by {}", type, identity.name),
+      .actor = identity.name};
+  return start_runs(deps, WEIR_TRY(requests_of(deps, source, occurrence)),
+                    [](store::Transaction&) -> Result<std::int64_t> { return 0; });
+}
+
 Result<std::vector<std::int64_t>> Triggers::local_event(const LocalEvent& event, const types::Identity& identity) {
   const auto& deps = impl_->deps;
   const auto source = WEIR_TRY(open_source(deps, event.repo));
@@ -208,13 +236,16 @@ Result<std::vector<std::int64_t>> Triggers::local_event(const LocalEvent& event,
                     [](store::Transaction&) -> Result<std::int64_t> { return 0; });
 }
 
-void Triggers::start_schedules() {
+Result<void> Triggers::start() {
   impl_->schedules = std::make_shared<Schedules>(impl_->deps);
   impl_->schedules->start();
+  impl_->reactions = std::make_shared<Reactions>(impl_->deps);
+  return impl_->reactions->start();
 }
 
 void Triggers::stop() {
   if (impl_->schedules) impl_->schedules->stop();
+  if (impl_->reactions) impl_->reactions->stop();
 }
 
 }  // namespace weir::event

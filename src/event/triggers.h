@@ -85,9 +85,15 @@ class Triggers {
   // listens to it.
   Result<std::vector<std::int64_t>> local_event(const LocalEvent& event, const types::Identity& identity);
 
-  // Starts the clock of schedules. A schedule that was due while the server was down fires once.
-  void start_schedules();
-  // No schedule fires afterwards. Call it on the loop or when the loop has stopped.
+  // repository_dispatch: starts what listens to `type` at the head of the default branch. `client_payload` is an object
+  // of at most 10 members, as with GitHub.
+  Result<std::vector<std::int64_t>> repository_dispatch(const std::string& repo, const std::string& type,
+                                                        json::object client_payload, const types::Identity& identity);
+
+  // Starts the clock of schedules and listens to the log (see reactions.h). A schedule that was due while the server
+  // was down fires once; what was logged meanwhile starts what it should.
+  Result<void> start();
+  // Nothing fires afterwards. Any thread.
   void stop();
 
  private:

@@ -104,6 +104,10 @@ class TriggersTest : public testing::Test {
     return std::move(runs).value_or(std::vector<std::int64_t>{});
   }
 
+  std::int64_t append(types::EventDraft draft) {
+    return db_->write_with<std::int64_t>([&](store::Transaction& tx) { return tx.append(draft); }).value();
+  }
+
   std::vector<types::Event> events() {
     return db_
         ->load<std::vector<types::Event>>([](store::Reader& reader) { return store::read_events(reader, 0, 1000); })
@@ -331,7 +335,7 @@ TEST_F(TriggersTest, ALocalEventThatNobodyListensToNamesWhatIsListenedTo) {
 TEST_F(TriggersTest, AScheduleFiresAtItsTimeAndOnceAfterTheServerWasDown) {
   write(".github/workflows/nightly.yml", workflow("{schedule: [{cron: '30 2 * * *'}]}"));
   pushed(push());
-  triggers_->start_schedules();
+  ASSERT_TRUE(triggers_->start().has_value());
   pass(std::chrono::hours{2});
   EXPECT_TRUE(starter_.runs.empty());
   pass(std::chrono::minutes{31});
@@ -345,15 +349,112 @@ TEST_F(TriggersTest, AScheduleFiresAtItsTimeAndOnceAfterTheServerWasDown) {
   pass(std::chrono::hours{24 * 5});
   EXPECT_EQ(starter_.runs.size(), 1U);
   make_triggers();
-  triggers_->start_schedules();
+  ASSERT_TRUE(triggers_->start().has_value());
   pass(std::chrono::minutes{5});
   EXPECT_EQ(starter_.runs.size(), 2U) << "five missed times are made up for by one run";
+}
+
+// What an engine logs of a run.
+types::EventDraft run_event(std::string_view type, int run, std::string_view workflow, std::string_view branch,
+                            std::int64_t cause = 0) {
+  return {.type = std::string(type),
+          .actor = "weir",
+          .subject = fmt::format("run/{}", run),
+          .cause = cause,
+          .payload = {{"workflow", workflow},
+                      {"path", ".github/workflows/train.yml"},
+                      {"repo", "flights"},
+                      {"event", "push"},
+                      {"commit", std::string(40, 'a')},
+                      {"ref", fmt::format("refs/heads/{}", branch)},
+                      {"number", 3},
+                      {"attempt", 1},
+                      {"conclusion", "success"}}};
+}
+
+TEST_F(TriggersTest, AWorkflowRunsAfterAnotherOneOnceAlsoOverARestart) {
+  write(".github/workflows/after.yml",
+        workflow("{workflow_run: {workflows: [Train], types: [completed], branches: [main]}}"));
+  const auto before = append(run_event("run.completed", 1, "Train", "main"));
+  pushed(push());
+  ASSERT_TRUE(triggers_->start().has_value());
+  loop_.run_ready();
+  EXPECT_TRUE(starter_.runs.empty()) << "a run that completed before anybody listened";
+  append(run_event("run.started", 2, "Train", "main"));
+  append(run_event("run.completed", 2, "Other", "main"));
+  append(run_event("run.completed", 2, "Train", "side"));
+  const auto completed = append(run_event("run.completed", 2, "Train", "main"));
+  loop_.run_ready();
+  ASSERT_EQ(starter_.runs.size(), 1U);
+  const auto& run = starter_.runs[0];
+  EXPECT_EQ(run.event_name, "workflow_run");
+  EXPECT_EQ(run.ref, "refs/heads/main");
+  EXPECT_EQ(run.cause, completed);
+  EXPECT_EQ(run.reason, "Train success #3");
+  const auto& of = run.event_payload.at("workflow_run").as_object();
+  EXPECT_EQ(of.at("conclusion").as_string(), "success");
+  EXPECT_EQ(of.at("head_branch").as_string(), "main");
+  EXPECT_EQ(of.at("id").as_int64(), 2);
+  EXPECT_EQ(run.event_payload.at("action").as_string(), "completed");
+  EXPECT_LT(before, completed);
+
+  triggers_->stop();
+  make_triggers();
+  ASSERT_TRUE(triggers_->start().has_value());
+  loop_.run_ready();
+  EXPECT_EQ(starter_.runs.size(), 1U);
+}
+
+TEST_F(TriggersTest, WhatTheLogTellsStartsWhoeverListensAndAFailedStartIsTriedAgain) {
+  write(".github/workflows/evaluate.yml", workflow("{repository_dispatch: {types: [version.created]}}"));
+  write(".github/workflows/publish.yml", workflow("{registry_package: {types: [published]}}"));
+  pushed(push());
+  ASSERT_TRUE(triggers_->start().has_value());
+  append({.type = "alias.set", .actor = "alice", .subject = "model/flight-delay"});
+  loop_.run_ready();
+  starter_.fails_next = true;
+  append({.type = "version.created", .actor = "job:4", .subject = "model/flight-delay/3", .payload = {{"run", "r"}}});
+  loop_.run_ready();
+  EXPECT_LT(starter_.runs.size(), 2U);
+  pass(std::chrono::seconds{10});
+  ASSERT_EQ(starter_.runs.size(), 2U);
+  const auto& dispatched = starter_.runs[0].event_name == "repository_dispatch" ? starter_.runs[0] : starter_.runs[1];
+  const auto& package = starter_.runs[0].event_name == "repository_dispatch" ? starter_.runs[1] : starter_.runs[0];
+  EXPECT_EQ(dispatched.workflow_path, ".github/workflows/evaluate.yml");
+  EXPECT_EQ(dispatched.event_payload.at("action").as_string(), "version.created");
+  EXPECT_EQ(dispatched.event_payload.at("client_payload").as_object().at("subject").as_string(),
+            "model/flight-delay/3");
+  EXPECT_EQ(package.event_payload.at("registry_package").as_object().at("name").as_string(), "flight-delay");
+}
+
+TEST_F(TriggersTest, RunsThatStartEachOtherStopAfterThreeLevels) {
+  write(".github/workflows/again.yml", workflow("{workflow_run: {workflows: [Again], types: [completed]}}"));
+  pushed(push());
+  ASSERT_TRUE(triggers_->start().has_value());
+  std::int64_t cause = 0;
+  for (int run = 1; run <= 6; ++run) {
+    auto created = run_event("run.created", run, "Again", "main", cause);
+    if (run > 1) created.payload["level"] = starter_.runs.back().options.level;
+    cause = append(run_event("run.completed", run, "Again", "main", append(created)));
+    loop_.run_ready();
+  }
+  EXPECT_EQ(starter_.runs.size(), 3U);
+}
+
+TEST_F(TriggersTest, ARepositoryDispatchStartsWhatListensToItsType) {
+  write(".github/workflows/data.yml", workflow("{repository_dispatch: {types: [new-data]}}"));
+  write(".github/workflows/any.yml", workflow("repository_dispatch"));
+  pushed(push());
+  EXPECT_EQ(triggers_->repository_dispatch("flights", "new-data", {{"rows", 12}}, alice_)->size(), 2U);
+  EXPECT_EQ(starter_.runs[1].event_payload.at("client_payload").as_object().at("rows").as_int64(), 12);
+  EXPECT_EQ(triggers_->repository_dispatch("flights", "other", {}, alice_)->size(), 1U);
+  EXPECT_FALSE(triggers_->repository_dispatch("flights", "", {}, alice_).has_value());
 }
 
 TEST_F(TriggersTest, AScheduleThatLeftTheDefaultBranchFiresNoMore) {
   write(".github/workflows/nightly.yml", workflow("{schedule: [{cron: '0 * * * *'}]}"));
   pushed(push());
-  triggers_->start_schedules();
+  ASSERT_TRUE(triggers_->start().has_value());
   pass(std::chrono::minutes{61});
   EXPECT_EQ(starter_.runs.size(), 1U);
   write(".github/workflows/nightly.yml", workflow("workflow_dispatch"));
