@@ -57,6 +57,13 @@ struct Scope {
 
 struct ExpressionNode;
 
+// A value with its kind: "null", "boolean", "number" (also NaN and infinity, whose value is text), "string", "array",
+// "object".
+struct TypedValue {
+  std::string_view kind;
+  json::value value;
+};
+
 // A parsed expression, without ${{ }}. Immutable; any thread.
 class Expression {
  public:
@@ -81,6 +88,9 @@ class Expression {
   // kInvalidArgument shows the expression and what went wrong: unknown function or context, fromJSON or format that
   // fail. `contexts` must outlive the call only.
   [[nodiscard]] Result<json::value> evaluate(const Contexts& contexts) const;
+
+  // As evaluate(), with the kind that GitHub gives the value.
+  [[nodiscard]] Result<TypedValue> evaluate_typed(const Contexts& contexts) const;
 
   [[nodiscard]] const std::string& text() const;
 

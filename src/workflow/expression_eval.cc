@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <map>
 
 #include "text/suggest.h"
 #include "workflow/expression.h"
@@ -54,18 +56,23 @@ bool write_json(const json::value& value, std::string& out, std::size_t indent) 
   return true;
 }
 
-// "{0} of {1}" with `arguments`; "{{" and "}}" are braces.
-std::expected<std::string, std::string> format_text(std::string_view format,
-                                                    const std::vector<std::string>& arguments) {
-  std::string out;
+// A piece of a format: text, then perhaps an argument.
+struct FormatPart {
+  std::string literal;
+  std::optional<std::size_t> argument;
+};
+
+// "{0} of {1}" for `count` arguments; "{{" and "}}" are braces.
+std::expected<std::vector<FormatPart>, std::string> split_format(std::string_view format, std::size_t count) {
+  std::vector<FormatPart> parts(1);
   for (std::size_t i = 0; i < format.size(); ++i) {
     const char c = format[i];
     if (c != '{' && c != '}') {
-      out += c;
+      parts.back().literal += c;
       continue;
     }
     if (i + 1 < format.size() && format[i + 1] == c) {
-      out += c;
+      parts.back().literal += c;
       ++i;
       continue;
     }
@@ -78,15 +85,68 @@ std::expected<std::string, std::string> format_text(std::string_view format,
       return std::unexpected(
           fmt::format("the format \"{}\" is not valid: write {{0}}, or {{{{ and }}}} for braces", format));
     }
-    if (number >= arguments.size()) {
-      return std::unexpected(fmt::format("the format \"{}\" names {{{}}}, but only {} value(s) follow it", format,
-                                         number, arguments.size()));
+    if (number >= count) {
+      return std::unexpected(
+          fmt::format("the format \"{}\" names {{{}}}, but only {} value(s) follow it", format, number, count));
     }
-    out += arguments[number];
-    if (out.size() > kBytesMax) break;
+    parts.back().argument = number;
+    parts.emplace_back();
     i = end;
   }
-  return out;
+  return parts;
+}
+
+// The code unit of the escape "\\uD83D" at `at`; nothing if there is none.
+std::optional<unsigned> unit_at(std::string_view json, std::size_t at) {
+  unsigned unit = 0;
+  if (at + 6 > json.size() || json[at] != '\\' || json[at + 1] != 'u') return std::nullopt;
+  const char* const end = json.data() + at + 6;
+  const auto [stop, error] = std::from_chars(json.data() + at + 2, end, unit, 16);
+  return error == std::errc{} && stop == end ? std::optional(unit) : std::nullopt;
+}
+
+// Halves of surrogate pairs that stand alone become U+FFFD, as they do when GitHub writes them out.
+void mend_surrogates(std::string& json) {
+  for (std::size_t at = json.find('\\'); at != std::string::npos; at = json.find('\\', at)) {
+    const auto unit = unit_at(json, at);
+    if (!unit || *unit < 0xD800 || *unit > 0xDFFF) {
+      at += 2;
+      continue;
+    }
+    const auto next = unit_at(json, at + 6);
+    if (*unit < 0xDC00 && next && *next >= 0xDC00 && *next <= 0xDFFF) {
+      at += 12;
+      continue;
+    }
+    json.replace(at + 2, 4, "fffd");
+    at += 6;
+  }
+}
+
+// Members whose names differ in case only are one: the first one's place and name, the last one's value.
+void merge_cases(json::value& value) {
+  if (auto* array = value.if_array()) {
+    for (auto& item : *array) merge_cases(item);
+    return;
+  }
+  auto* object = value.if_object();
+  if (object == nullptr) return;
+  std::map<std::string, json::object::iterator> seen;
+  bool doubled = false;
+  for (auto member = object->begin(); member != object->end(); ++member) {
+    merge_cases(member->value());
+    const auto [first, added] = seen.emplace(fold_case(member->key()), member);
+    if (added) continue;
+    first->second->value() = member->value();
+    doubled = true;
+  }
+  if (!doubled) return;
+  json::object merged;
+  for (auto& member : *object) {
+    if (seen.at(fold_case(member.key()))->key() == member.key())
+      merged.emplace(member.key(), std::move(member.value()));
+  }
+  *object = std::move(merged);
 }
 
 // Walks a tree with the contexts of one evaluation.
@@ -186,12 +246,12 @@ class Evaluator {
   }
 
   Evaluated index(const ExpressionNode& node) {
-    auto base = evaluate(node.children[0]);
+    const auto base = evaluate(node.children[0]);
     if (!base) return base;
-    Index index;
-    if (node.children[1].kind == Kind::kWildcard) {
-      index.wildcard = true;
-    } else {
+    const bool wildcard = node.children[1].kind == Kind::kWildcard;
+    if (base->is_primitive()) return wildcard ? Value::filtered({}, nullptr) : Value{};
+    Index index{.wildcard = wildcard};
+    if (!wildcard) {
       const auto inner = evaluate(node.children[1]);
       if (!inner) return inner;
       index = index_of(*inner);
@@ -208,12 +268,11 @@ class Evaluator {
       }
       return Value::filtered(std::move(items), base->owner());
     }
-    const json::value* holder = base->reference();
     if (index.wildcard) {
-      if (holder != nullptr) add_all(*holder, items);
+      add_all(*base->reference(), items);
       return Value::filtered(std::move(items), base->owner());
     }
-    const json::value* found = holder == nullptr ? nullptr : pick(*holder, index, base->case_sensitive());
+    const json::value* found = pick(*base->reference(), index, base->case_sensitive());
     return found == nullptr ? Value{} : Value::borrow(*found, base->owner());
   }
 
@@ -236,6 +295,14 @@ class Evaluator {
     }
     if (node.function == Function::kCase) return choose(node);
 
+    switch (node.function) {
+      case Function::kContains: return contains(node);
+      case Function::kStartsWith:
+      case Function::kEndsWith: return affix(node);
+      case Function::kFormat: return format(node);
+      case Function::kJoin: return join(node);
+      default: break;
+    }
     std::vector<Value> arguments;
     arguments.reserve(node.children.size());
     for (const auto& child : node.children) {
@@ -246,6 +313,7 @@ class Evaluator {
     return apply(node, arguments);
   }
 
+  // As in the runner, an argument is evaluated when it is needed: one that is not cannot fail.
   Evaluated choose(const ExpressionNode& node) {
     for (std::size_t i = 0; i + 1 < node.children.size(); i += 2) {
       auto condition = evaluate(node.children[i]);
@@ -264,11 +332,6 @@ class Evaluator {
       case Function::kCancelled: return Value(contexts_.status.cancelled);
       case Function::kSuccess: return Value(arguments.empty() ? contexts_.status.success : all_needs_are(arguments));
       case Function::kFailure: return Value(arguments.empty() ? contexts_.status.failure : a_need_failed(arguments));
-      case Function::kContains: return Value(contains(arguments[0], arguments[1]));
-      case Function::kStartsWith:
-      case Function::kEndsWith: return Value(affix(node.function, arguments[0], arguments[1]));
-      case Function::kFormat: return format(node, arguments);
-      case Function::kJoin: return join(node, arguments);
       case Function::kToJson: return to_json(node, arguments[0]);
       case Function::kFromJson: return from_json(node, arguments[0]);
       case Function::kHashFiles: return hash_files(node, arguments);
@@ -289,36 +352,69 @@ class Evaluator {
     return std::ranges::any_of(names, [&](const Value& name) { return result_of_need(name) == "failure"; });
   }
 
-  static bool contains(const Value& where, const Value& what) {
-    if (where.is_primitive()) {
-      return what.is_primitive() && fold_case(where.text()).find(fold_case(what.text())) != std::string::npos;
+  Evaluated contains(const ExpressionNode& node) {
+    const auto where = evaluate(node.children[0]);
+    if (!where) return where;
+    const auto items = where->items();
+    if (!where->is_primitive() && items.empty()) return Value(false);
+    const auto what = evaluate(node.children[1]);
+    if (!what) return what;
+    if (where->is_primitive()) {
+      return Value(what->is_primitive() && fold_case(where->text()).contains(fold_case(what->text())));
     }
-    return std::ranges::any_of(where.items(),
-                               [&](const json::value* item) { return equal(what, Value::borrow(*item)); });
+    return Value(
+        std::ranges::any_of(items, [&](const json::value* item) { return equal(*what, Value::borrow(*item)); }));
   }
 
-  static bool affix(Function function, const Value& where, const Value& what) {
-    if (!where.is_primitive() || !what.is_primitive()) return false;
-    const std::string text = fold_case(where.text());
-    const std::string part = fold_case(what.text());
-    return function == Function::kStartsWith ? text.starts_with(part) : text.ends_with(part);
+  Evaluated affix(const ExpressionNode& node) {
+    const auto where = evaluate(node.children[0]);
+    if (!where) return where;
+    if (!where->is_primitive()) return Value(false);
+    const auto what = evaluate(node.children[1]);
+    if (!what) return what;
+    if (!what->is_primitive()) return Value(false);
+    const std::string text = fold_case(where->text());
+    const std::string part = fold_case(what->text());
+    return Value(node.function == Function::kStartsWith ? text.starts_with(part) : text.ends_with(part));
   }
 
-  Evaluated format(const ExpressionNode& node, const std::vector<Value>& arguments) {
-    std::vector<std::string> texts;
-    for (std::size_t i = 1; i < arguments.size(); ++i) texts.push_back(arguments[i].text());
-    auto text = format_text(arguments[0].text(), texts);
-    if (!text) return fail_at(node, std::move(text).error());
-    return made(node, std::move(*text));
+  Evaluated format(const ExpressionNode& node) {
+    const auto pattern = evaluate(node.children[0]);
+    if (!pattern) return pattern;
+    auto parts = split_format(pattern->text(), node.children.size() - 1);
+    if (!parts) return fail_at(node, std::move(parts).error());
+    std::map<std::size_t, std::string> texts;
+    std::string out;
+    for (const auto& part : *parts) {
+      out += part.literal;
+      if (part.argument) {
+        auto found = texts.find(*part.argument);
+        if (found == texts.end()) {
+          const auto value = evaluate(node.children[*part.argument + 1]);
+          if (!value) return value;
+          found = texts.emplace(*part.argument, value->text()).first;
+        }
+        out += found->second;
+      }
+      if (out.size() > kBytesMax) break;
+    }
+    return made(node, std::move(out));
   }
 
-  Evaluated join(const ExpressionNode& node, const std::vector<Value>& arguments) {
-    const Value& what = arguments[0];
-    if (what.is_primitive()) return made(node, what.text());
-    const std::string separator = arguments.size() > 1 && arguments[1].is_primitive() ? arguments[1].text() : ",";
+  Evaluated join(const ExpressionNode& node) {
+    const auto what = evaluate(node.children[0]);
+    if (!what) return what;
+    if (what->is_primitive()) return made(node, what->text());
+    const auto items = what->items();
+    std::string separator = ",";
+    if (items.size() > 1 && node.children.size() > 1) {
+      const auto given = evaluate(node.children[1]);
+      if (!given) return given;
+      if (given->is_primitive()) separator = given->text();
+    }
     std::string out;
     bool first = true;
-    for (const auto* item : what.items()) {
+    for (const auto* item : items) {
       if (!first) out += separator;
       first = false;
       out += to_text(*item);
@@ -340,13 +436,15 @@ class Evaluator {
   }
 
   Evaluated from_json(const ExpressionNode& node, const Value& value) {
-    const std::string text = value.text();
+    std::string text = value.text();
     bytes_ += text.size();
     if (bytes_ > kBytesMax) return fail_at(node, "fromJSON was given more than 10 MB");
+    mend_surrogates(text);
     if (text.find_first_not_of(" \t\r\n") == std::string::npos)
       return fail_at(node, "fromJSON was given an empty text");
     auto parsed = parse_json(text, "the text given to fromJSON", kJsonDepthMax);
     if (!parsed) return fail_at(node, parsed.error().message);
+    merge_cases(*parsed);
     auto owner = std::make_shared<const json::value>(std::move(*parsed));
     return Value::borrow(*owner, owner);
   }
@@ -461,10 +559,26 @@ std::vector<Expression::Reference> Expression::references() const {
   return out;
 }
 
-Result<json::value> Expression::evaluate(const Contexts& contexts) const {
-  auto value = Evaluator(contexts).evaluate(tree_->root);
+std::optional<ExpressionError> find_unknown(const ExpressionNode& node) {
+  static constexpr Scope kAnywhere{
+      .place = "an expression", .status_functions = true, .status_arguments = true, .hash_files = true};
+  Scope scope = kAnywhere;
+  scope.contexts = context_names();
+  std::vector<ExpressionError> errors;
+  check_node(node, scope, errors);
+  if (errors.empty()) return std::nullopt;
+  return std::move(errors.front());
+}
+
+Result<TypedValue> Expression::evaluate_typed(const Contexts& contexts) const {
+  if (tree_->unknown) return std::unexpected(Error{Code::kInvalidArgument, describe(*tree_->unknown, tree_->text)});
+  const auto value = Evaluator(contexts).evaluate(tree_->root);
   if (!value) return std::unexpected(Error{Code::kInvalidArgument, describe(value.error(), tree_->text)});
-  return value->to_json();
+  return TypedValue{.kind = value->kind_name(), .value = value->to_json()};
+}
+
+Result<json::value> Expression::evaluate(const Contexts& contexts) const {
+  return WEIR_TRY(evaluate_typed(contexts)).value;
 }
 
 }  // namespace weir::workflow

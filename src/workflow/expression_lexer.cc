@@ -2,13 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
+
+#include "workflow/expression_value.h"
 
 namespace weir::workflow {
 namespace {
 
+// Other blanks, \f and \v and those beyond ASCII, are no part of the language: they begin an unexpected symbol.
 bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v';
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -117,7 +122,8 @@ class Lexer {
   void number() {
     const std::size_t length = token_end(true) - at_;
     const std::string_view word = text_.substr(at_, length);
-    const double value = to_number(json::value(json::string_view{word.data(), word.size()}));
+    const bool ascii = std::ranges::all_of(word, [](char c) { return c > ' ' && c < '\x7F'; });
+    const double value = ascii ? parse_number(word) : std::numeric_limits<double>::quiet_NaN();
     if (std::isnan(value)) return fail_at(at_, length, fmt::format("\"{}\" is not a number", word));
     add(Token::Kind::kNumber, length);
     tokens_.back().number = value;

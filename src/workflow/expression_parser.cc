@@ -89,6 +89,7 @@ class ExpressionParser {
     auto tree = std::make_shared<Expression::Tree>();
     tree->text = text;
     tree->root = std::move(*root);
+    tree->unknown = find_unknown(tree->root);
     return Expression(std::move(tree));
   }
 
@@ -128,7 +129,11 @@ class ExpressionParser {
   // A node over `children`, from the first one's start to the last token read.
   Parsed node(Kind kind, std::size_t offset, std::vector<ExpressionNode> children) {
     int depth = 0;
-    for (const auto& child : children) depth = std::max<int>(depth, child.depth);
+    for (const auto& child : children) {
+      // A chain within a chain of the same operator is one level, as on GitHub.
+      const bool flat = child.kind == kind && (kind == Kind::kAnd || kind == Kind::kOr);
+      depth = std::max<int>(depth, child.depth - (flat ? 1 : 0));
+    }
     if (depth >= kDepthMax) return std::unexpected(too_deep());
     const Token& last = tokens_[at_ > 0 ? at_ - 1 : 0];
     return ExpressionNode{.kind = kind,
@@ -149,6 +154,8 @@ class ExpressionParser {
   Parsed chain(Token::Kind token, Kind kind, const Operand& operand) {
     auto first = operand();
     if (!first || peek().kind != token) return first;
+    const Level level(depth_);
+    if (depth_ > kDepthMax) return std::unexpected(too_deep());
     const std::size_t offset = first->offset;
     std::vector<ExpressionNode> children;
     children.push_back(std::move(*first));
@@ -220,15 +227,19 @@ class ExpressionParser {
     const bool grouped = peek().kind == Token::Kind::kLeftParen;
     auto value = primary();
     if (!value || !(grouped || value->kind == Kind::kContext || value->kind == Kind::kCall)) return value;
+    const int outer = depth_;
     while (value) {
       if (take(Token::Kind::kDot)) {
-        value = property(std::move(*value));
+        ++depth_;
+        value = depth_ > kDepthMax ? Parsed(std::unexpected(too_deep())) : property(std::move(*value));
       } else if (take(Token::Kind::kLeftBracket)) {
         value = index(std::move(*value));
+        if (++depth_ > kDepthMax && value) value = std::unexpected(too_deep());
       } else {
         break;
       }
     }
+    depth_ = outer;
     return value;
   }
 
@@ -278,7 +289,6 @@ class ExpressionParser {
         auto inner = expression();
         if (!inner) return inner;
         if (!take(Token::Kind::kRightParen)) return std::unexpected(unexpected_token());
-        if (++inner->depth > kDepthMax) return std::unexpected(too_deep());
         return inner;
       }
       default: return std::unexpected(unexpected_token());

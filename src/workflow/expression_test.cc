@@ -197,14 +197,46 @@ TEST(Condition, WithoutAStatusFunctionSuccessIsImplied) {
   EXPECT_FALSE(evaluate_condition("github.ref ==", good));
 }
 
+TEST(Expression, UnknownNamesAreErrorsWhereverTheyStand) {
+  EXPECT_NE(value_of("true || foo").find("unknown name"), std::string::npos);
+  EXPECT_NE(value_of("false && bar()").find("unknown function"), std::string::npos);
+  EXPECT_NE(value_of("true || contains('a')").find("contains takes 2"), std::string::npos);
+}
+
+TEST(Expression, AnArgumentThatIsNotNeededIsNotEvaluated) {
+  EXPECT_EQ(value_of("case(true, 'x', fromJSON(''))"), "\"x\"");
+  EXPECT_EQ(value_of("format('{1}', fromJSON(''), 'b')"), "\"b\"");
+  EXPECT_EQ(value_of("join(fromJSON('[1]'), fromJSON(''))"), "\"1\"");
+  EXPECT_EQ(value_of("contains(fromJSON('[]'), fromJSON(''))"), "false");
+  EXPECT_EQ(value_of("(null)[fromJSON('')]"), "null");
+}
+
+TEST(Expression, MembersThatDifferInCaseAreOne) {
+  EXPECT_EQ(value_of("fromJSON('{\"a\": 1, \"b\": {\"X\": 1, \"x\": 2}, \"A\": 3}')"), R"({"a":3,"b":{"X":2}})");
+}
+
+TEST(Expression, AValueComesWithItsKind) {
+  const auto kind = [](std::string_view text) {
+    return std::string(Expression::parse(text)->evaluate_typed({})->kind);
+  };
+  EXPECT_EQ(kind("NaN"), "number");
+  EXPECT_EQ(kind("'NaN'"), "string");
+  EXPECT_EQ(kind("github.*"), "array");
+  EXPECT_EQ(kind("github"), "null");
+}
+
 TEST(Numbers, TextBecomesNumbersAsInJavaScript) {
   EXPECT_EQ(parse_number(""), 0);
   EXPECT_EQ(parse_number(" \t12\n"), 12);
   EXPECT_EQ(parse_number("0xFf"), 255);
+  EXPECT_EQ(parse_number("0o17"), 15);
+  EXPECT_EQ(parse_number("0xffffffff"), -1) << "as in the runner";
+  EXPECT_EQ(parse_number("\u3000\u00a01.5\ufeff\u2028"), 1.5);
   EXPECT_EQ(parse_number("1e400"), std::numeric_limits<double>::infinity());
   EXPECT_EQ(parse_number("-1e400"), -std::numeric_limits<double>::infinity());
   EXPECT_EQ(parse_number("1e-400"), 0);
-  for (const char* text : {"a", "0x", "1_0", "--1", "inf", "nan", "-", "+", ".", "1 2", "0b1", "infinity", "+-1"}) {
+  for (const char* text :
+       {"a", "0x", "1_0", "--1", "inf", "nan", "-", "+", ".", "1 2", "0b1", "0X1", "0x100000000", "infinity", "+-1"}) {
     EXPECT_TRUE(std::isnan(parse_number(text))) << text;
   }
 }

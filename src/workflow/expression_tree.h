@@ -83,6 +83,11 @@ struct ExpressionNode {
 struct Expression::Tree {
   std::string text;
   ExpressionNode root;
+  std::optional<ExpressionError> unknown;
 };
+
+// The first name or function that is known nowhere, or call with a wrong number of arguments: such an expression gives
+// no value, even where it would not get as far.
+std::optional<ExpressionError> find_unknown(const ExpressionNode& node);
 
 }  // namespace weir::workflow

@@ -16,65 +16,23 @@ std::string_view view(const json::string& text) {
   return {text.data(), text.size()};
 }
 
-char32_t upper(char32_t c) {
-  if (c >= 'a' && c <= 'z') return c - 32;
-  if (c < 0x80) return c;
-  if (c >= 0xE0 && c <= 0xFE && c != 0xF7) return c - 32;  // à to þ
-  if (c == 0xFF) return 0x178;
-  // Latin Extended-A: pairs, small letters at odd places or at even ones. The dotless ı (0x131) stays.
-  if ((c >= 0x100 && c <= 0x12F) || (c >= 0x132 && c <= 0x137) || (c >= 0x14A && c <= 0x177)) return c & ~char32_t{1};
-  if ((c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17E)) return c % 2 == 0 ? c - 1 : c;
-  if (c >= 0x3B1 && c <= 0x3C9 && c != 0x3C2) return c - 32;  // Greek α to ω
-  if (c >= 0x430 && c <= 0x44F) return c - 32;                // Cyrillic
-  if (c >= 0x450 && c <= 0x45F) return c - 80;
-  return c;
-}
-
-double power_of_two_number(std::string_view digits, int base) {
-  double value = 0;
-  if (digits.empty()) return std::numeric_limits<double>::quiet_NaN();
-  for (const char c : digits) {
-    int digit = 99;
-    if (c >= '0' && c <= '9') digit = c - '0';
-    if (c >= 'a' && c <= 'f') digit = c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') digit = c - 'A' + 10;
-    if (digit >= base) return std::numeric_limits<double>::quiet_NaN();
-    value = value * base + digit;
-  }
-  return value;
+// Digits of base 16 or 8 as a number of 32 bits with a sign, as the runner reads them: 0xffffffff is -1.
+double power_of_two_number(std::string_view digits, unsigned base) {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  std::uint32_t value = 0;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, static_cast<int>(base));
+  if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size()) return kNan;
+  return static_cast<double>(static_cast<std::int32_t>(value));
 }
 
 }  // namespace
 
-std::string fold_case(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x80) {
-      out += static_cast<char>(upper(byte));
-    } else if (byte >= 0xC3 && byte <= 0xD1 && i + 1 < text.size()) {
-      const auto second = static_cast<unsigned char>(text[++i]);
-      const char32_t c = upper(((byte & 0x1FU) << 6U) | (second & 0x3FU));
-      out += static_cast<char>(0xC0U | (c >> 6U));
-      out += static_cast<char>(0x80U | (c & 0x3FU));
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return a == b || fold_case(a) == fold_case(b);
-}
-
 double parse_number(std::string_view text) {
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  const auto first = text.find_first_not_of(" \t\r\n\f\v");
-  if (first == std::string_view::npos) return 0;
-  text = text.substr(first, text.find_last_not_of(" \t\r\n\f\v") - first + 1);
+  text = trim_blanks(text);
+  if (text.empty()) return 0;
 
   if (text.starts_with("0x")) return power_of_two_number(text.substr(2), 16);
   if (text.starts_with("0o")) return power_of_two_number(text.substr(2), 8);
@@ -197,6 +155,19 @@ std::string Value::text() const {
   return {};
 }
 
+std::string_view Value::kind_name() const {
+  switch (kind_) {
+    case Kind::kNull: return "null";
+    case Kind::kBool: return "boolean";
+    case Kind::kNumber: return "number";
+    case Kind::kString: return "string";
+    case Kind::kArray:
+    case Kind::kFiltered: return "array";
+    case Kind::kObject: return "object";
+  }
+  return "null";
+}
+
 json::value Value::to_json() const {
   switch (kind_) {
     case Kind::kNull: return nullptr;
@@ -245,7 +216,8 @@ bool equal(const Value& a, const Value& b) {
 bool less(const Value& a, const Value& b) {
   using Kind = Value::Kind;
   if (!a.is_primitive() || !b.is_primitive()) return false;
-  if (a.kind_ == Kind::kString && b.kind_ == Kind::kString) return fold_case(a.text_) < fold_case(b.text_);
+  if (a.kind_ == Kind::kString && b.kind_ == Kind::kString)
+    return compare_utf16(fold_case(a.text_), fold_case(b.text_)) < 0;
   if (a.kind_ == Kind::kNull && b.kind_ == Kind::kNull) return false;
   return order_of_numbers(a.number(), b.number()) == Order::kLess;
 }

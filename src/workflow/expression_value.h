@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "workflow/letters.h"
 
 namespace weir::workflow {
 
@@ -33,6 +34,7 @@ class Value {
   [[nodiscard]] double number() const;     // as Number() in JavaScript
   [[nodiscard]] std::string text() const;  // as GitHub shows it
   [[nodiscard]] json::value to_json() const;
+  [[nodiscard]] std::string_view kind_name() const;  // "null", "boolean", "number", "string", "array", "object"
 
   // The array or object itself; null for other kinds.
   [[nodiscard]] const json::value* reference() const { return ref_; }
@@ -62,10 +64,6 @@ bool equal(const Value& a, const Value& b);
 bool less(const Value& a, const Value& b);
 
 double parse_number(std::string_view text);
-
-// Upper case for comparison without regard to case: Latin, Greek and Cyrillic letters, one to one.
-std::string fold_case(std::string_view text);
-bool equal_ignoring_case(std::string_view a, std::string_view b);
 
 // The member of `object` called `name`: exactly, else without regard to case. Null if there is none.
 const json::value* find_member(const json::object& object, std::string_view name, bool case_sensitive);

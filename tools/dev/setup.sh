@@ -34,11 +34,17 @@ setup_python() {
   stamp python tools/dev/requirements.txt tools/dev/common.sh
 }
 
+# The dashboard's packages, and those that tests ask.
 setup_node() {
-  [ -f web/package-lock.json ] || return 0
-  stamped node web/package-lock.json && [ -d web/node_modules ] && return 0
-  say "installing the dashboard's node packages"
-  # Not `npm ci`: npm 11 leaves packages for other platforms out of the lock file and then misses them.
-  (cd web && npm install --no-audit --no-fund --loglevel=error)
-  stamp node web/package-lock.json
+  local lock folder name
+  for lock in web/package-lock.json tests/clients/*/package-lock.json; do
+    [ -f "$lock" ] || continue
+    folder=$(dirname "$lock")
+    name=node-${folder//\//-}
+    stamped "$name" "$lock" && [ -d "$folder/node_modules" ] && continue
+    say "installing the node packages of $folder"
+    # Not `npm ci`: npm 11 leaves packages for other platforms out of the lock file and then misses them.
+    (cd "$folder" && npm install --no-audit --no-fund --loglevel=error)
+    stamp "$name" "$lock"
+  done
 }

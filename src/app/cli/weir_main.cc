@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   add_serve(app, cli);
   add_run(app, cli);
   add_lint(app, cli);
+  add_expr(app, cli);
   add_run_commands(app, cli);
   add_approval_commands(app, cli);
   add_release_commands(app, cli);
