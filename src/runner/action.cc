@@ -1,18 +1,11 @@
 #include "runner/action.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "runner/provided_action.h"
 
 namespace weir::runner {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 std::string_view trim(std::string_view text) {
   const auto blank = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
@@ -21,32 +14,19 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-std::vector<BuiltinAction> all_actions() {
-  return {checkout_action(),          setup_python_action(), upload_artifact_action(),
-          download_artifact_action(), cache_action(),        cache_restore_action(),
-          cache_save_action(),        notify_action(),       gate_action()};
-}
-
-// What people can do today instead of an action that is not built in.
-std::string_view instead_of(std::string_view name) {
-  if (name == "actions/github-script") {
-    return "write the script to a file and start it with `run: node script.js`; weir's own REST API is at "
-           "$WEIR_URL/api/v1 "
-           "(token in $WEIR_TOKEN)";
-  }
-  if (name == "iterative/setup-cml") return "install it in a `run` step: `npm install -g @dvcorg/cml`";
-  if (name == "iterative/setup-dvc") return "install it in a `run` step: `pip install dvc`";
-  if (name == "aws-actions/configure-aws-credentials") {
-    return "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION as `env` of the job, from secrets";
-  }
-  if (name == "actions/setup-node") return "use the machine's node, or install one in a `run` step";
-  if (name.starts_with("docker://") || name.starts_with("docker/")) {
-    return "jobs run on the machine itself: call the program in a `run` step";
-  }
-  if (name.starts_with("./") || name.starts_with("../")) {
-    return "actions of a repository are not built yet: put the commands into a `run` step or a script that it calls";
-  }
-  return "put the commands that it would run into a `run` step";
+const std::vector<BuiltinAction>& all_actions() {
+  static const std::vector<BuiltinAction> all{checkout_action(),
+                                              setup_python_action(),
+                                              setup_node_action(),
+                                              upload_artifact_action(),
+                                              cache_action(),
+                                              cache_restore_action(),
+                                              download_artifact_action(),
+                                              cache_save_action(),
+                                              aws_credentials_action(),
+                                              notify_action(),
+                                              gate_action()};
+  return all;
 }
 
 }  // namespace
@@ -99,23 +79,19 @@ std::filesystem::path ActionRequest::resolve(std::string_view path) const {
   return resolved.has_filename() ? resolved : resolved.parent_path();
 }
 
-UsesReference parse_uses(std::string_view uses) {
-  if (uses.starts_with("./") || uses.starts_with("../") || uses.starts_with("docker://"))
-    return {std::string(uses), ""};
-  const auto at = uses.rfind('@');
-  if (at == std::string_view::npos) return {lower(uses), ""};
-  return {lower(uses.substr(0, at)), std::string(uses.substr(at + 1))};
+const BuiltinAction* find_builtin(std::string_view name) {
+  const auto& actions = all_actions();
+  const auto found = std::ranges::find(actions, name, &BuiltinAction::name);
+  return found == actions.end() ? nullptr : &*found;
 }
 
-Result<BuiltinAction> find_action(std::string_view uses) {
-  const UsesReference reference = parse_uses(uses);
-  auto actions = all_actions();
-  const auto found = std::ranges::find(actions, std::string_view(reference.name), &BuiltinAction::name);
-  if (found != actions.end()) return *found;
+std::string instead_of(std::string_view name) {
   std::string names;
-  for (const auto& action : actions) names += fmt::format("{}{}", names.empty() ? "" : ", ", action.name);
-  return fail(Code::kUnimplemented, "`uses: {}` is not built into weir (built in are {}): {}", uses, names,
-              instead_of(reference.name));
+  for (const auto& action : all_actions()) names += fmt::format("{}{}", names.empty() ? "" : ", ", action.name);
+  for (const auto other : provided_names()) names += fmt::format(", {}", other);
+  const std::string_view advice = name.starts_with("docker/") ? "call the program in a `run` step"
+                                                              : "put the commands that it would run into a `run` step";
+  return fmt::format("{} (built into weir are {})", advice, names);
 }
 
 }  // namespace weir::runner

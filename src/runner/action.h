@@ -66,6 +66,7 @@ struct ActionResult {
   std::map<std::string, std::string> hidden_env;                   // the same, but not in the `env` context or the log
   std::vector<std::string> paths;                                  // as GITHUB_PATH
   std::string summary;                                             // as GITHUB_STEP_SUMMARY
+  std::vector<std::string> masks;                                  // secrets, from now on
   std::optional<Interpreter> python;                               // the job's environment is to stand on it
   bool python_files_changed = false;                               // a cache was unpacked over the environment
   bool failed = false;                                             // the reason was reported
@@ -91,15 +92,14 @@ BuiltinAction cache_restore_action();
 BuiltinAction cache_save_action();
 BuiltinAction notify_action();
 BuiltinAction gate_action();
+BuiltinAction setup_node_action();
+BuiltinAction aws_credentials_action();
 
-// "actions/checkout@v4" taken apart.
-struct UsesReference {
-  std::string name;     // lower case; whole text for a local or docker action
-  std::string version;  // "v4"
-};
-UsesReference parse_uses(std::string_view uses);
+// By its name in lower case; null if no such action is built in.
+const BuiltinAction* find_builtin(std::string_view name);
 
-// kUnimplemented, with what to do instead, if no such action is built in.
-Result<BuiltinAction> find_action(std::string_view uses);
+// What people can do where an action cannot be had, for messages: "put the commands that it would run into a `run`
+// step; built in are …".
+std::string instead_of(std::string_view name);
 
 }  // namespace weir::runner

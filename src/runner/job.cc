@@ -8,9 +8,11 @@
 #include <thread>
 
 #include "io/file.h"
+#include "runner/background.h"
 #include "runner/checkout.h"
 #include "runner/job_context.h"
 #include "runner/job_state.h"
+#include "runner/loaded_action.h"
 #include "runner/step_run.h"
 
 namespace weir::runner {
@@ -71,26 +73,52 @@ Result<void> prepare_python(JobState& job, StepState& step) {
   return set_up_python(job, step, *job.outer_python, true);
 }
 
+// `wait`, `wait-all` and `cancel` run whatever happened before.
+bool is_control(const workflow::Step& step) {
+  return step.kind() != workflow::StepKind::kRun && step.kind() != workflow::StepKind::kUses;
+}
+
+void run_posts(JobState& job) {
+  // The latest first. A post may not add others.
+  std::vector<PostStep> posts = std::exchange(job.posts, {});
+  std::ranges::reverse(posts);
+  for (auto& post : posts) {
+    StepState step{.index = job.next_index++};
+    step.step = std::move(post.step);
+    step.step.id.clear();
+    step.step.background = false;
+    run_step(job, step, post.run, post.title);
+  }
+}
+
 void run_steps(JobState& job) {
-  std::vector<PostStep> posts;
+  job.next_index = static_cast<int>(job.spec->steps.size());
+  run_pre_steps(job);
+  BackgroundSteps background(job);
   int index = 0;
   for (const auto& raw : job.spec->steps) {
-    StepState step{.index = index++};
+    auto step = std::make_unique<StepState>(index++);
     job.supervisor->poll_now();
     auto parsed = workflow::step_from_json(raw);
     if (!parsed) {
-      step.title = fmt::format("Step {}", step.index + 1);
-      job.error(step, parsed.error().message);
+      step->title = fmt::format("Step {}", step->index + 1);
+      job.error(*step, parsed.error().message);
       job.failed = true;
       break;
     }
-    step.step = *std::move(parsed);
-    job.current = &step;
-    run_step(job, step, posts);
-    job.current = nullptr;
+    step->step = *std::move(parsed);
+    if (step->step.background) {
+      job.supervisor->mark_processes();
+      background.start(std::move(step));
+    } else if (is_control(step->step)) {
+      step->step.condition = "always()";
+      run_step(job, *step, [&](JobState&, StepState& control) { return background.run_control(control); });
+    } else {
+      run_step(job, *step, run_main);
+    }
   }
-  std::ranges::reverse(posts);
-  for (auto& post : posts) run_post_step(job, post, index++);
+  background.finish();
+  run_posts(job);
 }
 
 // Job outputs that hold a secret are dropped, as on GitHub: they would travel in the clear.
@@ -220,11 +248,10 @@ Result<JobExit> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOp
   job.workspace = job.spec->workspace;
   job.journal.emplace(WEIR_TRY(Journal::open(job.job_dir / "journal.jsonl", job.clock)));
   job.log = WEIR_TRY(JobLog::open(job.job_dir / "log.txt", job.clock));
-  job.supervisor = WEIR_TRY(Supervisor::create(
-      {.pauses = options.pauses,
-       .cancel_limit = job.spec->cancel_limit,
-       .on_cancelled = [&job] { job.record("job_cancelled", {}); }},
-      [&job](int step, const LineSplitter::Line& line) { take_line(job, step, line); }, [&job] { job.log->flush(); }));
+  job.supervisor = WEIR_TRY(Supervisor::create({.pauses = options.pauses,
+                                                .cancel_limit = job.spec->cancel_limit,
+                                                .on_cancelled = [&job] { job.record("job_cancelled", {}); }},
+                                               [&job] { job.log->flush(); }));
   job.supervisor->set_job_deadline(std::chrono::steady_clock::now() + job.spec->timeout);
   WEIR_TRY(job.journal->append("job_started", {{"pid", ::getpid()}}));
 
@@ -243,6 +270,7 @@ Result<JobExit> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOp
   for (const auto& [name, value] : secrets.env) job.job_env[name] = value;
   if (ready) ready = check_out_commit(job);
   if (ready) ready = prepare_python(job, set_up);
+  if (ready) resolve_actions(job, set_up);
   job.log->flush();
   if (!ready) {
     job.error(set_up, ready.error().message);

@@ -10,7 +10,6 @@
 #include "io/descriptor.h"
 #include "io/file.h"
 #include "runner/glob.h"
-#include "runner/step_commands.h"
 
 namespace weir::runner {
 namespace {
@@ -206,16 +205,6 @@ PythonPlaces python_places(const JobState& job) {
           .pyenv_root = value("PYENV_ROOT"),
           .uv_dir = value("UV_PYTHON_INSTALL_DIR"),
           .memory_file = fs::path(job.spec->envs_dir) / "interpreters.json"};
-}
-
-void take_line(JobState& job, int step, const LineSplitter::Line& line) {
-  // What a background process of an earlier step prints is shown, but commands nothing any more.
-  if (job.current != nullptr && job.current->index == step && line.bytes_cut == 0) {
-    const bool may_command =
-        line.text.find("::") != std::string_view::npos || line.text.find("##[") != std::string_view::npos;
-    if (may_command && process_command_line(job, *job.current, line.text)) return;
-  }
-  job.log->line(step, 'o', line.text, line.bytes_cut);
 }
 
 }  // namespace weir::runner

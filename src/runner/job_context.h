@@ -11,7 +11,4 @@ Result<void> prepare_contexts(JobState& job);
 // Where this job looks for interpreters.
 PythonPlaces python_places(const JobState& job);
 
-// A line that a step's processes printed: a workflow command, or a line of the log.
-void take_line(JobState& job, int step, const LineSplitter::Line& line);
-
 }  // namespace weir::runner

@@ -14,14 +14,16 @@ void JobState::debug(int step, std::string_view text) const {
   if (debug_on) log->line(step, 'c', fmt::format("##[debug]{}", text));
 }
 
-void JobState::annotate(StepState& step, std::string_view level, std::string_view message, json::object place) {
-  log->line(step.index, level == "error" ? 'e' : 'c', fmt::format("##[{}]{}", level, message));
-  auto& count = step.annotations[std::string(level)];
+void JobState::annotate(StepState& step, std::string_view level, std::string_view message, json::object place,
+                        std::string_view shown_line) {
+  log->line(step.index, level == "error" ? 'e' : 'c',
+            fmt::format("##[{}]{}", level, shown_line.empty() ? message : shown_line));
+  StepState* counted = &step;
+  while (counted->outer != nullptr) counted = counted->outer;
+  auto& count = counted->annotations[std::string(level)];
   if (++count > kAnnotationsMax) return;
-  const std::string masked = log->mask(message);
-  std::string readable;
-  const std::string_view shown = sanitize_into(masked, readable) ? std::string_view(readable) : masked;
-  json::object fields{{"step", step.index}, {"level", level}, {"message", cut_text(shown, kMessageBytesMax)}};
+  const std::string readable = readable_lines(log->mask(message));
+  json::object fields{{"step", step.index}, {"level", level}, {"message", cut_text(readable, kMessageBytesMax)}};
   for (auto& [key, value] : place) fields[key] = value;
   record("annotation", fields);
 }
@@ -35,9 +37,11 @@ void JobState::record(std::string_view type, const json::object& fields) {
 
 void JobState::update_status() {
   const bool is_cancelled = cancelled();
+  // Inside an action its own steps count.
+  const bool has_failed = action_failed.value_or(failed);
   contexts.status.cancelled = is_cancelled;
-  contexts.status.failure = failed && !is_cancelled;
-  contexts.status.success = !failed && !is_cancelled;
+  contexts.status.failure = has_failed && !is_cancelled;
+  contexts.status.success = !has_failed && !is_cancelled;
   auto& job = contexts.values["job"];
   if (!job.is_object()) job.emplace_object();
   job.get_object()["status"] = is_cancelled ? "cancelled" : failed ? "failure" : "success";
@@ -67,11 +71,27 @@ std::map<std::string, std::string> JobState::process_env(const json::object& env
 
 void JobState::set_env(std::string_view name, std::string_view value) {
   job_env[name] = value;
+  changes.env[name] = value;
+}
+
+void JobState::set_hidden_env(std::string_view name, std::string_view value) {
+  hidden_env[std::string(name)] = value;
+  changes.hidden_env[std::string(name)] = value;
 }
 
 void JobState::add_path(std::string_view path) {
   std::erase(added_paths, path);
   added_paths.emplace_back(path);
+  changes.paths.emplace_back(path);
+}
+
+void JobState::take_over(const StepChanges& made) {
+  for (const auto& [name, value] : made.env) job_env[name] = value;
+  for (const auto& [name, value] : made.hidden_env) hidden_env[name] = value;
+  for (const auto& path : made.paths) {
+    std::erase(added_paths, path);
+    added_paths.push_back(path);
+  }
 }
 
 }  // namespace weir::runner

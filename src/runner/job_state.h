@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +14,7 @@
 #include "base/json.h"
 #include "runner/action.h"
 #include "runner/journal.h"
+#include "runner/problem_matcher.h"
 #include "runner/python_env.h"
 #include "runner/step_files.h"
 #include "runner/supervisor.h"
@@ -21,12 +24,30 @@
 
 namespace weir::runner {
 
-// One step while it runs, and what is kept of it.
+struct Action;
+struct ActionRun;
+
+// Tells what outlives a step (what reads the output of a child that it left behind) whether the step still runs.
+class Listening {
+ public:
+  Listening() = default;
+  ~Listening() { *on_ = false; }
+  Listening(const Listening&) = delete;
+  Listening& operator=(const Listening&) = delete;
+  [[nodiscard]] const std::shared_ptr<bool>& on() const { return on_; }
+
+ private:
+  std::shared_ptr<bool> on_ = std::make_shared<bool>(true);
+};
+
+// One step while it runs, and what is kept of it. Steps inside a composite action have one of their own each, with the
+// index of the job's step that they belong to.
 struct StepState {
   int index = -1;  // -1: the job's own set-up
   workflow::Step step;
   std::string title;
   json::object env;                              // the `env` context that the step sees
+  json::object own_env;                          // its own part of it
   std::map<std::string, std::string> variables;  // whole environment of its processes
   json::object outputs;
   types::Conclusion outcome = types::Conclusion::kSuccess;
@@ -36,12 +57,54 @@ struct StepState {
   bool echo = false;                                    // ::echo::on
   std::string stop_token;                               // ::stop-commands::; "" while commands are processed
   bool warned_deprecated = false;
+  StepState* outer = nullptr;                                 // the step of the composite action that this one is in
+  std::map<std::string, std::string>* saved_state = nullptr;  // what the action wants to find in its post step
+  std::optional<Duration> limit;  // `timeout-minutes`; inside an action that of the job's step counts
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  bool timed_out = false;
+  Listening listening;
 };
 
-// A job while it runs: everything that more than one part of the runner needs. One thread, but for `log`.
-struct JobState {
+// What a step did that the steps after it see: what a background step did becomes theirs when they have waited for it.
+struct StepChanges {
+  json::object env;
+  std::map<std::string, std::string> hidden_env;
+  std::vector<std::string> paths;
+};
+
+// What steps see of a job, and change. Steps in the background have one of their own.
+struct JobView {
+  explicit JobView(std::filesystem::path files_dir) : files(std::move(files_dir)) {}
+
+  workflow::Contexts contexts;
+  json::object job_env;                           // workflow's and job's `env`, then what GITHUB_ENV added
+  std::map<std::string, std::string> hidden_env;  // set by actions, unseen by expressions
+  std::vector<std::string> added_paths;           // GITHUB_PATH, the latest last
+  StepFiles files;
+  StepChanges changes;
+
+  // Inside a composite action: variables of the steps that lead to it, and whether one of its steps has failed.
+  json::object outer_env;
+  std::optional<bool> action_failed;
+  int depth = 0;
+
+  bool in_background = false;
+};
+
+// What a step left to be done after the job's steps.
+struct PostStep {
+  std::string title;
+  workflow::Step step;  // with the condition under which it runs
+  std::function<Result<void>(struct JobState&, StepState&)> run;
+};
+
+// A job while it runs: everything that more than one part of the runner needs. One thread at a time, but for `log`.
+struct JobState : JobView {
   explicit JobState(std::filesystem::path folder)
-      : job_dir(std::move(folder)), temp_dir(job_dir / "temp"), own_dir(job_dir / "runner"), files(own_dir) {}
+      : JobView(folder / "runner"),
+        job_dir(std::move(folder)),
+        temp_dir(job_dir / "temp"),
+        own_dir(job_dir / "runner") {}
 
   std::filesystem::path job_dir;
   std::filesystem::path temp_dir;  // RUNNER_TEMP, emptied at the end
@@ -58,23 +121,27 @@ struct JobState {
   std::optional<Journal> journal;
   std::unique_ptr<Supervisor> supervisor;
 
-  workflow::Contexts contexts;
-  json::object job_env;                           // workflow's and job's `env`, then what GITHUB_ENV added
-  std::map<std::string, std::string> inherited;   // of this process, with weir's own defaults
-  std::map<std::string, std::string> hidden_env;  // set by actions, unseen by expressions
-  std::map<std::string, std::string> fixed_env;   // GITHUB_* and RUNNER_*: win over everything
-  std::vector<std::string> added_paths;           // GITHUB_PATH, the latest last
-  std::optional<Interpreter> outer_python;        // what `python3` meant before the job had its own
+  std::map<std::string, std::string> inherited;  // of this process, with weir's own defaults
+  std::map<std::string, std::string> fixed_env;  // GITHUB_* and RUNNER_*: win over everything
+  std::optional<Interpreter> outer_python;       // what `python3` meant before the job had its own
   std::shared_ptr<PythonEnv> python;
-  StepFiles files;
-  StepState* current = nullptr;  // the step whose output can command
-  bool failed = false;           // a step failed and was not allowed to
+  bool failed = false;  // a step failed and was not allowed to
+  std::vector<PostStep> posts;
+  int next_index = 0;  // of the next step that is not the file's: before and after those that are
+  // Actions of other repositories, by `uses`; what could not be had says why.
+  std::map<std::string, Result<std::shared_ptr<const Action>>, std::less<>> actions;
+  // Runs of actions whose first step was done when the job started, by the job's step.
+  std::map<int, std::shared_ptr<ActionRun>> action_runs;
+  std::map<int, std::filesystem::path> nodes;  // the node that runs actions, by the major version that they want
+  ProblemMatchers matchers;
 
   // A line of the step's log.
   void line(int step, char stream, std::string_view text) const { log->line(step, stream, text); }
   void debug(int step, std::string_view text) const;
   // Log and journal; at most 10 of a level a step reach the journal, as on GitHub. `place`: "file", "line", "title", …
-  void annotate(StepState& step, std::string_view level, std::string_view message, json::object place = {});
+  // `shown_line` stands in the log instead of the message if it is given.
+  void annotate(StepState& step, std::string_view level, std::string_view message, json::object place = {},
+                std::string_view shown_line = {});
   void error(StepState& step, std::string_view message) { annotate(step, "error", message); }
   void warning(StepState& step, std::string_view message) { annotate(step, "warning", message); }
   // Appends to the journal. A journal that cannot be written (full disk) does not end the job.
@@ -87,7 +154,10 @@ struct JobState {
   // Whole environment for a process that sees `env`.
   [[nodiscard]] std::map<std::string, std::string> process_env(const json::object& env) const;
   void set_env(std::string_view name, std::string_view value);
+  void set_hidden_env(std::string_view name, std::string_view value);
   void add_path(std::string_view path);
+  // A step's changes, made when it was waited for.
+  void take_over(const StepChanges& made);
 };
 
 }  // namespace weir::runner

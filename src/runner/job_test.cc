@@ -211,6 +211,40 @@ TEST(Job, LineCommandsMakeAnnotationsAndGroups) {
   EXPECT_EQ(record.output_of(0), "x\n::unknown::y\n");
 }
 
+TEST(Job, ProblemMatchersMakeAnnotationsOfLines) {
+  TestJob job;
+  job.run_step(
+      R"(mkdir -p sub/src; touch sub/src/a.py src.py; cat > m.json <<'END'
+{"problemMatcher": [{"owner": "lint", "severity": "warning", "fromPath": "sub/setup.cfg",
+  "pattern": [{"regexp": "^(\\S+):(\\d+):(\\d+): ([A-Z]\\d+) (.*)$", "file": 1, "line": 2, "column": 3, "code": 4, "message": 5}]}]}
+END
+echo "::add-matcher::m.json"; printf 'src/a.py:3:5: E1 \033[31mtoo long\033[0m\n'; echo "gone.py:1:1: E2 nowhere")");
+  job.run_step(
+      "echo 'src/a.py:4:1: E3 later'; echo '::remove-matcher owner=lint::'; echo 'src/a.py:5:1: E4 not any more'");
+  job.run_step("echo '::add-matcher::absent.json'", {{"continue-on-error", true}});
+  const JobRecord record = job.run();
+  const auto notes = record.all("annotation");
+  ASSERT_GE(notes.size(), 3U) << record.text();
+  EXPECT_EQ(json_string_or(*notes[0], "level", ""), "warning");
+  EXPECT_EQ(json_string_or(*notes[0], "file", ""), "sub/src/a.py");
+  EXPECT_EQ(json_int(*notes[0], "line"), 3);
+  EXPECT_EQ(json_int(*notes[0], "col"), 5);
+  EXPECT_EQ(json_string_or(*notes[0], "code", ""), "E1");
+  EXPECT_EQ(json_string_or(*notes[0], "message", ""), "too long");
+  EXPECT_THAT(record.text(0, "c"), HasSubstr("##[warning]src/a.py:3:5: E1 too long"));
+  EXPECT_EQ(json_string_or(*notes[1], "message", ""), "nowhere");
+  EXPECT_FALSE(notes[1]->contains("file")) << "there is no such file";
+  EXPECT_EQ(json_int(*notes[2], "line"), 4);
+  EXPECT_EQ(record.output_of(1), "src/a.py:5:1: E4 not any more\n");
+  EXPECT_EQ(record.step(2, "outcome"), "failure");
+}
+
+TEST(Job, MessagesOfSeveralLinesStayWhole) {
+  TestJob job;
+  job.run_step("echo '::error title=Two::one%0Atwo'");
+  EXPECT_THAT(job.run().annotations("error"), ElementsAre("one\ntwo"));
+}
+
 TEST(Job, DebugLinesShowWhenAskedFor) {
   TestJob job;
   job.secrets["ACTIONS_STEP_DEBUG"] = "true";
@@ -367,8 +401,7 @@ TEST(Job, AnActionThatIsNotBuiltInIsRefusedByNameWhenItsStepIsReached) {
   const JobRecord record = job.run();
   EXPECT_EQ(record.step(0), "skipped");
   EXPECT_EQ(record.step(2), "failure");
-  EXPECT_THAT(record.annotations("error"),
-              ElementsAre(HasSubstr("`uses: someone/something@v2` is not built into weir")));
+  EXPECT_THAT(record.annotations("error"), ElementsAre(HasSubstr("`uses: someone/something@v2` cannot be had here")));
 }
 
 }  // namespace

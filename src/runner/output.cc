@@ -108,6 +108,20 @@ bool sanitize_into(std::string_view text, std::string& out) {
   return changed;
 }
 
+std::string readable_lines(std::string_view text) {
+  std::string readable;
+  std::string fixed;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    readable += sanitize_into(line, fixed) ? std::string_view(fixed) : line;
+    if (end != std::string_view::npos) readable += '\n';
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return readable;
+}
+
 std::string_view cut_text(std::string_view text, std::size_t bytes_max) {
   if (text.size() <= bytes_max) return text;
   std::size_t end = bytes_max;

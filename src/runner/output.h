@@ -39,6 +39,9 @@ class LineSplitter {
 // True if `out` was filled; false if the text is fine as it is.
 bool sanitize_into(std::string_view text, std::string& out);
 
+// The same for a text of several lines, whose ends stay ("\r\n" becomes "\n").
+std::string readable_lines(std::string_view text);
+
 // At most `bytes_max` of `text`, without breaking a character.
 std::string_view cut_text(std::string_view text, std::size_t bytes_max);
 

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <map>
 
+#include "io/file.h"
+
 namespace weir::runner {
 namespace {
 
@@ -40,47 +42,91 @@ bool read_entry(pid_t pid, Entry& entry) {
   return true;
 }
 
-}  // namespace
-
-std::vector<TreeProcess> living_descendants(const std::set<pid_t>& except) {
+struct Table {
   std::map<pid_t, Entry> entries;
   std::multimap<pid_t, pid_t> children;
+};
+
+Table read_table() {
+  Table table;
   DIR* proc = ::opendir("/proc");
-  if (proc == nullptr) return {};
+  if (proc == nullptr) return table;
   while (const dirent* item = ::readdir(proc)) {
     pid_t pid = 0;
     const char* end = item->d_name + std::strlen(item->d_name);
     if (std::from_chars(item->d_name, end, pid).ptr != end) continue;
     Entry entry;
     if (!read_entry(pid, entry)) continue;
-    children.emplace(entry.parent, pid);
-    entries.emplace(pid, std::move(entry));
+    table.children.emplace(entry.parent, pid);
+    table.entries.emplace(pid, std::move(entry));
   }
   ::closedir(proc);
+  return table;
+}
 
+std::vector<pid_t> ended_children() {
+  const Table table = read_table();
+  std::vector<pid_t> found;
+  const auto [begin, end] = table.children.equal_range(::getpid());
+  for (auto child = begin; child != end; ++child) {
+    if (table.entries.at(child->second).ended) found.push_back(child->second);
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<TreeProcess> living_descendants(const std::set<pid_t>& except,
+                                            const std::function<bool(pid_t)>& is_foreign) {
+  const Table table = read_table();
   std::vector<TreeProcess> found;
-  std::vector<pid_t> open{::getpid()};
+  const pid_t self = ::getpid();
+  std::vector<pid_t> open{self};
   while (!open.empty()) {
     const pid_t parent = open.back();
     open.pop_back();
-    const auto [begin, end] = children.equal_range(parent);
+    const auto [begin, end] = table.children.equal_range(parent);
     for (auto child = begin; child != end; ++child) {
       if (except.contains(child->second)) continue;
+      if (parent == self && is_foreign && is_foreign(child->second)) continue;
       open.push_back(child->second);
-      const Entry& entry = entries[child->second];
+      const Entry& entry = table.entries.at(child->second);
       if (!entry.ended) found.push_back({child->second, entry.name});
     }
   }
   return found;
 }
 
-bool reap_children(pid_t keep) {
+std::string variable_of(pid_t pid, std::string_view name) {
+  const auto text = io::read_file(fmt::format("/proc/{}/environ", pid), 16U << 20);
+  if (!text) return {};
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    const auto end = rest.find('\0');
+    const std::string_view item = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    if (item.size() > name.size() && item.starts_with(name) && item[name.size()] == '=') {
+      return std::string(item.substr(name.size() + 1));
+    }
+  }
+  return {};
+}
+
+bool reap_children(const std::set<pid_t>& keep) {
   for (;;) {
     siginfo_t info{};
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return false;  // ECHILD
-    if (info.si_pid == 0 || info.si_pid == keep) return true;
+    if (info.si_pid == 0) return true;
+    if (keep.contains(info.si_pid)) break;
     ::waitpid(info.si_pid, nullptr, WNOHANG);
   }
+  // One that somebody waits for hides the others from a question about any. With a single one to be kept, which is most
+  // jobs all the time, the others can wait until it is gone.
+  if (keep.size() == 1) return true;
+  for (const auto& child : ended_children()) {
+    if (!keep.contains(child)) ::waitpid(child, nullptr, WNOHANG);
+  }
+  return true;
 }
 
 void wait_for_any(const std::vector<TreeProcess>& processes, Duration limit) {

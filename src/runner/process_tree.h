@@ -3,8 +3,10 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -18,12 +20,17 @@ struct TreeProcess {
   std::string name;  // as the kernel keeps it, up to 15 bytes
 };
 
-// Living descendants of this process, without those in `except` and what descends from them.
-std::vector<TreeProcess> living_descendants(const std::set<pid_t>& except = {});
+// Living descendants of this process, without those in `except` and what descends from them. `is_foreign` is asked
+// about this process's own children: those for which it holds are left out in the same way.
+std::vector<TreeProcess> living_descendants(const std::set<pid_t>& except = {},
+                                            const std::function<bool(pid_t)>& is_foreign = {});
 
-// Reaps this process's children that have ended, but `keep` (which somebody else waits for; 0: none). False if there is
-// no child left at all.
-bool reap_children(pid_t keep = 0);
+// The value of a variable that a process was started with; "" if there is none, or nobody may know.
+std::string variable_of(pid_t pid, std::string_view name);
+
+// Reaps this process's children that have ended, but `keep` (which somebody else waits for). False if there is no child
+// left at all.
+bool reap_children(const std::set<pid_t>& keep = {});
 
 // Waits until one of the processes ends or `limit` has passed.
 void wait_for_any(const std::vector<TreeProcess>& processes, Duration limit);

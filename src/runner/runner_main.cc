@@ -1,6 +1,6 @@
 // weir-runner <job dir>: runs one job. Its secrets and token come on standard input as
-// {"secrets": {"NAME": "value"}, "token": "…", "env": {…}, "actions": {…}}. Exit code 0 once the journal says how the job ended, ENOSPC
-// if the disk had no room: what is printed then may find none either.
+// {"secrets": {"NAME": "value"}, "token": "…", "env": {…}, "actions": {…}}. Exit code 0 once the journal says how the
+// job ended, ENOSPC if the disk had no room: what is printed then may find none either.
 #include <fcntl.h>
 #include <unistd.h>
 

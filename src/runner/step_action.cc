@@ -1,192 +1,167 @@
-// `uses:` steps: actions that are built in.
+// `uses:` steps: where an action comes from, and which kind it is.
 #include <algorithm>
-#include <charconv>
-#include <mutex>
 
-#include "base/hash.h"
-#include "runner/step_commands.h"
+#include "runner/loaded_action.h"
+#include "runner/provided_action.h"
+#include "runner/remote_action.h"
 #include "runner/step_run.h"
+#include "runner/step_work.h"
 
 namespace weir::runner {
 namespace {
 
-using types::Conclusion;
+constexpr int kDepthMax = 10;
 
-// Takes an action's lines as long as its step lives. An action that was abandoned talks to nobody.
-class StepReporter final : public Reporter {
- public:
-  StepReporter(JobState& job, StepState& step) : job_(&job), step_(&step) {}
+// "$/path" inside an action means its own repository.
+std::string inner_uses(const std::string& uses, const std::string& repository, const std::string& ref) {
+  if (!uses.starts_with("$/") || repository.empty()) return uses;
+  return fmt::format("{}/{}@{}", repository, uses.substr(2), ref);
+}
 
-  void line(std::string_view text) override {
-    const std::scoped_lock lock(mutex_);
-    if (job_ == nullptr) return;
-    job_->line(step_->index, 'o', text);
-    job_->log->flush();
-  }
-  void annotate(std::string_view level, std::string_view message) override {
-    const std::scoped_lock lock(mutex_);
-    if (job_ == nullptr) return;
-    job_->annotate(*step_, level, message);
-    job_->log->flush();
-  }
-  void detach() {
-    const std::scoped_lock lock(mutex_);
-    job_ = nullptr;
-  }
+Result<ActionPtr> local_action(const JobState& job, const UsesReference& uses) {
+  const std::filesystem::path folder = (job.workspace / uses.path).lexically_normal();
+  return load_action(uses, folder, uses.path);
+}
 
- private:
-  std::mutex mutex_;
-  JobState* job_;
-  StepState* step_;
+Result<ActionPtr> known_action(const JobState& job, const UsesReference& uses) {
+  const auto found = job.actions.find(uses.text);
+  if (found == job.actions.end()) return fail(Code::kInternal, "`uses: {}` was not resolved", uses.text);
+  return found->second;
+}
+
+Result<void> run_loaded(JobState& job, StepState& step, const ActionPtr& action, bool local) {
+  switch (action->file.kind) {
+    case workflow::ActionKind::kComposite:
+      if (local) resolve_actions(job, step, action->file);
+      return run_composite(job, step, *action);
+    case workflow::ActionKind::kNode: {
+      if (local && !action->file.pre.empty()) {
+        job.warning(step, fmt::format("`pre` execution is not supported for local action from '{}'", step.step.uses));
+      }
+      const auto prepared = job.depth == 0 ? job.action_runs.find(step.index) : job.action_runs.end();
+      if (prepared != job.action_runs.end()) return run_node(job, step, prepared->second);
+      auto run = std::make_shared<ActionRun>();
+      run->action = action;
+      return run_node(job, step, run);
+    }
+    case workflow::ActionKind::kDocker: break;
+  }
+  return fail(Code::kUnimplemented,
+              "`uses: {}` runs in a container, which jobs of this server cannot do: call the program in a `run` step",
+              action->uses);
+}
+
+using Wanted = std::vector<UsesReference>;
+
+// The actions of other repositories that steps name and that are not known yet.
+void collect(const JobState& job, const std::vector<workflow::Step>& steps, const std::string& repository,
+             const std::string& ref, Wanted& wanted) {
+  for (const auto& step : steps) {
+    if (step.uses.empty()) continue;
+    const auto uses = parse_uses(inner_uses(step.uses, repository, ref));
+    if (!uses || uses->kind != UsesKind::kRepository || job.actions.contains(uses->text)) continue;
+    if (find_builtin(uses->name) != nullptr || find_provided(uses->name) != nullptr) continue;
+    if (std::ranges::find(wanted, uses->text, &UsesReference::text) == wanted.end()) wanted.push_back(*uses);
+  }
+}
+
+struct Fetched {
+  UsesReference uses;
+  Result<RemoteTree> tree;
 };
 
-void show_header(JobState& job, const StepState& step, const Inputs& inputs) {
-  std::string text = fmt::format("##[group]Run {}\n", step.step.uses);
-  if (!inputs.empty()) text += "with:\n";
-  for (const auto& [name, value] : inputs) text += fmt::format("  {}: {}\n", name, value);
-  if (!step.env.empty()) text += "env:\n";
-  for (const auto& [name, value] : step.env) {
-    text += fmt::format("  {}: {}\n", std::string_view(name), workflow::to_text(value));
+Result<ActionPtr> load_fetched(const Fetched& fetched) {
+  const RemoteTree tree = WEIR_TRY(Result<RemoteTree>(fetched.tree));
+  const auto& uses = fetched.uses;
+  return load_action(uses, uses.path.empty() ? tree.folder : tree.folder / uses.path, uses.text);
+}
+
+void resolve(JobState& job, StepState& step, Wanted wanted) {
+  for (int depth = 0; depth <= kDepthMax && !wanted.empty(); ++depth) {
+    const RemoteSource source{.base_url = job.spec->actions_url, .cache = job.spec->actions_dir, .env = job.inherited};
+    auto all = work_aside<std::vector<Fetched>>(
+        job, step, [wanted, source](const WorkTools& tools) -> Result<std::vector<Fetched>> {
+          std::vector<Fetched> fetched;
+          for (const auto& uses : wanted) {
+            fetched.push_back({.uses = uses, .tree = fetch_action(source, uses, *tools.stop, *tools.reporter)});
+          }
+          return fetched;
+        });
+    if (!all || !*all) return;
+    Wanted inner;
+    for (const auto& fetched : **all) {
+      auto action = load_fetched(fetched);
+      if (action && (*action)->file.kind == workflow::ActionKind::kComposite) {
+        collect(job, (*action)->file.steps, fetched.uses.repository, fetched.uses.ref, inner);
+      }
+      job.actions.insert_or_assign(fetched.uses.text, std::move(action));
+    }
+    std::erase_if(inner, [&](const auto& uses) { return job.actions.contains(uses.text); });
+    wanted = std::move(inner);
   }
-  text += "##[endgroup]";
-  job.line(step.index, 'c', text);
-}
-
-void warn_about_unknown(JobState& job, StepState& step, const BuiltinAction& action, const Inputs& inputs) {
-  std::string unknown;
-  for (const auto& [name, value] : inputs) {
-    const bool known = std::ranges::any_of(action.inputs, [&](auto input) { return equal_ignoring_case(input, name); });
-    if (!known) unknown += fmt::format("{}'{}'", unknown.empty() ? "" : ", ", name);
-  }
-  if (unknown.empty()) return;
-  std::string valid;
-  for (const auto input : action.inputs) valid += fmt::format("{}'{}'", valid.empty() ? "" : ", ", input);
-  job.warning(step, fmt::format("Unexpected input(s) {}, valid inputs are [{}]", unknown, valid));
-}
-
-int version_number(std::string_view version) {
-  if (version.starts_with('v')) version.remove_prefix(1);
-  int number = 0;
-  const auto [end, error] = std::from_chars(version.data(), version.data() + version.size(), number);
-  // A commit's id is no version.
-  return error == std::errc{} && (end == version.data() + version.size() || *end == '.') && number < 1000 ? number : 0;
-}
-
-// Runs an action's function on a thread of its own and takes over what it answers.
-void run_function(JobState& job, StepState& step, ActionRequest request,
-                  const std::function<Result<ActionResult>(const ActionRequest&)>& function,
-                  std::optional<Duration> limit, const std::function<void(ActionResult&)>& take_over) {
-  const auto reporter = std::make_shared<StepReporter>(job, step);
-  const auto stop = std::make_shared<std::atomic<bool>>(false);
-  request.reporter = reporter;
-  request.stop = stop;
-  // Shared with the thread, which may outlive this call when it is abandoned.
-  const auto answer = std::make_shared<Result<ActionResult>>();
-  const auto end = job.supervisor->run_work([answer, function, request] { *answer = function(request); }, stop, limit,
-                                            cancels(job, step));
-  if (!end.finished) reporter->detach();
-  if (report_stop(job, step, end.stopped, limit)) return;
-  if (!*answer) {
-    job.error(step, answer->error().message);
-    step.outcome = Conclusion::kFailure;
-    return;
-  }
-  ActionResult& result = **answer;
-  if (result.failed) step.outcome = Conclusion::kFailure;
-  for (const auto& [name, value] : result.outputs) step.outputs[name] = value;
-  for (const auto& [name, value] : result.env) job.set_env(name, value);
-  for (const auto& [name, value] : result.hidden_env) job.hidden_env[name] = value;
-  for (const auto& path : result.paths) job.add_path(path);
-  record_summary(job, step, result.summary);
-  take_over(result);
-}
-
-// What setup-python chose. Packages of the interpreter itself stay out then, as on GitHub's machines; those of the
-// virtual environment that the server was started in stay, if they fit.
-Result<void> change_python(JobState& job, StepState& step, Interpreter interpreter) {
-  interpreter.virtual_env.clear();
-  const bool outer_fits = job.outer_python && job.outer_python->version.same_minor(interpreter.version);
-  if (outer_fits && !job.spec->strict) interpreter.virtual_env = job.outer_python->virtual_env;
-  return set_up_python(job, step, std::move(interpreter), false);
 }
 
 }  // namespace
 
-Result<void> set_up_python(JobState& job, StepState& step, Interpreter interpreter, bool system_packages) {
-  PythonEnvSpec spec{.folder = job.job_dir / "venv",
-                     .envs_dir = job.spec->envs_dir,
-                     .interpreter = std::move(interpreter),
-                     .layers = {},
-                     .system_packages = system_packages};
-  std::vector<std::string> dropped;
-  if (!job.spec->strict) spec.layers = flatten_layers(job.spec->python_layers, spec.interpreter.version, dropped);
-  for (const auto& text : dropped) {
-    job.line(step.index, 'c', fmt::format("Packages of an earlier job are left out: {}", text));
+void resolve_actions(JobState& job, StepState& set_up) {
+  std::vector<workflow::Step> steps;
+  for (const auto& raw : job.spec->steps) {
+    const auto* uses = json_find(raw, "uses");
+    if (uses == nullptr || !uses->is_string()) continue;
+    workflow::Step step;
+    step.uses = uses->get_string();
+    steps.push_back(std::move(step));
   }
-  std::string below;
-  for (const auto& layer : spec.layers) {
-    below += fmt::format("{}job {}", below.empty() ? "" : ", ", layer.filename().string());
-  }
-  if (!spec.interpreter.virtual_env.empty()) {
-    below += fmt::format("{}{}", below.empty() ? "" : ", ", spec.interpreter.virtual_env.string());
-  }
-  if (!below.empty()) {
-    job.line(step.index, 'c',
-             fmt::format("Python {} starts with the packages of {} (--strict turns this off)",
-                         minor_version(spec.interpreter.version), below));
-  }
-  const bool keep = job.python && job.python->spec().interpreter.version.same_minor(spec.interpreter.version) &&
-                    job.python->has_packages();
-  job.python = std::make_shared<PythonEnv>(
-      WEIR_TRY(keep ? PythonEnv::adopt(std::move(spec)) : PythonEnv::create(std::move(spec))));
-  return {};
+  Wanted wanted;
+  collect(job, steps, "", "", wanted);
+  if (!wanted.empty()) resolve(job, set_up, std::move(wanted));
 }
 
-Result<void> run_action(JobState& job, StepState& step, std::optional<Duration> limit, std::vector<PostStep>& posts) {
-  const BuiltinAction action = WEIR_TRY(find_action(step.step.uses));
-  const UsesReference reference = parse_uses(step.step.uses);
-  Inputs inputs;
-  for (const auto& [name, value] : step.step.with) {
-    const std::string text = value.is_string()
-                                 ? WEIR_TRY(workflow::interpolate(std::string(value.get_string()), job.contexts))
-                                 : workflow::to_text(value);
-    inputs[std::string(name)] = text;
-  }
-  show_header(job, step, inputs);
-  warn_about_unknown(job, step, action, inputs);
-  step.variables = job.process_env(step.env);
-  ActionRequest request{.uses = step.step.uses,
-                        .name = reference.name,
-                        .version = version_number(reference.version),
-                        .inputs = std::move(inputs),
-                        .env = step.variables,
-                        .spec = job.spec,
-                        .job_dir = job.job_dir,
-                        .workspace = job.workspace,
-                        .temp_dir = job.temp_dir,
-                        .token = job.token,
-                        .reporter = nullptr,
-                        .stop = nullptr,
-                        .python = job.python};
-  run_function(job, step, request, action.run, limit, [&](ActionResult& result) {
-    Result<void> done;
-    if (result.python) done = change_python(job, step, *result.python);
-    if (done && result.python_files_changed && job.python) done = job.python->refresh();
-    if (!done) {
-      job.error(step, done.error().message);
-      step.outcome = Conclusion::kFailure;
-    }
-    if (result.post) {
-      posts.push_back({.title = "Post " + step.title, .step = step.index, .request = request, .run = result.post});
-    }
-  });
-  return {};
+void resolve_actions(JobState& job, StepState& step, const workflow::ActionFile& file) {
+  Wanted wanted;
+  collect(job, file.steps, "", "", wanted);
+  if (!wanted.empty()) resolve(job, step, std::move(wanted));
 }
 
-void run_post_action(JobState& job, StepState& step, const PostStep& post) {
-  ActionRequest request = post.request;
-  request.python = job.python;
-  run_function(job, step, std::move(request), post.run, std::nullopt, [](ActionResult&) {});
+Result<void> run_action(JobState& job, StepState& step) {
+  const auto* github = job.depth > 0 ? json_find(job.contexts.values, "github") : nullptr;
+  const UsesReference uses = WEIR_TRY(
+      parse_uses(github == nullptr ? step.step.uses
+                                   : inner_uses(step.step.uses, json_string_or(*github, "action_repository", ""),
+                                                json_string_or(*github, "action_ref", ""))));
+  if (uses.kind == UsesKind::kLocal) return run_loaded(job, step, WEIR_TRY(local_action(job, uses)), true);
+  if (uses.kind == UsesKind::kDocker) {
+    return fail(Code::kUnimplemented,
+                "`uses: {}` runs in a container, which jobs of this server cannot do: call the program in a `run` step",
+                uses.text);
+  }
+  if (const auto* builtin = find_builtin(uses.name)) return run_builtin(job, step, *builtin, uses);
+  if (const auto* provided = find_provided(uses.name)) {
+    return run_loaded(job, step, WEIR_TRY(load_provided(job, step, *provided, uses)), false);
+  }
+  return run_loaded(job, step, WEIR_TRY(known_action(job, uses)), false);
+}
+
+void run_pre_steps(JobState& job) {
+  int index = -1;
+  for (const auto& raw : job.spec->steps) {
+    ++index;
+    auto parsed = workflow::step_from_json(raw);
+    if (!parsed || parsed->uses.empty()) continue;
+    const auto found = job.actions.find(parsed->uses);
+    if (found == job.actions.end() || !found->second) continue;
+    const auto& file = (*found->second)->file;
+    if (file.kind != workflow::ActionKind::kNode || file.pre.empty()) continue;
+    auto run = std::make_shared<ActionRun>();
+    run->action = *found->second;
+    job.action_runs.emplace(index, run);
+    StepState step{.index = job.next_index++};
+    step.step = *std::move(parsed);
+    const std::string title = "Pre " + shown_title(job, step.step);
+    step.step.condition = file.pre_if;
+    step.step.background = false;
+    run_step(job, step, [&run](JobState& own, StepState& pre) { return run_node_pre(own, pre, run); }, title);
+  }
 }
 
 }  // namespace weir::runner

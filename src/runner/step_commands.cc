@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "io/file.h"
 #include "runner/command.h"
+#include "runner/step_run.h"
 
 namespace weir::runner {
 namespace {
@@ -125,9 +127,36 @@ void set_named(JobState& job, StepState& step, const Command& command, std::stri
     warn_deprecated(job, step, command.name);
     step.outputs[name] = command.data;
   } else if (command.name == "save-state") {
-    warn_deprecated(job, step, command.name);  // nobody reads it: built-in actions keep their own state
+    warn_deprecated(job, step, command.name);
+    if (step.saved_state != nullptr) (*step.saved_state)[std::string(name)] = command.data;
   } else {
     set_step_env(job, step, name, command.data, "::set-env::");
+  }
+}
+
+// Adds the matchers of a file, or takes them away: by the file, or by `owner`.
+void change_matchers(JobState& job, StepState& step, const Command& command, std::string_view line) {
+  const bool adds = command.name == "add-matcher";
+  if (const auto owner = command.property("owner"); !adds && !owner.empty()) {
+    if (!command.data.empty()) {
+      return fail_command(job, step, line, "Either a file or the property 'owner' can be given, not both.");
+    }
+    job.matchers.remove(owner);
+    job.debug(step.index, fmt::format("Removed matchers: '{}'", owner));
+    return;
+  }
+  if (command.data.empty()) {
+    return fail_command(
+        job, step, line,
+        adds ? "The name of a matcher file is missing." : "Either a file or the property 'owner' must be given.");
+  }
+  const auto text = io::read_file(job.workspace / command.data, 1U << 20);
+  if (!text) return fail_command(job, step, line, text.error().message);
+  const auto owners = adds ? job.matchers.add(*text) : ProblemMatchers::owners(*text);
+  if (!owners) return fail_command(job, step, line, owners.error().message);
+  for (const auto& owner : *owners) {
+    if (!adds) job.matchers.remove(owner);
+    job.debug(step.index, fmt::format("{} matcher: '{}'", adds ? "Added" : "Removed", owner));
   }
 }
 
@@ -167,7 +196,47 @@ void process(JobState& job, StepState& step, const Command& command, std::string
     }
     return;
   }
-  job.warning(step, fmt::format("::{}:: does nothing: problem matchers are not built", name));
+  change_matchers(job, step, command, line);
+}
+
+// Where a problem is, below the repository that holds the file. Nothing if there is no such file, or it lies elsewhere.
+std::optional<std::string> problem_file(const JobState& job, const ProblemMatch& match) {
+  if (is_blank(match.file)) return std::nullopt;
+  std::filesystem::path file = match.file;
+  if (!is_blank(match.from_path) && file.is_relative()) {
+    file = std::filesystem::path(match.from_path).parent_path() / file;
+  }
+  file = (job.workspace / file).lexically_normal();
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) return std::nullopt;
+  const auto below = file.lexically_relative(job.workspace);
+  if (below.empty() || *below.begin() == "..") return std::nullopt;
+  std::filesystem::path root = file.parent_path();
+  while (root != job.workspace && !std::filesystem::exists(root / ".git", error)) root = root.parent_path();
+  return file.lexically_relative(root).generic_string();
+}
+
+// A line in which a matcher finds a problem becomes an annotation.
+bool report_problem(JobState& job, StepState& step, std::string_view text) {
+  const std::string stripped = text.find('\x1B') == std::string_view::npos ? std::string() : without_colors(text);
+  const std::string_view line = stripped.empty() ? text : std::string_view(stripped);
+  std::string broken;
+  const auto match = job.matchers.match(line, broken);
+  if (!broken.empty()) {
+    job.warning(step, fmt::format("Removing issue matcher '{}'. Its expression took too long.", broken));
+  }
+  if (!match || is_blank(match->message)) return false;
+  const std::string_view severity = match->severity;
+  const bool is_error = severity.empty() || equal_ignoring_case(severity, "error");
+  const bool is_warning = equal_ignoring_case(severity, "warning");
+  if (!is_error && !is_warning && !equal_ignoring_case(severity, "notice")) return false;
+  json::object place;
+  if (const auto file = problem_file(job, *match)) place["file"] = job.log->mask(*file);
+  if (const auto at = number(match->line)) place["line"] = *at;
+  if (const auto at = number(match->column)) place["col"] = *at;
+  if (!is_blank(match->code)) place["code"] = job.log->mask(match->code);
+  job.annotate(step, is_error ? "error" : is_warning ? "warning" : "notice", match->message, std::move(place), line);
+  return true;
 }
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
@@ -198,6 +267,19 @@ bool process_command_line(JobState& job, StepState& step, std::string_view line)
   return true;
 }
 
+LineSplitter::Use take_lines(JobState& job, StepState& step) {
+  return [&job, &step, index = step.index, runs = step.listening.on()](const LineSplitter::Line& line) {
+    // What a background process of an earlier step prints is shown, but commands nothing any more.
+    if (*runs && line.bytes_cut == 0) {
+      const bool may_command =
+          line.text.find("::") != std::string_view::npos || line.text.find("##[") != std::string_view::npos;
+      if (may_command && process_command_line(job, step, line.text)) return;
+      if (!job.matchers.empty() && report_problem(job, step, line.text)) return;
+    }
+    job.log->line(index, 'o', line.text, line.bytes_cut);
+  };
+}
+
 void set_step_env(JobState& job, StepState& step, std::string_view name, std::string_view value,
                   std::string_view command) {
   const auto starts = [&](std::string_view prefix) {
@@ -217,19 +299,7 @@ void record_summary(JobState& job, StepState& step, std::string_view text) {
                                        "{}k.",
                                        kSummaryBytesMax / 1024, text.size() / 1024));
   }
-  const std::string masked = job.log->mask(text);
-  std::string readable;
-  // Line feeds are not for the log here: each line is checked apart.
-  for (std::string_view rest = masked; !rest.empty();) {
-    const auto end = rest.find('\n');
-    std::string_view line = rest.substr(0, end);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    std::string fixed;
-    readable += sanitize_into(line, fixed) ? fixed : std::string(line);
-    if (end != std::string_view::npos) readable += '\n';
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-  }
-  job.record("summary", {{"step", step.index}, {"text", readable}});
+  job.record("summary", {{"step", step.index}, {"text", readable_lines(job.log->mask(text))}});
 }
 
 void process_step_files(JobState& job, StepState& step) {
@@ -260,7 +330,11 @@ void process_step_files(JobState& job, StepState& step) {
   }
   if (job.files.size(StepFiles::kState) > 0) {
     Pairs pairs;
-    if (const auto status = read_pairs(job, StepFiles::kState, pairs); !status) report("state", status.error());
+    const auto status = read_pairs(job, StepFiles::kState, pairs);
+    if (step.saved_state != nullptr) {
+      for (const auto& [name, value] : pairs) (*step.saved_state)[name] = value;
+    }
+    if (!status) report("state", status.error());
   }
   if (job.files.size(StepFiles::kOutput) > 0) {
     Pairs pairs;

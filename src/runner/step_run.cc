@@ -10,7 +10,7 @@ namespace {
 
 using types::Conclusion;
 
-// Number of minutes; nothing for none. GitHub ignores 0 and less.
+// Nothing for none. GitHub ignores 0 minutes and less.
 Result<std::optional<Duration>> step_limit(const JobState& job, const StepState& step) {
   const json::value& wish = step.step.timeout_minutes;
   if (wish.is_null()) return std::nullopt;
@@ -41,13 +41,23 @@ Result<bool> continues_on_error(const JobState& job, const StepState& step) {
 Result<void> prepare_env(JobState& job, StepState& step) {
   auto& env = job.contexts.values["env"];
   env = job.job_env;
+  for (const auto& [name, value] : job.outer_env) env.get_object()[name] = value;
   if (!step.step.env.is_null()) {
-    const auto own = WEIR_TRY(workflow::evaluate_env(step.step.env, job.contexts, "env"));
-    for (const auto& [name, value] : own) env.get_object()[name] = value;
+    step.own_env = WEIR_TRY(workflow::evaluate_env(step.step.env, job.contexts, "env"));
+    for (const auto& [name, value] : step.own_env) env.get_object()[name] = value;
   }
   step.env = env.get_object();
   return {};
 }
+
+void finish(JobState& job, StepState& step) {
+  if (step.outcome == Conclusion::kFailure && step.conclusion == Conclusion::kFailure) job.failed = true;
+  remember(job, step);
+  job.update_status();
+  record_end(job, step);
+}
+
+}  // namespace
 
 std::string shown_title(const JobState& job, const workflow::Step& step) {
   const std::string title = step.title();
@@ -67,10 +77,11 @@ void remember(JobState& job, const StepState& step) {
                                       {"conclusion", types::conclusion_name(step.conclusion)}};
 }
 
-void finish(JobState& job, StepState& step) {
-  if (step.outcome == Conclusion::kFailure && step.conclusion == Conclusion::kFailure) job.failed = true;
-  remember(job, step);
-  job.update_status();
+void record_start(JobState& job, const StepState& step) {
+  job.record("step_started", {{"step", step.index}, {"name", step.title}});
+}
+
+void record_end(JobState& job, StepState& step) {
   json::object outputs;
   for (const auto& [name, value] : step.outputs) {
     outputs[name] = job.log->mask(std::string_view(value.get_string()));
@@ -83,15 +94,36 @@ void finish(JobState& job, StepState& step) {
                                {"outputs", std::move(outputs)}});
 }
 
-void run_body(JobState& job, StepState& step, std::vector<PostStep>& posts) {
-  std::optional<Duration> limit;
-  if (auto found = step_limit(job, step)) {
-    limit = *found;
+StepWish begin_step(JobState& job, StepState& step) {
+  job.update_status();
+  const auto env = prepare_env(job, step);
+  if (step.title.empty()) step.title = shown_title(job, step.step);
+  // One in the background starts later, one inside an action is no step of the job's.
+  if (step.outer == nullptr && !step.step.background) record_start(job, step);
+  Result<bool> wanted = false;
+  if (env && !job.supervisor->killed()) wanted = workflow::evaluate_condition(step.step.condition, job.contexts);
+  if (env && wanted) {
+    if (*wanted) return StepWish::kRun;
+    step.outcome = step.conclusion = Conclusion::kSkipped;
+    return StepWish::kSkip;
+  }
+  job.error(step, env ? wanted.error().message : env.error().message);
+  step.outcome = step.conclusion = Conclusion::kFailure;
+  return StepWish::kFailed;
+}
+
+void run_body(JobState& job, StepState& step, const StepBody& body) {
+  if (step.outer != nullptr) {
+    step.deadline = step.outer->deadline;
+  } else if (auto limit = step_limit(job, step)) {
+    step.limit = *limit;
+    if (step.limit) step.deadline = std::chrono::steady_clock::now() + *step.limit;
   } else {
     job.error(step, "An error occurred when attempting to determine the step timeout.");
-    job.error(step, found.error().message);
+    job.error(step, limit.error().message);
   }
-  const auto done = step.step.uses.empty() ? run_script(job, step, limit) : run_action(job, step, limit, posts);
+  if (!job.matchers.empty()) job.matchers.reset();
+  const auto done = body(job, step);
   if (!done) {
     job.error(step, done.error().message);
     step.outcome =
@@ -108,33 +140,39 @@ void run_body(JobState& job, StepState& step, std::vector<PostStep>& posts) {
   }
 }
 
-}  // namespace
-
-void run_step(JobState& job, StepState& step, std::vector<PostStep>& posts) {
-  job.update_status();
-  const auto env = prepare_env(job, step);
-  step.title = shown_title(job, step.step);
-  job.record("step_started", {{"step", step.index}, {"name", step.title}});
-  Result<bool> wanted = false;
-  if (env)
-    wanted = job.supervisor->killed() ? Result<bool>(false)
-                                      : workflow::evaluate_condition(step.step.condition, job.contexts);
-  if (!env || !wanted) {
-    job.error(step, env ? wanted.error().message : env.error().message);
-    step.outcome = step.conclusion = Conclusion::kFailure;
-  } else if (!*wanted) {
-    step.outcome = step.conclusion = Conclusion::kSkipped;
-  } else {
-    run_body(job, step, posts);
-  }
+void run_step(JobState& job, StepState& step, const StepBody& body, std::string title) {
+  step.title = std::move(title);
+  if (begin_step(job, step) == StepWish::kRun) run_body(job, step, body);
   finish(job, step);
 }
 
-bool report_stop(JobState& job, StepState& step, StopReason reason, std::optional<Duration> limit) {
+void run_inner_step(JobState& job, StepState& step) {
+  if (begin_step(job, step) == StepWish::kRun) run_body(job, step, run_main);
+  if (step.outcome == Conclusion::kSkipped) {
+    job.debug(step.index, fmt::format("Skipped: {}", step.title));
+  }
+  remember(job, step);
+}
+
+Result<void> run_main(JobState& job, StepState& step) {
+  return step.step.uses.empty() ? run_script(job, step) : run_action(job, step);
+}
+
+std::optional<Duration> time_left(const StepState& step) {
+  if (!step.deadline) return std::nullopt;
+  const auto left = std::chrono::ceil<Duration>(*step.deadline - std::chrono::steady_clock::now());
+  return std::max(Duration{0}, left);
+}
+
+bool report_stop(JobState& job, StepState& step, StopReason reason) {
   if (reason == StopReason::kNone) return false;
   if (reason == StopReason::kStepTimeout) {
-    const double minutes = std::chrono::duration<double, std::ratio<60>>(limit.value_or(Duration{0})).count();
-    job.error(step, fmt::format("The action '{}' has timed out after {} minutes.", step.title,
+    StepState* outermost = &step;
+    while (outermost->outer != nullptr) outermost = outermost->outer;
+    outermost->timed_out = true;
+    const double minutes =
+        std::chrono::duration<double, std::ratio<60>>(outermost->limit.value_or(Duration{0})).count();
+    job.error(step, fmt::format("The action '{}' has timed out after {} minutes.", outermost->title,
                                 workflow::format_number(minutes)));
     step.outcome = Conclusion::kFailure;
   } else {
@@ -145,24 +183,14 @@ bool report_stop(JobState& job, StepState& step, StopReason reason, std::optiona
 }
 
 std::function<bool()> cancels(JobState& job, const StepState& step) {
+  if (job.in_background) {
+    return [] { return true; };
+  }
   return [&job, condition = step.step.condition] {
     job.update_status();
     const auto holds = workflow::evaluate_condition(condition, job.contexts);
     return !holds || !*holds;
   };
-}
-
-void run_post_step(JobState& job, PostStep& post, int index) {
-  StepState step{.index = index, .step = {}, .title = post.title};
-  job.update_status();
-  job.record("step_started", {{"step", index}, {"name", step.title}});
-  if (!job.contexts.status.success || job.supervisor->killed()) {
-    step.outcome = step.conclusion = Conclusion::kSkipped;
-  } else {
-    run_post_action(job, step, post);
-    step.conclusion = step.outcome;
-  }
-  finish(job, step);
 }
 
 }  // namespace weir::runner

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "runner/action_environment.h"
+#include "runner/loaded_action.h"
 #include "runner/step_commands.h"
 #include "runner/step_run.h"
 
@@ -164,18 +165,19 @@ class ScriptFile {
   fs::path path_;
 };
 
-// A step's own value, else the job's `defaults.run`.
+// A step's own value, else the job's `defaults.run`, which do not reach into actions.
 Result<std::string> setting(const JobState& job, const std::string& own, std::string_view key) {
   if (!own.empty()) return workflow::interpolate(own, job.contexts);
-  const auto* run = job.spec->defaults.if_contains("run");
+  const auto* run = job.depth > 0 ? nullptr : job.spec->defaults.if_contains("run");
   return run == nullptr ? std::string() : json_string_or(*run, key, "");
 }
 
 }  // namespace
 
-Result<void> run_script(JobState& job, StepState& step, std::optional<Duration> limit) {
+Result<void> run_script(JobState& job, StepState& step) {
   step.variables = job.process_env(step.env);
   for (const auto& [name, value] : id_token_environment(job)) step.variables[name] = value;
+  add_action_variables(job, step.variables);
   step.variables["GITHUB_ACTION"] = step.step.id.empty() ? "__run" : step.step.id;
   WEIR_TRY(job.files.prepare(step.variables));
   const std::string script = WEIR_TRY(workflow::interpolate(step.step.run, job.contexts));
@@ -194,8 +196,9 @@ Result<void> run_script(JobState& job, StepState& step, std::optional<Duration> 
   options.argv = command_line(shell, path);
   options.working_dir = job.workspace / folder;
   options.env = step.variables;
-  const auto end = WEIR_TRY(job.supervisor->run(step.index, std::move(options), limit, cancels(job, step)));
-  if (!report_stop(job, step, end.stopped, limit) && end.status.code != 0) {
+  const auto end =
+      WEIR_TRY(job.supervisor->run(std::move(options), take_lines(job, step), time_left(step), cancels(job, step)));
+  if (!report_stop(job, step, end.stopped) && end.status.code != 0) {
     job.error(step, fmt::format("Process completed with exit code {}.", end.status.code));
     step.outcome = Conclusion::kFailure;
   }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "base/error.h"
 #include "io/process.h"
 #include "runner/output.h"
+#include "runner/process_tree.h"
 
 namespace weir::runner {
 
@@ -29,17 +31,18 @@ struct SupervisedEnd {
   StopReason stopped = StopReason::kNone;
 };
 
-// Runs a job's processes, one foreground process at a time, reading what it and its children print, and listens for the
-// signals that cancel the job: the first SIGTERM (or SIGINT, or the job's deadline) asks `on_cancel` whether the
-// running step shall end; the second, or `cancel_limit` after the first, ends everything at once.
+// Runs a job's processes, reading what they and their children print, and listens for the signals that cancel the job:
+// the first SIGTERM (or SIGINT, or the job's deadline) asks the `on_cancel` of what runs whether it shall end; the
+// second, or `cancel_limit` after the first, ends everything at once.
+//
+// Steps that run side by side are strands. A strand has a thread, so that it can be written down in order, but only one
+// of them, or the job's own thread, has the turn: it goes on to another when the one that has it waits here. What steps
+// share needs no locks therefore. The job's own thread is the one that polls.
 //
 // This process becomes the reaper of all descendants, so that also those which left the step's process group or session
-// are found. One thread; it blocks SIGTERM, SIGINT and SIGCHLD for the whole process: make one per process, first
-// thing.
+// are found. It blocks SIGTERM, SIGINT and SIGCHLD for the whole process: make one per process, first thing.
 class Supervisor {
  public:
-  using UseLine = std::function<void(int step, const LineSplitter::Line&)>;
-
   struct Options {
     KillPauses pauses;
     Duration cancel_limit{std::chrono::minutes{5}};           // for steps with `if: always()` after a cancellation
@@ -52,9 +55,8 @@ class Supervisor {
   // create() is kept for it. create() does the same.
   static Result<void> hold_signals();
 
-  // `use_line` gets every line that a step prints; `after_lines` is called once what was there has been read.
-  static Result<std::unique_ptr<Supervisor>> create(const Options& options, UseLine use_line,
-                                                    std::function<void()> after_lines);
+  // `after_lines` is called once what steps had printed has been read.
+  static Result<std::unique_ptr<Supervisor>> create(const Options& options, std::function<void()> after_lines);
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -62,11 +64,12 @@ class Supervisor {
   // Cancels the job at `deadline` (std::chrono::steady_clock).
   void set_job_deadline(std::chrono::steady_clock::time_point deadline) { job_deadline_ = deadline; }
 
-  // Runs a step's process to its end. Standard output and error go to one pipe. Children that keep the pipe open after
-  // it (a server in the background) are waited for until they have been silent for `output_silence`, at most
-  // `output_limit` (GitHub waits 5 s); what they print later still reaches the step's log.
-  // `limit`: the step's timeout. `on_cancel` says whether this step is to be ended.
-  Result<SupervisedEnd> run(int step, io::ProcessOptions options, std::optional<Duration> limit,
+  // Runs a step's process to its end. Standard output and error go to one pipe; `use_line` gets every line. Children
+  // that keep the pipe open after it (a server in the background) are waited for until they have been silent for
+  // `output_silence`, at most `output_limit` (GitHub waits 5 s); what they print later still reaches `use_line`, which
+  // lives until the last of them is gone. `limit`: the step's timeout. `on_cancel` says whether this step is to be
+  // ended when the job is cancelled.
+  Result<SupervisedEnd> run(io::ProcessOptions options, LineSplitter::Use use_line, std::optional<Duration> limit,
                             const std::function<bool()>& on_cancel);
 
   // Runs `work` on a thread of its own, for actions inside the runner. `stop` becomes true, and child processes are
@@ -82,6 +85,25 @@ class Supervisor {
   // Handles signals and output that have arrived, without waiting.
   void poll_now();
 
+  // ---- steps side by side
+
+  struct Strand;
+  using StrandPtr = std::shared_ptr<Strand>;
+
+  // Starts a strand that does `body`, and lets it run until it first waits. `switch_view` is called whenever the strand
+  // gets the turn and whenever it hands it on, to bring what belongs to it in place and back.
+  StrandPtr start(std::function<void()> body, std::function<void()> switch_view);
+  [[nodiscard]] static bool ended(const Strand& strand);
+  // Hands the turn on until `ready` holds.
+  void wait_until(const std::function<bool()>& ready);
+  // Ends what the strand runs, with SIGTERM and then SIGKILL, and keeps it from starting more.
+  void stop(Strand& strand);
+  // Whether the strand that has the turn is to end.
+  [[nodiscard]] bool stopping() const;
+  // Give every process a mark, by which those of steps that run side by side are told apart once they have lost their
+  // parents.
+  void mark_processes() { marks_ = true; }
+
   [[nodiscard]] bool cancelled() const { return cancelled_; }
   [[nodiscard]] bool timed_out() const { return timed_out_; }  // the cancellation came from the job's deadline
   [[nodiscard]] bool killed() const;                           // end at once: no further step may start
@@ -93,34 +115,48 @@ class Supervisor {
   std::vector<std::string> end_orphans();
 
  private:
+  using TimePoint = std::chrono::steady_clock::time_point;
   struct Stream;
   struct Watch;
+  class Watching;
+  class Turn;
 
-  Supervisor(const Options& options, UseLine use_line, std::function<void()> after_lines);
-  void wait_once(Watch& watch);
+  Supervisor(const Options& options, std::function<void()> after_lines);
+  void wait(const std::function<bool()>& ready, std::optional<TimePoint> until);
+  void pump(std::optional<TimePoint> until);
+  [[nodiscard]] std::optional<TimePoint> next_deadline(std::optional<TimePoint> until) const;
+  void resume_ready();
+  void resume(Strand& strand);
   void read_stream(Stream& stream);
-  void take_signals(Watch& watch);
-  void check_deadlines(Watch& watch);
-  void cancel(Watch& watch);
-  void kill_now(Watch& watch);
-  void begin_stop(Watch& watch, StopReason reason);
+  void take_signals();
+  void check_deadlines();
+  void cancel();
+  void kill_now();
+  void begin_stop(Watch& watch, StopReason reason, int signal);
   void finish_stop(Watch& watch);
   void signal_descendants(Watch& watch, int signal);
   void drain(Stream& stream, Watch& watch);
+  [[nodiscard]] std::set<pid_t> roots() const;
+  [[nodiscard]] std::vector<TreeProcess> descendants_of(const Watch& watch) const;
+  void note_others(Watch& watch);
 
   Options options_;
-  UseLine use_line_;
   std::function<void()> after_lines_;
   int signal_fd_ = -1;
-  std::vector<std::unique_ptr<Stream>> streams_;  // of this step, and of earlier ones whose children live on
-  std::optional<std::chrono::steady_clock::time_point> job_deadline_;
-  std::optional<std::chrono::steady_clock::time_point> cancelled_at_;
+  std::vector<std::unique_ptr<Stream>> streams_;  // of what runs, and of earlier steps whose children live on
+  std::vector<Watch*> watches_;                   // what runs
+  std::vector<StrandPtr> strands_;                // that have not ended
+  StrandPtr current_;                             // that has the turn; null: the job's own thread
+  std::optional<TimePoint> job_deadline_;
+  std::optional<TimePoint> cancelled_at_;
   std::string buffer_;
   int cancel_signals_ = 0;
+  int works_ = 0;  // threads that work inside the runner, and reap their own children
+  int marks_made_ = 0;
+  bool marks_ = false;
   bool cancelled_ = false;
   bool timed_out_ = false;
   bool work_abandoned_ = false;
-  Stream* kept_stream_ = nullptr;  // must not be forgotten at its end: drain() looks at it
 };
 
 }  // namespace weir::runner

@@ -134,7 +134,8 @@ class TestJob {
   }
 
   void send_input() {
-    const std::string input = json::serialize(json::value{{"secrets", secrets}, {"token", token}, {"actions", actions}});
+    const std::string input =
+        json::serialize(json::value{{"secrets", secrets}, {"token", token}, {"actions", actions}});
     ASSERT_EQ(::write(input_, input.data(), input.size()), static_cast<ssize_t>(input.size()));
     ::close(std::exchange(input_, -1));
   }

@@ -146,6 +146,8 @@ json::value to_json(const JobSpec& spec) {
   object["checkouts_dir"] = spec.checkouts_dir;
   object["envs_dir"] = spec.envs_dir;
   object["tool_dir"] = spec.tool_dir;
+  object["actions_dir"] = spec.actions_dir;
+  object["actions_url"] = spec.actions_url;
   auto& layers = object["python_layers"].emplace_array();
   for (const auto& layer : spec.python_layers) layers.emplace_back(layer);
   object["strict"] = spec.strict;
@@ -194,6 +196,8 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   reader.read("checkouts_dir", spec.checkouts_dir);
   reader.read("envs_dir", spec.envs_dir);
   reader.read("tool_dir", spec.tool_dir);
+  reader.read("actions_dir", spec.actions_dir);
+  reader.read("actions_url", spec.actions_url);
   reader.read("python_layers", spec.python_layers);
   reader.read("strict", spec.strict);
   reader.read("implicit_checkout", spec.implicit_checkout);

@@ -32,6 +32,8 @@ struct JobSpec {
   std::string checkouts_dir;               // small work trees, kept for the next job
   std::string envs_dir;                    // immutable Python environments
   std::string tool_dir;                    // RUNNER_TOOL_CACHE
+  std::string actions_dir;                 // where actions of other repositories are kept
+  std::string actions_url;                 // what their names are below: "https://github.com", "file:///srv/mirror"
   std::vector<std::string> python_layers;  // environment folders of needed or earlier jobs, nearest first
   bool strict = false;                     // GitHub's empty machine: no implicit checkout, no layers
   bool implicit_checkout = false;          // no actions/checkout step: start with the commit checked out

@@ -23,6 +23,8 @@ JobSpec full_spec() {
   spec.checkouts_dir = "/state/checkouts";
   spec.envs_dir = "/state/envs";
   spec.tool_dir = "/state/tools";
+  spec.actions_dir = "/state/actions";
+  spec.actions_url = "https://github.com";
   spec.python_layers = {"/state/envs/layers/41", "/state/envs/layers/40"};
   spec.implicit_checkout = true;
   spec.timeout = std::chrono::minutes{5};

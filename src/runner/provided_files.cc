@@ -1,0 +1,146 @@
+#include "runner/provided_files.h"
+
+namespace weir::runner::provided {
+
+const std::string_view kGithubScriptAction = R"yaml(name: GitHub script
+description: Runs JavaScript with a client of the server's API
+inputs:
+  script: {required: true}
+  github-token: {default: "${{ github.token }}"}
+  debug: {default: "${{ runner.debug == '1' }}"}
+  user-agent: {default: actions/github-script}
+  previews: {}
+  result-encoding: {default: json}
+  retries: {default: '0'}
+  retry-exempt-status-codes: {default: '400,401,403,404,422'}
+  base-url: {}
+outputs:
+  result: {description: what the script returned}
+runs:
+  using: node20
+  main: main.js
+)yaml";
+
+const std::string_view kGithubScriptMain = R"js('use strict';
+const path = require('node:path');
+const {createRequire} = require('node:module');
+const core = require('@actions/core');
+const exec = require('@actions/exec');
+const glob = require('@actions/glob');
+const io = require('@actions/io');
+const {context, getOctokit} = require('@actions/github');
+const {defaults} = require('@actions/github/lib/utils');
+const {requestLog} = require('@octokit/plugin-request-log');
+const {retry} = require('@octokit/plugin-retry');
+
+// Files and packages of the workspace come first, then what this action brings along.
+const fromWorkspace = createRequire(path.join(process.cwd(), 'script.js'));
+function load(name) {
+  try {
+    return fromWorkspace(name);
+  } catch (error) {
+    if (error.code !== 'MODULE_NOT_FOUND' || name.startsWith('.') || path.isAbsolute(name)) throw error;
+    return require(name);
+  }
+}
+load.resolve = (name, options) => fromWorkspace.resolve(name, options);
+load.cache = fromWorkspace.cache;
+
+function clientOptions() {
+  const retries = Number.parseInt(core.getInput('retries') || '0', 10);
+  const exempt = core.getInput('retry-exempt-status-codes').split(',').map(Number).filter(Number.isInteger);
+  const options = {
+    log: core.getBooleanInput('debug') ? console : undefined,
+    userAgent: core.getInput('user-agent') || undefined,
+    previews: core.getInput('previews') ? core.getInput('previews').split(',') : undefined,
+    retry: retries > 0 ? {doNotRetry: exempt} : {enabled: false},
+    request: retries > 0 ? {...defaults.request, retries} : defaults.request,
+  };
+  if (core.getInput('base-url')) options.baseUrl = core.getInput('base-url');
+  return options;
+}
+
+async function main() {
+  const encoding = core.getInput('result-encoding') || 'json';
+  if (encoding !== 'json' && encoding !== 'string') throw new Error('"result-encoding" must be "string" or "json"');
+  const token = core.getInput('github-token', {required: true});
+  const github = getOctokit(token, clientOptions(), retry, requestLog);
+  const scope = {
+    require: load, __original_require__: require, github, octokit: github, getOctokit, context, core, exec, glob, io};
+  const AsyncFunction = Object.getPrototypeOf(async () => null).constructor;
+  const script = new AsyncFunction(...Object.keys(scope), core.getInput('script', {required: true}));
+  const result = await script(...Object.values(scope));
+  if (encoding === 'string') {
+    core.setOutput('result', String(result));
+  } else {
+    core.setOutput('result', JSON.stringify(result));
+  }
+}
+
+function fail(error) {
+  console.error(error);
+  core.setFailed(`Unhandled error: ${error}`);
+}
+process.on('unhandledRejection', fail);
+main().catch(fail);
+)js";
+
+const std::string_view kSetupCmlAction = R"yaml(name: Set up CML
+description: Makes the program cml available
+inputs:
+  version: {default: latest}
+  vega: {default: 'true'}
+  sudo: {}
+  force: {}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env:
+        VERSION: ${{ inputs.version }}
+        TOOLS: ${{ runner.tool_cache }}
+      run: |
+        VERSION=${VERSION#v}
+        if program=$(command -v cml) && { [ "$VERSION" = latest ] || [ "$(cml --version)" = "$VERSION" ]; }; then
+          echo "cml $(cml --version) is there: $program"
+          exit 0
+        fi
+        folder=$TOOLS/cml/$VERSION
+        if [ ! -x "$folder/bin/cml" ]; then
+          if ! command -v npm > /dev/null; then
+            echo "::error::cml is not installed, and there is no npm to install it with: put the program cml on PATH"
+            exit 1
+          fi
+          if ! npm install --global --silent --no-audit --no-fund --prefix "$folder" "@dvcorg/cml@$VERSION"; then
+            echo "::error::npm could not install @dvcorg/cml: put the program cml on PATH, a release of" \
+              "https://github.com/iterative/cml"
+            exit 1
+          fi
+        fi
+        echo "$folder/bin" >> "$GITHUB_PATH"
+        echo "cml $("$folder/bin/cml" --version) is there: $folder/bin/cml"
+)yaml";
+
+const std::string_view kSetupDvcAction = R"yaml(name: Set up DVC
+description: Makes the program dvc available
+inputs:
+  version: {default: latest}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env:
+        VERSION: ${{ inputs.version }}
+      run: |
+        VERSION=${VERSION#v}
+        if program=$(command -v dvc) && { [ "$VERSION" = latest ] || [ "$(dvc --version)" = "$VERSION" ]; }; then
+          echo "dvc $(dvc --version) is there: $program"
+          exit 0
+        fi
+        package=dvc
+        if [ "$VERSION" != latest ]; then package="dvc==$VERSION"; fi
+        python -m pip install --quiet --disable-pip-version-check "$package"
+        echo "dvc $(dvc --version) is there: $(command -v dvc)"
+)yaml";
+
+}  // namespace weir::runner::provided

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string_view>
+
+// The files of the actions that weir brings along.
+namespace weir::runner::provided {
+
+extern const std::string_view kGithubScriptAction;
+extern const std::string_view kGithubScriptMain;
+extern const std::string_view kSetupCmlAction;
+extern const std::string_view kSetupDvcAction;
+
+}  // namespace weir::runner::provided

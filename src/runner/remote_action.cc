@@ -1,0 +1,232 @@
+#include "runner/remote_action.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/hash.h"
+#include "io/file.h"
+#include "io/process.h"
+
+namespace weir::runner {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kAskLimit = std::chrono::seconds{60};
+constexpr auto kFetchLimit = std::chrono::minutes{10};
+constexpr auto kLockPause = std::chrono::milliseconds{50};
+
+bool is_commit(std::string_view ref) {
+  return (ref.size() == 40 || ref.size() == 64) && ref.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+std::string trimmed(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+// git with nobody to ask for a password, none of the caller's repository, and no helper programs as transports.
+class ActionGit {
+ public:
+  ActionGit(const RemoteSource& source, fs::path git_dir) : git_dir_(std::move(git_dir)), env_(source.env) {
+    std::erase_if(env_, [](const auto& item) {
+      return item.first.starts_with("GIT_") && item.first != "GIT_SSH" && item.first != "GIT_SSH_COMMAND" &&
+             !item.first.starts_with("GIT_SSL") && !item.first.starts_with("GIT_PROXY");
+    });
+    env_["GIT_TERMINAL_PROMPT"] = "0";
+    env_["GIT_ASKPASS"] = "true";
+    env_["GIT_ALLOW_PROTOCOL"] = "file:git:http:https:ssh";
+    env_["GIT_HTTP_LOW_SPEED_LIMIT"] = "1000";
+    env_["GIT_HTTP_LOW_SPEED_TIME"] = "30";
+    env_["LC_ALL"] = "C";
+  }
+
+  [[nodiscard]] Result<std::string> run(std::vector<std::string> arguments, Duration limit,
+                                        std::map<std::string, std::string> more = {}) const {
+    io::ProcessOptions options;
+    options.argv = {"git", "-c", "safe.directory=*", "-c", "protocol.version=2", "--git-dir", git_dir_.string()};
+    options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
+    options.env = env_;
+    for (auto& [name, value] : more) (*options.env)[name] = value;
+    auto done = io::run_process(std::move(options), {}, limit);
+    if (!done && done.error().code == Code::kNotFound) {
+      return fail(Code::kNotFound, "actions of other repositories need the program git, which is not installed");
+    }
+    if (!done) return std::unexpected(done.error());
+    if (done->status.code == 0) return std::move(done->out);
+    std::string text = trimmed(std::move(done->err));
+    std::ranges::replace(text, '\n', ' ');
+    while (text.ends_with('.')) text.pop_back();
+    return fail(Code::kUnavailable, "{}", text.empty() ? "git failed" : text);
+  }
+
+ private:
+  fs::path git_dir_;
+  std::map<std::string, std::string> env_;
+};
+
+Result<io::FileLock> lock(const fs::path& path, const std::atomic<bool>& stop) {
+  for (;;) {
+    auto held = io::FileLock::acquire(path);
+    if (held || held.error().code != Code::kFailedPrecondition) return held;
+    if (stop) return fail(Code::kCancelled, "The operation was canceled.");
+    std::this_thread::sleep_for(kLockPause);
+  }
+}
+
+class ActionStore {
+ public:
+  ActionStore(const RemoteSource& source, const UsesReference& uses)
+      : uses_(uses),
+        url_(fmt::format("{}/{}", source.base_url, uses.repository)),
+        root_(source.cache / sha256_hex(source.base_url).substr(0, 12) / uses.repository),
+        git_(source, root_ / "git") {}
+
+  Result<RemoteTree> get(const std::atomic<bool>& stop, Reporter& reporter) {
+    if (is_commit(uses_.ref) && has_tree(uses_.ref)) return tree(uses_.ref);
+    WEIR_TRY(io::make_dirs(root_ / "refs"));
+    WEIR_TRY(io::make_dirs(root_ / "trees"));
+    const auto held = WEIR_TRY(lock(root_ / "lock", stop));
+    if (!fs::exists(root_ / "git" / "HEAD")) {
+      WEIR_TRY(git_.run({"init", "--quiet", "--bare", "--template=", (root_ / "git").string()}, kAskLimit));
+    }
+    if (is_commit(uses_.ref)) {
+      if (!has_tree(uses_.ref)) WEIR_TRY(fetch(uses_.ref, ""));
+      return tree(uses_.ref);
+    }
+    auto found = ask();
+    if (!found && found.error().code == Code::kUnavailable) {
+      const auto last = io::read_file(ref_file(), 100);
+      const std::string commit = last ? trimmed(*last) : std::string();
+      if (!is_commit(commit) || !has_tree(commit)) return std::unexpected(found.error());
+      reporter.annotate("warning", fmt::format("{} cannot be reached ({}): {} is used as it was last seen, at {}", url_,
+                                               found.error().message, uses_.text, commit.substr(0, 12)));
+      return tree(commit);
+    }
+    const Found target = WEIR_TRY(std::move(found));
+    if (!has_tree(target.commit)) WEIR_TRY(fetch(target.commit, target.name));
+    WEIR_TRY(io::write_file_atomic(ref_file(), target.commit + "\n"));
+    return tree(target.commit);
+  }
+
+ private:
+  struct Found {
+    std::string commit;
+    std::string name;  // "refs/tags/v4"
+  };
+
+  [[nodiscard]] fs::path folder_of(std::string_view commit) const { return root_ / "trees" / commit; }
+  [[nodiscard]] bool has_tree(std::string_view commit) const { return fs::is_directory(folder_of(commit)); }
+  [[nodiscard]] RemoteTree tree(std::string_view commit) const { return {folder_of(commit), std::string(commit)}; }
+  // Of a fixed length and without slashes, whatever the ref is called.
+  [[nodiscard]] fs::path ref_file() const { return root_ / "refs" / sha256_hex(uses_.ref).substr(0, 32); }
+
+  // What the ref leads to: a tag before a branch, as git itself takes them.
+  [[nodiscard]] Result<Found> ask() const {
+    const std::string tag = "refs/tags/" + uses_.ref;
+    const std::string branch = "refs/heads/" + uses_.ref;
+    const auto text =
+        WEIR_TRY(git_.run({"ls-remote", "--quiet", "--end-of-options", url_, tag, tag + "^{}", branch}, kAskLimit));
+    std::map<std::string, std::string, std::less<>> found;
+    std::string_view rest = text;
+    while (!rest.empty()) {
+      const std::string_view line = rest.substr(0, rest.find('\n'));
+      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+      const auto tab = line.find('\t');
+      if (tab == std::string_view::npos || !is_commit(line.substr(0, tab))) continue;
+      found.emplace(line.substr(tab + 1), line.substr(0, tab));
+    }
+    if (const auto peeled = found.find(tag + "^{}"); peeled != found.end()) return Found{peeled->second, tag};
+    for (const auto& name : {tag, branch}) {
+      if (const auto direct = found.find(name); direct != found.end()) return Found{direct->second, name};
+    }
+    return fail(Code::kNotFound, "{} has neither a branch nor a tag \"{}\"", url_, uses_.ref);
+  }
+
+  // Brings a commit here and lays out its files. `name`: a ref that leads to it; "" if none is known.
+  Result<void> fetch(const std::string& commit, const std::string& name) {
+    const std::vector<std::string> head{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"};
+    const auto fetch_with = [&](std::vector<std::string> more) {
+      auto arguments = head;
+      arguments.insert(arguments.end(), more.begin(), more.end());
+      return git_.run(std::move(arguments), kFetchLimit);
+    };
+    const std::string wish = fmt::format("+{}:refs/weir/{}", name.empty() ? commit : name, commit);
+    auto got = fetch_with({"--depth=1", "--end-of-options", url_, wish});
+    if (!got && name.empty()) {
+      // Some servers give refs only: then all of them, among which the commit hopefully is.
+      auto all =
+          fetch_with({"--end-of-options", url_, "+refs/heads/*:refs/remotes/h/*", "+refs/tags/*:refs/remotes/t/*"});
+      if (!all) return std::unexpected(got.error());
+      if (!git_.run({"rev-parse", "--quiet", "--verify", "--end-of-options", commit + "^{commit}"}, kAskLimit)) {
+        return fail(Code::kNotFound, "{} has no commit {}", url_, commit);
+      }
+    } else if (!got) {
+      return std::unexpected(got.error());
+    }
+    return lay_out(commit);
+  }
+
+  Result<void> lay_out(const std::string& commit) {
+    const fs::path temporary = root_ / "trees" / fmt::format(".{}-{}", commit.substr(0, 12), random_hex(4));
+    const fs::path index = root_ / fmt::format("index-{}", random_hex(4));
+    const std::map<std::string, std::string> with_index{{"GIT_INDEX_FILE", index.string()}};
+    const auto go = [&]() -> Result<void> {
+      WEIR_TRY(io::make_dirs(temporary));
+      WEIR_TRY(git_.run({"read-tree", commit}, kAskLimit, with_index));
+      WEIR_TRY(git_.run({"--work-tree", temporary.string(), "checkout-index", "--all"}, kFetchLimit, with_index));
+      return {};
+    };
+    auto done = go();
+    ::unlink(index.c_str());
+    if (done) {
+      make_read_only(temporary);
+      std::error_code error;
+      fs::rename(temporary, folder_of(commit), error);
+      if (!error || has_tree(commit)) return {};
+      done = fail(Code::kInternal, "cannot keep {}: {}", folder_of(commit).string(), error.message());
+    }
+    [[maybe_unused]] const auto removed = io::remove_tree(temporary);
+    return done;
+  }
+
+  // Jobs share the files: none is to change them for the others. (The folder itself must still be moved.)
+  static void make_read_only(const fs::path& folder) {
+    constexpr auto kWriting = fs::perms::owner_write | fs::perms::group_write | fs::perms::others_write;
+    std::error_code error;
+    for (fs::recursive_directory_iterator item(folder, error), end; !error && item != end; item.increment(error)) {
+      if (!item->is_symlink()) fs::permissions(item->path(), kWriting, fs::perm_options::remove, error);
+    }
+  }
+
+  const UsesReference& uses_;
+  std::string url_;
+  fs::path root_;
+  ActionGit git_;
+};
+
+}  // namespace
+
+Result<RemoteTree> fetch_action(const RemoteSource& source, const UsesReference& uses, const std::atomic<bool>& stop,
+                                Reporter& reporter) {
+  if (source.cache.empty() || source.base_url.empty()) {
+    return fail(Code::kUnimplemented, "`uses: {}` cannot be had here: this server fetches no actions. {}", uses.text,
+                instead_of(uses.name));
+  }
+  ActionStore store(source, uses);
+  auto got = store.get(stop, reporter);
+  if (got) {
+    reporter.line(fmt::format("Action {} (SHA:{})", uses.text, got->commit));
+    return got;
+  }
+  if (got.error().code == Code::kCancelled) return got;
+  return fail(
+      got.error().code,
+      "`uses: {}` cannot be had from {}: {}. If that address cannot be reached from here, keep a mirror, a clone "
+      "of the repository as DIR/{}, and start weir with --actions-url file://DIR (or WEIR_ACTIONS_URL); or {}",
+      uses.text, source.base_url, got.error().message, uses.repository, instead_of(uses.name));
+}
+
+}  // namespace weir::runner

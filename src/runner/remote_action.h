@@ -1,0 +1,38 @@
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "runner/action.h"
+#include "runner/uses.h"
+
+namespace weir::runner {
+
+// Where actions of other repositories come from, and where they are kept:
+//
+//   <cache>/<base>/<owner>/<name>/git/          a bare repository with the commits that were asked for
+//                                refs/<ref>     the commit that a branch or tag was last seen at
+//                                trees/<commit> its files, never changed
+//                                lock           held while one of these is made
+//
+// <base> is made from the base address, so that those of another one are never taken for these.
+struct RemoteSource {
+  std::string base_url;                    // "https://github.com", "file:///srv/mirror"
+  std::filesystem::path cache;             // "" : there is no place to keep them, so none are fetched
+  std::map<std::string, std::string> env;  // for git
+};
+
+struct RemoteTree {
+  std::filesystem::path folder;  // of the whole repository
+  std::string commit;
+};
+
+// Gets the repository at the ref of `uses`. A commit that is there is taken without asking; a branch or tag is asked
+// for each time, and taken as it was last seen, with a warning, if nobody answers. An error says what to do. Blocks;
+// any thread, any number of processes at a time.
+Result<RemoteTree> fetch_action(const RemoteSource& source, const UsesReference& uses, const std::atomic<bool>& stop,
+                                Reporter& reporter);
+
+}  // namespace weir::runner

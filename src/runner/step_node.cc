@@ -1,0 +1,136 @@
+// `uses:` of JavaScript actions: a process of node for what they do first, in their place, and last.
+#include <sys/stat.h>
+
+#include "runner/action_environment.h"
+#include "runner/loaded_action.h"
+#include "runner/node_find.h"
+#include "runner/step_commands.h"
+#include "runner/step_run.h"
+#include "runner/step_work.h"
+
+namespace weir::runner {
+namespace {
+
+using types::Conclusion;
+
+// Older ones are not made for any more; GitHub runs them on the oldest it still has, too.
+constexpr int kOldestNode = 20;
+
+std::string input_variable(std::string_view name) {
+  std::string out = "INPUT_";
+  for (const char c : name) {
+    out += c == ' ' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return out;
+}
+
+std::string action_name(const StepState& step, const Action& action) {
+  if (!step.step.id.empty()) return step.step.id;
+  if (action.repository.empty()) return "__self";
+  std::string name = "__" + action.repository;
+  for (char& c : name) {
+    if (c == '/' || c == '.') c = '_';
+  }
+  return name;
+}
+
+// The node that runs the action; found, or got, once a job. Nothing if the step was ended meanwhile.
+Result<std::optional<std::filesystem::path>> node_for(JobState& job, StepState& step, const Action& action) {
+  const int wanted = std::max(action.file.node_version, kOldestNode);
+  if (wanted != action.file.node_version) {
+    job.line(step.index, 'c',
+             fmt::format("{} asks for node{}, which is no longer maintained: it runs on node {} or newer", action.uses,
+                         action.file.node_version, wanted));
+  }
+  if (const auto known = job.nodes.find(wanted); known != job.nodes.end()) return known->second;
+  const auto path = job.inherited.find("PATH");
+  const NodePlaces places{.path = path == job.inherited.end() ? std::string() : path->second,
+                          .tool_dir = job.spec->tool_dir,
+                          .env = job.inherited};
+  if (auto found = find_node(places, wanted)) return job.nodes[wanted] = found->executable;
+  auto answer = work_aside<NodeProgram>(job, step, [places, wanted](const WorkTools& tools) {
+    return provide_node(places, wanted, *tools.stop, *tools.reporter);
+  });
+  if (!answer) return std::nullopt;
+  return job.nodes[wanted] = WEIR_TRY(std::move(*answer)).executable;
+}
+
+Result<void> run_process(JobState& job, StepState& step, ActionRun& run, const std::string& script,
+                         const Inputs& inputs) {
+  const Action& action = *run.action;
+  const std::filesystem::path file = action.folder / script;
+  struct stat info{};
+  if (::stat(file.c_str(), &info) != 0) return fail(Code::kNotFound, "File not found: '{}'", file.string());
+  const auto node = WEIR_TRY(node_for(job, step, action));
+  if (!node) return {};
+
+  step.variables = job.process_env(step.env);
+  for (const auto& [name, value] : run.state) step.variables["STATE_" + name] = value;
+  for (const auto& [name, value] : inputs) step.variables[input_variable(name)] = value;
+  for (const auto& [name, value] : action_environment(job)) step.variables[name] = value;
+  step.variables["GITHUB_ACTION"] = action_name(step, action);
+  step.variables["GITHUB_ACTION_REPOSITORY"] = action.repository;
+  step.variables["GITHUB_ACTION_REF"] = action.ref;
+  step.variables.erase("NODE_ICU_DATA");
+  WEIR_TRY(job.files.prepare(step.variables));
+  step.saved_state = &run.state;
+  io::ProcessOptions options;
+  options.argv = {node->string(), file.string()};
+  options.working_dir = job.workspace;
+  options.env = step.variables;
+  const auto end =
+      WEIR_TRY(job.supervisor->run(std::move(options), take_lines(job, step), time_left(step), cancels(job, step)));
+  if (!report_stop(job, step, end.stopped) && end.status.code != 0) {
+    // Actions say themselves what went wrong; one that fell silent does not.
+    if (!step.annotations.contains("error")) {
+      job.error(step, fmt::format("{} ended with exit code {}", action.uses, end.status.code));
+    }
+    step.outcome = Conclusion::kFailure;
+  }
+  process_step_files(job, step);
+  step.saved_state = nullptr;
+  return {};
+}
+
+// The action's last process: registered before its first one starts, so that it runs whatever happens then.
+void expect_post(JobState& job, const StepState& step, const std::shared_ptr<ActionRun>& run, std::string title) {
+  const auto& file = run->action->file;
+  if (file.post.empty() || run->post_is_due) return;
+  run->post_is_due = true;
+  if (title.starts_with("Pre ")) title.erase(0, 4);
+  PostStep post{.title = "Post " + title, .step = step.step, .run = {}};
+  post.step.condition = file.post_if;
+  const auto memory = job.depth > 0 ? std::make_shared<ScopeMemory>(job) : nullptr;
+  post.run = [run, memory](JobState& later, StepState& post_step) -> Result<void> {
+    std::optional<ScopeMemory> before;
+    if (memory) before = memory->exchange(later);
+    const auto go = [&]() -> Result<void> {
+      const Inputs inputs = WEIR_TRY(evaluate_inputs(later, post_step, &run->action->file, true));
+      show_action_header(later, post_step, inputs);
+      return run_process(later, post_step, *run, run->action->file.post, inputs);
+    };
+    auto done = go();
+    if (before) [[maybe_unused]]
+      const auto own = before->exchange(later);
+    return done;
+  };
+  job.posts.push_back(std::move(post));
+}
+
+}  // namespace
+
+Result<void> run_node(JobState& job, StepState& step, const std::shared_ptr<ActionRun>& run) {
+  const Inputs inputs = WEIR_TRY(evaluate_inputs(job, step, &run->action->file));
+  show_action_header(job, step, inputs);
+  expect_post(job, step, run, step.title);
+  return run_process(job, step, *run, run->action->file.main, inputs);
+}
+
+Result<void> run_node_pre(JobState& job, StepState& step, const std::shared_ptr<ActionRun>& run) {
+  const Inputs inputs = WEIR_TRY(evaluate_inputs(job, step, &run->action->file, true));
+  show_action_header(job, step, inputs);
+  expect_post(job, step, run, step.title);
+  return run_process(job, step, *run, run->action->file.pre, inputs);
+}
+
+}  // namespace weir::runner
