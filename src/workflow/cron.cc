@@ -179,4 +179,24 @@ std::optional<TimePoint> Cron::next(TimePoint after) const {
   return std::nullopt;
 }
 
+std::optional<TimePoint> Cron::next(TimePoint after, const TimeZone& zone) const {
+  constexpr int kTriesMax = 1'000;  // more than the minutes of all hours that are repeated at once
+  constexpr int kRepeatedMinutes = 180;
+  if (hours_.all()) {
+    auto instant = std::chrono::floor<std::chrono::minutes>(after);
+    for (int i = 0; i < kRepeatedMinutes; ++i) {
+      instant += std::chrono::minutes{1};
+      if (matches(instant + zone.offset_at(instant))) return instant;
+    }
+  }
+  TimePoint local = after + zone.offset_at(after);
+  for (int i = 0; i < kTriesMax; ++i) {
+    const auto found = next(local);
+    if (!found) return std::nullopt;
+    if (const auto instant = zone.instant_of(*found); instant > after) return instant;
+    local = *found;
+  }
+  return std::nullopt;
+}
+
 }  // namespace weir::workflow

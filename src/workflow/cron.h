@@ -7,10 +7,11 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "workflow/time_zone.h"
 
 namespace weir::workflow {
 
-// A POSIX cron schedule in UTC: minute, hour, day of month, month, day of week, with names (JAN-DEC, SUN-SAT), lists,
+// A POSIX cron schedule: minute, hour, day of month, month, day of week, with names (JAN-DEC, SUN-SAT), lists,
 // ranges and steps. Sunday is 0 or 7. If both days are restricted (neither begins with *), either may match, as POSIX
 // says. Immutable; any thread.
 class Cron {
@@ -21,6 +22,9 @@ class Cron {
 
   // The first time after `after` (never `after` itself), at second 0; nothing if there is none within eight years.
   [[nodiscard]] std::optional<TimePoint> next(TimePoint after) const;
+  // The same by the clocks of a time zone. A time that is skipped in spring comes at the jump; one that is repeated in
+  // autumn comes once, but for schedules of every hour, which go on.
+  [[nodiscard]] std::optional<TimePoint> next(TimePoint after, const TimeZone& zone) const;
 
   [[nodiscard]] bool matches(TimePoint time) const;  // its minute does
   [[nodiscard]] const std::string& text() const { return text_; }
