@@ -8,10 +8,11 @@
 
 #include <cerrno>
 #include <memory>
-#include <set>
 
 #include "base/hash.h"
+#include "io/descriptor.h"
 #include "io/file.h"
+#include "runner/placer.h"
 
 namespace weir::runner {
 namespace {
@@ -139,91 +140,26 @@ Result<void> for_each_entry(const fs::path& path, const std::atomic<bool>* stop,
   }
 }
 
-constexpr std::string_view kRefused = "the archive is refused, nothing was unpacked";
-
-// Finds the place of each entry, and refuses those that would lead out of their folder.
-class Placer {
- public:
-  // One root without a name takes all names as they are.
-  Placer(std::vector<UnpackRoot> roots, bool allow_outside_links)
-      : roots_(std::move(roots)), allow_outside_links_(allow_outside_links) {}
-
-  struct Place {
-    fs::path folder;
-    fs::path relative;
-    [[nodiscard]] fs::path target() const { return folder / relative; }
-  };
-
-  [[nodiscard]] Result<Place> place(std::string_view name) const {
-    for (const auto& root : roots_) {
-      std::string_view rest = name;
-      if (!root.name.empty()) {
-        if (!rest.starts_with(root.name) || !rest.substr(root.name.size()).starts_with('/')) continue;
-        rest.remove_prefix(root.name.size() + 1);
-      }
-      if (auto below = io::join_below(root.folder, rest); !below) {
-        return fail(Code::kCorrupt, "{}: {}", kRefused, below.error().message);
-      }
-      fs::path relative = fs::path(rest).lexically_normal();
-      if (!relative.has_filename()) relative = relative.parent_path();
-      return Place{root.folder, relative};
-    }
-    return fail(Code::kCorrupt, "{}: \"{}\" is below none of its folders", kRefused, name);
+Placer::Kind kind_of(::archive_entry* entry) {
+  if (::archive_entry_hardlink(entry) != nullptr) return Placer::Kind::kHardLink;
+  switch (::archive_entry_filetype(entry)) {
+    case AE_IFREG: return Placer::Kind::kFile;
+    case AE_IFDIR: return Placer::Kind::kFolder;
+    case AE_IFLNK: return Placer::Kind::kLink;
+    default: return Placer::Kind::kOther;
   }
+}
 
-  Result<void> check(::archive_entry* entry) {
-    const char* raw = ::archive_entry_pathname(entry);
-    const std::string name = raw == nullptr ? "" : raw;
-    const Place found = WEIR_TRY(place(name));
-    const auto type = ::archive_entry_filetype(entry);
-    const bool is_link = type == AE_IFLNK || ::archive_entry_hardlink(entry) != nullptr;
-    if (type != AE_IFREG && type != AE_IFDIR && !is_link) {
-      return fail(Code::kCorrupt, "{}: \"{}\" is no file, folder or link", kRefused, name);
-    }
-    WEIR_TRY(check_parents(found));
-    return is_link ? check_link(found, entry) : Result<void>{};
-  }
+std::string_view text_or_empty(const char* text) {
+  return text == nullptr ? std::string_view{} : std::string_view{text};
+}
 
- private:
-  Result<void> check_parents(const Place& found) {
-    fs::path parent = found.folder;
-    for (const auto& part : found.relative.parent_path()) {
-      parent /= part;
-      if (links_.contains(parent)) {
-        return fail(Code::kCorrupt, "{}: \"{}\" leads through the link \"{}\"", kRefused, found.relative.string(),
-                    parent.string());
-      }
-      if (!checked_.insert(parent).second) continue;
-      struct stat info{};
-      if (::lstat(parent.c_str(), &info) == 0 && S_ISLNK(info.st_mode)) {
-        return fail(Code::kCorrupt, "{}: \"{}\" leads through {}, which is a link", kRefused, found.relative.string(),
-                    parent.string());
-      }
-    }
-    return {};
-  }
-
-  Result<void> check_link(const Place& found, ::archive_entry* entry) {
-    if (const char* hard = ::archive_entry_hardlink(entry); hard != nullptr) {
-      const Place target = WEIR_TRY(place(hard));
-      return check_parents(target);
-    }
-    links_.insert(found.target());
-    if (allow_outside_links_) return {};
-    const fs::path target = ::archive_entry_symlink(entry);
-    const fs::path reached = (found.relative.parent_path() / target).lexically_normal();
-    if (target.is_absolute() || !io::join_below(found.folder, reached.string())) {
-      return fail(Code::kCorrupt, "{}: the link \"{}\" leads out, to \"{}\"", kRefused, found.relative.string(),
-                  target.string());
-    }
-    return {};
-  }
-
-  std::vector<UnpackRoot> roots_;
-  bool allow_outside_links_;
-  std::set<fs::path> links_;
-  std::set<fs::path> checked_;
-};
+Result<void> check(Placer& placer, ::archive_entry* entry) {
+  const auto kind = kind_of(entry);
+  return placer.check(text_or_empty(::archive_entry_pathname(entry)), kind,
+                      text_or_empty(kind == Placer::Kind::kHardLink ? ::archive_entry_hardlink(entry)
+                                                                    : ::archive_entry_symlink(entry)));
+}
 
 Result<void> extract_file(::archive* in, ::archive_entry* entry, const fs::path& target) {
   // O_EXCL after unlink(): an existing link or file of other owners is never written through.
@@ -269,10 +205,7 @@ Result<void> extract(::archive* in, ::archive_entry* entry, const Placer& placer
   if (::archive_entry_filetype(entry) == AE_IFDIR && ::archive_entry_hardlink(entry) == nullptr) {
     return io::make_dirs(target);
   }
-  WEIR_TRY(io::make_dirs(target.parent_path()));
-  if (::unlink(target.c_str()) != 0 && errno != ENOENT) {
-    return fail_errno(errno, fmt::format("cannot replace {}", target.string()));
-  }
+  WEIR_TRY(Placer::clear(target));
   if (const char* hard = ::archive_entry_hardlink(entry); hard != nullptr) {
     const fs::path existing = WEIR_TRY(placer.place(hard)).target();
     if (::link(existing.c_str(), target.c_str()) == 0) return {};
@@ -322,17 +255,9 @@ Result<PackResult> pack(const std::vector<ArchiveEntry>& entries, const fs::path
 
 Result<std::uint64_t> unpack_rooted(const fs::path& archive, const std::vector<UnpackRoot>& roots,
                                     const UnpackOptions& options) {
-  std::vector<UnpackRoot> real = roots;
-  for (auto& root : real) {
-    WEIR_TRY(io::make_dirs(root.folder));
-    std::error_code error;
-    // Links above the folder are the user's own business; below it none is followed.
-    root.folder = fs::canonical(root.folder, error);
-    if (error) return fail_errno(error.value(), fmt::format("cannot reach {}", root.folder.string()));
-  }
-  Placer placer(std::move(real), options.allow_outside_links);
+  auto placer = WEIR_TRY(Placer::create(roots, options.allow_outside_links));
   WEIR_TRY(
-      for_each_entry(archive, options.stop, [&](::archive*, ::archive_entry* entry) { return placer.check(entry); }));
+      for_each_entry(archive, options.stop, [&](::archive*, ::archive_entry* entry) { return check(placer, entry); }));
   std::uint64_t files = 0;
   WEIR_TRY(for_each_entry(archive, options.stop, [&](::archive* in, ::archive_entry* entry) -> Result<void> {
     files += ::archive_entry_filetype(entry) == AE_IFDIR ? 0 : 1;
@@ -342,6 +267,11 @@ Result<std::uint64_t> unpack_rooted(const fs::path& archive, const std::vector<U
 }
 
 Result<std::uint64_t> unpack(const fs::path& archive, const fs::path& folder, const UnpackOptions& options) {
+  char start[2] = {};
+  const io::Descriptor file(::open(archive.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file && ::read(file.get(), start, sizeof start) == 2 && start[0] == 'P' && start[1] == 'K') {
+    return unpack_zip(archive, folder, options);
+  }
   return unpack_rooted(archive, {{.name = "", .folder = folder}}, options);
 }
 

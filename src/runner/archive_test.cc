@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "io/process.h"
 #include "runner/glob.h"
 #include "runner/test_folder.h"
 
@@ -138,6 +139,99 @@ TEST(Archive, ATornArchiveIsCorrupt) {
   EXPECT_TRUE(is_empty_folder(folder / "out"));
   folder.write("b", "no archive at all");
   EXPECT_FALSE(unpack(folder / "b", folder / "out").has_value());
+}
+
+TEST(Archive, AZipComesBackAsItWent) {
+  const TestFolder folder;
+  folder.write("in/model.pkl", std::string(300'000, 'm'));
+  folder.write("in/数据/报告 1.txt", "深度");
+  folder.write("in/run.sh", "#!/bin/sh\n");
+  fs::permissions(folder / "in/run.sh", fs::perms::owner_all);
+  fs::create_symlink("run.sh", folder / "in/link");
+  for (const int level : {0, 6}) {
+    const auto packed = pack_zip({{folder / "in/model.pkl", "model.pkl"},
+                                  {folder / "in/数据/报告 1.txt", "数据/报告 1.txt"},
+                                  {folder / "in/run.sh", "run.sh"},
+                                  {folder / "in/link", "link"}},
+                                 folder / "a.zip", {.compression_level = level});
+    ASSERT_TRUE(packed.has_value()) << packed.error().message;
+    EXPECT_EQ(packed->sha256, hash_file(folder / "a.zip").value());
+    EXPECT_EQ(packed->size_bytes, fs::file_size(folder / "a.zip"));
+    EXPECT_EQ(packed->size_bytes > 300'000, level == 0);
+    folder.write("out/run.sh", "older");
+    const auto files = unpack(folder / "a.zip", folder / "out");
+    ASSERT_TRUE(files.has_value()) << files.error().message;
+    EXPECT_EQ(*files, 4U);
+    EXPECT_EQ(folder.read("out/model.pkl"), std::string(300'000, 'm'));
+    EXPECT_EQ(folder.read("out/数据/报告 1.txt"), "深度");
+    EXPECT_EQ(folder.read("out/link"), "#!/bin/sh\n") << "what the link points to";
+    EXPECT_EQ(fs::status(folder / "out/run.sh").permissions(), fs::perms::owner_all);
+    struct stat in{};
+    struct stat out{};
+    ASSERT_EQ(::stat((folder / "in/model.pkl").c_str(), &in), 0);
+    ASSERT_EQ(::stat((folder / "out/model.pkl").c_str(), &out), 0);
+    EXPECT_EQ(out.st_mtim.tv_sec, in.st_mtim.tv_sec);
+  }
+}
+
+// A zip that no well-meaning program would write: links and pipes are told by their modes.
+void write_zip(const fs::path& path, const std::string& script) {
+  const auto made = io::run_process({.argv = {"python3", "-c",
+                                              "import sys, zipfile\n"
+                                              "z = zipfile.ZipFile(sys.argv[1], 'w')\n"
+                                              "def put(name, text='evil', mode=0o100644):\n"
+                                              "    i = zipfile.ZipInfo(name); i.external_attr = mode << 16\n"
+                                              "    z.writestr(i, text)\n"
+                                              "put('fine')\n" +
+                                                  script + "\nz.close()\n",
+                                              path.string()}});
+  ASSERT_TRUE(made.has_value());
+  ASSERT_EQ(made->status.code, 0) << made->err;
+}
+
+TEST(Archive, AHostileZipIsRefusedAndNothingIsWritten) {
+  for (const std::string script :
+       {"put('../climb')", "put('a/../../climb')", "put('/tmp/weir-absolute')", "put('link', '/etc', 0o120777)",
+        "put('link', '../..', 0o120777)", "put('d/link', '../../x', 0o120777)", "put('link', '', 0o120777)",
+        "put('link', 'x' * 5000, 0o120777)", "put('link', 'a\\0b', 0o120777)",
+        "put('inside/'); put('link', 'inside', 0o120777); put('link/x')", "put('pipe', '', 0o010644)",
+        "put('device', '', 0o060644)", "put('large', b'\\0' * 100001)"}) {
+    const TestFolder folder;
+    write_zip(folder / "a", script);
+    const auto files = unpack(folder / "a", folder / "out", {.bytes_max = 100'000});
+    ASSERT_FALSE(files.has_value()) << script;
+    EXPECT_EQ(files.error().code, Code::kCorrupt) << script;
+    EXPECT_THAT(files.error().message, HasSubstr("nothing was unpacked"));
+    EXPECT_TRUE(is_empty_folder(folder / "out")) << script;
+    EXPECT_FALSE(fs::exists(folder / "climb"));
+  }
+}
+
+TEST(Archive, AZipFollowsNoLinksOnDiskAndKeepsThoseThatStayInside) {
+  const TestFolder folder;
+  fs::create_directories(folder / "out");
+  fs::create_directories(folder / "elsewhere");
+  fs::create_directory_symlink(folder / "elsewhere", folder / "out/d");
+  write_zip(folder / "a", "put('d/x')");
+  EXPECT_FALSE(unpack(folder / "a", folder / "out").has_value());
+  EXPECT_TRUE(fs::is_empty(folder / "elsewhere"));
+  write_zip(folder / "b", "put('d', 'new'); put('sub/back', '../fine', 0o120777)");
+  const auto files = unpack(folder / "b", folder / "out");
+  ASSERT_TRUE(files.has_value()) << files.error().message;
+  EXPECT_EQ(folder.read("out/d"), "new") << "the link itself was replaced";
+  EXPECT_EQ(fs::read_symlink(folder / "out/sub/back"), "../fine");
+}
+
+TEST(Archive, ADamagedFileOfAZipDoesNotStay) {
+  const TestFolder folder;
+  write_zip(folder / "a", "put('second', 'precious bytes')");
+  std::string bytes = folder.read("a");
+  bytes[bytes.find("precious")] = 'X';
+  folder.write("a", bytes);
+  const auto files = unpack(folder / "a", folder / "out");
+  ASSERT_FALSE(files.has_value());
+  EXPECT_THAT(files.error().message, HasSubstr("checksum"));
+  EXPECT_FALSE(fs::exists(folder / "out/second"));
 }
 
 TEST(Archive, NamesBelowRootsGoToTheirFolders) {
