@@ -242,6 +242,11 @@ Result<std::filesystem::path> Engine::job_dir(std::int64_t job) {
               row.started_at ? "its folder was removed by the retention rules" : "it never ran");
 }
 
+Result<bool> Engine::job_runs(std::int64_t run, std::int64_t job) {
+  const auto row = WEIR_TRY(impl_->deps.db->load<JobRow>([&](store::Reader& reader) { return load_job(reader, job); }));
+  return row.run == run && row.state == JobState::kInProgress;
+}
+
 Result<std::int64_t> Engine::job_event(std::int64_t job) {
   return impl_->deps.db->load<std::int64_t>(
       [&](store::Reader& reader) { return newest_event(reader, fmt::format("job/{}", job)); });

@@ -62,8 +62,10 @@ struct ApprovalAnswer {
 struct StartingJob {
   std::int64_t run = 0;
   std::int64_t job = 0;
-  std::string ref;  // of the run
   Duration timeout{0};
+  std::string environment;  // "" if none
+  json::object github;      // the contexts as the job sees them, without the token
+  json::object context;     // `job`
   bool id_token = false;  // `permissions: id-token: write`
 };
 
@@ -182,6 +184,8 @@ class Engine final : public event::RunStarter {
   Result<std::string> workflow_text(std::int64_t run);
   // The folder with log.txt and journal.jsonl. kNotFound once retention has removed it.
   Result<std::filesystem::path> job_dir(std::int64_t job);
+  // Whether the job belongs to the run and its runner is at work; kNotFound for a job that there never was.
+  Result<bool> job_runs(std::int64_t run, std::int64_t job);
   // The event that recorded the latest change of a job: the cause of what the job itself does. 0 if unknown.
   Result<std::int64_t> job_event(std::int64_t job);
 

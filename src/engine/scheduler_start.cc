@@ -199,8 +199,10 @@ Result<std::string> Scheduler::secrets_of(const RunPtr& run, const JobNode& job,
   if (deps_.action_variables) {
     actions = deps_.action_variables({.run = run->row.id,
                                       .job = job.row.id,
-                                      .ref = run->row.ref,
                                       .timeout = std::chrono::seconds{job.row.timeout_s},
+                                      .environment = job.row.environment,
+                                      .github = job.launch->spec.contexts.at("github").as_object(),
+                                      .context = job.launch->spec.contexts.at("job").as_object(),
                                       .id_token = may_ask_for_id_token(scopes_of(*job.key))});
   }
   return json::serialize(json::object{
