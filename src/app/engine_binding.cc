@@ -42,6 +42,7 @@ engine::EngineDeps engine_deps(const EngineBinding& binding) {
   deps.tool_dir = (binding.state / "tools").string();
   deps.server_url = binding.server_url;
   deps.git = binding.git;
+  deps.action_variables = binding.action_variables;
 
   auto& access = binding.access;
   auto& config = binding.config;

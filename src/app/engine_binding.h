@@ -26,6 +26,7 @@ struct EngineBinding {
   std::map<std::string, std::string> extra_secrets;
   std::function<Result<io::Git>(const std::string& repo)> git;
   std::function<std::string()> server_url;
+  std::function<json::object(const engine::StartingJob& job)> action_variables;
 };
 
 engine::EngineDeps engine_deps(const EngineBinding& binding);

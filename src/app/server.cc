@@ -8,6 +8,7 @@
 #include "access/approval_timer.h"
 #include "access/config_store.h"
 #include "access/schema.h"
+#include "api/actions/service.h"
 #include "api/authentication.h"
 #include "api/git/git_http.h"
 #include "api/mlflow/routes.h"
@@ -83,7 +84,9 @@ class ServerImpl final : public Server {
   std::unique_ptr<access::Access> access_;
   std::unique_ptr<access::ConfigStore> config_;
   std::unique_ptr<engine::RunArtifacts> artifacts_;
+  std::unique_ptr<api::actions::Service> actions_;
   std::unique_ptr<io::ThreadLoop> loop_;
+  std::unique_ptr<io::ThreadLoop> trigger_loop_;  // what it does waits for git and for commits
   std::unique_ptr<engine::LocalExecutor> executor_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<event::Triggers> triggers_;
@@ -138,7 +141,20 @@ Result<void> ServerImpl::open_state() {
                                           {.keys_dir = options_.state / "keys",
                                            .tokens_required = !access::is_loopback(options_.host),
                                            .config = [this] { return config_->current(); }}));
-  artifacts_ = std::make_unique<engine::RunArtifacts>(*db_, *blobs_);
+  artifacts_ = std::make_unique<engine::RunArtifacts>(*db_, *blobs_, clock_);
+  api::actions::Parts actions{.clock = &clock_,
+                              .log = &log_,
+                              .blobs = blobs_.get(),
+                              .artifacts = artifacts_.get(),
+                              .keys_dir = options_.state / "keys",
+                              .uploads_dir = options_.state / "uploads"};
+  actions.server_url = [this] { return url_; };
+  actions.run = [this](std::int64_t run) { return engine_->run(run); };
+  actions.job_runs = [this](std::int64_t run, std::int64_t job) { return engine_->job_runs(run, job); };
+  actions.default_ref = [this](const std::string& repo) -> Result<std::string> {
+    return WEIR_TRY(git(repo)).head_ref();
+  };
+  actions_ = WEIR_TRY(api::actions::Service::open(std::move(actions)));
   return {};
 }
 
@@ -170,13 +186,15 @@ Result<void> ServerImpl::start_engine() {
                         .extra_secrets = options_.extra_secrets};
   binding.git = [this](const std::string& repo) { return git(repo); };
   binding.server_url = [this] { return url_; };
+  binding.action_variables = [this](const engine::StartingJob& job) { return actions_->job_variables(job); };
   engine_ = std::make_unique<engine::Engine>(engine_deps(binding));
 
   event::TriggerDeps deps;
   deps.db = db_.get();
   deps.clock = &clock_;
   deps.log = &log_;
-  deps.loop = loop_.get();
+  trigger_loop_ = std::make_unique<io::ThreadLoop>();
+  deps.loop = trigger_loop_.get();
   deps.starter = engine_.get();
   deps.git = binding.git;
   deps.default_branch_pushed = [this](const std::string& repo, const std::string& commit,
@@ -254,6 +272,7 @@ Result<void> ServerImpl::start_http() {
                .allow = [this](const types::Identity& identity, access::Permission permission,
                                std::string_view object) { return access_->allow(identity, permission, object); }});
   api::add_git_routes(router, git_options(), log_);
+  actions_->add_routes(router);
   if (serving_) {
     const api::ServingServices serving{.rollouts = &serving_->rollouts(),
                                        .gateway = &serving_->gateway(),
@@ -288,7 +307,7 @@ api::GitHttpOptions ServerImpl::git_options() {
   options.authorize = [this](const types::Identity& identity, std::string_view repo, bool write,
                              std::span<const event::RefUpdate> updates) -> Result<void> {
     const std::string object = fmt::format("repo/{}", repo);
-    if (!write) return access_->allow(identity, access::Permission::kRead, object);
+    if (!write) return access_->allow(identity, access::Permission::kFetch, object);
     WEIR_TRY(access_->allow(identity, access::Permission::kPush, object));
     const auto repository = git(std::string(repo));
     const std::string protected_ref =
@@ -309,6 +328,7 @@ api::GitHttpOptions ServerImpl::git_options() {
 
 Result<void> ServerImpl::catch_up() {
   WEIR_TRY(engine_->start());
+  actions_->forget_ended();
   approval_timer_ = std::make_unique<access::ApprovalTimer>(*access_, *db_, *loop_, log_);
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(options_.state / "repos", ignored)) {
@@ -319,7 +339,7 @@ Result<void> ServerImpl::catch_up() {
     if (missed && !missed->empty())
       log_.info("{}: started {} runs of pushes whose trigger was missed", entry.path().stem().string(), missed->size());
   }
-  triggers_->start_schedules();
+  WEIR_TRY(triggers_->start());
   if (serving_) WEIR_TRY(serving_->start());
   return {};
 }
@@ -332,6 +352,7 @@ void ServerImpl::stop() {
   if (serving_) serving_->stop();
   approval_timer_.reset();
   if (triggers_) triggers_->stop();
+  if (trigger_loop_) trigger_loop_->stop();
   if (engine_) engine_->stop();
   if (executor_) executor_->detach();
   if (loop_) loop_->stop();

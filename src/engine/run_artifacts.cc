@@ -1,6 +1,7 @@
 #include "engine/run_artifacts.h"
 
 #include "io/file.h"
+#include "io/zip_reader.h"
 
 namespace weir::engine {
 namespace {
@@ -12,16 +13,15 @@ CREATE TABLE engine_artifacts(
 CREATE TABLE engine_caches(
   repository TEXT NOT NULL, ref TEXT NOT NULL, version TEXT NOT NULL, cache_key TEXT NOT NULL, sha256 TEXT NOT NULL,
   size_bytes BIGINT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY(repository, ref, version, cache_key));
+)"},
+                                            {"engine/artifacts-002-format", R"(
+ALTER TABLE engine_artifacts ADD COLUMN format TEXT NOT NULL DEFAULT 'tar.zst';
+ALTER TABLE engine_artifacts ADD COLUMN job_id BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE engine_artifacts ADD COLUMN expires_at BIGINT;
 )"}};
 
-constexpr std::string_view kArtifactColumns = "id, run_id, name, sha256, size_bytes, files, created_at";
-
-Result<void> check_name(std::string_view name) {
-  if (!name.empty() && name.size() <= 255 && name.find_first_of("\\/:\"<>|*?\r\n") == std::string_view::npos) return {};
-  return fail(Code::kInvalidArgument,
-              "\"{}\" cannot name an artifact: it must have 1 to 255 characters and none of \\ / : \" < > | * ?",
-              name.substr(0, 80));
-}
+constexpr std::string_view kArtifactColumns =
+    "id, run_id, name, sha256, size_bytes, files, created_at, format, job_id, expires_at";
 
 json::array files_to_json(const std::vector<ArtifactFile>& files) {
   json::array list;
@@ -42,7 +42,21 @@ Artifact read_artifact(const store::Row& row) {
     }
   }
   artifact.created_at = row.time(6);
+  artifact.format = row.string(7);
+  artifact.job_id = row.integer(8);
+  if (!row.is_null(9)) artifact.expires_at = row.time(9);
   return artifact;
+}
+
+// What a zip says of itself counts, not what its maker says of it.
+Result<std::vector<ArtifactFile>> files_of_zip(const std::filesystem::path& path) {
+  const auto reader = io::ZipReader::open(path);
+  if (!reader) return fail(Code::kInvalidArgument, "the artifact's bytes: {}", reader.error().message);
+  std::vector<ArtifactFile> files;
+  for (const auto& entry : reader->entries()) {
+    if (!entry.is_folder()) files.push_back({entry.name, static_cast<std::int64_t>(entry.size_bytes)});
+  }
+  return files;
 }
 
 // The smallest text that is greater than every text starting with `prefix`; "" if there is none.
@@ -62,23 +76,40 @@ std::span<const store::Migration> run_artifact_migrations() {
   return kMigrations;
 }
 
+Result<void> check_artifact_name(std::string_view name) {
+  if (!name.empty() && name.size() <= 255 && name.find_first_of("\\/:\"<>|*?\r\n") == std::string_view::npos) return {};
+  return fail(Code::kInvalidArgument,
+              "\"{}\" cannot name an artifact: it must have 1 to 255 characters and none of \\ / : \" < > | * ?",
+              name.substr(0, 80));
+}
+
 json::object to_json(const Artifact& artifact) {
+  json::value expires_at;
+  if (artifact.expires_at) expires_at = to_iso8601(*artifact.expires_at);
   return {{"id", artifact.id},
           {"run_id", artifact.run_id},
           {"name", artifact.name},
           {"sha256", artifact.sha256},
           {"size_bytes", artifact.size_bytes},
+          {"format", artifact.format},
           {"files", files_to_json(artifact.files)},
+          {"expires_at", std::move(expires_at)},
           {"created_at", to_iso8601(artifact.created_at)}};
 }
 
 Result<Artifact> RunArtifacts::add(Artifact artifact, bool overwrite) {
-  WEIR_TRY(check_name(artifact.name));
-  for (const auto& file : artifact.files) WEIR_TRY(io::join_below("/", file.path));
+  WEIR_TRY(check_artifact_name(artifact.name));
+  if (artifact.format != "zip" && artifact.format != "tar.zst" && artifact.format != "raw") {
+    return fail(Code::kInvalidArgument, "artifact \"{}\": there is no format \"{}\"", artifact.name,
+                artifact.format.substr(0, 40));
+  }
   if (!blobs_.contains(artifact.sha256)) {
     return fail(Code::kNotFound, "artifact \"{}\": there is no blob {}; upload it first", artifact.name,
                 artifact.sha256.substr(0, 64));
   }
+  if (artifact.format == "zip") artifact.files = WEIR_TRY(files_of_zip(WEIR_TRY(blobs_.local_path(artifact.sha256))));
+  if (artifact.format == "raw") artifact.files = {{artifact.name, artifact.size_bytes}};
+  for (const auto& file : artifact.files) WEIR_TRY(io::join_below("/", file.path));
   return db_.write_with<Artifact>([&](store::Transaction& tx) -> Result<Artifact> {
     if (overwrite) {
       WEIR_TRY(
@@ -86,10 +117,11 @@ Result<Artifact> RunArtifacts::add(Artifact artifact, bool overwrite) {
     }
     artifact.id = WEIR_TRY(tx.next_id("artifact"));
     artifact.created_at = tx.now();
-    auto added =
-        tx.execute(fmt::format("INSERT INTO engine_artifacts({}) VALUES(?, ?, ?, ?, ?, ?, ?)", kArtifactColumns),
-                   {artifact.id, artifact.run_id, artifact.name, artifact.sha256, artifact.size_bytes,
-                    json::serialize(files_to_json(artifact.files)), artifact.created_at});
+    auto added = tx.execute(
+        fmt::format("INSERT INTO engine_artifacts({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kArtifactColumns),
+        {artifact.id, artifact.run_id, artifact.name, artifact.sha256, artifact.size_bytes,
+         json::serialize(files_to_json(artifact.files)), artifact.created_at, artifact.format, artifact.job_id,
+         artifact.expires_at});
     if (!added && added.error().code == Code::kAlreadyExists) {
       return fail(Code::kAlreadyExists,
                   "run {} has an artifact \"{}\" already; give it another name or set `overwrite: true`",
@@ -103,19 +135,31 @@ Result<Artifact> RunArtifacts::add(Artifact artifact, bool overwrite) {
 Result<std::vector<Artifact>> RunArtifacts::list(std::int64_t run_id) {
   return db_.load<std::vector<Artifact>>([&](store::Reader& reader) {
     return reader.all<Artifact>(
-        fmt::format("SELECT {} FROM engine_artifacts WHERE run_id = ? ORDER BY name", kArtifactColumns), {run_id},
-        read_artifact);
+        fmt::format("SELECT {} FROM engine_artifacts WHERE run_id = ? AND (expires_at IS NULL OR expires_at > ?) "
+                    "ORDER BY name",
+                    kArtifactColumns),
+        {run_id, clock_.now()}, read_artifact);
   });
 }
 
 Result<Artifact> RunArtifacts::find(std::int64_t run_id, std::string_view name) {
   auto found = WEIR_TRY(db_.load<std::optional<Artifact>>([&](store::Reader& reader) {
-    return reader.first<Artifact>(
-        fmt::format("SELECT {} FROM engine_artifacts WHERE run_id = ? AND name = ?", kArtifactColumns), {run_id, name},
-        read_artifact);
+    return reader.first<Artifact>(fmt::format("SELECT {} FROM engine_artifacts WHERE run_id = ? AND name = ? AND "
+                                              "(expires_at IS NULL OR expires_at > ?)",
+                                              kArtifactColumns),
+                                  {run_id, name, clock_.now()}, read_artifact);
   }));
   if (!found) return fail(Code::kNotFound, "run {} has no artifact \"{}\"", run_id, name);
   return *std::move(found);
+}
+
+Result<Artifact> RunArtifacts::remove(std::int64_t run_id, std::string_view name) {
+  auto artifact = WEIR_TRY(find(run_id, name));
+  WEIR_TRY(db_.write([&](store::Transaction& tx) -> Result<void> {
+    WEIR_TRY(tx.execute("DELETE FROM engine_artifacts WHERE id = ?", {artifact.id}));
+    return {};
+  }));
+  return artifact;
 }
 
 Result<std::optional<Cache>> RunArtifacts::lookup_cache(std::string_view repository, std::string_view ref,
@@ -142,8 +186,8 @@ Result<std::optional<Cache>> RunArtifacts::lookup_cache(std::string_view reposit
   });
 }
 
-Result<void> RunArtifacts::save_cache(std::string_view repository, std::string_view ref, std::string_view version,
-                                      const Cache& cache) {
+Result<std::int64_t> RunArtifacts::save_cache(std::string_view repository, std::string_view ref,
+                                              std::string_view version, const Cache& cache) {
   if (cache.key.empty() || cache.key.size() > 512 || cache.key.find(',') != std::string::npos) {
     return fail(Code::kInvalidArgument, "a cache key has 1 to 512 characters and no comma");
   }
@@ -151,7 +195,7 @@ Result<void> RunArtifacts::save_cache(std::string_view repository, std::string_v
     return fail(Code::kNotFound, "cache \"{}\": there is no blob {}; upload it first", cache.key,
                 cache.sha256.substr(0, 64));
   }
-  return db_.write([&](store::Transaction& tx) -> Result<void> {
+  return db_.write_with<std::int64_t>([&](store::Transaction& tx) -> Result<std::int64_t> {
     auto added = tx.execute(
         "INSERT INTO engine_caches(repository, ref, version, cache_key, sha256, size_bytes, created_at) "
         "VALUES(?, ?, ?, ?, ?, ?, ?)",
@@ -160,7 +204,7 @@ Result<void> RunArtifacts::save_cache(std::string_view repository, std::string_v
       return fail(Code::kAlreadyExists, "{} has a cache \"{}\" already; caches do not change", ref, cache.key);
     }
     if (!added) return std::unexpected(added.error());
-    return {};
+    return WEIR_TRY(tx.next_id("cache"));
   });
 }
 

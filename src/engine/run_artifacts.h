@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "store/blob_store.h"
 #include "store/database.h"
@@ -21,17 +22,23 @@ struct ArtifactFile {
   std::int64_t size_bytes = 0;
 };
 
-// What a step uploaded for later jobs and for people: a tar archive compressed by zstd, in the blob store.
+// What a step uploaded for later jobs and for people, in the blob store.
 struct Artifact {
   std::int64_t id = 0;
   std::int64_t run_id = 0;
+  std::int64_t job_id = 0;     // that made it; 0 if unknown
+  std::string format = "zip";  // "raw": a single file as it is; "tar.zst": as weir 0.1 kept them
   std::string name;
   std::string sha256;
   std::int64_t size_bytes = 0;
   std::vector<ArtifactFile> files;
   TimePoint created_at;
+  std::optional<TimePoint> expires_at;  // gone from then on; none: kept with its run
 };
 json::object to_json(const Artifact& artifact);
+
+// kInvalidArgument unless it has 1 to 255 bytes and none of / \ : " < > | * ? or a line break.
+Result<void> check_artifact_name(std::string_view name);
 
 struct Cache {
   std::string key;
@@ -42,27 +49,32 @@ struct Cache {
 // Artifacts of workflow runs and caches of repositories. Any thread.
 class RunArtifacts {
  public:
-  RunArtifacts(store::Database& db, store::BlobStore& blobs) : db_(db), blobs_(blobs) {}
+  RunArtifacts(store::Database& db, store::BlobStore& blobs, const Clock& clock)
+      : db_(db), blobs_(blobs), clock_(clock) {}
 
   // Registers an uploaded blob under `name`. kAlreadyExists for a name that the run has, unless `overwrite`;
-  // kNotFound if the blob is not there; kInvalidArgument for a name with / \ : " < > | * ? or a line break, or for a
-  // file path that leaves the archive.
+  // kNotFound if the blob is not there; kInvalidArgument for a name that check_artifact_name refuses, for bytes that
+  // are no zip though they should be, or for a file path that leaves the archive. The files of a zip are read out of
+  // it.
   Result<Artifact> add(Artifact artifact, bool overwrite);
   Result<std::vector<Artifact>> list(std::int64_t run_id);
   Result<Artifact> find(std::int64_t run_id, std::string_view name);
+  // Gives what it was; its bytes stay in the store.
+  Result<Artifact> remove(std::int64_t run_id, std::string_view name);
 
   // The cache of `key`, else the newest one that starts with one of `restore_keys` in their order: first those saved on
   // `ref`, then those of `default_ref`, as GitHub scopes them. `version` must match exactly.
   Result<std::optional<Cache>> lookup_cache(std::string_view repository, std::string_view ref,
                                             std::string_view default_ref, std::string_view key,
                                             std::span<const std::string> restore_keys, std::string_view version);
-  // kAlreadyExists for a key and version that the ref has: caches do not change.
-  Result<void> save_cache(std::string_view repository, std::string_view ref, std::string_view version,
-                          const Cache& cache);
+  // Gives the entry's number. kAlreadyExists for a key and version that the ref has: caches do not change.
+  Result<std::int64_t> save_cache(std::string_view repository, std::string_view ref, std::string_view version,
+                                  const Cache& cache);
 
  private:
   store::Database& db_;
   store::BlobStore& blobs_;
+  const Clock& clock_;
 };
 
 }  // namespace weir::engine

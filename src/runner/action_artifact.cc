@@ -119,6 +119,17 @@ struct TemporaryFile {
   TemporaryFile& operator=(const TemporaryFile&) = delete;
 };
 
+// What the server says that the artifact's files hold together.
+std::uint64_t announced_bytes(const json::value& artifact) {
+  std::uint64_t sum = 0;
+  const auto* files = json_find(artifact, "files");
+  if (files == nullptr || !files->is_array()) return sum;
+  for (const auto& file : files->get_array()) {
+    sum += static_cast<std::uint64_t>(std::max<std::int64_t>(json_int(file, "size_bytes").value_or(0), 0));
+  }
+  return sum;
+}
+
 // Versions 1 to 3 added files to an artifact that was there; from 4 on a name can be used once.
 Result<void> merge_existing(const ActionRequest& request, ServerClient& server, const std::string& name,
                             const fs::path& folder, Upload& upload) {
@@ -126,7 +137,7 @@ Result<void> merge_existing(const ActionRequest& request, ServerClient& server, 
     if (json_string_or(artifact, "name", "") != name) continue;
     const TemporaryFile archive(request);
     WEIR_TRY(server.get_blob(json_string_or(artifact, "sha256", ""), archive.path));
-    WEIR_TRY(unpack(archive.path, folder, {.stop = request.stop.get()}));
+    WEIR_TRY(unpack(archive.path, folder, {.bytes_max = announced_bytes(artifact), .stop = request.stop.get()}));
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
       if (!entry.is_regular_file()) continue;
       const std::string inside = entry.path().lexically_relative(folder).generic_string();
@@ -161,13 +172,15 @@ Result<ActionResult> upload(const ActionRequest& request) {
 
   const TemporaryFile archive(request);
   const int level = std::clamp(std::atoi(request.input_or("compression-level", "6").c_str()), 0, 9);
-  const PackResult packed = WEIR_TRY(
-      pack(upload.entries, archive.path, {.compression_level = std::max(1, level / 2), .stop = request.stop.get()}));
+  const PackResult packed =
+      WEIR_TRY(pack_zip(upload.entries, archive.path, {.compression_level = level, .stop = request.stop.get()}));
   WEIR_TRY(server.put_blob(archive.path, packed.sha256));
   const json::value body = {{"name", name},
                             {"sha256", packed.sha256},
                             {"size_bytes", packed.size_bytes},
+                            {"format", "zip"},
                             {"files", upload.files},
+                            {"retention_days", std::atoi(request.input("retention-days").c_str())},
                             {"overwrite", merges || WEIR_TRY(request.input_bool("overwrite", false))}};
   const auto answer = WEIR_TRY(server.post(fmt::format("/runs/{}/artifacts", request.spec->run_id), body));
   if (merges) [[maybe_unused]]
@@ -199,9 +212,19 @@ Result<void> download_one(const ActionRequest& request, ServerClient& server, co
                           const fs::path& folder) {
   const TemporaryFile archive(request);
   WEIR_TRY(server.get_blob(json_string_or(artifact, "sha256", ""), archive.path));
-  const auto files = WEIR_TRY(unpack(archive.path, folder, {.stop = request.stop.get()}));
-  request.reporter->line(fmt::format("{}: {} file{} to {}", json_string_or(artifact, "name", ""), files,
-                                     files == 1 ? "" : "s", folder.string()));
+  const std::string name = json_string_or(artifact, "name", "");
+  if (json_string_or(artifact, "format", "") == "raw") {
+    WEIR_TRY(io::make_dirs(folder));
+    const fs::path target = WEIR_TRY(io::join_below(folder, name));
+    std::error_code error;
+    fs::copy_file(archive.path, target, fs::copy_options::overwrite_existing, error);
+    if (error) return fail_errno(error.value(), fmt::format("cannot write {}", target.string()));
+    request.reporter->line(fmt::format("{}: to {}", name, folder.string()));
+    return {};
+  }
+  const auto files =
+      WEIR_TRY(unpack(archive.path, folder, {.bytes_max = announced_bytes(artifact), .stop = request.stop.get()}));
+  request.reporter->line(fmt::format("{}: {} file{} to {}", name, files, files == 1 ? "" : "s", folder.string()));
   return {};
 }
 

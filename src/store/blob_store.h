@@ -31,6 +31,10 @@ class BlobStore {
   // Takes a file in by copying (or by rename if `consume` and on the same disk).
   virtual Result<BlobInfo> put_file(const std::filesystem::path& file, bool consume) = 0;
 
+  // Takes over a file on the same disk by rename; nobody may write to it any more. `info` is what the caller found while
+  // it wrote the file: kInvalidArgument if the length is another.
+  virtual Result<void> adopt(const std::filesystem::path& file, const BlobInfo& info) = 0;
+
   [[nodiscard]] virtual bool contains(std::string_view sha256) const = 0;
   virtual Result<std::string> get(std::string_view sha256) const = 0;
   // A local file with the bytes, to be sent or opened; never to be changed.

@@ -29,7 +29,23 @@ class TemporaryFile {
     if (fd < 0) return fail_errno(errno, fmt::format("cannot store a blob as {}", path.string()));
     return TemporaryFile(std::move(path), fd);
   }
-  TemporaryFile(TemporaryFile&& other) noexcept : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+  // One that somebody else wrote; removed unless kept, too.
+  static Result<TemporaryFile> take(const fs::path& path) {
+    const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    if (fd < 0) return fail_errno(errno, fmt::format("cannot open {}", path.string()));
+    TemporaryFile file(path, fd);
+    struct stat info{};
+    if (::fstat(fd, &info) != 0) return fail_errno(errno, fmt::format("cannot read {}", path.string()));
+    file.size_bytes_ = info.st_size;
+    ::fchmod(fd, 0444);
+    return file;
+  }
+  [[nodiscard]] std::int64_t size_bytes() const { return size_bytes_; }
+  TemporaryFile(TemporaryFile&& other) noexcept
+      : path_(std::move(other.path_)),
+        fd_(std::exchange(other.fd_, -1)),
+        hash_(std::move(other.hash_)),
+        size_bytes_(other.size_bytes_) {}
   TemporaryFile& operator=(TemporaryFile&&) = delete;
   ~TemporaryFile() {
     if (fd_ < 0) return;
@@ -134,6 +150,21 @@ class LocalBlobStore final : public BlobStore {
       return fail(Code::kInvalidArgument, "the bytes have SHA-256 {}, not {}; nothing was kept", info.sha256,
                   expected_sha256);
     }
+    WEIR_TRY(place(file, info));
+    return info;
+  }
+
+  Result<void> adopt(const fs::path& path, const BlobInfo& info) override {
+    if (!is_sha256(info.sha256)) return fail(Code::kInvalidArgument, "a blob's name is a SHA-256");
+    auto file = WEIR_TRY(TemporaryFile::take(path));
+    if (file.size_bytes() != info.size_bytes) {
+      return fail(Code::kInvalidArgument, "{} has {} bytes, not {}", path.string(), file.size_bytes(), info.size_bytes);
+    }
+    return place(file, info);
+  }
+
+  // Under its name, unless that is there; the file is removed then.
+  Result<void> place(TemporaryFile& file, const BlobInfo& info) {
     Folder& folder = folder_of(info.sha256);
     const std::scoped_lock lock(folder.placing);
     const fs::path target = path_of(info.sha256);
@@ -148,7 +179,7 @@ class LocalBlobStore final : public BlobStore {
     } else {
       WEIR_TRY(file.keep(target));
     }
-    return info;
+    return {};
   }
 
   Result<BlobInfo> put_file(const fs::path& file, bool consume) override {

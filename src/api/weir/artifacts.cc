@@ -32,6 +32,30 @@ Result<void> require_own_run(const io::HttpRequest& request, std::int64_t run) {
               *request.identity.run_id, run);
 }
 
+}  // namespace
+
+void describe_download(const Artifact& artifact, io::HttpResponse& response) {
+  std::string file_name = artifact.name;
+  // A browser must not take a page or a script that somebody uploaded for one of ours.
+  std::string_view type = "application/octet-stream";
+  if (artifact.format == "zip") {
+    file_name += ".zip";
+    type = "application/zip";
+  } else if (artifact.format != "raw") {
+    file_name += ".tar.zst";
+    type = "application/zstd";
+  }
+  response.headers.set("Content-Type", std::string(type));
+  response.headers.set("X-Content-Type-Options", "nosniff");
+  // Names may hold what a quoted text may not: clients that know the second form take that (RFC 6266).
+  response.headers.set(
+      "Content-Disposition",
+      fmt::format("attachment; filename=\"artifact-{}{}\"; filename*=UTF-8''{}", artifact.id,
+                  std::filesystem::path(file_name).extension().string(), io::percent_encode(file_name)));
+}
+
+namespace {
+
 Result<io::HttpResponse> add_artifact(const Services& services, const io::HttpRequest& request) {
   Artifact artifact;
   artifact.run_id = WEIR_TRY(id_param(request, "run"));
@@ -40,6 +64,11 @@ Result<io::HttpResponse> add_artifact(const Services& services, const io::HttpRe
   artifact.name = WEIR_TRY(json_require_string(body, "name"));
   artifact.sha256 = WEIR_TRY(json_require_string(body, "sha256"));
   artifact.size_bytes = json_int(body, "size_bytes").value_or(0);
+  artifact.format = json_string_or(body, "format", "tar.zst");  // runners of weir 0.1 do not say it
+  artifact.job_id = request.identity.job_id.value_or(0);
+  if (const auto days = json_int(body, "retention_days"); days && *days > 0 && *days <= 400) {
+    artifact.expires_at = services.clock->now() + std::chrono::hours{24 * *days};
+  }
   if (const auto* files = json_find(body, "files"); files != nullptr && files->is_array()) {
     for (const auto& file : files->get_array()) {
       artifact.files.push_back({WEIR_TRY(json_require_string(file, "path")), json_int(file, "size_bytes").value_or(0)});
@@ -61,8 +90,7 @@ Result<io::HttpResponse> download_artifact(const Services& services, io::HttpReq
   const auto artifact = WEIR_TRY(services.artifacts->find(run, request.params["name"]));
   io::HttpResponse response;
   response.file_path = WEIR_TRY(services.blobs->local_path(artifact.sha256)).string();
-  response.headers.set("Content-Type", "application/zstd");
-  response.headers.set("Content-Disposition", fmt::format("attachment; filename=\"artifact-{}.tar.zst\"", artifact.id));
+  describe_download(artifact, response);
   return response;
 }
 
@@ -136,7 +164,7 @@ void add_artifact_routes(RouteTable& table, const Services& services) {
              .pattern = "/api/v1/runs/{run}/artifacts",
              .permission = Permission::kUploadArtifact,
              .id = "addArtifact",
-             .summary = "Makes a stored blob (tar, Zstandard) an artifact of a run.",
+             .summary = "Makes a stored blob an artifact of a run.",
              .request = "ArtifactRequest",
              .answer = "Artifact",
              .status = 201},
@@ -150,8 +178,8 @@ void add_artifact_routes(RouteTable& table, const Services& services) {
   table.add({.method = "GET",
              .pattern = "/api/v1/runs/{run}/artifacts/{name}",
              .id = "getArtifact",
-             .summary = "An artifact's files, as tar and Zstandard.",
-             .answer = "application/zstd"},
+             .summary = "An artifact's files, as a zip archive; of weir 0.1 as tar and Zstandard.",
+             .answer = "application/zip"},
             bind(download_artifact));
   table.add({.method = "POST",
              .pattern = "/api/v1/caches/lookup",

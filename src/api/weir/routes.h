@@ -50,6 +50,8 @@ Result<std::int64_t> id_param(const io::HttpRequest& request, std::string_view n
 Result<std::int64_t> number_query(const io::HttpRequest& request, std::string_view name, std::int64_t fallback,
                                   std::int64_t least, std::int64_t most);
 json::object event_to_json(const types::Event& event);
+// Media type and file name of the answer that brings an artifact's bytes.
+void describe_download(const engine::Artifact& artifact, io::HttpResponse& response);
 
 void add_run_routes(RouteTable& table, const Services& services);       // runs, jobs, logs, dispatches
 void add_artifact_routes(RouteTable& table, const Services& services);  // blobs, artifacts, caches
