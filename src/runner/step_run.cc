@@ -176,7 +176,8 @@ bool report_stop(JobState& job, StepState& step, StopReason reason) {
                                 workflow::format_number(minutes)));
     step.outcome = Conclusion::kFailure;
   } else {
-    job.error(step, "The operation was canceled.");
+    // What a `cancel` step ended is no mistake.
+    if (!job.supervisor->stopping()) job.error(step, "The operation was canceled.");
     step.outcome = Conclusion::kCancelled;
   }
   return true;
