@@ -40,6 +40,9 @@ engine::EngineDeps engine_deps(const EngineBinding& binding) {
   deps.checkouts_dir = (binding.state / "checkouts").string();
   deps.envs_dir = (binding.state / "envs").string();
   deps.tool_dir = (binding.state / "tools").string();
+  deps.actions_dir = (binding.state / "actions").string();
+  deps.actions_url = binding.actions_url;
+  while (deps.actions_url.ends_with('/')) deps.actions_url.pop_back();
   deps.server_url = binding.server_url;
   deps.git = binding.git;
   deps.action_variables = binding.action_variables;

@@ -23,6 +23,7 @@ struct EngineBinding {
   std::filesystem::path state;
   int slots = 0;  // 0: one for each processor
   bool strict = false;
+  std::string actions_url;
   std::map<std::string, std::string> extra_secrets;
   std::function<Result<io::Git>(const std::string& repo)> git;
   std::function<std::string()> server_url;

@@ -183,6 +183,7 @@ Result<void> ServerImpl::start_engine() {
                         .state = options_.state,
                         .slots = options_.slots,
                         .strict = options_.strict,
+                        .actions_url = options_.actions_url,
                         .extra_secrets = options_.extra_secrets};
   binding.git = [this](const std::string& repo) { return git(repo); };
   binding.server_url = [this] { return url_; };

@@ -22,6 +22,8 @@ namespace weir::app {
 // then what was missed is caught up (pushes without a trigger, schedules). Any thread may call the accessors.
 class Server {
  public:
+  static constexpr const char* kActionsUrl = "https://github.com";
+
   struct Options {
     std::filesystem::path state;  // made if need be
     std::string host = "127.0.0.1";
@@ -30,7 +32,8 @@ class Server {
     int slots = 0;                      // jobs at a time; 0: one for each processor
     // Repositories that are work trees of people, by name (`weir run`); others are bare ones below <state>/repos.
     std::map<std::string, io::Git> local_repositories;
-    bool strict = false;  // for every repository, whatever its weir.yaml says
+    bool strict = false;                    // for every repository, whatever its weir.yaml says
+    std::string actions_url = kActionsUrl;  // what `uses: owner/name@ref` is below
     store::Durability durability = store::Durability::kEachWrite;
     bool serve_models = true;                          // gateway, rollouts and monitor; `weir run` needs none
     std::map<std::string, std::string> extra_secrets;  // of this process only (`weir run -s`)

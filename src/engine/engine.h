@@ -83,6 +83,8 @@ struct EngineDeps {
   std::string checkouts_dir;                // <state>/checkouts
   std::string envs_dir;                     // <state>/envs
   std::string tool_dir;                     // RUNNER_TOOL_CACHE
+  std::string actions_dir;                  // where actions of other repositories are kept; "": none are fetched
+  std::string actions_url;                  // what `uses: owner/name@ref` is below: "https://github.com"
   std::function<std::string()> server_url;  // "http://127.0.0.1:4510"; asked when a job starts
   std::string default_owner = "weir";       // github.repository_owner of a repository named without one
 

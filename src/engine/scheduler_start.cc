@@ -129,6 +129,8 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   spec.checkouts_dir = deps_.checkouts_dir;
   spec.envs_dir = deps_.envs_dir;
   spec.tool_dir = deps_.tool_dir;
+  spec.actions_dir = deps_.actions_dir;
+  spec.actions_url = deps_.actions_url;
   spec.strict = run->row.options.strict || (deps_.strict && deps_.strict(run->row.repo));
   spec.implicit_checkout = !spec.strict && !body.checks_out;
   if (!spec.strict) {

@@ -27,6 +27,7 @@ struct LocalArguments {
   std::vector<std::string> matrix;
   bool list = false;
   bool strict = false;
+  std::string actions_url = Server::kActionsUrl;
   int slots = 0;
 };
 
@@ -138,6 +139,7 @@ Result<int> run_local(Cli& cli, const LocalArguments& arguments) {
   options.port = 0;
   options.slots = arguments.slots;
   options.strict = arguments.strict;
+  options.actions_url = arguments.actions_url;
   options.serve_models = false;
   // A power cut ends the jobs too; what ran is on disk when the command returns.
   options.durability = store::Durability::kAtStop;
@@ -187,6 +189,11 @@ void add_run(CLI::App& app, Cli& cli) {
   command->add_option("--matrix", arguments->matrix, "KEY:VALUE; only combinations that have it");
   command->add_option("--slots", arguments->slots, "jobs at a time (default: one for each processor)");
   command->add_option("--state", cli.connection.state, "state folder (default: .weir in the repository)");
+  command
+      ->add_option("--actions-url", arguments->actions_url,
+                   "where actions of other repositories come from; file:// takes a mirror")
+      ->envname("WEIR_ACTIONS_URL")
+      ->capture_default_str();
   command->add_flag("--strict", arguments->strict, "GitHub's empty machine: no implicit checkout or packages");
   command->add_flag("-l,--list", arguments->list, "list workflows and jobs instead of running them");
   command->add_flag("--json", cli.json, "one JSON object a line");

@@ -17,6 +17,7 @@ struct ServeArguments {
   std::string listen = "127.0.0.1";
   int slots = 0;
   bool strict = false;
+  std::string actions_url = Server::kActionsUrl;
   bool verbose = false;
 };
 
@@ -64,6 +65,7 @@ Result<int> serve(Cli& cli, const ServeArguments& arguments) {
   options.runner = WEIR_TRY(find_runner());
   options.slots = arguments.slots;
   options.strict = arguments.strict;
+  options.actions_url = arguments.actions_url;
   WEIR_TRY(read_listen(arguments.listen, options));
   Log log(cli.clock, STDERR_FILENO, arguments.verbose ? LogLevel::kDebug : LogLevel::kInfo);
   auto server = WEIR_TRY(Server::start(options, cli.clock, log));
@@ -92,6 +94,11 @@ void add_serve(CLI::App& app, Cli& cli) {
   command->add_option("--listen", arguments->listen, "HOST:PORT; other addresses than loopback demand tokens of all")
       ->capture_default_str();
   command->add_option("--slots", arguments->slots, "jobs at a time (default: one for each processor)");
+  command
+      ->add_option("--actions-url", arguments->actions_url,
+                   "where actions of other repositories come from; file:// takes a mirror")
+      ->envname("WEIR_ACTIONS_URL")
+      ->capture_default_str();
   command->add_flag("--strict", arguments->strict,
                     "give every job GitHub's empty machine: no implicit checkout or packages");
   command->add_flag("-v,--verbose", arguments->verbose, "log more");
