@@ -129,13 +129,16 @@ constexpr std::string_view kFiles = R"json({
 "Artifact": {"type": "object", "properties": {
     "id": {"type": "integer"}, "run_id": {"type": "integer"}, "name": {"type": "string"},
     "sha256": {"$ref": "#/components/schemas/Digest"}, "size_bytes": {"type": "integer"},
+    "format": {"type": "string", "enum": ["zip", "raw", "tar.zst"]},
     "files": {"type": "array", "items": {"$ref": "#/components/schemas/File"}},
-    "created_at": {"$ref": "#/components/schemas/Time"}}},
+    "created_at": {"$ref": "#/components/schemas/Time"}, "expires_at": {"$ref": "#/components/schemas/TimeOrNull"}}},
 "ArtifactList": {"type": "object", "properties": {
     "artifacts": {"type": "array", "items": {"$ref": "#/components/schemas/Artifact"}}}},
 "ArtifactRequest": {"type": "object", "required": ["name", "sha256"], "properties": {
     "name": {"type": "string"}, "sha256": {"$ref": "#/components/schemas/Digest"}, "size_bytes": {"type": "integer"},
-    "files": {"type": "array", "items": {"$ref": "#/components/schemas/File"}},
+    "format": {"type": "string", "enum": ["zip", "raw", "tar.zst"]},
+    "files": {"type": "array", "items": {"$ref": "#/components/schemas/File"}, "description": "read out of a zip"},
+    "retention_days": {"type": "integer"},
     "overwrite": {"type": "boolean", "description": "take the place of an artifact of that name"}}},
 "CacheLookup": {"type": "object", "required": ["key"], "properties": {
     "key": {"type": "string"},
