@@ -1,5 +1,8 @@
 #include "app/engine_binding.h"
 
+#include <unistd.h>
+
+#include <filesystem>
 #include <thread>
 
 namespace weir::app {
@@ -17,14 +20,30 @@ engine::ApprovalAnswer answer_of(const access::Approval& approval) {
 }
 
 // weir.yaml's own pools first, so that `gpu: {slots: 1}` wins over the pool that takes everything.
-std::vector<engine::RunnerPool> pools_of(const config::Config& config, int slots) {
+std::vector<engine::RunnerPool> pools_of(const config::Config& config, const engine::RunnerPool& local) {
   std::vector<engine::RunnerPool> pools;
   pools.reserve(config.runners.size() + 1);
   for (const auto& runner : config.runners) {
-    pools.push_back({runner.label, {runner.label, "self-hosted", "linux", "x64"}, runner.slots});
+    pools.push_back({.name = runner.label,
+                     .labels = {runner.label, "self-hosted", "linux", "x64"},
+                     .slots = runner.slots,
+                     .gpus = runner.gpus,
+                     .memory_bytes = runner.memory_bytes,
+                     .grace = runner.grace});
   }
-  pools.push_back(engine::local_pool(slots));
+  pools.push_back(local);
   return pools;
+}
+
+// What this machine has.
+engine::RunnerPool this_machine(int slots) {
+  auto pool = engine::local_pool(slots);
+  const auto pages = ::sysconf(_SC_PHYS_PAGES);
+  const auto page_size = ::sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page_size > 0) pool.memory_bytes = std::int64_t{pages} * page_size;
+  std::error_code ignored;
+  while (std::filesystem::exists(fmt::format("/dev/nvidia{}", pool.gpus), ignored)) ++pool.gpus;
+  return pool;
 }
 
 }  // namespace
@@ -40,6 +59,9 @@ engine::EngineDeps engine_deps(const EngineBinding& binding) {
   deps.checkouts_dir = (binding.state / "checkouts").string();
   deps.envs_dir = (binding.state / "envs").string();
   deps.tool_dir = (binding.state / "tools").string();
+  deps.blobs_dir = (binding.state / "blobs").string();
+  deps.exchange_dir = (binding.state / "exchange").string();
+  deps.cache_trees_dir = (binding.state / "cache-trees").string();
   deps.actions_dir = (binding.state / "actions").string();
   deps.actions_url = binding.actions_url;
   while (deps.actions_url.ends_with('/')) deps.actions_url.pop_back();
@@ -51,7 +73,9 @@ engine::EngineDeps engine_deps(const EngineBinding& binding) {
   auto& config = binding.config;
   auto& db = binding.db;
   const int slots = binding.slots > 0 ? binding.slots : static_cast<int>(std::thread::hardware_concurrency());
-  deps.pools = [&config, slots](const std::string& repo) { return pools_of(*config.of(repo), slots); };
+  deps.pools = [&config, local = this_machine(slots)](const std::string& repo) {
+    return pools_of(*config.of(repo), local);
+  };
   deps.strict = [&config, strict = binding.strict](const std::string& repo) {
     return strict || config.of(repo)->strict;
   };

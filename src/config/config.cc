@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "base/size.h"
+
 namespace weir::config {
 namespace {
 
@@ -286,7 +288,11 @@ json::object to_json(const Config& config) {
   for (const auto& one : config.notify) notify.push_back(to_json(one));
   json::object runners;
   for (const auto& runner : config.runners) {
-    runners[runner.label] = json::object{{"executor", "local"}, {"slots", runner.slots}};
+    runners[runner.label] = json::object{{"executor", "local"},
+                                         {"slots", runner.slots},
+                                         {"gpus", runner.gpus},
+                                         {"memory", size_text(runner.memory_bytes)},
+                                         {"grace", duration_text(runner.grace)}};
   }
   return {{"endpoints", keyed(config.endpoints, &Endpoint::name)},
           {"environments", keyed(config.environments, &Environment::name)},

@@ -160,7 +160,10 @@ struct Notify {
 // A label of `runs-on`.
 struct Runner {
   std::string label;
-  int slots = 1;  // jobs of this label at a time
+  int slots = 1;  // CPUs: jobs of this label at a time, unless they ask for more
+  int gpus = 0;
+  std::int64_t memory_bytes = 0;            // 0: not counted
+  Duration grace{std::chrono::minutes{1}};  // for a preempted job to write a checkpoint
   bool operator==(const Runner&) const = default;
 };
 

@@ -285,6 +285,21 @@ std::span<const Key<Runner>> runner_keys() {
                   [](Reader& reader, const YamlEntry& entry, Runner& runner) {
                     reader.read_count(*entry.value, runner.slots, 1, 1024);
                   }},
+      Key<Runner>{"gpus", "GPUs that its jobs share: runs-on: [LABEL, gpu=1].",
+                  R"({"type": ["integer", "string"], "minimum": 0, "maximum": 1024, "default": 0, "examples": [2]})",
+                  [](Reader& reader, const YamlEntry& entry, Runner& runner) {
+                    reader.read_count(*entry.value, runner.gpus, 0, 1024);
+                  }},
+      Key<Runner>{"memory", "What jobs that say memory=SIZE share; 0 counts nothing.",
+                  R"({"$ref": "#/$defs/size", "default": "0", "examples": ["64G"]})",
+                  [](Reader& reader, const YamlEntry& entry, Runner& runner) {
+                    reader.read_size(*entry.value, runner.memory_bytes);
+                  }},
+      Key<Runner>{"grace", "How long a preempted job may write a checkpoint.",
+                  R"({"$ref": "#/$defs/duration", "default": "1m", "examples": ["5m"]})",
+                  [](Reader& reader, const YamlEntry& entry, Runner& runner) {
+                    reader.read_duration(*entry.value, runner.grace);
+                  }},
   };
   return kKeys;
 }

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/size.h"
+
 namespace weir::config {
 namespace {
 
@@ -81,6 +83,17 @@ void Reader::read_duration(const text::YamlNode& node, Duration& value) {
   if (!text) return;
   if (const auto parsed = parse_duration(*text)) {
     value = *parsed;
+  } else {
+    error(node, fmt::format("this must be {}, not \"{}\"", kExpected, *text));
+  }
+}
+
+void Reader::read_size(const text::YamlNode& node, std::int64_t& bytes) {
+  static constexpr std::string_view kExpected = "a size with its unit, such as 512M or 64G";
+  const auto text = scalar(node, kExpected);
+  if (!text) return;
+  if (const auto parsed = parse_size(*text)) {
+    bytes = *parsed;
   } else {
     error(node, fmt::format("this must be {}, not \"{}\"", kExpected, *text));
   }

@@ -41,6 +41,7 @@ class Reader {
   void read(const text::YamlNode& node, bool& value);
   void read(const text::YamlNode& node, std::vector<std::string>& values);  // a list, or one value
   void read_duration(const text::YamlNode& node, Duration& value);
+  void read_size(const text::YamlNode& node, std::int64_t& bytes);
   void read_ratio(const text::YamlNode& node, double& value);  // "85%" or 0.85, from 0 to 1
   void read_number(const text::YamlNode& node, double& value, double min, double max);
   void read_count(const text::YamlNode& node, int& value, int min, int max);

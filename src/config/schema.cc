@@ -9,6 +9,8 @@ namespace {
 // What several keys share.
 constexpr std::string_view kShared = R"({
   "duration": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w)$|\\$\\{\\{"},
+  "size": {"anyOf": [{"type": "integer", "minimum": 0},
+                     {"type": "string", "pattern": "^[0-9]+([KMGTkmgt](i?[Bb])?|[Bb])?$|\\$\\{\\{"}]},
   "ratio": {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1},
                       {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?%$|\\$\\{\\{"}]},
   "flag": {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": "\\$\\{\\{"}]},

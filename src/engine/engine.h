@@ -27,11 +27,14 @@ using event::PreparedRun;
 using event::RunOptions;
 using event::RunRequest;
 
-// Machines for jobs: how many at once, and which `runs-on` labels lead there.
+// Machines for jobs: what they have, and which `runs-on` labels lead there.
 struct RunnerPool {
   std::string name;                 // "local", "gpu"
   std::vector<std::string> labels;  // exact, or ending in "*": "ubuntu-*"
-  int slots = 1;
+  int slots = 1;                    // CPUs; a job takes one unless it asks for more
+  int gpus = 0;
+  std::int64_t memory_bytes = 0;            // 0: not counted
+  Duration grace{std::chrono::minutes{1}};  // for a preempted job to write a checkpoint
 };
 
 // The pool that takes every usual label: ubuntu-*, debian-*, linux, self-hosted, local, x64, gpu.
@@ -66,7 +69,7 @@ struct StartingJob {
   std::string environment;  // "" if none
   json::object github;      // the contexts as the job sees them, without the token
   json::object context;     // `job`
-  bool id_token = false;  // `permissions: id-token: write`
+  bool id_token = false;    // `permissions: id-token: write`
 };
 
 // What the engine needs of others. Pointers outlive the engine; functions left empty are named with their default.
@@ -79,10 +82,13 @@ struct EngineDeps {
   Log* log = nullptr;
   Executor* executor = nullptr;
 
-  std::filesystem::path jobs_dir;           // <state>/jobs
-  std::string checkouts_dir;                // <state>/checkouts
-  std::string envs_dir;                     // <state>/envs
-  std::string tool_dir;                     // RUNNER_TOOL_CACHE
+  std::filesystem::path jobs_dir;  // <state>/jobs
+  std::string checkouts_dir;       // <state>/checkouts
+  std::string envs_dir;            // <state>/envs
+  std::string tool_dir;            // RUNNER_TOOL_CACHE
+  std::string blobs_dir;           // as in JobSpec, like the two below; "" if runners shall not
+  std::string exchange_dir;
+  std::string cache_trees_dir;
   std::string actions_dir;                  // where actions of other repositories are kept; "": none are fetched
   std::string actions_url;                  // what `uses: owner/name@ref` is below: "https://github.com"
   std::function<std::string()> server_url;  // "http://127.0.0.1:4510"; asked when a job starts
@@ -116,6 +122,8 @@ struct EngineDeps {
   // The job's bearer token; the job's row is in the same transaction. Default: an empty token.
   std::function<Result<std::string>(store::Transaction& tx, const types::JobGrant& grant)> issue_job_token;
   std::function<Result<void>(store::Transaction& tx, std::int64_t job)> revoke_job_token;
+  // Variables by which a job that was preempted goes on with what it had begun (MLFLOW_RUN_ID). Default: none.
+  std::function<Result<std::map<std::string, std::string>>(std::int64_t job)> resume_variables;
   // The variables that the job's actions get beside those of every step (ACTIONS_RUNTIME_TOKEN, …): names to strings.
   // They may be secrets: they never reach the disk. Default: none.
   std::function<json::object(const StartingJob& job)> action_variables;

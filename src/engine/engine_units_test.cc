@@ -54,7 +54,7 @@ TEST(Pools, UsualLabelsLeadToTheLocalPool) {
 }
 
 TEST(Pools, AConfiguredLabelHasItsOwnPoolAndOthersStayLocal) {
-  const std::vector pools{RunnerPool{"gpu", {"gpu"}, 1}, local_pool(2)};
+  const std::vector pools{RunnerPool{.name = "gpu", .labels = {"gpu"}}, local_pool(2)};
   EXPECT_EQ(find_pool(pools, {"gpu"})->name, "gpu");
   EXPECT_EQ(find_pool(pools, {"self-hosted", "gpu"})->name, "gpu");
   EXPECT_EQ(find_pool(pools, {"self-hosted"})->name, "local");
@@ -65,6 +65,46 @@ TEST(Pools, AnUnknownLabelIsRefusedByNameWithTheKnownOnes) {
   ASSERT_FALSE(pool.has_value());
   EXPECT_NE(pool.error().message.find("\"windows-latest\""), std::string::npos);
   EXPECT_NE(pool.error().message.find("ubuntu-*"), std::string::npos);
+}
+
+TEST(Demand, LabelsWithAnEqualsSignAskAndTheOthersNameMachines) {
+  const auto demand =
+      parse_demand({"self-hosted", "gpu", "cpu=4", "memory=8G", "gpu=2", "priority=high", "preemptible"});
+  ASSERT_TRUE(demand.has_value());
+  EXPECT_EQ(demand->labels, (std::vector<std::string>{"self-hosted", "gpu"}));
+  EXPECT_EQ(demand->resources.cpus, 4);
+  EXPECT_EQ(demand->resources.memory_bytes, std::int64_t{8} << 30);
+  EXPECT_EQ(demand->resources.gpus, 2);
+  EXPECT_EQ(demand->priority, 10);
+  EXPECT_TRUE(demand->preemptible);
+  EXPECT_EQ(parse_demand({"memory=512MiB"})->resources.memory_bytes, 512 << 20);
+  EXPECT_EQ(parse_demand({"priority=-3"})->priority, -3);
+  for (const std::string bad : {"cpu=0", "cpu=x", "memory=8x", "memory=G", "gpu=-1", "priority=urgent", "disk=3G"}) {
+    const auto refused = parse_demand({bad});
+    ASSERT_FALSE(refused.has_value()) << bad;
+    EXPECT_NE(refused.error().message.find(bad), std::string::npos);
+  }
+}
+
+TEST(Demand, WhatNoMachineHasIsRefused) {
+  const std::vector pools{RunnerPool{.name = "local", .labels = {"self-hosted"}, .slots = 2, .memory_bytes = 4 << 20}};
+  EXPECT_TRUE(find_pool(pools, parse_demand({"self-hosted", "cpu=2"}).value()).has_value());
+  EXPECT_FALSE(find_pool(pools, parse_demand({"self-hosted", "cpu=3"}).value()).has_value());
+  EXPECT_FALSE(find_pool(pools, parse_demand({"self-hosted", "memory=1G"}).value()).has_value());
+  EXPECT_FALSE(find_pool(pools, parse_demand({"self-hosted", "gpu=1"}).value()).has_value());
+}
+
+TEST(Slots, GpusHaveNumbersAndComeBack) {
+  const RunnerPool pool{.name = "gpu", .labels = {"gpu"}, .slots = 8, .gpus = 3};
+  Slots slots;
+  const auto first = slots.take(pool, "a", {.gpus = 2});
+  EXPECT_EQ(first.gpus, (std::vector{0, 1}));
+  EXPECT_FALSE(slots.fits(pool, {.gpus = 2}));
+  const auto second = slots.take(pool, "b", {.gpus = 1});
+  EXPECT_EQ(second.gpus, (std::vector{2}));
+  slots.give_back("gpu", "a", first);
+  EXPECT_EQ(slots.take(pool, "b", {.gpus = 1}).gpus, (std::vector{0}));
+  EXPECT_EQ(slots.cpus_of("gpu", "b"), 2);
 }
 
 TEST(Report, StepsOutputsAndSummariesComeFromTheJournalAndATornLineIsIgnored) {

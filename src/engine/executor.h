@@ -28,6 +28,7 @@ struct Step {
 struct JobReport {
   bool started = false;    // the runner has begun; steps may have run
   bool cancelled = false;  // the runner knows that it is to stop
+  bool preempted = false;  // it made room for another job and is to run again
   bool finished = false;   // job_finished is there: conclusion, outputs and layer are final
   std::int64_t pid = 0;
   types::Conclusion conclusion = types::Conclusion::kFailure;
@@ -50,6 +51,7 @@ JobReport read_report_file(const std::filesystem::path& job_dir);
 struct JobLaunch {
   types::JobSpec spec;
   std::filesystem::path job_dir;
+  int preemptions = 0;  // what an earlier turn of the job left in its folder is set aside, once
   std::string secrets;  // {"secrets": {…}, "token": "…", "env": {…}}
 };
 
@@ -92,6 +94,10 @@ class Executor {
 
   // Asks a running job to stop: the runner ends its steps and runs the always() ones. Unknown jobs are ignored.
   virtual void cancel(std::int64_t job) = 0;
+
+  // Asks a running job to make room: its processes get SIGTERM and the grace of its specification to write a
+  // checkpoint; no further step runs.
+  virtual void preempt(std::int64_t job) = 0;
 
   // Ends a job and everything it started, at once.
   virtual void kill(std::int64_t job) = 0;

@@ -113,6 +113,7 @@ class Machine {
     types::JobSpec spec;
     JobScript script;
     bool ended = false;
+    int turn = 0;  // counts how often it was started
     JobEnd end;
   };
 
@@ -125,8 +126,7 @@ class Machine {
   void start(const types::JobSpec& spec) {
     on_start(spec);
     auto& running = jobs[spec.job_id];
-    ++starts[spec.job_id];
-    running.spec = spec;
+    running = {.spec = spec, .turn = ++starts[spec.job_id]};
     running.script = script_(spec);
     end_after(spec.job_id, running.script.takes, running.script.conclusion, running.script.dies);
   }
@@ -135,6 +135,20 @@ class Machine {
     const auto found = jobs.find(job);
     if (found == jobs.end() || found->second.ended || found->second.script.ignores_cancel) return;
     end_after(job, std::chrono::milliseconds{300}, types::Conclusion::kCancelled, false);
+  }
+
+  void preempt(std::int64_t job) {
+    ++asked_for_room[job];
+    const auto found = jobs.find(job);
+    if (found == jobs.end() || found->second.ended) return;
+    const auto turn = found->second.turn;
+    loop_.after(std::chrono::milliseconds{500}, [this, job, turn] {
+      auto& running = jobs.at(job);
+      if (running.turn != turn || std::exchange(running.ended, true)) return;
+      running.end.report.started = true;
+      running.end.report.preempted = true;
+      on_end(job);
+    });
   }
 
   void kill(std::int64_t job) {
@@ -153,12 +167,14 @@ class Machine {
 
   std::map<std::int64_t, Running> jobs;
   std::map<std::int64_t, int> starts;
+  std::map<std::int64_t, int> asked_for_room;
+  std::map<std::int64_t, int> set_aside;  // the turn whose folder was
 
  private:
   void end_after(std::int64_t job, Duration delay, types::Conclusion conclusion, bool dies) {
-    loop_.after(delay, [this, job, conclusion, dies] {
+    loop_.after(delay, [this, job, conclusion, dies, turn = jobs.at(job).turn] {
       auto& running = jobs.at(job);
-      if (std::exchange(running.ended, true)) return;
+      if (running.turn != turn || std::exchange(running.ended, true)) return;
       running.end.report.started = true;
       if (dies) {
         running.end.error = "the runner died (signal 9)";
@@ -189,7 +205,13 @@ class FakeExecutor final : public Executor {
 
   void listen(Listener listener) override { listener_ = std::move(listener); }
   Result<void> prepare(const JobLaunch& launch) override {
-    if (fuse_.burn()) prepared_.insert(launch.spec.job_id);
+    if (!fuse_.burn()) return {};
+    prepared_.insert(launch.spec.job_id);
+    if (launch.preemptions > 0) {
+      const auto found = machine_.jobs.find(launch.spec.job_id);
+      if (found != machine_.jobs.end() && found->second.ended)
+        machine_.set_aside[launch.spec.job_id] = found->second.turn;
+    }
     return {};
   }
   Result<void> start(const JobLaunch& launch) override {
@@ -200,7 +222,8 @@ class FakeExecutor final : public Executor {
   }
   Result<Adoption> adopt(std::int64_t job, const std::filesystem::path&) override {
     const auto found = machine_.jobs.find(job);
-    if (found == machine_.jobs.end()) return Adoption::kNeverStarted;
+    // A folder that was set aside for the next turn tells nothing of that one.
+    if (found == machine_.jobs.end() || machine_.set_aside[job] == found->second.turn) return Adoption::kNeverStarted;
     if (!found->second.ended) return Adoption::kRunning;
     loop_.post([alive = std::weak_ptr(alive_), this, job] {
       if (!alive.expired()) tell(job);
@@ -209,6 +232,9 @@ class FakeExecutor final : public Executor {
   }
   void cancel(std::int64_t job) override {
     if (fuse_.burn()) machine_.cancel(job);
+  }
+  void preempt(std::int64_t job) override {
+    if (fuse_.burn()) machine_.preempt(job);
   }
   void kill(std::int64_t job) override {
     if (fuse_.burn()) machine_.kill(job);

@@ -85,6 +85,21 @@ std::map<std::string, std::string> environment_for(const fs::path& job_dir) {
   return all;
 }
 
+// The folder of a job that was preempted stays beside that of its next turn: 42.preempted-1.
+Result<void> set_aside(const JobLaunch& launch) {
+  std::error_code ignored;
+  if (launch.preemptions == 0 || !fs::exists(launch.job_dir / kLockName, ignored)) return {};
+  fs::path aside;
+  int number = 1;
+  do {
+    aside = fmt::format("{}.preempted-{}", launch.job_dir.string(), number++);
+  } while (fs::exists(aside, ignored));
+  std::error_code error;
+  fs::rename(launch.job_dir, aside, error);
+  if (error) return fail_errno(error.value(), fmt::format("cannot move {} aside", launch.job_dir.string()));
+  return {};
+}
+
 std::string last_lines(const fs::path& path) {
   auto text = io::read_file(path).value_or("");
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
@@ -265,6 +280,7 @@ void LocalExecutor::listen(Listener listener) {
 }
 
 Result<void> LocalExecutor::prepare(const JobLaunch& launch) {
+  WEIR_TRY(set_aside(launch));
   WEIR_TRY(io::make_dirs(launch.job_dir));
   return write_plain(launch.job_dir / "spec.json", json::serialize(types::to_json(launch.spec)));
 }
@@ -317,6 +333,11 @@ void LocalExecutor::cancel(std::int64_t job) {
   const auto found = impl_->running.find(job);
   if (found == impl_->running.end() || std::exchange(found->second.cancelled, true)) return;
   Impl::signal(found->second, SIGTERM);
+}
+
+void LocalExecutor::preempt(std::int64_t job) {
+  const auto found = impl_->running.find(job);
+  if (found != impl_->running.end()) Impl::signal(found->second, SIGUSR1);
 }
 
 void LocalExecutor::kill(std::int64_t job) {

@@ -32,6 +32,7 @@ class LocalExecutor final : public Executor {
   Result<void> start(const JobLaunch& launch) override;
   Result<Adoption> adopt(std::int64_t job, const std::filesystem::path& job_dir) override;
   void cancel(std::int64_t job) override;
+  void preempt(std::int64_t job) override;
   void kill(std::int64_t job) override;
   void detach() override;
 

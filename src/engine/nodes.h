@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "engine/groups.h"
 #include "engine/outbox.h"
 #include "engine/plan.h"
+#include "engine/pools.h"
 #include "engine/rows.h"
 
 // Unfinished runs as the scheduler holds them in memory.
@@ -31,9 +33,11 @@ struct JobNode {
   bool dirty = false;                              // row differs from what was sent to the database
   bool approval_asked = false;
   bool approved = false;
-  std::string pool;  // where it runs; set when it is queued
-  int pool_slots = 0;
-  bool holds_slot = false;
+  Demand demand;  // where it may run, and what it needs there; set with the pool when it is queued
+  std::shared_ptr<const RunnerPool> pool;
+  std::optional<Slots::Held> held;         // of the pool, while it runs
+  std::optional<TimePoint> blocked_since;  // it was next, and there was no room
+  bool preempting = false;                 // it was asked to make room
   std::shared_ptr<JobLaunch> launch;
   bool prepared = false;       // its folder and specification are there
   bool launched = false;       // a runner was started or adopted
@@ -60,6 +64,7 @@ struct KeyNode {
   std::size_t index = 0;  // in the frame's plan
   std::vector<KeyNode*> needs;
   std::vector<std::shared_ptr<JobNode>> legs;
+  std::deque<std::shared_ptr<JobNode>> parked;  // queued, but as many as may run at a time do
   bool planned = false;
 
   [[nodiscard]] bool completed() const;
@@ -76,6 +81,11 @@ struct RunNode {
   bool broken = false;        // cannot go on: row.problem says why
   bool dirty = false;
   EventRef last_event = event_ref();
+};
+
+struct JobRef {
+  std::shared_ptr<RunNode> run;
+  std::shared_ptr<JobNode> job;  // null: the run itself
 };
 
 // Result of a job as those that need it see it: failure outweighs cancelled, then success, then skipped. A failed

@@ -1,6 +1,9 @@
 #include "engine/pools.h"
 
 #include <algorithm>
+#include <charconv>
+
+#include "base/size.h"
 
 namespace weir::engine {
 namespace {
@@ -25,7 +28,69 @@ const RunnerPool* owner_of(const std::vector<RunnerPool>& pools, std::string_vie
   return found == pools.end() ? nullptr : &*found;
 }
 
+constexpr int kPriorityMax = 100;
+constexpr int kCountMax = 4096;
+
+std::optional<int> whole_number(std::string_view text, int least, int most) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number < least || number > most) return std::nullopt;
+  return number;
+}
+
+std::optional<int> priority_of(std::string_view text) {
+  if (equal_without_case(text, "low")) return -10;
+  if (equal_without_case(text, "normal")) return 0;
+  if (equal_without_case(text, "high")) return 10;
+  return whole_number(text, -kPriorityMax, kPriorityMax);
+}
+
+Result<void> take_request(std::string_view label, std::size_t equals, Demand& demand) {
+  const auto name = label.substr(0, equals);
+  const auto value = label.substr(equals + 1);
+  const auto bad = [&](std::string_view wanted) {
+    return fail(Code::kInvalidArgument, "the label \"{}\" of runs-on: {} must be {}", label, name, wanted);
+  };
+  if (name == "cpu") {
+    const auto count = whole_number(value, 1, kCountMax);
+    if (!count) return bad("a number of CPUs, as in cpu=4");
+    demand.resources.cpus = *count;
+  } else if (name == "gpu") {
+    const auto count = whole_number(value, 0, kCountMax);
+    if (!count) return bad("a number of GPUs, as in gpu=1");
+    demand.resources.gpus = *count;
+  } else if (name == "memory") {
+    const auto bytes = parse_size(value);
+    if (!bytes) return bad("a size, as in memory=8G or memory=512M");
+    demand.resources.memory_bytes = *bytes;
+  } else if (name == "priority") {
+    const auto priority = priority_of(value);
+    if (!priority) return bad("low, normal, high or a number from -100 to 100");
+    demand.priority = *priority;
+  } else {
+    return fail(Code::kInvalidArgument,
+                "the label \"{}\" of runs-on: weir knows requests for cpu, memory, gpu and priority", label);
+  }
+  return {};
+}
+
 }  // namespace
+
+Result<Demand> parse_demand(const std::vector<std::string>& labels) {
+  Demand demand;
+  for (const auto& label : labels) {
+    if (const auto equals = label.find('='); equals != std::string::npos) {
+      WEIR_TRY(take_request(label, equals, demand));
+    } else if (equal_without_case(label, "preemptible")) {
+      demand.preemptible = true;
+    } else {
+      demand.labels.push_back(label);
+    }
+  }
+  // Requests alone are for any machine.
+  if (demand.labels.empty() && !labels.empty()) demand.labels.emplace_back("self-hosted");
+  return demand;
+}
 
 RunnerPool local_pool(int slots) {
   return {.name = "local",
@@ -59,16 +124,67 @@ Result<RunnerPool> find_pool(const std::vector<RunnerPool>& pools, const std::ve
   return fail(Code::kInvalidArgument, "runs-on names no label; known labels are {}", known);
 }
 
-bool Slots::take(const RunnerPool& pool) {
-  auto& taken = taken_[pool.name];
-  if (taken >= pool.slots) return false;
-  ++taken;
-  return true;
+Result<RunnerPool> find_pool(const std::vector<RunnerPool>& pools, const Demand& demand) {
+  auto pool = WEIR_TRY(find_pool(pools, demand.labels));
+  const auto& wanted = demand.resources;
+  const auto refuse = [&](std::string_view what, const auto& asked, const auto& there) {
+    return fail(Code::kInvalidArgument,
+                "runs-on asks for {} {}, and runner \"{}\" has {}; ask for less, or say under `runners:` in weir.yaml "
+                "what it has",
+                asked, what, pool.name, there);
+  };
+  if (wanted.cpus > pool.slots) return refuse("CPUs", wanted.cpus, pool.slots);
+  if (wanted.gpus > pool.gpus) return refuse("GPUs", wanted.gpus, pool.gpus);
+  if (wanted.memory_bytes > pool.memory_bytes && pool.memory_bytes > 0) {
+    return refuse("of memory", size_text(wanted.memory_bytes), size_text(pool.memory_bytes));
+  }
+  return pool;
 }
 
-void Slots::give_back(const std::string& pool) {
+bool Slots::fits(const RunnerPool& pool, const Resources& wanted, const Resources& freed) const {
+  const auto found = taken_.find(pool.name);
+  const Taken none;
+  const auto& taken = found == taken_.end() ? none : found->second;
+  if (taken.cpus - freed.cpus + wanted.cpus > pool.slots) return false;
+  if (static_cast<int>(taken.gpus.size()) - freed.gpus + wanted.gpus > pool.gpus) return false;
+  return wanted.memory_bytes == 0 || pool.memory_bytes == 0 ||
+         taken.memory_bytes - freed.memory_bytes + wanted.memory_bytes <= pool.memory_bytes;
+}
+
+Slots::Held Slots::take(const RunnerPool& pool, const std::string& repo, const Resources& wanted) {
+  Held held{.resources = wanted};
+  const auto& used = taken_[pool.name].gpus;
+  for (int gpu = 0; static_cast<int>(held.gpus.size()) < wanted.gpus && gpu < pool.gpus; ++gpu) {
+    if (!used.contains(gpu)) held.gpus.push_back(gpu);
+  }
+  force(pool.name, repo, held);
+  return held;
+}
+
+void Slots::force(const std::string& pool, const std::string& repo, const Held& held) {
   auto& taken = taken_[pool];
-  taken = std::max(0, taken - 1);
+  taken.cpus += held.resources.cpus;
+  taken.memory_bytes += held.resources.memory_bytes;
+  taken.gpus.insert(held.gpus.begin(), held.gpus.end());
+  taken.cpus_by_repo[repo] += held.resources.cpus;
+}
+
+void Slots::give_back(const std::string& pool, const std::string& repo, const Held& held) {
+  auto& taken = taken_[pool];
+  taken.cpus -= held.resources.cpus;
+  taken.memory_bytes -= held.resources.memory_bytes;
+  for (const int gpu : held.gpus) taken.gpus.erase(gpu);
+  const auto of_repo = taken.cpus_by_repo.find(repo);
+  if (of_repo != taken.cpus_by_repo.end() && (of_repo->second -= held.resources.cpus) <= 0) {
+    taken.cpus_by_repo.erase(of_repo);
+  }
+}
+
+int Slots::cpus_of(const std::string& pool, const std::string& repo) const {
+  const auto found = taken_.find(pool);
+  if (found == taken_.end()) return 0;
+  const auto of_repo = found->second.cpus_by_repo.find(repo);
+  return of_repo == found->second.cpus_by_repo.end() ? 0 : of_repo->second;
 }
 
 }  // namespace weir::engine

@@ -84,6 +84,8 @@ JobReport read_report(std::string_view journal) {
       apply_annotation(report, record);
     } else if (record.type == "job_cancelled") {
       report.cancelled = true;
+    } else if (record.type == "job_preempted") {
+      report.preempted = true;
     } else if (record.type == "job_finished") {
       apply_end(report, record);
     }

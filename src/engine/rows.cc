@@ -18,7 +18,7 @@ constexpr std::string_view kJobChanging =
     "name, planned, leg, legs, fail_fast, max_parallel, state, conclusion, allowed_to_fail, environment, approval, "
     "group_name, group_cancels, group_held, labels, timeout_s, cancel_requested, waiting_for, queued_at, started_at, "
     "completed_at, layer, error, layers, matrix, outputs, environment_url, call_inputs, group_queues, "
-    "cancel_limit_s, deployment";
+    "cancel_limit_s, deployment, gpus, preemptions";
 
 // Columns in the order of the SELECT.
 class Columns {
@@ -46,6 +46,16 @@ class Columns {
   json::object object() {
     auto value = json();
     return value.is_object() ? std::move(value.get_object()) : json::object();
+  }
+  std::vector<int> numbers() {
+    std::vector<int> all;
+    const auto value = json();
+    if (const auto* array = value.if_array()) {
+      for (const auto& element : *array) {
+        if (element.is_int64()) all.push_back(static_cast<int>(element.get_int64()));
+      }
+    }
+    return all;
   }
   std::vector<std::string> strings() {
     std::vector<std::string> texts;
@@ -130,6 +140,8 @@ JobRow read_job(const store::Row& row) {
   job.group_queues = columns.boolean();
   job.cancel_limit_s = columns.integer();
   job.deployment = columns.boolean();
+  job.gpus = columns.numbers();
+  job.preemptions = static_cast<int>(columns.integer());
   return job;
 }
 
@@ -162,9 +174,10 @@ store::Value number(Enum value) {
   return store::Value(static_cast<std::int64_t>(value));
 }
 
-std::string serialize(const std::vector<std::string>& texts) {
+template <class T>
+std::string serialize(const std::vector<T>& elements) {
   json::array array;
-  for (const auto& text : texts) array.emplace_back(text);
+  for (const auto& element : elements) array.emplace_back(element);
   return json::serialize(array);
 }
 
@@ -449,7 +462,9 @@ std::vector<store::Value> changing_values(const JobRow& job) {
           json::serialize(job.call_inputs),
           job.group_queues,
           job.cancel_limit_s,
-          job.deployment};
+          job.deployment,
+          serialize(job.gpus),
+          job.preemptions};
 }
 
 Result<void> insert_job(store::Transaction& tx, const JobRow& job) {

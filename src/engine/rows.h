@@ -74,6 +74,8 @@ struct JobRow {
   json::object outputs;
   std::string environment_url;  // evaluated at the job's end
   json::object call_inputs;     // what the called workflow gets
+  std::vector<int> gpus;        // numbers of those that it has while it runs
+  int preemptions = 0;          // how often it had to make room, and began again
 };
 
 // The key that a job has in its own workflow file.

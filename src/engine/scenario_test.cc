@@ -21,7 +21,7 @@
 //     input version=3                         of the first run
 //     job build: 2s success version=7         default 1s success; name as shown; output after the conclusion
 //     job build: dies | hangs                 the runner ends without a word; it never ends by itself
-//     at 4s: push | cancel 1 | rerun 1 | rerun 1 failed | approve 1 | reject 1 | restart
+//     at 4s: push | push OTHER-REPOSITORY | cancel 1 | rerun 1 | rerun 1 failed | approve 1 | reject 1 | restart
 //   timeline:            of the event log
 //
 // The first run is made at 0s. A second `job` line for a name is for the second time that it runs.
@@ -192,7 +192,7 @@ class Play {
     const auto number = [&] { return static_cast<std::int64_t>(std::stoll(words.at(1))); };
     Result<void> done;
     if (words.at(0) == "push") {
-      done = push();
+      done = push(words.size() > 1 ? words[1] : "flights");
     } else if (words[0] == "cancel") {
       done = db_->at_once([&] { return engine_->cancel(number(), "carol"); });
     } else if (words[0] == "rerun") {
@@ -210,13 +210,13 @@ class Play {
     if (!done) notes_[loop_.now() - start_] += fmt::format("{} refused: {}\n", words[0], done.error().message);
   }
 
-  Result<void> push() {
+  Result<void> push(const std::string& repo) {
     auto parsed = workflow::parse_workflow(scenario_.workflow, ".github/workflows/scenario.yml");
     if (!parsed.workflow) {
       return fail(Code::kInvalidArgument, "{}", workflow::lint_text(parsed, scenario_.workflow));
     }
     event::PreparedRun prepared;
-    prepared.request = {.repo = "flights",
+    prepared.request = {.repo = repo,
                         .workflow_path = ".github/workflows/scenario.yml",
                         .workflow_text = scenario_.workflow,
                         .workflow = std::make_shared<const workflow::Workflow>(*std::move(parsed.workflow)),
@@ -293,6 +293,10 @@ class Play {
     if (found == machine_.jobs.end() || found->second.spec.env.empty()) return {};
     std::string text;
     for (const auto& variable : found->second.spec.env) {
+      if (variable.key() == "WEIR_RESUME_DIR") {
+        text += " resumable";
+        continue;
+      }
       text += fmt::format(" {}={}", std::string_view(variable.key()), std::string_view(variable.value().get_string()));
     }
     return text;

@@ -13,6 +13,7 @@
 #include "engine/contexts.h"
 #include "engine/engine.h"
 #include "engine/groups.h"
+#include "engine/job_queue.h"
 #include "engine/nodes.h"
 #include "engine/outbox.h"
 #include "engine/pools.h"
@@ -63,10 +64,7 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
  private:
   using RunPtr = std::shared_ptr<RunNode>;
   using JobPtr = std::shared_ptr<JobNode>;
-  struct Ref {
-    RunPtr run;
-    JobPtr job;  // null: the run itself
-  };
+  using Ref = JobRef;
 
   // scheduler.cc: turns, runs as a whole
   RunPtr build(StoredRun stored);
@@ -131,10 +129,17 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   void begin(const RunPtr& run, const JobPtr& job);
   void queue(const RunPtr& run, const JobPtr& job);
   void dispatch();
+  JobQueue::Answer offer_place(const Ref& ref);
+  void make_room(const JobNode& job);
+  void requeue(const RunPtr& run, const JobPtr& job);
+  void unpark(KeyNode& key, const RunPtr& run);
+  void give_back_place(const RunPtr& run, JobNode& job);
+  Result<void> find_place(const RunPtr& run, JobNode& job) const;
   void start(const RunPtr& run, const JobPtr& job);
   void issue_and_launch(const RunPtr& run, const JobPtr& job);
   void prepare_starting();
   Result<void> prepare(const RunPtr& run, const JobPtr& job);
+  Result<void> add_resume(const RunPtr& run, const JobNode& job, json::object& env);
   Result<std::string> secrets_of(const RunPtr& run, const JobNode& job, const std::string& token);
   void launch(const RunPtr& run, const JobPtr& job, Result<std::string> token);
   void guard_deadline(const RunPtr& run, const JobPtr& job);
@@ -161,7 +166,7 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   std::unordered_map<std::int64_t, Ref> running_;    // by job id: a runner is there
   std::unordered_map<std::int64_t, Ref> approvals_;  // by approval id: a job waits for it
   Slots slots_;
-  std::deque<Ref> queue_;
+  JobQueue queue_;
   std::vector<Ref> starting_;
   std::deque<RunPtr> touched_;
   std::set<RunPtr> changed_;

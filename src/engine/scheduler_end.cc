@@ -35,6 +35,9 @@ void Scheduler::conclude(const RunPtr& run, const JobPtr& job, JobEnd end) {
   auto& row = job->row;
   job->ended = true;
   if (job->deadline != 0) deps_.loop->cancel(std::exchange(job->deadline, 0));
+  if ((end.report.preempted || (job->preempting && !end.report.finished)) && !row.cancel_requested) {
+    return requeue(run, job);
+  }
   auto conclusion = end.report.conclusion;
   std::string error;
   if (!end.report.finished) {
@@ -71,7 +74,7 @@ void Scheduler::complete(const RunPtr& run, const JobPtr& job, Conclusion conclu
   row.waiting_for.clear();
   if (!error.empty()) row.error = error;
   job->launch.reset();
-  if (std::exchange(job->holds_slot, false)) slots_.give_back(job->pool);
+  give_back_place(run, *job);
   if (was_started && !job->is_call() && deps_.revoke_job_token) {
     outbox_.step([core = core_, id = job->id](store::Transaction& tx) { return core->deps.revoke_job_token(tx, *id); });
   }

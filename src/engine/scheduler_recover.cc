@@ -41,7 +41,7 @@ void Scheduler::recover(std::vector<StoredRun> stored) {
     }
   }
   std::ranges::sort(queued, {}, [](const Ref& ref) { return std::pair(ref.job->row.queued_at, ref.job->row.id); });
-  queue_.assign(queued.begin(), queued.end());
+  for (const auto& ref : queued) queue_.push(ref);
   for (const auto& run : runs) {
     if (run->broken) continue;
     if (!run->group_passed && !run->row.cancel_requested) enter_run_group(run);
@@ -56,12 +56,12 @@ void Scheduler::restore_job(const RunPtr& run, const JobPtr& job) {
   if (job->is_call() && row.state == JobState::kInProgress) return;  // its jobs are what goes on
   if (row.state == JobState::kQueued || row.state == JobState::kInProgress) {
     job->approved = true;
-    if (const auto pool = find_pool(deps_.pools(run->row.repo), row.labels)) {
-      job->pool = pool->name;
-      job->pool_slots = pool->slots;
-    } else if (row.state == JobState::kQueued) {
-      return complete(run, job, Conclusion::kFailure, pool.error().message);
+    const auto found = find_place(run, *job);
+    if (!found && row.state == JobState::kQueued) {
+      return complete(run, job, Conclusion::kFailure, found.error().message);
     }
+    // It runs where the configuration of its time put it.
+    if (!found) job->pool = std::make_shared<const RunnerPool>(RunnerPool{.name = "gone"});
   }
   if (row.state == JobState::kInProgress) return adopt(run, job);
   if (row.state != JobState::kWaiting || row.environment.empty() || !deps_.request_approval) return;
@@ -77,8 +77,8 @@ void Scheduler::restore_job(const RunPtr& run, const JobPtr& job) {
 
 void Scheduler::adopt(const RunPtr& run, const JobPtr& job) {
   auto& row = job->row;
-  job->holds_slot = true;
-  slots_.force(job->pool);
+  job->held = Slots::Held{.resources = job->demand.resources, .gpus = row.gpus};
+  slots_.force(job->pool->name, run->row.repo, *job->held);
   auto adoption = deps_.executor->adopt(row.id, deps_.jobs_dir / std::to_string(row.id));
   if (!adoption) {
     return complete(run, job, Conclusion::kFailure,

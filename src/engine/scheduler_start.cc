@@ -1,4 +1,6 @@
 #include <filesystem>
+#include <ranges>
+#include <tuple>
 
 #include "engine/contexts.h"
 #include "engine/scheduler.h"
@@ -10,6 +12,11 @@ namespace weir::engine {
 using types::Conclusion;
 
 namespace {
+
+// How long small jobs may go before a large one that is next.
+constexpr auto kReserveAfter = std::chrono::seconds{30};
+// What a runner needs beyond the grace of its job.
+constexpr auto kPreemptSlack = std::chrono::seconds{30};
 
 // Errors that a later try may not have: then the whole transaction is tried again.
 bool worth_another_try(const Error& error) {
@@ -25,39 +32,121 @@ bool may_ask_for_id_token(const std::optional<types::TokenScopes>& scopes) {
 
 void Scheduler::queue(const RunPtr& run, const JobPtr& job) {
   auto& row = job->row;
-  const auto pools = deps_.pools(run->row.repo);
-  const auto pool = find_pool(pools, row.labels);
-  if (!pool) return complete(run, job, Conclusion::kFailure, pool.error().message);
-  job->pool = pool->name;
-  job->pool_slots = pool->slots;
+  if (const auto found = find_place(run, *job); !found) {
+    return complete(run, job, Conclusion::kFailure, found.error().message);
+  }
   row.state = JobState::kQueued;
   row.waiting_for.clear();
   row.queued_at = deps_.clock->now();
   mark(run, *job);
   job_event(run, job, types::event_type::kJobQueued, job->last_event);
-  queue_.push_back({run, job});
+  queue_.push({run, job});
+}
+
+Result<void> Scheduler::find_place(const RunPtr& run, JobNode& job) const {
+  job.demand = WEIR_TRY(parse_demand(job.row.labels));
+  job.pool = std::make_shared<const RunnerPool>(WEIR_TRY(find_pool(deps_.pools(run->row.repo), job.demand)));
+  return {};
 }
 
 void Scheduler::dispatch() {
-  std::deque<Ref> still_queued;
-  for (auto& ref : std::exchange(queue_, {})) {
-    const auto& [run, job] = ref;
-    if (job->row.state != JobState::kQueued) continue;
-    const int at_most = job->row.max_parallel;
-    const bool allowed = at_most == 0 || job->key->in_progress() < at_most;
-    if (allowed && slots_.take({.name = job->pool, .slots = job->pool_slots})) {
-      start(run, job);
-    } else {
-      still_queued.push_back(std::move(ref));
+  queue_.offer([this](const auto& pool, const auto& repo) { return slots_.cpus_of(pool, repo); },
+               [this](const Ref& ref) { return offer_place(ref); });
+}
+
+JobQueue::Answer Scheduler::offer_place(const Ref& ref) {
+  using Answer = JobQueue::Answer;
+  const auto& [run, job] = ref;
+  if (job->row.state != JobState::kQueued) return Answer::kTaken;
+  const int at_most = job->row.max_parallel;
+  if (at_most != 0 && job->key->in_progress() >= at_most) {
+    job->key->parked.push_back(job);
+    return Answer::kTaken;
+  }
+  if (slots_.fits(*job->pool, job->demand.resources)) {
+    start(run, job);
+    return Answer::kTaken;
+  }
+  make_room(*job);
+  // Small jobs may go before a large one, but not for ever.
+  const auto now = deps_.clock->now();
+  if (!job->blocked_since) job->blocked_since = now;
+  return now - *job->blocked_since > kReserveAfter ? Answer::kReserved : Answer::kBlocked;
+}
+
+// Asks jobs of lower priority that allow it to make room, if that is enough: the least important and youngest first.
+void Scheduler::make_room(const JobNode& job) {
+  Resources freed{0, 0, 0};
+  const auto add = [&](const JobNode& victim) {
+    freed.cpus += victim.held->resources.cpus;
+    freed.gpus += victim.held->resources.gpus;
+    freed.memory_bytes += victim.held->resources.memory_bytes;
+  };
+  std::vector<JobPtr> victims;
+  for (const auto& [id, ref] : running_) {
+    const auto& other = ref.job;
+    if (!other->held || other->pool->name != job.pool->name) continue;
+    if (other->preempting || other->row.cancel_requested) {
+      add(*other);  // on its way out already
+    } else if (other->demand.preemptible && other->demand.priority < job.demand.priority) {
+      victims.push_back(other);
     }
   }
-  // What start() queued meanwhile (nothing does today) would stand behind.
-  still_queued.insert(still_queued.end(), queue_.begin(), queue_.end());
-  queue_ = std::move(still_queued);
+  if (slots_.fits(*job.pool, job.demand.resources, freed)) return;
+  std::ranges::sort(victims, [](const JobPtr& a, const JobPtr& b) {
+    return std::tuple(a->demand.priority, b->row.started_at, b->row.id) <
+           std::tuple(b->demand.priority, a->row.started_at, a->row.id);
+  });
+  std::size_t enough = 0;
+  while (enough < victims.size() && !slots_.fits(*job.pool, job.demand.resources, freed)) add(*victims[enough++]);
+  if (!slots_.fits(*job.pool, job.demand.resources, freed)) return;
+  for (std::size_t i = 0; i < enough; ++i) {
+    auto& victim = *victims[i];
+    victim.preempting = true;
+    deps_.log->info("job {} makes room for job {} of a higher priority", victim.row.id, job.row.id);
+    deps_.executor->preempt(victim.row.id);
+    kill_after(victims[i], victim.pool->grace + kPreemptSlack);
+  }
+}
+
+// A preempted job waits for its next turn, before those that came after it.
+void Scheduler::requeue(const RunPtr& run, const JobPtr& job) {
+  auto& row = job->row;
+  give_back_place(run, *job);
+  ++row.preemptions;
+  row.state = JobState::kQueued;
+  row.started_at.reset();
+  row.error.clear();
+  job->preempting = job->prepared = job->launched = job->overdue = job->ended = false;
+  job->blocked_since.reset();
+  mark(run, *job);
+  if (deps_.revoke_job_token) {
+    outbox_.step([core = core_, id = job->id](store::Transaction& tx) { return core->deps.revoke_job_token(tx, *id); });
+  }
+  job_event(run, job, types::event_type::kJobPreempted, job->last_event);
+  job_event(run, job, types::event_type::kJobQueued, job->last_event);
+  queue_.push({run, job}, true);
+}
+
+// A combination of a matrix that waited because max-parallel others ran has its turn.
+void Scheduler::unpark(KeyNode& key, const RunPtr& run) {
+  if (key.parked.empty()) return;
+  const auto job = std::move(key.parked.front());
+  key.parked.pop_front();
+  if (job->row.state == JobState::kQueued) queue_.push({run, job}, true);
+}
+
+void Scheduler::give_back_place(const RunPtr& run, JobNode& job) {
+  if (!job.held) return;
+  slots_.give_back(job.pool->name, run->row.repo, *job.held);
+  job.held.reset();
+  unpark(*job.key, run);
 }
 
 void Scheduler::start(const RunPtr& run, const JobPtr& job) {
-  job->holds_slot = true;
+  job->held = slots_.take(*job->pool, run->row.repo, job->demand.resources);
+  job->row.gpus = job->held->gpus;
+  job->blocked_since.reset();
   begin(run, job);
   issue_and_launch(run, job);
 }
@@ -112,6 +201,7 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   const auto git = WEIR_TRY(deps_.git(run->row.repo));
   auto launch = std::make_shared<JobLaunch>();
   launch->job_dir = deps_.jobs_dir / std::to_string(row.id);
+  launch->preemptions = row.preemptions;
   auto& spec = launch->spec;
   spec.job_id = row.id;
   spec.run_id = run->row.id;
@@ -129,6 +219,9 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   spec.checkouts_dir = deps_.checkouts_dir;
   spec.envs_dir = deps_.envs_dir;
   spec.tool_dir = deps_.tool_dir;
+  spec.blobs_dir = deps_.blobs_dir;
+  spec.exchange_dir = deps_.exchange_dir;
+  spec.cache_trees_dir = deps_.cache_trees_dir;
   spec.actions_dir = deps_.actions_dir;
   spec.actions_url = deps_.actions_url;
   spec.strict = run->row.options.strict || (deps_.strict && deps_.strict(run->row.repo));
@@ -146,7 +239,10 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   }
   spec.timeout = std::chrono::seconds{row.timeout_s};
   spec.cancel_limit = std::chrono::seconds{row.cancel_limit_s};
+  spec.preempt_grace = job->pool->grace;
   facts.github["workspace"] = spec.workspace;
+  if (!row.gpus.empty()) body.env["CUDA_VISIBLE_DEVICES"] = fmt::format("{}", fmt::join(row.gpus, ","));
+  if (job->demand.preemptible || row.preemptions > 0) WEIR_TRY(add_resume(run, *job, body.env));
   for (const auto& variable : run->row.options.env) body.env[variable.key()] = variable.value();
   spec.contexts = {{"github", std::move(facts.github)},
                    {"env", body.env},
@@ -158,7 +254,7 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
                    {"job", job_context(run->row, workflow_of(*run, *job->key->frame), spec.repository)},
                    {"runner", json::object{{"os", "Linux"},
                                            {"arch", "X64"},
-                                           {"name", job->pool},
+                                           {"name", job->pool->name},
                                            {"environment", "self-hosted"},
                                            {"tool_cache", deps_.tool_dir}}}};
   spec.env = std::move(body.env);
@@ -170,6 +266,21 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   row.layers = spec.python_layers;
   job->launch = std::move(launch);
   job->prepared = true;
+  return {};
+}
+
+// A job that may be preempted finds in WEIR_RESUME_DIR what its earlier turns left there, also those of the attempts
+// before; its experiment run goes on.
+Result<void> Scheduler::add_resume(const RunPtr& run, const JobNode& job, json::object& env) {
+  const auto name = fmt::format("{}.{}", job.row.key, job.row.leg);
+  auto dir = deps_.jobs_dir.parent_path() / "resume" / std::to_string(run->row.id);
+  for (const auto part : std::views::split(name, '/')) dir /= std::string_view(part);
+  std::error_code error;
+  std::filesystem::create_directories(dir, error);
+  if (error) return fail_errno(error.value(), fmt::format("cannot make the folder {}", dir.string()));
+  env["WEIR_RESUME_DIR"] = dir.string();
+  if (job.row.preemptions == 0 || !deps_.resume_variables) return {};
+  for (const auto& [key, value] : WEIR_TRY(deps_.resume_variables(job.row.id))) env[key] = value;
   return {};
 }
 

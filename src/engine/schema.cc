@@ -52,6 +52,10 @@ ALTER TABLE engine_jobs ADD COLUMN call_inputs TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE engine_jobs ADD COLUMN group_queues BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE engine_jobs ADD COLUMN cancel_limit_s BIGINT NOT NULL DEFAULT 300;
 ALTER TABLE engine_jobs ADD COLUMN deployment BIGINT NOT NULL DEFAULT 1;
+)"},
+                                          store::Migration{"engine/004-places", R"(
+ALTER TABLE engine_jobs ADD COLUMN gpus TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE engine_jobs ADD COLUMN preemptions BIGINT NOT NULL DEFAULT 0;
 )"}};
   return kMigrations;
 }

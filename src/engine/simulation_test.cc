@@ -6,6 +6,7 @@
 #include <random>
 
 #include "engine/fake_world.h"
+#include "engine/pools.h"
 #include "engine/rows.h"
 #include "workflow/workflow.h"
 
@@ -37,6 +38,13 @@ class Random {
   std::mt19937_64 engine_;
 };
 
+std::string random_machine(Random& random) {
+  if (random.chance(60)) return "ubuntu-latest";
+  return fmt::format("[linux, cpu={}, priority={}{}]", 1 + random.below(kSlots),
+                     random.pick(std::vector<std::string>{"low", "normal", "high"}),
+                     random.chance(60) ? ", preemptible" : "");
+}
+
 std::string random_concurrency(Random& random, std::string_view group, std::string_view indent) {
   const auto rule =
       random.chance(30) ? std::string("queue: max") : fmt::format("cancel-in-progress: {}", random.chance(50));
@@ -55,8 +63,8 @@ std::string random_workflow(Random& random, int level = 0) {
   for (int job = 0; job < jobs; ++job) {
     const bool calls = level < 2 && random.chance(20);
     text += fmt::format("  j{}:\n", job);
-    text +=
-        calls ? fmt::format("    uses: ./.github/workflows/level{}.yml\n", level + 1) : "    runs-on: ubuntu-latest\n";
+    text += calls ? fmt::format("    uses: ./.github/workflows/level{}.yml\n", level + 1)
+                  : fmt::format("    runs-on: {}\n", random_machine(random));
     std::string needs;
     for (int other = 0; other < job; ++other) {
       if (random.chance(35)) needs += fmt::format("{}j{}", needs.empty() ? "" : ", ", other);
@@ -270,22 +278,26 @@ class Simulation {
 
   // What must hold in the database, and on the machine, at the moment a runner starts.
   void check_start(const types::JobSpec& spec) {
-    EXPECT_EQ(machine_.starts[spec.job_id], 0) << "job " << spec.job_id << " ran twice";
     const auto jobs = load<std::vector<JobRow>>(
         [&](store::Reader& reader) { return load_jobs(reader, spec.run_id, spec.run_attempt); });
     const auto self = std::ranges::find(jobs, spec.job_id, &JobRow::id);
     ASSERT_NE(self, jobs.end()) << "job " << spec.job_id << " is not in the database";
     EXPECT_EQ(self->state, JobState::kInProgress);
+    EXPECT_LE(machine_.starts[spec.job_id], machine_.asked_for_room[spec.job_id])
+        << "job " << spec.job_id << " ran twice";
+    if (const auto before = machine_.jobs.find(spec.job_id); before != machine_.jobs.end()) {
+      EXPECT_TRUE(before->second.ended && !before->second.end.report.finished) << "job " << spec.job_id;
+    }
     for (const auto& job : jobs) {
       if (std::ranges::find(self->needs, job.key) != self->needs.end()) {
         EXPECT_EQ(job.state, JobState::kCompleted) << self->key << " started before " << job.name << " ended";
       }
     }
-    int total = 0;
+    int total = parse_demand(self->labels)->resources.cpus - 1;
     int same_key = 0;
     int same_group = 0;
     for (const auto* other : machine_.alive()) {
-      ++total;
+      total += parse_demand(row_of(other->spec.job_id).labels)->resources.cpus;
       const auto row = row_of(other->spec.job_id);
       if (row.run == self->run && row.attempt == self->attempt && row.key == self->key) ++same_key;
       if (!self->group_name.empty() && row.group_name == self->group_name) ++same_group;
@@ -326,12 +338,15 @@ class Simulation {
       const auto subject = fmt::format("job/{}", job.id);
       const int started = count_events(subject, "job.started");
       EXPECT_EQ(count_events(subject, "job.completed"), job.origin == 0 ? 1 : 0) << "job " << job.id;
-      EXPECT_LE(started, 1) << "job " << job.id;
-      EXPECT_LE(machine_.starts[job.id], started) << "job " << job.id << " ran, but that was not recorded";
+      if (machine_.asked_for_room[job.id] == 0) EXPECT_LE(started, 1) << "job " << job.id;
+      EXPECT_LE(machine_.starts[job.id], 1 + machine_.asked_for_room[job.id]) << "job " << job.id;
+      // A server that dies after it set an earlier turn aside starts the next one by the record of the first.
+      EXPECT_LE(machine_.starts[job.id], started + machine_.asked_for_room[job.id])
+          << "job " << job.id << " ran, but that was not recorded";
       if (!job.calls.empty()) {
         EXPECT_EQ(machine_.starts[job.id], 0) << "the call " << job.id << " was started as a job";
       } else if (job.conclusion == types::Conclusion::kSuccess && job.origin == 0) {
-        EXPECT_EQ(machine_.starts[job.id], 1) << "job " << job.id << " succeeded without having run";
+        EXPECT_GE(machine_.starts[job.id], 1) << "job " << job.id << " succeeded without having run";
       }
     }
   }

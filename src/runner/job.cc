@@ -203,7 +203,10 @@ Result<void> finish_job(JobState& job, StepState& step) {
     job.error(step, fmt::format("The job running on runner {} has exceeded the maximum execution time of {}.",
                                 job.fixed_env["RUNNER_NAME"], format_duration(job.spec->timeout)));
   }
-  job.line(-1, 'c', fmt::format("Job finished: {}", types::conclusion_name(conclusion)));
+  const bool preempted = job.supervisor->preempted();
+  job.line(-1, 'c',
+           preempted ? "The job makes room for another one; it is queued again"
+                     : fmt::format("Job finished: {}", types::conclusion_name(conclusion)));
   job.log->flush();
   fields["conclusion"] = types::conclusion_name(conclusion);
   fields["outputs"] = std::move(outputs);
@@ -211,7 +214,7 @@ Result<void> finish_job(JobState& job, StepState& step) {
   Result<void> written;
   for (int attempt = 0; attempt < kFinishAttempts; ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(kFinishPause);
-    written = job.journal->append("job_finished", fields);
+    written = preempted ? job.journal->append("job_preempted", {}) : job.journal->append("job_finished", fields);
     if (written) break;
   }
   return written;
@@ -250,6 +253,7 @@ Result<JobExit> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOp
   job.log = WEIR_TRY(JobLog::open(job.job_dir / "log.txt", job.clock));
   job.supervisor = WEIR_TRY(Supervisor::create({.pauses = options.pauses,
                                                 .cancel_limit = job.spec->cancel_limit,
+                                                .preempt_grace = job.spec->preempt_grace,
                                                 .on_cancelled = [&job] { job.record("job_cancelled", {}); }},
                                                [&job] { job.log->flush(); }));
   job.supervisor->set_job_deadline(std::chrono::steady_clock::now() + job.spec->timeout);

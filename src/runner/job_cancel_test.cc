@@ -14,6 +14,7 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 bool is_alive(pid_t pid) {
   if (::kill(pid, 0) != 0) return false;
@@ -83,6 +84,32 @@ TEST(Cancel, ReachesChildrenThatLeftTheGroupAndTheSession) {
 
   EXPECT_EQ(record.step(0), "cancelled");
   for (const pid_t pid : pids) EXPECT_FALSE(is_alive(pid)) << pid;
+}
+
+TEST(Preempt, GivesTheStepItsGraceForACheckpointAndStartsNothingMore) {
+  TestJob job;
+  job.run_step(
+      "trap 'sleep 0.2; echo epoch 7 > checkpoint; exit 1' TERM; echo training; while true; do sleep 0.05; done");
+  job.run_step("echo never", {{"if", "always()"}});
+  job.start();
+  job.wait_for("training");
+  job.signal(SIGUSR1);
+  const JobRecord record = job.finish();
+  EXPECT_EQ(job.exit_code, 0);
+  EXPECT_EQ(job.folder.read("job/work/checkpoint"), "epoch 7\n");
+  EXPECT_EQ(record.journal.back().type, "job_preempted");
+  EXPECT_EQ(record.step(0), "cancelled");
+  EXPECT_THAT(record.output_of(1), Not(HasSubstr("never")));
+}
+
+TEST(Preempt, KillsWhatOutlivesItsGrace) {
+  TestJob job;
+  job.spec.preempt_grace = std::chrono::milliseconds{100};
+  job.run_step("trap '' TERM; echo stubborn; while true; do sleep 0.05; done");
+  job.start();
+  job.wait_for("stubborn");
+  job.signal(SIGUSR1);
+  EXPECT_EQ(job.finish().journal.back().type, "job_preempted");
 }
 
 TEST(Cancel, TheSecondSignalKillsAtOnce) {

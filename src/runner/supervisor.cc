@@ -35,6 +35,7 @@ sigset_t awaited_signals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGUSR1);
   sigaddset(&signals, SIGCHLD);
   return signals;
 }
@@ -158,7 +159,7 @@ Result<void> Supervisor::hold_signals() {
 }
 
 bool Supervisor::killed() const {
-  return cancel_signals_ >= 2;
+  return cancel_signals_ >= 2 || preempted_;
 }
 
 // ---- what runs
@@ -390,6 +391,10 @@ void Supervisor::take_signals() {
       if (works_ == 0 && !work_abandoned_) reap_children(roots());
       continue;
     }
+    if (info.ssi_signo == SIGUSR1) {
+      preempt();
+      continue;
+    }
     ++cancel_signals_;
     if (cancel_signals_ == 1 && !cancelled_) {
       cancel();
@@ -409,6 +414,12 @@ void Supervisor::cancel() {
     const Turn turn(current_ == nullptr ? watch->owner : nullptr);
     if (watch->on_cancel != nullptr && (*watch->on_cancel)()) begin_stop(*watch, StopReason::kCancelled, SIGINT);
   }
+}
+
+void Supervisor::preempt() {
+  if (cancelled_) return;
+  cancelled_ = preempted_ = true;
+  for (auto* watch : std::vector<Watch*>(watches_)) begin_stop(*watch, StopReason::kCancelled, SIGTERM);
 }
 
 void Supervisor::kill_now() {
@@ -452,7 +463,9 @@ void Supervisor::begin_stop(Watch& watch, StopReason reason, int signal) {
 void Supervisor::signal_descendants(Watch& watch, int signal) {
   watch.signal_sent = signal;
   watch.next_signal_at.reset();
-  if (signal == SIGINT || (signal == SIGTERM && watch.hasty)) {
+  if (signal == SIGTERM && preempted_) {
+    watch.next_signal_at = SteadyClock::now() + options_.preempt_grace;
+  } else if (signal == SIGINT || (signal == SIGTERM && watch.hasty)) {
     watch.next_signal_at = SteadyClock::now() + options_.pauses.interrupt;
   } else if (signal == SIGTERM) {
     watch.next_signal_at = SteadyClock::now() + options_.pauses.terminate;

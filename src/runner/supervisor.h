@@ -33,19 +33,21 @@ struct SupervisedEnd {
 
 // Runs a job's processes, reading what they and their children print, and listens for the signals that cancel the job:
 // the first SIGTERM (or SIGINT, or the job's deadline) asks the `on_cancel` of what runs whether it shall end; the
-// second, or `cancel_limit` after the first, ends everything at once.
+// second, or `cancel_limit` after the first, ends everything at once. SIGUSR1 asks the job to make room: all that runs
+// gets SIGTERM and `preempt_grace`, and nothing more is started.
 //
 // Steps that run side by side are strands. A strand has a thread, so that it can be written down in order, but only one
 // of them, or the job's own thread, has the turn: it goes on to another when the one that has it waits here. What steps
 // share needs no locks therefore. The job's own thread is the one that polls.
 //
 // This process becomes the reaper of all descendants, so that also those which left the step's process group or session
-// are found. It blocks SIGTERM, SIGINT and SIGCHLD for the whole process: make one per process, first thing.
+// are found. It blocks SIGTERM, SIGINT, SIGUSR1 and SIGCHLD for the whole process: make one per process, first thing.
 class Supervisor {
  public:
   struct Options {
     KillPauses pauses;
     Duration cancel_limit{std::chrono::minutes{5}};           // for steps with `if: always()` after a cancellation
+    Duration preempt_grace{std::chrono::minutes{1}};          // from SIGTERM to SIGKILL when the job is to make room
     Duration output_silence{std::chrono::milliseconds{500}};  // see run()
     Duration output_limit{std::chrono::seconds{5}};
     std::function<void()> on_cancelled = [] {};  // once, when the job is cancelled or its time is up
@@ -105,6 +107,7 @@ class Supervisor {
   void mark_processes() { marks_ = true; }
 
   [[nodiscard]] bool cancelled() const { return cancelled_; }
+  [[nodiscard]] bool preempted() const { return preempted_; }  // made room; counts as cancelled too
   [[nodiscard]] bool timed_out() const { return timed_out_; }  // the cancellation came from the job's deadline
   [[nodiscard]] bool killed() const;                           // end at once: no further step may start
 
@@ -131,6 +134,7 @@ class Supervisor {
   void take_signals();
   void check_deadlines();
   void cancel();
+  void preempt();
   void kill_now();
   void begin_stop(Watch& watch, StopReason reason, int signal);
   void finish_stop(Watch& watch);
@@ -156,6 +160,7 @@ class Supervisor {
   bool marks_ = false;
   bool cancelled_ = false;
   bool timed_out_ = false;
+  bool preempted_ = false;
   bool work_abandoned_ = false;
 };
 

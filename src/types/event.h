@@ -42,7 +42,8 @@ inline constexpr std::string_view kRunStarted = "run.started";
 inline constexpr std::string_view kRunCompleted = "run.completed";  // {conclusion}
 inline constexpr std::string_view kJobQueued = "job.queued";        // job/<id> {run, key, name}
 inline constexpr std::string_view kJobStarted = "job.started";
-inline constexpr std::string_view kJobCompleted = "job.completed";            // {run, key, conclusion}
+inline constexpr std::string_view kJobPreempted = "job.preempted";  // made room for another one; job.queued follows
+inline constexpr std::string_view kJobCompleted = "job.completed";  // {run, key, conclusion}
 inline constexpr std::string_view kApprovalRequested = "approval.requested";  // approval/<id> {environment, what}
 inline constexpr std::string_view kApprovalGranted = "approval.granted";
 inline constexpr std::string_view kApprovalRejected = "approval.rejected";
@@ -75,18 +76,18 @@ inline constexpr std::string_view kVariableDeleted = "variable.deleted";
 
 // All of them, e.g. to check names that users write. A new one joins this list.
 inline constexpr std::array kEventTypes = {
-    event_type::kRepoPushed,        event_type::kConfigApplied,    event_type::kConfigRefused,
-    event_type::kRunCreated,        event_type::kRunStarted,       event_type::kRunCompleted,
-    event_type::kJobQueued,         event_type::kJobStarted,       event_type::kJobCompleted,
-    event_type::kApprovalRequested, event_type::kApprovalGranted,  event_type::kApprovalRejected,
-    event_type::kApprovalExpired,   event_type::kGatePassed,       event_type::kGateRefused,
-    event_type::kVersionCreated,    event_type::kVersionDeleted,   event_type::kAliasSet,
-    event_type::kAliasDeleted,      event_type::kStageSet,         event_type::kRolloutStarted,
-    event_type::kRolloutWaiting,    event_type::kRolloutRefused,   event_type::kRolloutSwitched,
-    event_type::kRolloutRolledBack, event_type::kDriftDetected,    event_type::kAlertFired,
-    event_type::kAlertResolved,     event_type::kRetrainTriggered, event_type::kTokenCreated,
-    event_type::kTokenRevoked,      event_type::kSecretSet,        event_type::kSecretDeleted,
-    event_type::kVariableSet,       event_type::kVariableDeleted,
+    event_type::kRepoPushed,       event_type::kConfigApplied,     event_type::kConfigRefused,
+    event_type::kRunCreated,       event_type::kRunStarted,        event_type::kRunCompleted,
+    event_type::kJobQueued,        event_type::kJobStarted,        event_type::kJobPreempted,
+    event_type::kJobCompleted,     event_type::kApprovalRequested, event_type::kApprovalGranted,
+    event_type::kApprovalRejected, event_type::kApprovalExpired,   event_type::kGatePassed,
+    event_type::kGateRefused,      event_type::kVersionCreated,    event_type::kVersionDeleted,
+    event_type::kAliasSet,         event_type::kAliasDeleted,      event_type::kStageSet,
+    event_type::kRolloutStarted,   event_type::kRolloutWaiting,    event_type::kRolloutRefused,
+    event_type::kRolloutSwitched,  event_type::kRolloutRolledBack, event_type::kDriftDetected,
+    event_type::kAlertFired,       event_type::kAlertResolved,     event_type::kRetrainTriggered,
+    event_type::kTokenCreated,     event_type::kTokenRevoked,      event_type::kSecretSet,
+    event_type::kSecretDeleted,    event_type::kVariableSet,       event_type::kVariableDeleted,
 };
 
 }  // namespace weir::types

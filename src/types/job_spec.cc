@@ -146,6 +146,9 @@ json::value to_json(const JobSpec& spec) {
   object["checkouts_dir"] = spec.checkouts_dir;
   object["envs_dir"] = spec.envs_dir;
   object["tool_dir"] = spec.tool_dir;
+  object["blobs_dir"] = spec.blobs_dir;
+  object["exchange_dir"] = spec.exchange_dir;
+  object["cache_trees_dir"] = spec.cache_trees_dir;
   object["actions_dir"] = spec.actions_dir;
   object["actions_url"] = spec.actions_url;
   auto& layers = object["python_layers"].emplace_array();
@@ -153,6 +156,7 @@ json::value to_json(const JobSpec& spec) {
   object["strict"] = spec.strict;
   object["implicit_checkout"] = spec.implicit_checkout;
   object["timeout_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(spec.timeout).count();
+  object["preempt_grace_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(spec.preempt_grace).count();
   object["cancel_limit_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(spec.cancel_limit).count();
   object["contexts"] = spec.contexts;
   object["env"] = spec.env;
@@ -196,6 +200,9 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   reader.read("checkouts_dir", spec.checkouts_dir);
   reader.read("envs_dir", spec.envs_dir);
   reader.read("tool_dir", spec.tool_dir);
+  reader.read("blobs_dir", spec.blobs_dir);
+  reader.read("exchange_dir", spec.exchange_dir);
+  reader.read("cache_trees_dir", spec.cache_trees_dir);
   reader.read("actions_dir", spec.actions_dir);
   reader.read("actions_url", spec.actions_url);
   reader.read("python_layers", spec.python_layers);
@@ -203,6 +210,7 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   reader.read("implicit_checkout", spec.implicit_checkout);
   reader.read("timeout_ms", spec.timeout);
   reader.read("cancel_limit_ms", spec.cancel_limit);
+  reader.read("preempt_grace_ms", spec.preempt_grace);
   reader.read("contexts", spec.contexts);
   reader.read("env", spec.env);
   reader.read("outputs", spec.outputs);

@@ -32,13 +32,17 @@ struct JobSpec {
   std::string checkouts_dir;               // small work trees, kept for the next job
   std::string envs_dir;                    // immutable Python environments
   std::string tool_dir;                    // RUNNER_TOOL_CACHE
+  std::string blobs_dir;                   // the server's blobs, where the runner may read them itself; "": it may not
+  std::string exchange_dir;                // files that are handed to the server by their names; "": none
+  std::string cache_trees_dir;             // unpacked caches that nobody changed; "": none
   std::string actions_dir;                 // where actions of other repositories are kept
   std::string actions_url;                 // what their names are below: "https://github.com", "file:///srv/mirror"
   std::vector<std::string> python_layers;  // environment folders of needed or earlier jobs, nearest first
   bool strict = false;                     // GitHub's empty machine: no implicit checkout, no layers
   bool implicit_checkout = false;          // no actions/checkout step: start with the commit checked out
   Duration timeout{std::chrono::hours{6}};
-  Duration cancel_limit{std::chrono::minutes{5}};  // for always() steps after a cancellation
+  Duration cancel_limit{std::chrono::minutes{5}};   // for always() steps after a cancellation
+  Duration preempt_grace{std::chrono::minutes{1}};  // from SIGTERM to SIGKILL when the job is to make room
   json::object contexts;        // github, env, vars, needs, matrix, strategy, inputs, job, runner (no secrets)
   json::object env;             // workflow-level and job-level `env`, expressions evaluated
   json::object outputs;         // the job's `outputs`, expressions not yet evaluated
@@ -64,6 +68,7 @@ Result<Conclusion> parse_conclusion(std::string_view name);
 //   {"type": "summary", "step": 0, "text": "…"}       {"type": "annotation", "level": "error", "message": …, "file": …,
 //   "line": …}
 //   {"type": "job_cancelled"}: the runner was asked to stop, or its time is up
+//   {"type": "job_preempted"}: its last record; the job made room for another one and is to run again
 //   {"type": "job_finished", "conclusion": "success", "outputs": {…}, "environment_url": "…", "layer": "<python
 //   environment folder, if anything was installed>"}
 struct JournalRecord {
