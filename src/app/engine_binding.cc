@@ -115,6 +115,18 @@ engine::EngineDeps engine_deps(const EngineBinding& binding) {
   deps.issue_job_token = [&access](store::Transaction& tx, const types::JobGrant& grant) {
     return access.issue_job_token(tx, grant);
   };
+  deps.resume_variables = [&db](std::int64_t run,
+                                std::int64_t job) -> Result<std::map<std::string, std::string>> {
+    // The experiment run that the job's last turn began goes on: mlflow.start_run() takes its id from here.
+    const auto id = WEIR_TRY(db.load<std::optional<std::string>>([&](store::Reader& reader) {
+      return reader.first<std::string>(
+          "SELECT id FROM track_runs WHERE workflow_run = ? AND job = ? AND deleted = 0 ORDER BY start_ms DESC LIMIT 1",
+          {run, job}, [](const store::Row& row) { return row.string(0); });
+    }));
+    std::map<std::string, std::string> variables;
+    if (id) variables["MLFLOW_RUN_ID"] = *id;
+    return variables;
+  };
   deps.revoke_job_token = [&access](store::Transaction& tx, std::int64_t job) {
     return access.revoke_job_token(tx, job);
   };

@@ -123,7 +123,7 @@ struct EngineDeps {
   std::function<Result<std::string>(store::Transaction& tx, const types::JobGrant& grant)> issue_job_token;
   std::function<Result<void>(store::Transaction& tx, std::int64_t job)> revoke_job_token;
   // Variables by which a job that was preempted goes on with what it had begun (MLFLOW_RUN_ID). Default: none.
-  std::function<Result<std::map<std::string, std::string>>(std::int64_t job)> resume_variables;
+  std::function<Result<std::map<std::string, std::string>>(std::int64_t run, std::int64_t job)> resume_variables;
   // The variables that the job's actions get beside those of every step (ACTIONS_RUNTIME_TOKEN, …): names to strings.
   // They may be secrets: they never reach the disk. Default: none.
   std::function<json::object(const StartingJob& job)> action_variables;

@@ -280,7 +280,7 @@ Result<void> Scheduler::add_resume(const RunPtr& run, const JobNode& job, json::
   if (error) return fail_errno(error.value(), fmt::format("cannot make the folder {}", dir.string()));
   env["WEIR_RESUME_DIR"] = dir.string();
   if (job.row.preemptions == 0 || !deps_.resume_variables) return {};
-  for (const auto& [key, value] : WEIR_TRY(deps_.resume_variables(job.row.id))) env[key] = value;
+  for (const auto& [key, value] : WEIR_TRY(deps_.resume_variables(job.row.run, job.row.id))) env[key] = value;
   return {};
 }
 
