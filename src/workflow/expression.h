@@ -73,6 +73,9 @@ class Expression {
   // Every context, function and number of arguments that is wrong in `scope`.
   [[nodiscard]] std::vector<ExpressionError> check(const Scope& scope) const;
 
+  // The text of an expression that is one string and nothing else.
+  [[nodiscard]] std::optional<std::string> literal_text() const;
+
   // True if it calls success(), failure(), always() or cancelled().
   [[nodiscard]] bool calls_status_function() const;
 

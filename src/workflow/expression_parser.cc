@@ -331,6 +331,13 @@ std::expected<Expression, ExpressionError> Expression::parse(std::string_view te
   return ExpressionParser::parse(text);
 }
 
+std::optional<std::string> Expression::literal_text() const {
+  const ExpressionNode& root = tree_->root;
+  const bool bare = root.kind == ExpressionNode::Kind::kLiteral && root.literal.is_string() &&
+                    tree_->text.find_first_not_of(" \t\r\n") == root.offset;
+  return bare ? std::optional(std::string(root.literal.get_string())) : std::nullopt;
+}
+
 const std::string& Expression::text() const {
   return tree_->text;
 }

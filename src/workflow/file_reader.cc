@@ -18,6 +18,14 @@ namespace {
 
 constexpr std::size_t kMentionsMax = 10'000;  // a file with more gets no warnings about the rest
 
+// "${{ 'text' }}" is the text itself, also where no expression may stand.
+std::optional<std::string> literal_of(const YamlNode& node) {
+  if (!node.is_string() || !node.text().starts_with("${{")) return std::nullopt;
+  const auto parts = split_text(node.text());
+  if (!parts || parts->size() != 1 || !(*parts)[0].expression) return std::nullopt;
+  return (*parts)[0].expression->literal_text();
+}
+
 }  // namespace
 
 bool is_identifier(std::string_view name) {
@@ -78,6 +86,7 @@ void FileReader::warn_changed_number(const YamlNode& node, const std::string& sh
 }
 
 std::string FileReader::text(const YamlNode& node, std::string_view what, const Scope* scope) {
+  if (auto literal = literal_of(node)) return std::move(*literal);
   if (!node.is_scalar()) {
     schema_.error(node, fmt::format("{} must be a string, not {}", what, node.kind_name()));
     return {};
@@ -128,7 +137,7 @@ void FileReader::refuse(const text::YamlEntry& entry, std::string why) {
 bool FileReader::is_one_expression(const YamlNode& node) {
   if (!node.is_string() || !has_expression(node.text())) return false;
   const auto parts = split_text(node.text());
-  return !parts || (parts->size() == 1 && (*parts)[0].expression);
+  return !parts || (parts->size() == 1 && (*parts)[0].expression && !(*parts)[0].expression->literal_text());
 }
 
 json::value FileReader::boolean(const YamlNode& node, std::string_view what, const Scope& scope) {
@@ -161,6 +170,7 @@ json::value FileReader::tree(const YamlNode& node, const Scope& scope) {
     for (const auto& entry : node.entries()) out.emplace(entry.key, tree(*entry.value, scope));
     return out;
   }
+  if (auto literal = literal_of(node)) return json::string(*literal);
   if (node.is_string()) {
     check_text(node, "a value", &scope);
   } else if (node.kind() == YamlKind::kInt || node.kind() == YamlKind::kFloat) {
@@ -177,7 +187,6 @@ void FileReader::check_keys(const YamlNode& map) {
 
 json::object FileReader::text_map(const YamlNode& node, std::string_view what, const Scope& scope) {
   json::object out;
-  if (node.is_null()) return out;
   if (!node.is_map()) {
     schema_.error(node, fmt::format("{} must be a map, not {}", what, node.kind_name()));
     return out;
@@ -200,7 +209,8 @@ std::string FileReader::condition(const YamlNode& node, std::string_view what, c
     return {};
   }
   if (!node.is_string()) return node.is_null() ? std::string{} : to_text(node.to_json());
-  const std::string& code = node.text();
+  const auto literal = literal_of(node);
+  const std::string code = literal ? *literal : node.text();
   if (has_expression(code)) {
     check_text(node, what, &scope);
     const auto parts = split_text(code);
@@ -244,10 +254,10 @@ std::string read_shell(FileReader& reader, const YamlNode& node, std::string_vie
 
 RunDefaults read_defaults(FileReader& reader, const YamlNode& node, std::string_view what, const Scope* scope) {
   RunDefaults out;
-  text::MapReader map(reader.schema(), node, std::string{what}, true);
+  text::MapReader map(reader.schema(), node, std::string{what});
   if (const YamlNode* run = map.find("run")) {
     const std::string where = fmt::format("run of {}", what);
-    text::MapReader inner(reader.schema(), *run, where, true);
+    text::MapReader inner(reader.schema(), *run, where);
     if (const YamlNode* shell = inner.find("shell"))
       out.shell = read_shell(reader, *shell, "\"shell\" of " + where, scope);
     if (const YamlNode* folder = inner.find("working-directory")) {
@@ -263,7 +273,9 @@ std::optional<ConcurrencyRule> read_concurrency(FileReader& reader, const YamlNo
                                                 const Scope& scope) {
   ConcurrencyRule out;
   if (!node.is_map()) {
-    out.group = reader.required_text(node, what, &scope);
+    // The workflow's group may be empty, which is none; a job's may not.
+    const bool of_workflow = &scope == &scopes::kWorkflowConcurrency;
+    out.group = of_workflow ? reader.text(node, what, &scope) : reader.required_text(node, what, &scope);
     return out;
   }
   text::MapReader map(reader.schema(), node, std::string{what});

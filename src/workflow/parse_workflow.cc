@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "workflow/expression_tree.h"
 #include "workflow/file_reader.h"
+#include "workflow/letters.h"
 #include "workflow/scopes.h"
 #include "workflow/workflow.h"
 
@@ -42,14 +44,23 @@ void read_jobs(FileReader& reader, const YamlNode& node, Workflow& workflow) {
                           fmt::format("the workflow has {} jobs; at most {} are run", node.entries().size(), kJobsMax));
     return;
   }
-  std::map<std::string, std::string> seen;
   for (const auto& entry : node.entries()) {
-    const auto [first, added] = seen.emplace(lower_case(entry.key), entry.key);
+    workflow.jobs.push_back(read_job(reader, entry, static_cast<int>(workflow.jobs.size())));
+  }
+}
+
+// As GitHub has it, keys of a map that differ in case only are the same key.
+void check_cases(FileReader& reader, const YamlNode& node, std::set<const YamlNode*>& seen) {
+  if (!seen.insert(&node).second) return;
+  for (const YamlNode* item : node.items()) check_cases(reader, *item, seen);
+  std::map<std::string, const std::string*> keys;
+  for (const auto& entry : node.entries()) {
+    const auto [first, added] = keys.emplace(fold_case(entry.key), &entry.key);
     if (!added) {
       reader.schema().error(entry,
-                            fmt::format("the jobs \"{}\" and \"{}\" differ in case only", first->second, entry.key));
+                            fmt::format("the keys \"{}\" and \"{}\" differ in case only", *first->second, entry.key));
     }
-    workflow.jobs.push_back(read_job(reader, entry, static_cast<int>(workflow.jobs.size())));
+    check_cases(reader, *entry.value, seen);
   }
 }
 
@@ -93,6 +104,8 @@ ParseResult parse_workflow(std::string_view text, std::string_view file, const P
   if (!yaml.document) return result;
   FileReader reader(*yaml.document, options);
   Workflow workflow = read_workflow(reader, yaml.document->root(), file);
+  std::set<const YamlNode*> seen;
+  check_cases(reader, yaml.document->root(), seen);
   for (auto& diagnostic : reader.schema().take()) result.diagnostics.push_back(std::move(diagnostic));
   text::sort_and_deduplicate(result.diagnostics);
   const bool failed = text::has_errors(result.diagnostics);

@@ -95,7 +95,8 @@ TEST(Matrix, ExpressionsMayGiveAnyPart) {
 
 TEST(Matrix, WhatCannotRunIsRefusedWithTheReason) {
   EXPECT_EQ(combinations("        a: ${{ fromJSON('[]') }}\n"), "job \"train\": strategy: matrix.a is empty");
-  EXPECT_EQ(combinations("        a: ${{ 'x' }}\n"), "job \"train\": strategy: matrix.a must be a list, not \"x\"");
+  EXPECT_EQ(combinations("        a: ${{ format('x') }}\n"),
+            "job \"train\": strategy: matrix.a must be a list, not \"x\"");
   EXPECT_EQ(combinations("        a: ${{ fromJSON('[1]') }}\n        exclude: [{a: 1}]\n"),
             "job \"train\": strategy: the matrix has no combination left");
   const std::string many = "${{ fromJSON('[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]') }}";

@@ -93,7 +93,9 @@ class ContainerReader {
 
 json::value read_container(FileReader& reader, const YamlNode& node, std::string_view what, bool service) {
   if (node.is_map()) return ContainerReader(reader, node, what, service).read();
-  return json::string(reader.required_text(node, what, &scopes::kContainer));
+  // A job's container may be empty, which is none.
+  return json::string(service ? reader.required_text(node, what, &scopes::kContainer)
+                              : reader.text(node, what, &scopes::kContainer));
 }
 
 json::value read_services(FileReader& reader, const YamlNode& node, std::string_view what) {

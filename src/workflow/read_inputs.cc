@@ -51,7 +51,7 @@ class InputReader {
     if (std::ranges::any_of(inputs_, [&](const Input& i) { return equal_ignoring_case(i.name, entry.key); })) {
       schema_.error(entry, fmt::format("{} is declared twice; case does not matter", what));
     }
-    MapReader map(schema_, *entry.value, what, !call_);
+    MapReader map(schema_, *entry.value, what);
     if (const YamlNode* text = map.find("description"))
       input.description = reader_.text(*text, "\"description\"", nullptr);
     input.required = map.boolean("required").value_or(false);
@@ -136,6 +136,7 @@ class CallReader {
       schema_.error(node, fmt::format("\"{}\" of workflow_call must be a map, not {}", key, node.kind_name()));
       return;
     }
+    reader_.check_keys(node);
     for (const auto& entry : node.entries()) (this->*read)(entry);
   }
 
@@ -175,7 +176,7 @@ class CallReader {
 DispatchTrigger read_dispatch(FileReader& reader, const YamlNode& node) {
   DispatchTrigger out;
   MapReader map(reader.schema(), node, "workflow_dispatch", true);
-  if (const YamlNode* inputs = map.find("inputs"); inputs != nullptr && !inputs->is_null()) {
+  if (const YamlNode* inputs = map.find("inputs")) {
     out.inputs = InputReader(reader, false).read(*inputs);
   }
   map.finish();

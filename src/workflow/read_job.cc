@@ -16,7 +16,7 @@ using text::MapReader;
 using text::YamlEntry;
 using text::YamlNode;
 
-constexpr std::size_t kJobKeyMax = 100;
+constexpr std::size_t kJobKeyMax = 99;
 
 // ---- strategy
 
@@ -151,6 +151,8 @@ class JobReader {
           fmt::format("the name of {} may hold letters, digits, - and _ only, and starts with a letter or _", what_));
     } else if (entry_.key.size() > kJobKeyMax) {
       schema_.error(entry_, fmt::format("the name of a job has at most {} characters", kJobKeyMax));
+    } else if (entry_.key.starts_with("__")) {
+      schema_.error(entry_, "names of jobs that begin with __ are reserved");
     }
   }
 
@@ -214,12 +216,12 @@ class JobReader {
   std::optional<EnvironmentRule> read_environment(const YamlNode& node) {
     EnvironmentRule out;
     if (!node.is_map()) {
-      out.name = reader_.required_text(node, of("environment"), &scopes::kEnvironment);
+      out.name = reader_.text(node, of("environment"), &scopes::kEnvironment);
       return out;
     }
     MapReader map(schema_, node, of("environment"));
     if (const YamlNode* name = map.require("name")) {
-      out.name = reader_.required_text(*name, "\"name\" of environment", &scopes::kEnvironment);
+      out.name = reader_.text(*name, "\"name\" of environment", &scopes::kEnvironment);
     }
     if (const YamlNode* url = map.find("url"))
       out.url = reader_.text(*url, "\"url\" of environment", &scopes::kEnvironmentUrl);

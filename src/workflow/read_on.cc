@@ -192,6 +192,14 @@ class OnReader {
   }
 
   void add_cron(const YamlNode& node, const std::string& text, std::string timezone) {
+    if (text.find('\t') != std::string::npos || text.front() == ' ' || text.back() == ' ') {
+      schema_.error(node, "the fields of a cron line stand with spaces between them, and none before or after");
+      return;
+    }
+    if (text.substr(text.rfind(' ') + 1).find('7') != std::string::npos) {
+      schema_.error(node, fmt::format("cron \"{}\": days of the week are 0 to 6", text), "Sunday is 0");
+      return;
+    }
     auto cron = Cron::parse(text);
     if (!cron) {
       schema_.error(node, cron.error().message);

@@ -48,7 +48,8 @@ class StepReader {
     }
     if (!read_control()) read_work();
     map_.finish();
-    if (!step_.id.empty()) ids_.background.emplace(step_.id, step_.background || parallel_);
+    // What stands in a group is waited for at its end, and can be named nowhere else.
+    if (!step_.id.empty() && !parallel_) ids_.background.emplace(step_.id, step_.background);
     return std::move(step_);
   }
 
@@ -186,7 +187,9 @@ class StepReader {
         schema_.error(node, fmt::format("{} names no image after docker://", of("uses")));
       }
       reader_.needs(support::kDockerActions, *map_.find_entry("uses"), "actions from a container image");
-    } else if (!uses.starts_with("./") && !uses.starts_with("../")) {
+    } else if (uses.starts_with("$/")) {
+      reader_.needs(support::kSelfRepository, *map_.find_entry("uses"), "actions of the executing repository ($/)");
+    } else if (!uses.starts_with("./") && !uses.starts_with("../") && !uses.starts_with(".\\")) {
       const auto at = uses.find('@');
       const auto slash = uses.substr(0, at).find('/');
       const bool named = slash != std::string_view::npos && slash > 0 && slash + 1 < uses.substr(0, at).size();

@@ -57,28 +57,51 @@ Result<std::vector<fs::path>> files_to_check(const std::vector<std::string>& giv
   return files;
 }
 
-Result<int> lint(Cli& cli, const std::vector<std::string>& given) {
+struct LintOptions {
+  std::vector<std::string> files;
+  bool whole_language = false;
+  bool show = false;
+};
+
+struct LintCounts {
   int errors = 0;
   int warnings = 0;
+};
+
+// What is wrong with one file. `shown` becomes the workflow as it was understood.
+std::vector<text::Diagnostic> check_file(const fs::path& file, const std::string& name, const std::string& text,
+                                         const LintOptions& options, json::value& shown) {
+  if (file.filename() == "weir.yaml") return config::parse_config(text, name, {.accept_unset = true}).diagnostics;
+  auto parsed = workflow::parse_workflow(text, name, {.refuse_unbuilt = !options.whole_language});
+  if (options.show && parsed.workflow) shown = workflow::to_json(*parsed.workflow);
+  return std::move(parsed.diagnostics);
+}
+
+Result<int> lint(Cli& cli, const LintOptions& options) {
+  LintCounts counts;
   json::array list;
-  const auto files = WEIR_TRY(files_to_check(given));
+  json::array workflows;
+  const auto files = WEIR_TRY(files_to_check(options.files));
   for (const auto& file : files) {
     std::error_code ignored;
     std::string name = fs::proximate(file, ignored).string();
     if (name.starts_with("..")) name = file.string();
     const std::string text = WEIR_TRY(io::read_file(file, 64U << 20));
-    const auto diagnostics = file.filename() == "weir.yaml"
-                                 ? config::parse_config(text, name, {.accept_unset = true}).diagnostics
-                                 : workflow::parse_workflow(text, name).diagnostics;
+    json::value shown;
+    const auto diagnostics = check_file(file, name, text, options, shown);
+    if (!shown.is_null()) workflows.push_back(std::move(shown));
     for (const auto& diagnostic : diagnostics) {
-      ++(diagnostic.severity == text::Severity::kError ? errors : warnings);
+      ++(diagnostic.severity == text::Severity::kError ? counts.errors : counts.warnings);
       if (cli.json) list.push_back(text::to_json(diagnostic));
     }
     if (!cli.json) fmt::print("{}", text::render_all(diagnostics, text, is_terminal(1)));
   }
+  const auto [errors, warnings] = counts;
   if (cli.json) {
-    print_json(json::object{
-        {"files", files.size()}, {"errors", errors}, {"warnings", warnings}, {"problems", std::move(list)}});
+    json::object out{
+        {"files", files.size()}, {"errors", errors}, {"warnings", warnings}, {"problems", std::move(list)}};
+    if (options.show) out["workflows"] = std::move(workflows);
+    print_json(out);
   } else if (errors + warnings == 0) {
     print_line(fmt::format("{} {} file{} without a problem", styled(Style::kGood, "✓"), files.size(),
                            files.size() == 1 ? "" : "s"));
@@ -122,13 +145,16 @@ Result<int> list_workflows(bool as_json) {
 }
 
 void add_lint(CLI::App& app, Cli& cli) {
-  const auto files = std::make_shared<std::vector<std::string>>();
+  const auto options = std::make_shared<LintOptions>();
   auto* command = app.add_subcommand("lint", "Check workflow files and weir.yaml; every problem with its place");
-  command->add_option("FILES", *files,
+  command->add_option("FILES", options->files,
                       "files or folders (default: .github/workflows and weir.yaml of this repository)");
+  command->add_flag("--language", options->whole_language,
+                    "check against the whole language of workflows, also what weir does not run");
+  command->add_flag("--show", options->show, "with --json: the workflows too, as they were understood");
   command->add_flag("--json", cli.json, "print JSON");
   set_examples(*command, "weir lint\nweir lint .github/workflows/ml-pipeline.yml\nweir lint --json");
-  command->callback([&cli, files] { cli.action = [&cli, files] { return lint(cli, *files); }; });
+  command->callback([&cli, options] { cli.action = [&cli, options] { return lint(cli, *options); }; });
 }
 
 }  // namespace weir::app
