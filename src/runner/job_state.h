@@ -43,7 +43,8 @@ class Listening {
 // One step while it runs, and what is kept of it. Steps inside a composite action have one of their own each, with the
 // index of the job's step that they belong to.
 struct StepState {
-  int index = -1;  // -1: the job's own set-up
+  int index = -1;    // -1: the job's own set-up
+  std::string path;  // "3.0.1": inside an action; "" for a step of the job
   workflow::Step step;
   std::string title;
   json::object env;                              // the `env` context that the step sees
@@ -130,8 +131,8 @@ struct JobState : JobView {
   int next_index = 0;  // of the next step that is not the file's: before and after those that are
   // Actions of other repositories, by `uses`; what could not be had says why.
   std::map<std::string, Result<std::shared_ptr<const Action>>, std::less<>> actions;
-  // Runs of actions whose first step was done when the job started, by the job's step.
-  std::map<int, std::shared_ptr<ActionRun>> action_runs;
+  // Runs of actions whose first step was done when the job started, by the step: "3", "3.0.1".
+  std::map<std::string, std::shared_ptr<ActionRun>, std::less<>> action_runs;
   std::map<int, std::filesystem::path> nodes;  // the node that runs actions, by the major version that they want
   ProblemMatchers matchers;
 

@@ -148,6 +148,10 @@ ScopeMemory ScopeMemory::exchange(JobState& job) {
   return before;
 }
 
+std::string inner_path(const StepState& step, int number) {
+  return step.path.empty() ? fmt::format("{}.{}", step.index, number) : fmt::format("{}.{}", step.path, number);
+}
+
 void add_action_variables(const JobState& job, std::map<std::string, std::string>& variables) {
   if (job.depth == 0) return;
   const auto* github = job.contexts.values.if_contains("github");

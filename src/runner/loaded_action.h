@@ -27,11 +27,14 @@ using ActionPtr = std::shared_ptr<const Action>;
 // wrong in it. `shown` is the folder as the user knows it.
 Result<ActionPtr> load_action(const UsesReference& uses, const std::filesystem::path& folder, std::string_view shown);
 
+class ScopeMemory;
+
 // One use of a JavaScript or container action, from its first process to its last.
 struct ActionRun {
   ActionPtr action;
   std::map<std::string, std::string> state;  // GITHUB_STATE
   bool post_is_due = false;
+  std::shared_ptr<ScopeMemory> scope;  // of the action that it is used in; null: it is a step of the job
 };
 
 // The inputs of a step: its `with`, evaluated, and the action's defaults for the rest. Warns about those that the
@@ -70,6 +73,9 @@ class ScopeMemory {
   json::object outer_env_;
   int depth_ = 0;
 };
+
+// Where the step `number` of the action that `step` uses stands: "3.0" is the first one of the job's fourth step.
+std::string inner_path(const StepState& step, int number);
 
 // GITHUB_ACTION_PATH and its like, for a process inside an action.
 void add_action_variables(const JobState& job, std::map<std::string, std::string>& variables);

@@ -18,6 +18,14 @@ std::string inner_uses(const std::string& uses, const std::string& repository, c
   return fmt::format("{}/{}@{}", repository, uses.substr(2), ref);
 }
 
+// What `uses` means where the job is now.
+Result<UsesReference> here(const JobState& job, const std::string& uses) {
+  if (job.depth == 0 || !uses.starts_with("$/")) return parse_uses(uses);
+  const auto& github = job.contexts.values.at("github");
+  return parse_uses(
+      inner_uses(uses, json_string_or(github, "action_repository", ""), json_string_or(github, "action_ref", "")));
+}
+
 Result<ActionPtr> local_action(const JobState& job, const UsesReference& uses) {
   const std::filesystem::path folder = (job.workspace / uses.path).lexically_normal();
   return load_action(uses, folder, uses.path);
@@ -38,7 +46,7 @@ Result<void> run_loaded(JobState& job, StepState& step, const ActionPtr& action,
       if (local && !action->file.pre.empty()) {
         job.warning(step, fmt::format("`pre` execution is not supported for local action from '{}'", step.step.uses));
       }
-      const auto prepared = job.depth == 0 ? job.action_runs.find(step.index) : job.action_runs.end();
+      const auto prepared = job.action_runs.find(step.path.empty() ? std::to_string(step.index) : step.path);
       if (prepared != job.action_runs.end()) return run_node(job, step, prepared->second);
       auto run = std::make_shared<ActionRun>();
       run->action = action;
@@ -124,11 +132,7 @@ void resolve_actions(JobState& job, StepState& step, const workflow::ActionFile&
 }
 
 Result<void> run_action(JobState& job, StepState& step) {
-  const auto* github = job.depth > 0 ? json_find(job.contexts.values, "github") : nullptr;
-  const UsesReference uses = WEIR_TRY(
-      parse_uses(github == nullptr ? step.step.uses
-                                   : inner_uses(step.step.uses, json_string_or(*github, "action_repository", ""),
-                                                json_string_or(*github, "action_ref", ""))));
+  const UsesReference uses = WEIR_TRY(here(job, step.step.uses));
   if (uses.kind == UsesKind::kLocal) return run_loaded(job, step, WEIR_TRY(local_action(job, uses)), true);
   if (uses.kind == UsesKind::kDocker) {
     return fail(Code::kUnimplemented,
@@ -142,25 +146,56 @@ Result<void> run_action(JobState& job, StepState& step) {
   return run_loaded(job, step, WEIR_TRY(known_action(job, uses)), false);
 }
 
+namespace {
+
+// The uses of a step where the job is now, if it is an action of another repository that is here.
+ActionPtr fetched_action(const JobState& job, const std::string& text) {
+  const auto uses = here(job, text);
+  const auto found = uses ? job.actions.find(uses->text) : job.actions.end();
+  return found == job.actions.end() || !found->second ? nullptr : *found->second;
+}
+
+// `path`: where the step stands; `index`: of the job's step that it belongs to.
+void run_pre_of(JobState& job, const workflow::Step& step, int index, const std::string& path) {
+  const ActionPtr action = fetched_action(job, step.uses);
+  if (action == nullptr) return;
+  const auto& file = action->file;
+  if (file.kind == workflow::ActionKind::kNode && !file.pre.empty()) {
+    auto run = std::make_shared<ActionRun>();
+    run->action = action;
+    job.action_runs.emplace(path, run);
+    StepState pre{.index = job.next_index++};
+    pre.step = step;
+    const std::string title = "Pre " + shown_title(job, step);
+    pre.step.id.clear();
+    pre.step.condition = file.pre_if;
+    pre.step.background = false;
+    run_step(job, pre, [&run](JobState& own, StepState& running) { return run_node_pre(own, running, run); }, title);
+    return;
+  }
+  if (file.kind != workflow::ActionKind::kComposite || job.depth >= kDepthMax) return;
+  StepState outer{.index = index, .path = path};
+  outer.step = step;
+  // A mistake in them shows when the step is reached.
+  const auto inputs = evaluate_inputs(job, outer, &file, true);
+  if (!inputs) return;
+  const ActionScope scope(job, outer, *action, *inputs);
+  int number = 0;
+  for (const auto& inner : file.steps) {
+    if (!inner.uses.empty()) run_pre_of(job, inner, index, inner_path(outer, number));
+    ++number;
+  }
+}
+
+}  // namespace
+
 void run_pre_steps(JobState& job) {
+  if (job.actions.empty()) return;
   int index = -1;
   for (const auto& raw : job.spec->steps) {
     ++index;
-    auto parsed = workflow::step_from_json(raw);
-    if (!parsed || parsed->uses.empty()) continue;
-    const auto found = job.actions.find(parsed->uses);
-    if (found == job.actions.end() || !found->second) continue;
-    const auto& file = (*found->second)->file;
-    if (file.kind != workflow::ActionKind::kNode || file.pre.empty()) continue;
-    auto run = std::make_shared<ActionRun>();
-    run->action = *found->second;
-    job.action_runs.emplace(index, run);
-    StepState step{.index = job.next_index++};
-    step.step = *std::move(parsed);
-    const std::string title = "Pre " + shown_title(job, step.step);
-    step.step.condition = file.pre_if;
-    step.step.background = false;
-    run_step(job, step, [&run](JobState& own, StepState& pre) { return run_node_pre(own, pre, run); }, title);
+    const auto parsed = workflow::step_from_json(raw);
+    if (parsed && !parsed->uses.empty()) run_pre_of(job, *parsed, index, std::to_string(index));
   }
 }
 

@@ -16,8 +16,9 @@ bool must_end(const JobState& job, const StepState& step) {
 }
 
 void run_steps(JobState& job, StepState& step, const Action& action) {
+  int number = 0;
   for (const auto& inner_step : action.file.steps) {
-    StepState inner{.index = step.index};
+    StepState inner{.index = step.index, .path = inner_path(step, number++)};
     inner.step = inner_step;
     inner.outer = &step;
     run_inner_step(job, inner);

@@ -100,10 +100,9 @@ void expect_post(JobState& job, const StepState& step, const std::shared_ptr<Act
   if (title.starts_with("Pre ")) title.erase(0, 4);
   PostStep post{.title = "Post " + title, .step = step.step, .run = {}};
   post.step.condition = file.post_if;
-  const auto memory = job.depth > 0 ? std::make_shared<ScopeMemory>(job) : nullptr;
-  post.run = [run, memory](JobState& later, StepState& post_step) -> Result<void> {
+  post.run = [run](JobState& later, StepState& post_step) -> Result<void> {
     std::optional<ScopeMemory> before;
-    if (memory) before = memory->exchange(later);
+    if (run->scope) before = run->scope->exchange(later);
     const auto go = [&]() -> Result<void> {
       const Inputs inputs = WEIR_TRY(evaluate_inputs(later, post_step, &run->action->file, true));
       show_action_header(later, post_step, inputs);
@@ -122,6 +121,7 @@ void expect_post(JobState& job, const StepState& step, const std::shared_ptr<Act
 Result<void> run_node(JobState& job, StepState& step, const std::shared_ptr<ActionRun>& run) {
   const Inputs inputs = WEIR_TRY(evaluate_inputs(job, step, &run->action->file));
   show_action_header(job, step, inputs);
+  if (job.depth > 0) run->scope = std::make_shared<ScopeMemory>(job);
   expect_post(job, step, run, step.title);
   return run_process(job, step, *run, run->action->file.main, inputs);
 }
@@ -129,6 +129,7 @@ Result<void> run_node(JobState& job, StepState& step, const std::shared_ptr<Acti
 Result<void> run_node_pre(JobState& job, StepState& step, const std::shared_ptr<ActionRun>& run) {
   const Inputs inputs = WEIR_TRY(evaluate_inputs(job, step, &run->action->file, true));
   show_action_header(job, step, inputs);
+  if (job.depth > 0) run->scope = std::make_shared<ScopeMemory>(job);
   expect_post(job, step, run, step.title);
   return run_process(job, step, *run, run->action->file.pre, inputs);
 }
