@@ -301,6 +301,8 @@ json::object to_json(const Config& config) {
           {"retrain", keyed(config.retrain, &Retrain::model)},
           {"notify", std::move(notify)},
           {"runners", std::move(runners)},
+          {"schedules",
+           json::object{{"missed", config.schedules.missed}, {"jitter", duration_text(config.schedules.jitter)}}},
           {"strict", config.strict}};
 }
 

@@ -167,6 +167,13 @@ struct Runner {
   bool operator==(const Runner&) const = default;
 };
 
+// How `on: schedule` fires.
+struct Schedules {
+  std::string missed = "once";  // while the server was down: once, skip or all
+  Duration jitter{0};
+  bool operator==(const Schedules&) const = default;
+};
+
 struct Config {
   std::vector<Endpoint> endpoints;
   std::vector<Environment> environments;
@@ -175,6 +182,7 @@ struct Config {
   std::vector<Retrain> retrain;
   std::vector<Notify> notify;
   std::vector<Runner> runners;
+  Schedules schedules;
   bool strict = false;  // GitHub's empty machine: no implicit checkout, no shared Python layers
 
   // By name; null when the file does not mention it.

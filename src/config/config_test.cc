@@ -169,6 +169,7 @@ std::string document_of(const std::string& name, const json::value& value) {
       {"retrain", "{{\"retrain\": {{\"m\": {}}}}}"},
       {"notify", "{{\"notify\": [{}]}}"},
       {"runner", "{{\"runners\": {{\"r\": {}}}}}"},
+      {"schedules", "{{\"schedules\": {}}}"},
   };
   const auto place = kPlaces.find(name);
   return place == kPlaces.end() ? "" : fmt::format(fmt::runtime(place->second), as_yaml(value));
@@ -183,7 +184,7 @@ TEST(Schema, EveryKeyIsAcceptedWithItsExampleAndNoOther) {
   for (const auto& [name, definition] : schema->at("$defs").as_object()) {
     if (definition.as_object().contains("properties")) maps[std::string(name)] = definition.as_object();
   }
-  EXPECT_EQ(maps.size(), 13U);
+  EXPECT_EQ(maps.size(), 14U);
   for (const auto& [name, definition] : maps) {
     EXPECT_FALSE(definition.at("additionalProperties").as_bool()) << name;
     for (const auto& [key, property] : definition.at("properties").as_object()) {
@@ -204,7 +205,7 @@ TEST(Schema, EveryKeyIsAcceptedWithItsExampleAndNoOther) {
       EXPECT_THAT(problems(document_of(name, map)), HasSubstr("unknown key")) << name;
     }
   }
-  EXPECT_EQ(keys, 51);  // a new key needs an example that a test reads
+  EXPECT_EQ(keys, 54);  // a new key needs an example that a test reads
 }
 
 TEST(Schema, DefaultsAreThoseOfTheParser) {
@@ -221,7 +222,7 @@ TEST(Schema, DefaultsAreThoseOfTheParser) {
     EXPECT_EQ(parsed(document_of(name, map)), parsed(bare)) << name;
   };
   for (const char* name : {"", "endpoint", "endpoint_environment", "capture", "rollout", "environment", "monitor",
-                           "drift", "accuracy", "alert", "retrain", "notify", "runner"}) {
+                           "drift", "accuracy", "alert", "retrain", "notify", "runner", "schedules"}) {
     with_default(name);
   }
 }

@@ -304,6 +304,23 @@ std::span<const Key<Runner>> runner_keys() {
   return kKeys;
 }
 
+std::span<const Key<Schedules>> schedules_keys() {
+  static constexpr std::array kKeys = {
+      Key<Schedules>{"missed", "What was due while the server was down fires once, is skipped, or fires for each time.",
+                     R"({"enum": ["once", "skip", "all"], "default": "once", "examples": ["skip"]})",
+                     [](Reader& reader, const YamlEntry& entry, Schedules& schedules) {
+                       static constexpr std::array<std::string_view, 3> kWords = {"once", "skip", "all"};
+                       if (const auto index = reader.choice(*entry.value, kWords)) schedules.missed = kWords[*index];
+                     }},
+      Key<Schedules>{"jitter", "Each schedule fires by a fixed part of this later, so that not all fire at once.",
+                     R"({"$ref": "#/$defs/duration", "default": "0s", "examples": ["5m"]})",
+                     [](Reader& reader, const YamlEntry& entry, Schedules& schedules) {
+                       reader.read_duration(*entry.value, schedules.jitter);
+                     }},
+  };
+  return kKeys;
+}
+
 std::span<const Key<Config>> root_keys() {
   static constexpr std::array kKeys = {
       Key<Config>{"endpoints", "What is served, by name: POST /<name>/invocations.",
@@ -333,6 +350,11 @@ std::span<const Key<Config>> root_keys() {
                   R"({"type": "object", "additionalProperties": {"$ref": "#/$defs/runner"},
                       "examples": [{"gpu": {"executor": "local", "slots": 1}}]})",
                   read_runners},
+      Key<Config>{"schedules", "How workflows with `on: schedule` start.",
+                  R"({"$ref": "#/$defs/schedules", "examples": [{"jitter": "5m"}]})",
+                  [](Reader& reader, const YamlEntry& entry, Config& config) {
+                    read_map(reader, *entry.value, schedules_keys(), config.schedules, "schedules");
+                  }},
       Key<Config>{
           "strict", "GitHub's empty machine: no implicit checkout, no shared Python layers.",
           R"({"$ref": "#/$defs/flag", "default": false, "examples": [true]})",

@@ -141,6 +141,7 @@ std::span<const Key<Alert>> alert_keys();
 std::span<const Key<Retrain>> retrain_keys();
 std::span<const Key<Notify>> notify_keys();
 std::span<const Key<Runner>> runner_keys();
+std::span<const Key<Schedules>> schedules_keys();
 
 void read_endpoints(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_environments(Reader& reader, const text::YamlEntry& entry, Config& config);

@@ -27,6 +27,13 @@ struct RefUpdate {
   std::string after;
 };
 
+// How schedules of a repository fire.
+struct ScheduleRules {
+  enum class Missed { kOnce, kSkip, kAll };
+  Missed missed = Missed::kOnce;  // what was due while the server was down
+  Duration jitter{0};             // each schedule fires by a fixed part of it later, so that not all fire at once
+};
+
 struct TriggerDeps {
   store::Database* db = nullptr;
   const Clock* clock = nullptr;
@@ -38,8 +45,9 @@ struct TriggerDeps {
   // configuration protects them. On an error neither happens; after that, or a crash in between, it is called again.
   std::function<Result<void>(const std::string& repo, const std::string& commit, const types::Identity& identity)>
       default_branch_pushed;
-  std::function<std::string()> server_url;  // for the payload's links
-  std::string default_owner = "weir";       // of a repository that is named without one
+  std::function<ScheduleRules(const std::string& repo)> schedule_rules;  // default: once, without jitter
+  std::function<std::string()> server_url;                               // for the payload's links
+  std::string default_owner = "weir";                                    // of a repository that is named without one
 };
 
 // What a local `weir run EVENT` starts from.

@@ -72,6 +72,7 @@ class TriggersTest : public testing::Test {
           configured_.push_back(commit);
           return {};
         },
+        .schedule_rules = [this](const std::string&) { return rules_; },
         .server_url = [] { return std::string("http://127.0.0.1:4510"); }});
   }
 
@@ -125,6 +126,7 @@ class TriggersTest : public testing::Test {
   Log log_;
   fs::path root_;
   std::unique_ptr<store::Database> db_;
+  ScheduleRules rules_;
   FakeStarter starter_;
   std::unique_ptr<Triggers> triggers_;
   std::vector<std::string> configured_;
@@ -449,6 +451,57 @@ TEST_F(TriggersTest, ARepositoryDispatchStartsWhatListensToItsType) {
   EXPECT_EQ(starter_.runs[1].event_payload.at("client_payload").as_object().at("rows").as_int64(), 12);
   EXPECT_EQ(triggers_->repository_dispatch("flights", "other", {}, alice_)->size(), 1U);
   EXPECT_FALSE(triggers_->repository_dispatch("flights", "", {}, alice_).has_value());
+}
+
+TEST_F(TriggersTest, MissedTimesAreSkippedOrMadeUpForOneByOneWhereAskedFor) {
+  write(".github/workflows/nightly.yml", workflow("{schedule: [{cron: '30 2 * * *'}]}"));
+  pushed(push());
+  rules_.missed = ScheduleRules::Missed::kSkip;
+  loop_.advance(std::chrono::hours{24 * 3 + 4});
+  ASSERT_TRUE(triggers_->start().has_value());
+  pass(std::chrono::hours{1});
+  EXPECT_EQ(starter_.runs.size(), 0U);
+  pass(std::chrono::hours{24});
+  EXPECT_EQ(starter_.runs.size(), 1U) << "the next time comes as always";
+
+  triggers_->stop();
+  rules_.missed = ScheduleRules::Missed::kAll;
+  loop_.advance(std::chrono::hours{24 * 3});
+  make_triggers();
+  ASSERT_TRUE(triggers_->start().has_value());
+  pass(std::chrono::minutes{5});
+  EXPECT_EQ(starter_.runs.size(), 4U);
+}
+
+TEST_F(TriggersTest, ASchedulesTimeIsThatOfItsZoneAndAnUnknownZoneIsTold) {
+  // The loop's clock starts at midnight UTC; Shanghai is 8 hours ahead.
+  write(".github/workflows/morning.yml", workflow("{schedule: [{cron: '0 9 * * *', timezone: Asia/Shanghai}]}"));
+  pushed(push());
+  ASSERT_TRUE(triggers_->start().has_value());
+  pass(std::chrono::minutes{59});
+  EXPECT_TRUE(starter_.runs.empty());
+  pass(std::chrono::minutes{2});
+  ASSERT_EQ(starter_.runs.size(), 1U);
+  EXPECT_EQ(starter_.runs[0].reason, "schedule 0 9 * * * in Asia/Shanghai");
+  write(".github/workflows/morning.yml", workflow("{schedule: [{cron: '0 9 * * *', timezone: Mars/Base}]}"));
+  EXPECT_EQ(pushed(push()).size(), 1U);
+  EXPECT_THAT(starter_.runs.back().problem, HasSubstr("\"Mars/Base\" is no time zone"));
+}
+
+TEST_F(TriggersTest, JitterMovesAScheduleByAFixedPart) {
+  rules_.jitter = std::chrono::minutes{20};
+  write(".github/workflows/hourly.yml", workflow("{schedule: [{cron: '0 * * * *'}]}"));
+  pushed(push());
+  ASSERT_TRUE(triggers_->start().has_value());
+  std::vector<int> minutes;
+  for (int minute = 1; minute <= 180; ++minute) {
+    pass(std::chrono::minutes{1});
+    if (starter_.runs.size() > minutes.size()) minutes.push_back(minute % 60);
+  }
+  ASSERT_EQ(minutes.size(), 2U);
+  EXPECT_EQ(minutes[0], minutes[1]);
+  EXPECT_GT(minutes[0], 0);
+  EXPECT_LE(minutes[0], 20);
 }
 
 TEST_F(TriggersTest, AScheduleThatLeftTheDefaultBranchFiresNoMore) {

@@ -1,5 +1,6 @@
 #include "event/workflow_files.h"
 
+#include "event/time_zones.h"
 #include "event/triggers.h"
 #include "text/suggest.h"
 
@@ -25,6 +26,17 @@ Result<std::vector<std::string>> workflow_paths(const io::Git& git, std::string_
   return paths;
 }
 
+// Which zones there are, only the machine knows.
+std::string zone_problem(const workflow::Workflow& workflow) {
+  for (const auto& schedule : workflow.on.schedule) {
+    if (schedule.timezone.empty()) continue;
+    if (const auto zone = load_time_zone(schedule.timezone); !zone) {
+      return fmt::format("{}: schedule \"{}\": {}", workflow.file, schedule.cron.text(), zone.error().message);
+    }
+  }
+  return {};
+}
+
 Result<WorkflowFile> read(const io::Git& git, std::string_view commit, std::string path) {
   WorkflowFile file{.path = std::move(path)};
   auto text = git.show(commit, file.path);
@@ -41,6 +53,8 @@ Result<WorkflowFile> read(const io::Git& git, std::string_view commit, std::stri
     return file;
   }
   auto parsed = workflow::parse_workflow(file.text, file.path);
+  if (parsed.workflow) file.problem = zone_problem(*parsed.workflow);
+  if (!file.problem.empty()) return file;
   if (parsed.workflow) {
     file.workflow = std::make_shared<const workflow::Workflow>(*std::move(parsed.workflow));
   } else {

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string_view>
+
+#include "workflow/time_zone.h"
+
+namespace weir::event {
+
+// A zone of the machine's IANA database ("Europe/Berlin"). kInvalidArgument for a name that it does not have;
+// kFailedPrecondition, with what to install, on a machine without one. Reads a small file.
+Result<workflow::TimeZone> load_time_zone(std::string_view name);
+
+}  // namespace weir::event
