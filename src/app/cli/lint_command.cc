@@ -6,7 +6,10 @@
 #include "config/parse.h"
 #include "io/file.h"
 #include "io/git.h"
+#include "runner/action.h"
 #include "text/diagnostic.h"
+#include "text/suggest.h"
+#include "workflow/rules.h"
 #include "workflow/workflow.h"
 
 // weir lint, weir run --list: what the files of this repository say.
@@ -61,6 +64,10 @@ struct LintOptions {
   std::vector<std::string> files;
   bool whole_language = false;
   bool show = false;
+  bool strict = false;
+  bool list_rules = false;
+  std::vector<std::string> enable;
+  std::vector<std::string> disable;
 };
 
 struct LintCounts {
@@ -68,16 +75,65 @@ struct LintCounts {
   int warnings = 0;
 };
 
+// The rules that are on, from what the user switched.
+Result<workflow::RuleOptions> rules_of(const LintOptions& options) {
+  std::vector<std::string> known;
+  for (const auto& rule : workflow::lint_rules()) known.emplace_back(rule.name);
+  workflow::RuleOptions out{.rules = workflow::default_rules(), .is_builtin = [](std::string_view action) {
+                              // GitHub's own are trusted as the machine itself is.
+                              return action.starts_with("actions/") || action.starts_with("github/") ||
+                                     runner::find_builtin(action) != nullptr;
+                            }};
+  for (const auto* list : {&options.enable, &options.disable}) {
+    for (const auto& name : *list) {
+      if (name == "all") {
+        if (list == &options.enable) out.rules.insert(known.begin(), known.end());
+        if (list == &options.disable) out.rules.clear();
+        continue;
+      }
+      if (std::ranges::find(known, name) == known.end()) {
+        const auto hint = text::did_you_mean(name, known);
+        return fail(Code::kInvalidArgument, "there is no rule \"{}\"; {}", name,
+                    hint.empty() ? fmt::format("there are {}", fmt::join(known, ", ")) : hint);
+      }
+      list == &options.enable ? static_cast<void>(out.rules.insert(name)) : static_cast<void>(out.rules.erase(name));
+    }
+  }
+  return out;
+}
+
+int list_rules(const Cli& cli) {
+  std::vector<std::vector<std::string>> rows{{"RULE", "DEFAULT", "FINDS"}};
+  json::array list;
+  for (const auto& rule : workflow::lint_rules()) {
+    rows.push_back({std::string(rule.name), rule.by_default ? "on" : "off", std::string(rule.what)});
+    list.push_back({{"name", rows.back()[0]}, {"default", rule.by_default}, {"finds", rows.back()[2]}});
+  }
+  if (cli.json) {
+    print_json(json::object{{"rules", std::move(list)}});
+  } else {
+    fmt::print("{}", table(rows));
+  }
+  return 0;
+}
+
 // What is wrong with one file. `shown` becomes the workflow as it was understood.
 std::vector<text::Diagnostic> check_file(const fs::path& file, const std::string& name, const std::string& text,
-                                         const LintOptions& options, json::value& shown) {
+                                         const LintOptions& options, const workflow::RuleOptions& rules,
+                                         json::value& shown) {
   if (file.filename() == "weir.yaml") return config::parse_config(text, name, {.accept_unset = true}).diagnostics;
   auto parsed = workflow::parse_workflow(text, name, {.refuse_unbuilt = !options.whole_language});
   if (options.show && parsed.workflow) shown = workflow::to_json(*parsed.workflow);
+  if (parsed.workflow) {
+    for (auto& finding : workflow::check_rules(text, name, rules)) parsed.diagnostics.push_back(std::move(finding));
+    text::sort_and_deduplicate(parsed.diagnostics);
+  }
   return std::move(parsed.diagnostics);
 }
 
 Result<int> lint(Cli& cli, const LintOptions& options) {
+  if (options.list_rules) return list_rules(cli);
+  const auto rules = WEIR_TRY(rules_of(options));
   LintCounts counts;
   json::array list;
   json::array workflows;
@@ -88,7 +144,7 @@ Result<int> lint(Cli& cli, const LintOptions& options) {
     if (name.starts_with("..")) name = file.string();
     const std::string text = WEIR_TRY(io::read_file(file, 64U << 20));
     json::value shown;
-    const auto diagnostics = check_file(file, name, text, options, shown);
+    const auto diagnostics = check_file(file, name, text, options, rules, shown);
     if (!shown.is_null()) workflows.push_back(std::move(shown));
     for (const auto& diagnostic : diagnostics) {
       ++(diagnostic.severity == text::Severity::kError ? counts.errors : counts.warnings);
@@ -109,7 +165,7 @@ Result<int> lint(Cli& cli, const LintOptions& options) {
     print_line(fmt::format("{} error{}, {} warning{} in {} file{}", errors, errors == 1 ? "" : "s", warnings,
                            warnings == 1 ? "" : "s", files.size(), files.size() == 1 ? "" : "s"));
   }
-  return errors == 0 ? 0 : 1;
+  return errors == 0 && (warnings == 0 || !options.strict) ? 0 : 1;
 }
 
 }  // namespace
@@ -152,8 +208,14 @@ void add_lint(CLI::App& app, Cli& cli) {
   command->add_flag("--language", options->whole_language,
                     "check against the whole language of workflows, also what weir does not run");
   command->add_flag("--show", options->show, "with --json: the workflows too, as they were understood");
+  command->add_option("--enable", options->enable, "switch a rule on (all: every one)")->allow_extra_args(false);
+  command->add_option("--disable", options->disable, "switch a rule off (all: every one)")->allow_extra_args(false);
+  command->add_flag("--rules", options->list_rules, "list the rules");
+  command->add_flag("--strict", options->strict, "fail on warnings too");
   command->add_flag("--json", cli.json, "print JSON");
-  set_examples(*command, "weir lint\nweir lint .github/workflows/ml-pipeline.yml\nweir lint --json");
+  set_examples(*command,
+               "weir lint\nweir lint .github/workflows/ml-pipeline.yml\nweir lint --json\n"
+               "weir lint --enable missing-permissions --disable mutable-action");
   command->callback([&cli, options] { cli.action = [&cli, options] { return lint(cli, *options); }; });
 }
 

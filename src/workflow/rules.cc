@@ -1,0 +1,282 @@
+#include "workflow/rules.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "text/yaml.h"
+#include "workflow/expression.h"
+#include "workflow/letters.h"
+
+namespace weir::workflow {
+namespace {
+
+using text::YamlDocument;
+using text::YamlEntry;
+using text::YamlNode;
+
+constexpr std::string_view kInjection = "script-injection";
+constexpr std::string_view kMutable = "mutable-action";
+constexpr std::string_view kWide = "wide-permissions";
+constexpr std::string_view kMissing = "missing-permissions";
+constexpr std::string_view kForeign = "foreign-checkout";
+
+constexpr auto kRules = std::to_array<LintRule>({
+    {.name = kInjection,
+     .what = "text that anybody can send (titles, branch names, messages) becomes part of a script"},
+    {.name = kMutable, .what = "an action or image of others at a tag or branch, which they can move"},
+    {.name = kWide, .what = "rights that every job of the workflow gets, though few need them"},
+    {.name = kForeign, .what = "code of a foreign pull request is checked out where secrets and rights are at hand"},
+    {.name = kMissing, .what = "no `permissions`, so that the repository's setting decides", .by_default = false},
+});
+
+// Members of github.event that are numbers, booleans, hashes, times or chosen by GitHub: they cannot hold a script.
+constexpr std::string_view kHarmless[] = {
+    "action", "id",        "number",        "node_id",     "sha",       "before",    "after",           "size",
+    "draft",  "merged",    "created_at",    "updated_at",  "closed_at", "merged_at", "conclusion",      "status",
+    "state",  "run_id",    "run_number",    "run_attempt", "schedule",  "created",   "deleted",         "forced",
+    "type",   "private",   "fork",          "html_url",    "clone_url", "url",       "commits_url",     "additions",
+    "login",  "deletions", "changed_files", "comments",    "commits",   "head_sha",  "merge_commit_sha"};
+
+bool is_harmless(std::string_view member) {
+  return std::ranges::find(kHarmless, member) != std::end(kHarmless);
+}
+
+// Whether what an expression mentions may hold what a stranger wrote: paths are in lower case, and end at the first
+// part that is computed (`commits.*.message` is "github.event.commits").
+bool is_untrusted(const std::vector<std::string>& path) {
+  if (path[0] != "github") return false;
+  if (path.size() == 1) return true;  // toJSON(github)
+  if (path[1] == "head_ref") return true;
+  if (path[1] != "event") return false;
+  if (path.size() == 2) return true;
+  if (path[2] == "inputs") return false;  // given by people who may start workflows
+  if (path[2] == "repository" || path[2] == "organization" || path[2] == "sender") return path.size() == 3;
+  if (path[2] == "pull_request" && path.size() > 3 && path[3] == "base") return path.size() == 4;
+  if (path[2] == "commits" || path[2] == "pages") return true;
+  return !is_harmless(path.back());
+}
+
+bool is_commit(std::string_view version) {
+  return version.size() == 40 && std::ranges::all_of(version, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+         });
+}
+
+const YamlNode* child(const YamlNode& node, std::string_view key) {
+  const YamlEntry* entry = node.find(key);
+  return entry == nullptr ? nullptr : entry->value;
+}
+
+class RuleChecker {
+ public:
+  RuleChecker(const YamlDocument& document, const RuleOptions& options) : document_(document), options_(options) {}
+
+  std::vector<text::Diagnostic> run() {
+    const YamlNode& root = document_.root();
+    check_workflow_permissions(root);
+    if (const YamlNode* jobs = child(root, "jobs")) {
+      for (const auto& job : jobs->entries()) check_job(job);
+    }
+    text::sort_and_deduplicate(found_);
+    return std::move(found_);
+  }
+
+ private:
+  [[nodiscard]] bool is_on(std::string_view rule) const { return options_.rules.contains(rule); }
+
+  [[nodiscard]] std::string_view line(int number) const {
+    std::string_view source = document_.source();
+    for (int i = 0; i < number; ++i) {
+      const auto end = source.find('\n');
+      if (end == std::string_view::npos) return {};
+      source.remove_prefix(end + 1);
+    }
+    return source.substr(0, source.find('\n'));
+  }
+
+  [[nodiscard]] bool is_ignored(std::string_view rule, int number) const {
+    const std::string mark = fmt::format("weir: ignore {}", rule);
+    return line(number).find(mark) != std::string_view::npos ||
+           (number > 0 && line(number - 1).find(mark) != std::string_view::npos);
+  }
+
+  void report(std::string_view rule, text::Position place, int length, std::string message, std::string hint) {
+    if (!is_on(rule) || is_ignored(rule, place.line)) return;
+    found_.push_back({.severity = text::Severity::kWarning,
+                      .file = document_.file(),
+                      .line = place.line,
+                      .column = place.column,
+                      .length = std::max(1, length),
+                      .message = std::move(message),
+                      .hint = std::move(hint),
+                      .rule = std::string(rule)});
+  }
+  void report(std::string_view rule, const YamlNode& node, std::string message, std::string hint) {
+    report(rule, node.position(), node.length(), std::move(message), std::move(hint));
+  }
+
+  // ---- rights
+
+  static bool writes(const YamlNode& permissions) {
+    if (permissions.text() == "write-all") return true;
+    return std::ranges::any_of(permissions.entries(), [](const auto& e) { return e.value->text() == "write"; });
+  }
+
+  void check_workflow_permissions(const YamlNode& root) {
+    const YamlEntry* entry = root.find("permissions");
+    const YamlNode* jobs = child(root, "jobs");
+    if (jobs == nullptr) return;
+    const bool every_job =
+        std::ranges::all_of(jobs->entries(), [](const auto& job) { return job.value->find("permissions") != nullptr; });
+    if (entry == nullptr) {
+      if (every_job || jobs->entries().empty()) return;
+      report(kMissing, root.position(), root.length(), "the workflow has no \"permissions\"",
+             "begin with permissions: {} or contents: read, and give more to single jobs");
+      return;
+    }
+    check_write_all(*entry->value);
+    // One job alone is what the rights are for.
+    if (jobs->entries().size() < 2 || every_job) return;
+    for (const auto& scope : entry->value->entries()) {
+      if (scope.value->text() != "write") continue;
+      report(kWide, scope.position, static_cast<int>(scope.key.size()),
+             fmt::format("every job of the workflow may write {}", scope.key),
+             "give it to the job that needs it, under its own permissions");
+    }
+  }
+
+  void check_write_all(const YamlNode& permissions) {
+    if (permissions.text() != "write-all") return;
+    report(kWide, permissions, "\"write-all\" gives every right there is", "name those that are needed");
+  }
+
+  // ---- jobs and steps
+
+  void check_job(const YamlEntry& job) {
+    const YamlNode& node = *job.value;
+    if (const YamlNode* permissions = child(node, "permissions")) check_write_all(*permissions);
+    if (const YamlNode* uses = child(node, "uses")) check_version(*uses, "the reusable workflow");
+    if (const YamlNode* container = child(node, "container")) check_image(*container);
+    if (const YamlNode* services = child(node, "services")) {
+      for (const auto& service : services->entries()) check_image(*service.value);
+    }
+    if (const YamlNode* steps = child(node, "steps")) check_steps(*steps);
+  }
+
+  void check_steps(const YamlNode& steps) {
+    for (const YamlNode* step : steps.items()) {
+      if (const YamlNode* group = child(*step, "parallel")) check_steps(*group);
+      if (const YamlNode* run = child(*step, "run")) check_script(*run, "the script");
+      const YamlNode* uses = child(*step, "uses");
+      if (uses == nullptr) continue;
+      check_version(*uses, "the action");
+      const YamlNode* with = child(*step, "with");
+      if (with == nullptr) continue;
+      const std::string_view action = std::string_view(uses->text()).substr(0, uses->text().find('@'));
+      if (equal_ignoring_case(action, "actions/github-script")) {
+        if (const YamlNode* script = child(*with, "script")) check_script(*script, "the script");
+      } else if (equal_ignoring_case(action, "actions/checkout")) {
+        check_checkout(*with);
+      }
+    }
+  }
+
+  void check_script(const YamlNode& node, std::string_view what) {
+    if (!node.is_string() || !has_expression(node.text())) return;
+    const auto parts = split_text(node.text());
+    if (!parts) return;
+    const auto places = document_.places(node);
+    for (const auto& part : *parts) {
+      if (!part.expression) continue;
+      for (const auto& reference : part.expression->references()) {
+        if (!is_untrusted(reference.path)) continue;
+        const auto text = std::string_view(part.expression->text()).substr(reference.offset, reference.length);
+        report(kInjection, places.at(part.offset + reference.offset), static_cast<int>(reference.length),
+               fmt::format("{} becomes part of {}: whoever wrote it can run commands here", text, what),
+               "give it to the step as a variable under env, and use that");
+      }
+    }
+  }
+
+  void check_version(const YamlNode& node, std::string_view what) {
+    const std::string_view uses = node.text();
+    if (uses.starts_with("./") || uses.starts_with("../") || uses.starts_with("$/") || has_expression(uses)) return;
+    if (uses.starts_with("docker://")) {
+      check_digest(node, uses.substr(9));
+      return;
+    }
+    const auto at = uses.find('@');
+    if (at == std::string_view::npos || is_commit(uses.substr(at + 1))) return;
+    if (options_.is_builtin && options_.is_builtin(uses.substr(0, at))) return;
+    report(kMutable, node, fmt::format("{} is taken at \"{}\", which its owner can move", what, uses.substr(at + 1)),
+           "name a commit, and the version in a comment behind it");
+  }
+
+  void check_image(const YamlNode& node) {
+    const YamlNode* image = node.is_map() ? child(node, "image") : &node;
+    if (image != nullptr && image->is_string() && !has_expression(image->text())) check_digest(*image, image->text());
+  }
+
+  void check_digest(const YamlNode& node, std::string_view image) {
+    if (image.empty() || image.find("@sha256:") != std::string_view::npos) return;
+    report(kMutable, node, fmt::format("the image \"{}\" can be changed by its owner", image),
+           "name its digest: image@sha256:…");
+  }
+
+  // ---- pull requests of strangers
+
+  [[nodiscard]] bool listens(std::string_view event) const {
+    const YamlNode* on = child(document_.root(), "on");
+    if (on == nullptr) return false;
+    if (on->text() == event || on->find(event) != nullptr) return true;
+    return std::ranges::any_of(on->items(), [&](const YamlNode* item) { return item->text() == event; });
+  }
+
+  void check_checkout(const YamlNode& with) {
+    const YamlNode* ref = child(with, "ref");
+    if (ref == nullptr || !has_expression(ref->text())) return;
+    if (!listens("pull_request_target") && !listens("workflow_run")) return;
+    const auto parts = split_text(ref->text());
+    if (!parts) return;
+    for (const auto& part : *parts) {
+      if (!part.expression) continue;
+      for (const auto& reference : part.expression->references()) {
+        const auto& path = reference.path;
+        const bool head = path.size() > 1 && path[0] == "github" &&
+                          (path[1] == "head_ref" || (path.size() > 3 && path[1] == "event" &&
+                                                     (path[2] == "pull_request" || path[2] == "workflow_run")));
+        if (!head) continue;
+        report(kForeign, *ref, "a foreign pull request's code is checked out in a run that has secrets and rights",
+               "run it on pull_request, or don't execute what was checked out");
+      }
+    }
+  }
+
+  const YamlDocument& document_;
+  const RuleOptions& options_;
+  std::vector<text::Diagnostic> found_;
+};
+
+}  // namespace
+
+std::span<const LintRule> lint_rules() {
+  return kRules;
+}
+
+std::set<std::string, std::less<>> default_rules() {
+  std::set<std::string, std::less<>> out;
+  for (const auto& rule : kRules) {
+    if (rule.by_default) out.emplace(rule.name);
+  }
+  return out;
+}
+
+std::vector<text::Diagnostic> check_rules(std::string_view text, std::string_view file, const RuleOptions& options) {
+  const auto yaml = text::parse_yaml(text, file);
+  if (!yaml.document) return {};
+  return RuleChecker(*yaml.document, options).run();
+}
+
+}  // namespace weir::workflow
