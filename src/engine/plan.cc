@@ -240,6 +240,8 @@ Result<LegBody> Plan::body(std::size_t job, const Facts& facts) const {
   if (spec.environment) body.environment_url = spec.environment->url;
   body.defaults = WEIR_TRY(workflow::run_defaults(*workflow_, spec, contexts));
   body.steps = workflow::steps_to_json(spec.steps);
+  body.container = spec.container;
+  body.services = spec.services;
   body.checks_out = spec.uses_action("actions/checkout");
   return body;
 }

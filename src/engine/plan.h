@@ -73,6 +73,8 @@ struct LegBody {
   json::object outputs;                            // not evaluated
   std::string environment_url;                     // not evaluated
   json::object defaults;
+  json::value container;    // not evaluated; null: none
+  json::value services;     // not evaluated; null: none
   json::array steps;        // not evaluated
   bool checks_out = false;  // has a step with actions/checkout
 };

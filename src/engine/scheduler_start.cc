@@ -261,6 +261,8 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   spec.outputs = std::move(body.outputs);
   spec.environment_url = std::move(body.environment_url);
   spec.defaults = std::move(body.defaults);
+  spec.container = std::move(body.container);
+  spec.services = std::move(body.services);
   spec.steps = std::move(body.steps);
   WEIR_TRY(deps_.executor->prepare(*launch));
   row.layers = spec.python_layers;

@@ -10,6 +10,7 @@
 #include "io/file.h"
 #include "runner/background.h"
 #include "runner/checkout.h"
+#include "runner/containers.h"
 #include "runner/job_context.h"
 #include "runner/job_state.h"
 #include "runner/loaded_action.h"
@@ -66,7 +67,8 @@ std::optional<Interpreter> python_of_layers(const JobState& job) {
 }
 
 Result<void> prepare_python(JobState& job, StepState& step) {
-  if (job.spec->strict || job.spec->envs_dir.empty()) return {};
+  // A container has its own.
+  if (job.spec->strict || job.spec->envs_dir.empty() || !job.spec->container.is_null()) return {};
   job.outer_python = default_interpreter(python_places(job));
   if (const auto earlier = python_of_layers(job)) return set_up_python(job, step, *earlier, false);
   if (!job.outer_python) return {};
@@ -274,7 +276,10 @@ Result<JobExit> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOp
   for (const auto& [name, value] : secrets.env) job.job_env[name] = value;
   if (ready) ready = check_out_commit(job);
   if (ready) ready = prepare_python(job, set_up);
+  job.containers = std::make_shared<Containers>(job);
   if (ready) resolve_actions(job, set_up);
+  if (ready) ready = require_containers(job);
+  if (ready) ready = job.containers->start(set_up);
   job.log->flush();
   if (!ready) {
     job.error(set_up, ready.error().message);
@@ -282,6 +287,8 @@ Result<JobExit> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOp
   } else {
     run_steps(job);
   }
+  // Once more without a time limit or a cancellation: what was started must go.
+  job.containers->stop(set_up);
   WEIR_TRY(finish_job(job, set_up));
   return JobExit{.work_abandoned = job.supervisor->work_abandoned()};
 }

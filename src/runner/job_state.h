@@ -26,6 +26,7 @@ namespace weir::runner {
 
 struct Action;
 struct ActionRun;
+class Containers;
 
 // Tells what outlives a step (what reads the output of a child that it left behind) whether the step still runs.
 class Listening {
@@ -135,6 +136,7 @@ struct JobState : JobView {
   std::map<std::string, std::shared_ptr<ActionRun>, std::less<>> action_runs;
   std::map<int, std::filesystem::path> nodes;  // the node that runs actions, by the major version that they want
   ProblemMatchers matchers;
+  std::shared_ptr<Containers> containers;
 
   // A line of the step's log.
   void line(int step, char stream, std::string_view text) const { log->line(step, stream, text); }

@@ -136,16 +136,31 @@ TEST(LocalAction, IsReadWhenItsStepIsReachedAndProblemsAreShown) {
   job.uses_step("./late", {{"odd", 1}});
   job.run_step("printf 'runs:\\n  using: nodejs\\n' > late/action.yml");
   job.uses_step("./late", {}, soft);
-  job.uses_step("./node", {}, soft);
-  put(job, "node/action.yml", "runs: {using: docker, image: Dockerfile}");
   const JobRecord record = job.run();
   const auto errors = record.annotations("error");
-  ASSERT_EQ(errors.size(), 3U) << record.text();
+  ASSERT_EQ(errors.size(), 2U) << record.text();
   EXPECT_THAT(errors[0], HasSubstr("Can't find 'action.yml', 'action.yaml' or 'Dockerfile' under './late'"));
   EXPECT_EQ(record.output_of(2), "here\n");
   EXPECT_THAT(record.annotations("warning"), ElementsAre("Unexpected input(s) 'odd', valid inputs are []"));
   EXPECT_THAT(errors[1], HasSubstr("./late/action.yml:2:10: error: \"using\" is \"nodejs\""));
-  EXPECT_THAT(errors[2], HasSubstr("container"));
+}
+
+TEST(LocalAction, MayBeTheOneOfTheRunsCommit) {
+  TestJob job;
+  const fs::path repository = job.folder / "repository";
+  fs::create_directories(repository / "act");
+  job.folder.write("repository/act/action.yml", composite("", "    - {run: echo as committed, shell: sh}\n    - uses: $/other\n"));
+  job.folder.write("repository/other/action.yml", composite("", "    - {run: echo beside it, shell: sh}\n"));
+  shell(repository, "git init -q -b main .; git add .; git commit -qm one");
+  io::ProcessOptions options;
+  options.argv = {"git", "-C", repository.string(), "rev-parse", "HEAD"};
+  job.spec.git_dir = (repository / ".git").string();
+  job.spec.commit = io::run_checked(std::move(options)).value_or("").substr(0, 40);
+  put(job, "act/action.yml", composite("", "    - {run: echo changed, shell: sh}\n"));
+  job.uses_step("$/act");
+  const JobRecord record = job.run();
+  EXPECT_EQ(record.output_of(0), "as committed\nbeside it\n") << record.text();
+  EXPECT_THAT(record.text(0, "c"), HasSubstr("Run $/act"));
 }
 
 constexpr std::string_view kEcho = R"js(

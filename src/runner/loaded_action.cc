@@ -165,6 +165,42 @@ void add_action_variables(const JobState& job, std::map<std::string, std::string
   add("GITHUB_ACTION_REPOSITORY", "action_repository");
 }
 
+std::string input_variable(std::string_view name) {
+  std::string out = "INPUT_";
+  for (const char c : name) {
+    out += c == ' ' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return out;
+}
+
+std::string action_name(const StepState& step, const Action& action) {
+  if (!step.step.id.empty()) return step.step.id;
+  if (action.repository.empty()) return "__self";
+  std::string name = "__" + action.repository;
+  for (char& c : name) {
+    if (c == '/' || c == '.') c = '_';
+  }
+  return name;
+}
+
+void expect_post(JobState& job, const StepState& step, const std::shared_ptr<ActionRun>& run, std::string title,
+                 std::function<Result<void>(JobState&, StepState&)> body) {
+  if (job.depth > 0) run->scope = std::make_shared<ScopeMemory>(job);
+  if (std::exchange(run->post_is_due, true)) return;
+  if (title.starts_with("Pre ")) title.erase(0, 4);
+  PostStep post{.title = "Post " + title, .step = step.step, .run = {}};
+  post.step.condition = run->action->file.post_if;
+  post.run = [run, body = std::move(body)](JobState& later, StepState& post_step) -> Result<void> {
+    std::optional<ScopeMemory> before;
+    if (run->scope) before = run->scope->exchange(later);
+    auto done = body(later, post_step);
+    if (before) [[maybe_unused]]
+      const auto own = before->exchange(later);
+    return done;
+  };
+  job.posts.push_back(std::move(post));
+}
+
 void show_action_header(JobState& job, const StepState& step, const Inputs& inputs) {
   std::string text = fmt::format("##[group]Run {}\n", step.step.uses);
   bool first = true;

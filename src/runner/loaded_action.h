@@ -86,6 +86,8 @@ void show_action_header(JobState& job, const StepState& step, const Inputs& inpu
 // The kinds of actions. An error fails the step with its message.
 Result<void> run_builtin(JobState& job, StepState& step, const BuiltinAction& action, const UsesReference& uses);
 Result<void> run_composite(JobState& job, StepState& step, const Action& action);
+Result<void> run_docker(JobState& job, StepState& step, const std::shared_ptr<ActionRun>& run);
+Result<void> run_docker_pre(JobState& job, StepState& step, const std::shared_ptr<ActionRun>& run);
 Result<void> run_node(JobState& job, StepState& step, const std::shared_ptr<ActionRun>& run);
 // The first step of an action, when the job starts.
 Result<void> run_node_pre(JobState& job, StepState& step, const std::shared_ptr<ActionRun>& run);
@@ -95,6 +97,18 @@ Result<void> run_node_pre(JobState& job, StepState& step, const std::shared_ptr<
 void resolve_actions(JobState& job, StepState& set_up);
 // The same for the steps of an action of the workspace, which is known only now.
 void resolve_actions(JobState& job, StepState& step, const workflow::ActionFile& file);
+
+// Whether this machine can run the containers that the job's steps name, before any of them runs.
+Result<void> require_containers(JobState& job);
+
+// Registers an action's last process, before its first one starts, so that it runs whatever happens then.
+void expect_post(JobState& job, const StepState& step, const std::shared_ptr<ActionRun>& run, std::string title,
+                 std::function<Result<void>(JobState&, StepState&)> body);
+
+// GITHUB_ACTION of an action's processes.
+std::string action_name(const StepState& step, const Action& action);
+// "INPUT_WHO-TO-GREET"
+std::string input_variable(std::string_view name);
 
 // Runs what actions want to have run before the job's steps.
 void run_pre_steps(JobState& job);

@@ -57,7 +57,7 @@ class ActionGit {
     if (!done) return std::unexpected(done.error());
     if (done->status.code == 0) return std::move(done->out);
     std::string text = trimmed(std::move(done->err));
-    std::ranges::replace(text, '\n', ' ');
+    std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
     while (text.ends_with('.')) text.pop_back();
     return fail(Code::kUnavailable, "{}", text.empty() ? "git failed" : text);
   }

@@ -1,6 +1,8 @@
 // `uses:` steps: where an action comes from, and which kind it is.
 #include <algorithm>
 
+#include "runner/checkout.h"
+#include "runner/containers.h"
 #include "runner/loaded_action.h"
 #include "runner/provided_action.h"
 #include "runner/remote_action.h"
@@ -20,15 +22,23 @@ std::string inner_uses(const std::string& uses, const std::string& repository, c
 
 // What `uses` means where the job is now.
 Result<UsesReference> here(const JobState& job, const std::string& uses) {
-  if (job.depth == 0 || !uses.starts_with("$/")) return parse_uses(uses);
+  if (!uses.starts_with("$/")) return parse_uses(uses);
   const auto& github = job.contexts.values.at("github");
-  return parse_uses(
-      inner_uses(uses, json_string_or(github, "action_repository", ""), json_string_or(github, "action_ref", "")));
+  const std::string repository = job.depth == 0 ? "" : json_string_or(github, "action_repository", "");
+  if (!repository.empty()) return parse_uses(inner_uses(uses, repository, json_string_or(github, "action_ref", "")));
+  // The run's own commit, whatever is in the workspace.
+  UsesReference own = WEIR_TRY(parse_uses("./" + uses.substr(2)));
+  own.text = uses;
+  own.of_commit = true;
+  return own;
 }
 
 Result<ActionPtr> local_action(const JobState& job, const UsesReference& uses) {
-  const std::filesystem::path folder = (job.workspace / uses.path).lexically_normal();
-  return load_action(uses, folder, uses.path);
+  if (!uses.of_commit) return load_action(uses, (job.workspace / uses.path).lexically_normal(), uses.path);
+  const std::filesystem::path own = job.job_dir / "repository";
+  std::error_code error;
+  if (!std::filesystem::is_directory(own, error)) WEIR_TRY(check_out(*job.spec, own, {job.spec->commit, ""}, false));
+  return load_action(uses, own / uses.path, uses.text);
 }
 
 Result<ActionPtr> known_action(const JobState& job, const UsesReference& uses) {
@@ -42,21 +52,29 @@ Result<void> run_loaded(JobState& job, StepState& step, const ActionPtr& action,
     case workflow::ActionKind::kComposite:
       if (local) resolve_actions(job, step, action->file);
       return run_composite(job, step, *action);
-    case workflow::ActionKind::kNode: {
-      if (local && !action->file.pre.empty()) {
-        job.warning(step, fmt::format("`pre` execution is not supported for local action from '{}'", step.step.uses));
-      }
-      const auto prepared = job.action_runs.find(step.path.empty() ? std::to_string(step.index) : step.path);
-      if (prepared != job.action_runs.end()) return run_node(job, step, prepared->second);
-      auto run = std::make_shared<ActionRun>();
-      run->action = action;
-      return run_node(job, step, run);
-    }
+    case workflow::ActionKind::kNode:
     case workflow::ActionKind::kDocker: break;
   }
-  return fail(Code::kUnimplemented,
-              "`uses: {}` runs in a container, which jobs of this server cannot do: call the program in a `run` step",
-              action->uses);
+  if (local && (!action->file.pre.empty() || !action->file.pre_entrypoint.empty())) {
+    job.warning(step, fmt::format("`pre` execution is not supported for local action from '{}'", step.step.uses));
+  }
+  const auto prepared = job.action_runs.find(step.path.empty() ? std::to_string(step.index) : step.path);
+  std::shared_ptr<ActionRun> run;
+  if (prepared != job.action_runs.end()) {
+    run = prepared->second;
+  } else {
+    run = std::make_shared<ActionRun>();
+    run->action = action;
+  }
+  return action->file.kind == workflow::ActionKind::kNode ? run_node(job, step, run) : run_docker(job, step, run);
+}
+
+// `uses: docker://image` as an action whose file says nothing but that.
+ActionPtr image_action(const UsesReference& uses) {
+  Action action{.uses = uses.text, .folder = {}, .repository = {}, .ref = {}, .file = {}};
+  action.file.kind = workflow::ActionKind::kDocker;
+  action.file.image = uses.text;
+  return std::make_shared<const Action>(std::move(action));
 }
 
 using Wanted = std::vector<UsesReference>;
@@ -134,11 +152,7 @@ void resolve_actions(JobState& job, StepState& step, const workflow::ActionFile&
 Result<void> run_action(JobState& job, StepState& step) {
   const UsesReference uses = WEIR_TRY(here(job, step.step.uses));
   if (uses.kind == UsesKind::kLocal) return run_loaded(job, step, WEIR_TRY(local_action(job, uses)), true);
-  if (uses.kind == UsesKind::kDocker) {
-    return fail(Code::kUnimplemented,
-                "`uses: {}` runs in a container, which jobs of this server cannot do: call the program in a `run` step",
-                uses.text);
-  }
+  if (uses.kind == UsesKind::kDocker) return run_loaded(job, step, image_action(uses), false);
   if (const auto* builtin = find_builtin(uses.name)) return run_builtin(job, step, *builtin, uses);
   if (const auto* provided = find_provided(uses.name)) {
     return run_loaded(job, step, WEIR_TRY(load_provided(job, step, *provided, uses)), false);
@@ -160,7 +174,8 @@ void run_pre_of(JobState& job, const workflow::Step& step, int index, const std:
   const ActionPtr action = fetched_action(job, step.uses);
   if (action == nullptr) return;
   const auto& file = action->file;
-  if (file.kind == workflow::ActionKind::kNode && !file.pre.empty()) {
+  const bool of_node = file.kind == workflow::ActionKind::kNode && !file.pre.empty();
+  if (of_node || (file.kind == workflow::ActionKind::kDocker && !file.pre_entrypoint.empty())) {
     auto run = std::make_shared<ActionRun>();
     run->action = action;
     job.action_runs.emplace(path, run);
@@ -170,7 +185,12 @@ void run_pre_of(JobState& job, const workflow::Step& step, int index, const std:
     pre.step.id.clear();
     pre.step.condition = file.pre_if;
     pre.step.background = false;
-    run_step(job, pre, [&run](JobState& own, StepState& running) { return run_node_pre(own, running, run); }, title);
+    run_step(
+        job, pre,
+        [&](JobState& own, StepState& running) {
+          return of_node ? run_node_pre(own, running, run) : run_docker_pre(own, running, run);
+        },
+        title);
     return;
   }
   if (file.kind != workflow::ActionKind::kComposite || job.depth >= kDepthMax) return;
@@ -188,6 +208,18 @@ void run_pre_of(JobState& job, const workflow::Step& step, int index, const std:
 }
 
 }  // namespace
+
+Result<void> require_containers(JobState& job) {
+  for (const auto& raw : job.spec->steps) {
+    const std::string uses = json_string_or(raw, "uses", "");
+    if (uses.starts_with("docker://")) WEIR_TRY(job.containers->require(fmt::format("`uses: {}`", uses)));
+  }
+  for (const auto& [uses, action] : job.actions) {
+    if (!action || (*action)->file.kind != workflow::ActionKind::kDocker) continue;
+    WEIR_TRY(job.containers->require(fmt::format("`uses: {}`", uses)));
+  }
+  return {};
+}
 
 void run_pre_steps(JobState& job) {
   if (job.actions.empty()) return;

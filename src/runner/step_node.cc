@@ -16,24 +16,6 @@ using types::Conclusion;
 // Older ones are not made for any more; GitHub runs them on the oldest it still has, too.
 constexpr int kOldestNode = 20;
 
-std::string input_variable(std::string_view name) {
-  std::string out = "INPUT_";
-  for (const char c : name) {
-    out += c == ' ' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  }
-  return out;
-}
-
-std::string action_name(const StepState& step, const Action& action) {
-  if (!step.step.id.empty()) return step.step.id;
-  if (action.repository.empty()) return "__self";
-  std::string name = "__" + action.repository;
-  for (char& c : name) {
-    if (c == '/' || c == '.') c = '_';
-  }
-  return name;
-}
-
 // The node that runs the action; found, or got, once a job. Nothing if the step was ended meanwhile.
 Result<std::optional<std::filesystem::path>> node_for(JobState& job, StepState& step, const Action& action) {
   const int wanted = std::max(action.file.node_version, kOldestNode);
@@ -92,28 +74,13 @@ Result<void> run_process(JobState& job, StepState& step, ActionRun& run, const s
   return {};
 }
 
-// The action's last process: registered before its first one starts, so that it runs whatever happens then.
-void expect_post(JobState& job, const StepState& step, const std::shared_ptr<ActionRun>& run, std::string title) {
-  const auto& file = run->action->file;
-  if (file.post.empty() || run->post_is_due) return;
-  run->post_is_due = true;
-  if (title.starts_with("Pre ")) title.erase(0, 4);
-  PostStep post{.title = "Post " + title, .step = step.step, .run = {}};
-  post.step.condition = file.post_if;
-  post.run = [run](JobState& later, StepState& post_step) -> Result<void> {
-    std::optional<ScopeMemory> before;
-    if (run->scope) before = run->scope->exchange(later);
-    const auto go = [&]() -> Result<void> {
-      const Inputs inputs = WEIR_TRY(evaluate_inputs(later, post_step, &run->action->file, true));
-      show_action_header(later, post_step, inputs);
-      return run_process(later, post_step, *run, run->action->file.post, inputs);
-    };
-    auto done = go();
-    if (before) [[maybe_unused]]
-      const auto own = before->exchange(later);
-    return done;
-  };
-  job.posts.push_back(std::move(post));
+void expect_node_post(JobState& job, const StepState& step, const std::shared_ptr<ActionRun>& run) {
+  if (run->action->file.post.empty()) return;
+  expect_post(job, step, run, step.title, [run](JobState& later, StepState& post_step) -> Result<void> {
+    const Inputs inputs = WEIR_TRY(evaluate_inputs(later, post_step, &run->action->file, true));
+    show_action_header(later, post_step, inputs);
+    return run_process(later, post_step, *run, run->action->file.post, inputs);
+  });
 }
 
 }  // namespace
@@ -121,16 +88,14 @@ void expect_post(JobState& job, const StepState& step, const std::shared_ptr<Act
 Result<void> run_node(JobState& job, StepState& step, const std::shared_ptr<ActionRun>& run) {
   const Inputs inputs = WEIR_TRY(evaluate_inputs(job, step, &run->action->file));
   show_action_header(job, step, inputs);
-  if (job.depth > 0) run->scope = std::make_shared<ScopeMemory>(job);
-  expect_post(job, step, run, step.title);
+  expect_node_post(job, step, run);
   return run_process(job, step, *run, run->action->file.main, inputs);
 }
 
 Result<void> run_node_pre(JobState& job, StepState& step, const std::shared_ptr<ActionRun>& run) {
   const Inputs inputs = WEIR_TRY(evaluate_inputs(job, step, &run->action->file, true));
   show_action_header(job, step, inputs);
-  if (job.depth > 0) run->scope = std::make_shared<ScopeMemory>(job);
-  expect_post(job, step, run, step.title);
+  expect_node_post(job, step, run);
   return run_process(job, step, *run, run->action->file.pre, inputs);
 }
 

@@ -6,7 +6,9 @@
 #include <cerrno>
 
 #include "runner/action_environment.h"
+#include "runner/containers.h"
 #include "runner/loaded_action.h"
+#include "runner/program.h"
 #include "runner/step_commands.h"
 #include "runner/step_run.h"
 
@@ -32,21 +34,9 @@ constexpr KnownShell kShells[] = {{"bash", "--noprofile --norc -eo pipefail {0}"
                                   {"python", "{0}", ".py"},
                                   {"pwsh", "-command \". '{0}'\"", ".ps1"}};
 
-std::string find_program(std::string_view name, std::string_view path) {
-  if (name.find('/') != std::string_view::npos) return std::string(name);
-  while (!path.empty()) {
-    const auto end = path.find(':');
-    const std::string candidate = fmt::format("{}/{}", path.substr(0, end), name);
-    path.remove_prefix(end == std::string_view::npos ? path.size() : end + 1);
-    struct stat info{};
-    if (::access(candidate.c_str(), X_OK) == 0 && ::stat(candidate.c_str(), &info) == 0 && S_ISREG(info.st_mode)) {
-      return candidate;
-    }
-  }
-  return {};
-}
-
-Result<Shell> choose_shell(const std::string& wish, const std::string& path) {
+// `contained`: the program is looked for when it is started, in the job's container.
+Result<Shell> choose_shell(const std::string& wish, const std::string& path, bool contained) {
+  if (wish.empty() && contained) return Shell{"sh", "-e {0}", ".sh"};
   if (wish.empty()) {
     // Without a wish bash is started plainly, unlike with `shell: bash`.
     for (const char* name : {"bash", "sh"}) {
@@ -69,40 +59,13 @@ Result<Shell> choose_shell(const std::string& wish, const std::string& path) {
                 "pwsh) or a format string containing '{{0}}'",
                 wish);
   }
-  shell.program = find_program(name, path);
+  shell.program = contained ? name : find_program(name, path);
   if (!shell.program.empty()) return shell;
   if (name == "pwsh" || name == "powershell" || name == "cmd") {
     return fail(Code::kNotFound,
                 "`shell: {}` is not installed on this machine: use `shell: bash`, or install PowerShell", name);
   }
   return fail(Code::kNotFound, "{}: command not found (`shell: {}`); PATH is {}", name, wish, path);
-}
-
-// Splits a command line at blanks; double quotes keep blanks, a backslash keeps a quote.
-std::vector<std::string> split_arguments(std::string_view text) {
-  std::vector<std::string> arguments;
-  std::string current;
-  bool quoted = false;
-  bool open = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\\' && i + 1 < text.size() && text[i + 1] == '"') {
-      current += '"';
-      open = true;
-      ++i;
-    } else if (c == '"') {
-      quoted = !quoted;
-      open = true;
-    } else if ((c == ' ' || c == '\t') && !quoted) {
-      if (open) arguments.push_back(std::exchange(current, {}));
-      open = false;
-    } else {
-      current += c;
-      open = true;
-    }
-  }
-  if (open) arguments.push_back(current);
-  return arguments;
 }
 
 std::vector<std::string> command_line(const Shell& shell, const fs::path& script) {
@@ -181,7 +144,9 @@ Result<void> run_script(JobState& job, StepState& step) {
   step.variables["GITHUB_ACTION"] = step.step.id.empty() ? "__run" : step.step.id;
   WEIR_TRY(job.files.prepare(step.variables));
   const std::string script = WEIR_TRY(workflow::interpolate(step.step.run, job.contexts));
-  const Shell shell = WEIR_TRY(choose_shell(WEIR_TRY(setting(job, step.step.shell, "shell")), step.variables["PATH"]));
+  const bool contained = job.containers != nullptr && job.containers->has_job_container();
+  const Shell shell =
+      WEIR_TRY(choose_shell(WEIR_TRY(setting(job, step.step.shell, "shell")), step.variables["PATH"], contained));
   const std::string folder = WEIR_TRY(setting(job, step.step.working_directory, "working-directory"));
   show_header(job, step, script, shell);
 
@@ -196,8 +161,10 @@ Result<void> run_script(JobState& job, StepState& step) {
   options.argv = command_line(shell, path);
   options.working_dir = job.workspace / folder;
   options.env = step.variables;
+  if (contained) options = job.containers->inside(step, std::move(options.argv), options.working_dir);
   const auto end =
       WEIR_TRY(job.supervisor->run(std::move(options), take_lines(job, step), time_left(step), cancels(job, step)));
+  if (contained && end.stopped != StopReason::kNone) job.containers->end_inside(step);
   if (!report_stop(job, step, end.stopped) && end.status.code != 0) {
     job.error(step, fmt::format("Process completed with exit code {}.", end.status.code));
     step.outcome = Conclusion::kFailure;

@@ -22,6 +22,7 @@ struct UsesReference {
   std::string repository;  // "actions/cache", as written
   std::string path;        // "restore"; of kLocal "./actions/train"; of kDocker "alpine:3"
   std::string ref;         // "v4"
+  bool of_commit = false;  // of kLocal: of the run's commit instead of the workspace
 };
 
 // Takes a `uses:` apart. kInvalidArgument for one that is none of the three, and for names that could lead somewhere

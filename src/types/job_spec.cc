@@ -51,6 +51,10 @@ class MemberReader {
     target = member->get_object();
   }
 
+  void read(std::string_view key, json::value& target) {
+    if (const auto* member = find(key)) target = *member;
+  }
+
   void read(std::string_view key, json::array& target) {
     const auto* member = find(key);
     if (member == nullptr) return;
@@ -163,6 +167,8 @@ json::value to_json(const JobSpec& spec) {
   object["outputs"] = spec.outputs;
   object["environment_url"] = spec.environment_url;
   object["defaults"] = spec.defaults;
+  object["container"] = spec.container;
+  object["services"] = spec.services;
   object["steps"] = spec.steps;
   return object;
 }
@@ -216,6 +222,8 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   reader.read("outputs", spec.outputs);
   reader.read("environment_url", spec.environment_url);
   reader.read("defaults", spec.defaults);
+  reader.read("container", spec.container);
+  reader.read("services", spec.services);
   reader.read("steps", spec.steps);
   WEIR_TRY(reader.finish());
   return spec;

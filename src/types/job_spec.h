@@ -48,6 +48,8 @@ struct JobSpec {
   json::object outputs;         // the job's `outputs`, expressions not yet evaluated
   std::string environment_url;  // `environment.url`, expressions not yet evaluated
   json::object defaults;        // {"run": {"shell": …, "working-directory": …}}
+  json::value container;        // image, or {"image": …, "env": …}; expressions not yet evaluated; null: none
+  json::value services;         // by name the same; null: none
   json::array steps;            // workflow::Step as JSON, expressions not yet evaluated
 };
 
