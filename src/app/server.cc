@@ -136,6 +136,8 @@ Result<void> ServerImpl::open_state() {
     const auto above = io::sync_path(options_.state.parent_path());
     if (!above && above.error().code != Code::kPermissionDenied) return std::unexpected(above.error());
   }
+  WEIR_TRY(io::make_dirs(options_.state / "exchange"));
+  WEIR_TRY(io::make_dirs(options_.state / "cache-trees"));
   config_ = WEIR_TRY(access::ConfigStore::open(*db_));
   access_ = WEIR_TRY(access::Access::open(*db_, clock_, log_,
                                           {.keys_dir = options_.state / "keys",
@@ -231,6 +233,7 @@ Result<void> ServerImpl::start_http() {
                .log = &log_,
                .db = db_.get(),
                .blobs = blobs_.get(),
+               .exchange_dir = options_.state / "exchange",
                .access = access_.get(),
                .config = config_.get(),
                .engine = engine_.get(),

@@ -19,8 +19,8 @@ using namespace zip;
 
 constexpr std::uint64_t kDirectoryBytesMax = 256U << 20;  // some two million members
 constexpr std::size_t kBlockBytes = 256U << 10;
-constexpr std::size_t kWholeBytesMax = 4U << 20;  // up to here a member is unpacked at one go
-constexpr std::uint64_t kRatioMax = 1032;         // what deflate can make of a byte
+constexpr std::size_t kWholeBytesMax = 32U << 20;  // up to here a member is unpacked at one go
+constexpr std::uint64_t kRatioMax = 1032;          // what deflate can make of a byte
 
 // Exactly `size` bytes of the file.
 Result<void> read_at(int fd, std::uint64_t offset, char* buffer, std::size_t size) {

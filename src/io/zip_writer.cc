@@ -22,9 +22,13 @@ namespace {
 
 using namespace zip;
 
-constexpr std::uint64_t kSmallBytesMax = 4U << 20;  // packed at one go
-constexpr std::size_t kBlockBytes = 1U << 20;       // of a large file, for one thread
-constexpr std::size_t kWindowBytes = 32U << 10;     // what deflate looks back to
+constexpr std::uint64_t kSmallBytesMax = 24U << 20;  // packed at one go
+constexpr std::uint64_t kTinyBytesMax = 64U << 10;   // not worth a thread
+constexpr std::uint64_t kPendingBytesMax = 2 * kSmallBytesMax;
+constexpr std::size_t kPendingMax = 64;
+constexpr std::size_t kBlockBytes = 1U << 20;    // of a large file, for one thread
+constexpr std::size_t kWindowBytes = 32U << 10;  // what deflate looks back to
+constexpr std::uint64_t kFlushBytes = 8U << 20;
 constexpr std::size_t kSampleBytes = 128U << 10;
 
 struct DosTime {
@@ -137,6 +141,24 @@ Block deflate_block(int fd, std::uint64_t offset, std::size_t size, bool last, i
 
 }  // namespace
 
+// A file that was packed as a whole.
+struct ZipWriter::Small {
+  Result<void> read;
+  std::string packed;
+  std::uint32_t crc = 0;
+  bool deflated = false;
+};
+
+struct ZipWriter::Pending {
+  Member member;
+  std::future<Small> packed;
+};
+
+ZipWriter::ZipWriter(Descriptor file, std::filesystem::path path, const Options& options)
+    : file_(std::move(file)), path_(std::move(path)), options_(options) {}
+ZipWriter::ZipWriter(ZipWriter&& other) noexcept = default;
+ZipWriter::~ZipWriter() = default;
+
 Result<ZipWriter> ZipWriter::create(const std::filesystem::path& path, const Options& options) {
   Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file) return fail_errno(errno, fmt::format("cannot make {}", path.string()));
@@ -145,8 +167,14 @@ Result<ZipWriter> ZipWriter::create(const std::filesystem::path& path, const Opt
 
 Result<void> ZipWriter::write(std::string_view bytes) {
   WEIR_TRY(write_all(file_.get(), bytes, path_.string()));
-  hash_.update(bytes);
+  if (options_.hash) hash_.update(bytes);
   size_bytes_ += bytes.size();
+  if (size_bytes_ - flushed_bytes_ >= kFlushBytes) {
+    // The disk begins now; a sync later finds little left to do.
+    ::sync_file_range(file_.get(), static_cast<off64_t>(flushed_bytes_),
+                      static_cast<off64_t>(size_bytes_ - flushed_bytes_), SYNC_FILE_RANGE_WRITE);
+    flushed_bytes_ = size_bytes_;
+  }
   return {};
 }
 
@@ -199,21 +227,32 @@ Result<void> ZipWriter::add(const std::string& name, const std::filesystem::path
   const bool folder = S_ISDIR(info.st_mode);
   if (!folder && !S_ISREG(info.st_mode)) return {};
   Member member{.name = folder && !name.ends_with('/') ? name + "/" : name,
-                .header_offset = size_bytes_,
                 .mode = info.st_mode,
                 .modified_s = info.st_mtim.tv_sec};
   if (folder) {
+    WEIR_TRY(write_pending(0));
+    member.header_offset = size_bytes_;
     WEIR_TRY(write_local_header(member));
     members_.push_back(std::move(member));
     return {};
   }
-  const Descriptor file(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
+  Descriptor file(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return fail_errno(errno, fmt::format("cannot open {}", source.string()));
   if (::fstat(file.get(), &info) != 0) return fail_errno(errno, fmt::format("cannot read {}", source.string()));
   member.size_bytes = static_cast<std::uint64_t>(info.st_size);
   if (member.size_bytes <= kSmallBytesMax) {
-    WEIR_TRY(add_small(member, file.get()));
-  } else if (options_.level > 0 && WEIR_TRY(shrinks(file.get(), member.size_bytes, name))) {
+    pending_bytes_ += member.size_bytes;
+    const bool alone = member.size_bytes <= kTinyBytesMax;
+    auto packed = std::async(alone ? std::launch::deferred : std::launch::async,
+                             [member, level = options_.level, fd = std::make_shared<Descriptor>(std::move(file))] {
+                               return pack_small(member, fd->get(), level);
+                             });
+    pending_.push_back({.member = std::move(member), .packed = std::move(packed)});
+    return write_pending(kPendingBytesMax);
+  }
+  WEIR_TRY(write_pending(0));
+  member.header_offset = size_bytes_;
+  if (options_.level > 0 && WEIR_TRY(shrinks(file.get(), member.size_bytes, name))) {
     WEIR_TRY(add_deflated(member, file.get()));
   } else {
     WEIR_TRY(add_stored(member, file.get()));
@@ -222,23 +261,49 @@ Result<void> ZipWriter::add(const std::string& name, const std::filesystem::path
   return {};
 }
 
-Result<void> ZipWriter::add_small(Member& member, int fd) {
+ZipWriter::Small ZipWriter::pack_small(const Member& member, int fd, int level) {
+  Small small;
   std::string in(member.size_bytes, '\0');
-  WEIR_TRY(read_exactly(fd, 0, in.data(), in.size(), member.name));
-  member.crc = ::libdeflate_crc32(0, in.data(), in.size());
-  std::string out;
-  if (options_.level > 0 && !in.empty()) {
-    const auto compressor = make_compressor(options_.level);
-    if (!compressor) return fail(Code::kResourceExhausted, "no memory to pack {}", member.name);
-    out.resize(in.size());
-    out.resize(::libdeflate_deflate_compress(compressor.get(), in.data(), in.size(), out.data(), out.size()));
+  small.read = read_exactly(fd, 0, in.data(), in.size(), member.name);
+  if (!small.read) return small;
+  small.crc = ::libdeflate_crc32(0, in.data(), in.size());
+  if (level > 0 && !in.empty()) {
+    const auto compressor = make_compressor(level);
+    // What libdeflate cannot make smaller than this it gives up on early.
+    std::string out(in.size() - in.size() / 50, '\0');
+    if (compressor) {
+      out.resize(::libdeflate_deflate_compress(compressor.get(), in.data(), in.size(), out.data(), out.size()));
+    }
+    small.deflated = compressor != nullptr && !out.empty();
+    if (small.deflated) in = std::move(out);
   }
-  const bool deflated = !out.empty();  // nothing came: it does not get smaller
-  member.method = deflated ? kDeflated : kStored;
-  const std::string& packed = deflated ? out : in;
-  member.packed_bytes = packed.size();
+  small.packed = std::move(in);
+  return small;
+}
+
+Result<void> ZipWriter::write_small() {
+  Pending pending = std::move(pending_.front());
+  pending_.pop_front();
+  pending_bytes_ -= pending.member.size_bytes;
+  const Small small = pending.packed.get();
+  WEIR_TRY(small.read);
+  Member& member = pending.member;
+  member.header_offset = size_bytes_;
+  member.crc = small.crc;
+  member.method = small.deflated ? kDeflated : kStored;
+  member.packed_bytes = small.packed.size();
   WEIR_TRY(write_local_header(member));
-  return write(packed);
+  WEIR_TRY(write(small.packed));
+  members_.push_back(std::move(member));
+  return {};
+}
+
+Result<void> ZipWriter::write_pending(std::uint64_t bytes_max) {
+  while (!pending_.empty() && (pending_bytes_ > bytes_max || pending_.size() > kPendingMax || bytes_max == 0)) {
+    if (stopped()) return fail(Code::kCancelled, "packing was cancelled");
+    WEIR_TRY(write_small());
+  }
+  return {};
 }
 
 // Programs that read an archive front to back must find a stored member's length before it, and its checksum goes with
@@ -296,6 +361,7 @@ Result<void> ZipWriter::add_deflated(Member& member, int fd) {
 }
 
 Result<ZipWriter::Done> ZipWriter::finish() {
+  WEIR_TRY(write_pending(0));
   const std::uint64_t start = size_bytes_;
   for (const auto& member : members_) {
     const bool large = member.size_bytes >= options_.large_bytes;
@@ -366,7 +432,7 @@ Result<ZipWriter::Done> ZipWriter::finish() {
                      .put<std::uint16_t>(0)
                      .bytes()));
   file_.reset();
-  return Done{.sha256 = hash_.finish_hex(), .size_bytes = size_bytes_};
+  return Done{.sha256 = options_.hash ? hash_.finish_hex() : "", .size_bytes = size_bytes_};
 }
 
 }  // namespace weir::io

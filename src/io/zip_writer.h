@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -15,12 +16,13 @@ namespace weir::io {
 
 // Writes a zip archive front to back: nothing of it is changed later, so that its SHA-256 is known at the end without
 // reading it again, and programs that unpack while they download can read it. Members keep permissions and times of
-// their files. What does not get smaller is stored; large files are deflated on several threads, in constant memory.
+// their files. What does not get smaller is stored. Files are deflated on several threads, in constant memory.
 // One thread at a time.
 class ZipWriter {
  public:
   struct Options {
     int level = 6;                            // zlib's, 1 to 9; 0 stores
+    bool hash = true;                         // compute the archive's digest
     const std::atomic<bool>* stop = nullptr;  // kCancelled once true
     std::uint64_t large_bytes = 0xff000000;   // files from here on are written in zip64's form; less in tests
   };
@@ -31,8 +33,12 @@ class ZipWriter {
   // kFailedPrecondition; what is neither is left out. Names are relative with '/', at most 65,535 bytes.
   Result<void> add(const std::string& name, const std::filesystem::path& source);
 
+  ZipWriter(ZipWriter&& other) noexcept;
+  ZipWriter& operator=(ZipWriter&&) = delete;
+  ~ZipWriter();
+
   struct Done {
-    std::string sha256;
+    std::string sha256;  // "" if it was not asked for
     std::uint64_t size_bytes = 0;
   };
   // Writes the directory. Nothing is synced.
@@ -50,12 +56,15 @@ class ZipWriter {
     std::uint16_t method = 0;
     bool descriptor = false;
   };
-  ZipWriter(Descriptor file, std::filesystem::path path, const Options& options)
-      : file_(std::move(file)), path_(std::move(path)), options_(options) {}
+  ZipWriter(Descriptor file, std::filesystem::path path, const Options& options);
   Result<void> write(std::string_view bytes);
   Result<void> write_local_header(const Member& member);
   Result<void> write_descriptor(const Member& member);
-  Result<void> add_small(Member& member, int fd);
+  struct Small;
+  struct Pending;
+  static Small pack_small(const Member& member, int fd, int level);
+  Result<void> write_small();  // the first one that is pending
+  Result<void> write_pending(std::uint64_t bytes_max);
   Result<void> add_stored(Member& member, int fd);
   Result<void> add_deflated(Member& member, int fd);
   [[nodiscard]] bool stopped() const { return options_.stop != nullptr && options_.stop->load(); }
@@ -65,7 +74,10 @@ class ZipWriter {
   Options options_;
   Sha256 hash_;
   std::uint64_t size_bytes_ = 0;
+  std::uint64_t flushed_bytes_ = 0;  // the disk was told of these
   std::vector<Member> members_;
+  std::deque<Pending> pending_;  // files that other threads pack meanwhile, in order
+  std::uint64_t pending_bytes_ = 0;
 };
 
 }  // namespace weir::io

@@ -1,7 +1,10 @@
 #include "runner/action.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
+#include "base/hash.h"
 #include "runner/provided_action.h"
 
 namespace weir::runner {
@@ -92,6 +95,16 @@ std::string instead_of(std::string_view name) {
   const std::string_view advice = name.starts_with("docker/") ? "call the program in a `run` step"
                                                               : "put the commands that it would run into a `run` step";
   return fmt::format("{} (built into weir are {})", advice, names);
+}
+
+TransferFile::TransferFile(const ActionRequest& request) {
+  const std::filesystem::path exchange = request.spec->exchange_dir;
+  const bool handed_over = !exchange.empty() && ::access(exchange.c_str(), W_OK | X_OK) == 0;
+  path_ = handed_over ? exchange / random_hex(16) : request.temp_dir / ("transfer-" + random_hex(8));
+}
+
+TransferFile::~TransferFile() {
+  ::unlink(path_.c_str());
 }
 
 }  // namespace weir::runner

@@ -55,9 +55,24 @@ struct ActionRequest {
   // Lines without blanks around them and without empty ones.
   [[nodiscard]] std::vector<std::string> input_lines(std::string_view key) const;
   [[nodiscard]] ServerClient server() const { return {spec->server_url, token, stop}; }
+  [[nodiscard]] ServerClient::Local local() const { return {spec->blobs_dir, spec->exchange_dir}; }
   // Path of the user's, relative to the workspace, "~" expanded.
   [[nodiscard]] std::filesystem::path resolve(std::string_view path) const;
   [[nodiscard]] std::filesystem::path home() const;
+};
+
+// A file on its way to or from the server, gone at the end of the scope: where it can be handed over by its name, if
+// that folder can be written to.
+class TransferFile {
+ public:
+  explicit TransferFile(const ActionRequest& request);
+  ~TransferFile();
+  TransferFile(const TransferFile&) = delete;
+  TransferFile& operator=(const TransferFile&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
 };
 
 struct ActionResult {

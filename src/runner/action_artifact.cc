@@ -110,15 +110,6 @@ Result<json::array> list_artifacts(ServerClient& server, const ActionRequest& re
   return list->get_array();
 }
 
-// A temporary file of this job's, gone at the end of the scope.
-struct TemporaryFile {
-  fs::path path;
-  explicit TemporaryFile(const ActionRequest& request) : path(request.temp_dir / ("archive-" + random_hex(8))) {}
-  ~TemporaryFile() { ::unlink(path.c_str()); }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-};
-
 // What the server says that the artifact's files hold together.
 std::uint64_t announced_bytes(const json::value& artifact) {
   std::uint64_t sum = 0;
@@ -135,9 +126,10 @@ Result<void> merge_existing(const ActionRequest& request, ServerClient& server, 
                             const fs::path& folder, Upload& upload) {
   for (const auto& artifact : WEIR_TRY(list_artifacts(server, request))) {
     if (json_string_or(artifact, "name", "") != name) continue;
-    const TemporaryFile archive(request);
-    WEIR_TRY(server.get_blob(json_string_or(artifact, "sha256", ""), archive.path));
-    WEIR_TRY(unpack(archive.path, folder, {.bytes_max = announced_bytes(artifact), .stop = request.stop.get()}));
+    const TransferFile download(request);
+    const auto archive =
+        WEIR_TRY(server.get_file(json_string_or(artifact, "sha256", ""), download.path(), request.local()));
+    WEIR_TRY(unpack(archive, folder, {.bytes_max = announced_bytes(artifact), .stop = request.stop.get()}));
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
       if (!entry.is_regular_file()) continue;
       const std::string inside = entry.path().lexically_relative(folder).generic_string();
@@ -170,13 +162,13 @@ Result<ActionResult> upload(const ActionRequest& request) {
   const fs::path merge_dir = request.temp_dir / ("merge-" + random_hex(8));
   if (merges) WEIR_TRY(merge_existing(request, server, name, merge_dir, upload));
 
-  const TemporaryFile archive(request);
+  const TransferFile archive(request);
   const int level = std::clamp(std::atoi(request.input_or("compression-level", "6").c_str()), 0, 9);
-  const PackResult packed =
-      WEIR_TRY(pack_zip(upload.entries, archive.path, {.compression_level = level, .stop = request.stop.get()}));
-  WEIR_TRY(server.put_blob(archive.path, packed.sha256));
+  const PackResult packed = WEIR_TRY(pack_zip(upload.entries, archive.path(),
+                                              {.compression_level = level, .hash = false, .stop = request.stop.get()}));
+  const std::string sha256 = WEIR_TRY(server.put_file(archive.path(), request.local()));
   const json::value body = {{"name", name},
-                            {"sha256", packed.sha256},
+                            {"sha256", sha256},
                             {"size_bytes", packed.size_bytes},
                             {"format", "zip"},
                             {"files", upload.files},
@@ -202,7 +194,7 @@ Result<ActionResult> upload(const ActionRequest& request) {
                   name, packed.size_bytes, id));
   ActionResult result;
   result.outputs = {{"artifact-id", id},
-                    {"artifact-digest", packed.sha256},
+                    {"artifact-digest", sha256},
                     {"artifact-url", fmt::format("{}/api/v1/runs/{}/artifacts/{}", request.spec->server_url,
                                                  request.spec->run_id, id)}};
   return result;
@@ -210,20 +202,21 @@ Result<ActionResult> upload(const ActionRequest& request) {
 
 Result<void> download_one(const ActionRequest& request, ServerClient& server, const json::value& artifact,
                           const fs::path& folder) {
-  const TemporaryFile archive(request);
-  WEIR_TRY(server.get_blob(json_string_or(artifact, "sha256", ""), archive.path));
+  const TransferFile download(request);
+  const auto archive =
+      WEIR_TRY(server.get_file(json_string_or(artifact, "sha256", ""), download.path(), request.local()));
   const std::string name = json_string_or(artifact, "name", "");
   if (json_string_or(artifact, "format", "") == "raw") {
     WEIR_TRY(io::make_dirs(folder));
     const fs::path target = WEIR_TRY(io::join_below(folder, name));
     std::error_code error;
-    fs::copy_file(archive.path, target, fs::copy_options::overwrite_existing, error);
+    fs::copy_file(archive, target, fs::copy_options::overwrite_existing, error);
     if (error) return fail_errno(error.value(), fmt::format("cannot write {}", target.string()));
     request.reporter->line(fmt::format("{}: to {}", name, folder.string()));
     return {};
   }
   const auto files =
-      WEIR_TRY(unpack(archive.path, folder, {.bytes_max = announced_bytes(artifact), .stop = request.stop.get()}));
+      WEIR_TRY(unpack(archive, folder, {.bytes_max = announced_bytes(artifact), .stop = request.stop.get()}));
   request.reporter->line(fmt::format("{}: {} file{} to {}", name, files, files == 1 ? "" : "s", folder.string()));
   return {};
 }

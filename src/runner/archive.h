@@ -20,11 +20,12 @@ struct ArchiveEntry {
 struct PackOptions {
   int compression_level = 3;                // Zstandard's, 1 to 19; deflate's, 0 to 9
   bool follow_symbolic_links = true;        // store what a link points to; false: the link itself
+  bool hash = true;                         // compute the digest
   const std::atomic<bool>* stop = nullptr;  // kCancelled once true
 };
 
 struct PackResult {
-  std::string sha256;  // of the archive's bytes
+  std::string sha256;  // of the archive's bytes; "" if it was not asked for
   std::uint64_t size_bytes = 0;
 };
 

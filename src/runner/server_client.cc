@@ -1,5 +1,7 @@
 #include "runner/server_client.h"
 
+#include <unistd.h>
+
 #include <thread>
 
 #include "io/http_client.h"
@@ -87,6 +89,32 @@ Result<void> ServerClient::get_blob(std::string_view sha256, const std::filesyst
   const std::string got = WEIR_TRY(hash_file(file));
   if (got != sha256) return fail(Code::kCorrupt, "the download has digest {}, expected {}", got, sha256);
   return {};
+}
+
+Result<std::string> ServerClient::put_file(const std::filesystem::path& file, const Local& local) {
+  if (!local.exchange_dir.empty() && file.parent_path() == local.exchange_dir) {
+    const auto answer = WEIR_TRY(post("/blobs", {{"file", file.filename().string()}}));
+    std::string sha256 = json_string_or(answer.body, "sha256", "");
+    if ((answer.status == 200 || answer.status == 201) && !sha256.empty()) return sha256;
+    // A server that cannot reach the file is sent it.
+    if (answer.status != 404 && answer.status != 405) {
+      return std::unexpected(answer_error(answer, "the server did not take the upload"));
+    }
+  }
+  std::string sha256 = WEIR_TRY(hash_file(file));
+  WEIR_TRY(put_blob(file, sha256));
+  return sha256;
+}
+
+Result<std::filesystem::path> ServerClient::get_file(std::string_view sha256, const std::filesystem::path& download,
+                                                     const Local& local) {
+  if (!local.blobs_dir.empty() && sha256.size() == 64 &&
+      sha256.find_first_not_of("0123456789abcdef") == std::string_view::npos) {
+    auto own = local.blobs_dir / sha256.substr(0, 2) / sha256.substr(2);
+    if (::access(own.c_str(), R_OK) == 0) return own;
+  }
+  WEIR_TRY(get_blob(sha256, download));
+  return download;
 }
 
 Error answer_error(const ServerAnswer& answer, std::string_view what) {

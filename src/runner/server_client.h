@@ -37,6 +37,18 @@ class ServerClient {
   Result<void> put_blob(const std::filesystem::path& file, std::string_view sha256);
   Result<void> get_blob(std::string_view sha256, const std::filesystem::path& file);
 
+  // On the server's own machine bytes need not go through a connection.
+  struct Local {
+    std::filesystem::path blobs_dir;     // "": the server is elsewhere
+    std::filesystem::path exchange_dir;  // "": the same
+  };
+  // Makes the file's bytes a blob and gives its digest. A file of exchange_dir is handed over by its name (and is gone
+  // then), any other one is sent.
+  Result<std::string> put_file(const std::filesystem::path& file, const Local& local);
+  // A file with the blob's bytes, never to be changed: the server's own, or else `download`, to which it was got.
+  Result<std::filesystem::path> get_file(std::string_view sha256, const std::filesystem::path& download,
+                                         const Local& local);
+
  private:
   struct Call;
   Result<ServerAnswer> exchange(const Call& call);

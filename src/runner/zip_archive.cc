@@ -3,7 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <mutex>
+#include <set>
+#include <thread>
 
 #include "io/descriptor.h"
 #include "io/file.h"
@@ -19,6 +23,7 @@ using io::ZipEntry;
 using io::ZipReader;
 
 constexpr std::uint64_t kLinkBytesMax = 4096;
+constexpr std::uint64_t kSecondThreadBytes = 1U << 20;
 
 bool stopped(const UnpackOptions& options) {
   return options.stop != nullptr && options.stop->load();
@@ -69,11 +74,49 @@ Result<void> extract_file(const ZipReader& reader, const ZipEntry& entry, const 
   return {};
 }
 
+Result<void> extract_entry(const ZipReader& reader, const ZipEntry& entry, const Placer& placer,
+                           const UnpackOptions& options) {
+  if (stopped(options)) return fail(Code::kCancelled, "unpacking was cancelled");
+  const fs::path target = WEIR_TRY(placer.place(entry.name)).target();
+  if (entry.is_folder()) return io::make_dirs(target);
+  WEIR_TRY(Placer::clear(target));
+  if (!entry.is_link()) return extract_file(reader, entry, target, options);
+  const std::string held = WEIR_TRY(link_target(reader, entry));
+  if (::symlink(held.c_str(), target.c_str()) == 0) return {};
+  return fail_errno(errno, fmt::format("cannot link {}", target.string()));
+}
+
+// On two threads: one unpacks while the other writes. Names that stand there twice are taken in their order.
+Result<void> extract_all(const ZipReader& reader, const Placer& placer, const UnpackOptions& options) {
+  const auto& entries = reader.entries();
+  std::set<std::string_view> names;
+  const bool unique =
+      std::ranges::all_of(entries, [&](const ZipEntry& entry) { return names.insert(entry.name).second; });
+  std::atomic<std::size_t> next = 0;
+  std::mutex mutex;
+  Result<void> result;
+  const auto work = [&] {
+    for (std::size_t at = next++; at < entries.size(); at = next++) {
+      auto done = extract_entry(reader, entries[at], placer, options);
+      if (done) continue;
+      const std::scoped_lock lock(mutex);
+      if (result) result = std::move(done);
+      next = entries.size();
+    }
+  };
+  std::jthread other;
+  if (unique && entries.size() > 1 && reader.total_bytes() > kSecondThreadBytes) other = std::jthread(work);
+  work();
+  if (other.joinable()) other.join();
+  return result;
+}
+
 }  // namespace
 
 Result<PackResult> pack_zip(const std::vector<ArchiveEntry>& entries, const fs::path& target,
                             const PackOptions& options) {
-  auto writer = WEIR_TRY(io::ZipWriter::create(target, {.level = options.compression_level, .stop = options.stop}));
+  auto writer = WEIR_TRY(
+      io::ZipWriter::create(target, {.level = options.compression_level, .hash = options.hash, .stop = options.stop}));
   for (const auto& entry : entries) {
     if (auto added = writer.add(entry.name, entry.source); !added) {
       ::unlink(target.c_str());
@@ -105,26 +148,9 @@ Result<std::uint64_t> unpack_zip(const fs::path& archive, const fs::path& folder
     WEIR_TRY(placer.check(entry.name, kind,
                           kind == Placer::Kind::kLink ? WEIR_TRY(link_target(reader, entry)) : std::string()));
   }
-  std::uint64_t files = 0;
-  for (const auto& entry : reader.entries()) {
-    if (stopped(options)) return fail(Code::kCancelled, "unpacking was cancelled");
-    const fs::path target = WEIR_TRY(placer.place(entry.name)).target();
-    if (entry.is_folder()) {
-      WEIR_TRY(io::make_dirs(target));
-      continue;
-    }
-    ++files;
-    WEIR_TRY(Placer::clear(target));
-    if (entry.is_link()) {
-      const std::string held = WEIR_TRY(link_target(reader, entry));
-      if (::symlink(held.c_str(), target.c_str()) != 0) {
-        return fail_errno(errno, fmt::format("cannot link {}", target.string()));
-      }
-    } else {
-      WEIR_TRY(extract_file(reader, entry, target, options));
-    }
-  }
-  return files;
+  WEIR_TRY(extract_all(reader, placer, options));
+  return static_cast<std::uint64_t>(
+      std::ranges::count_if(reader.entries(), [](const ZipEntry& entry) { return !entry.is_folder(); }));
 }
 
 }  // namespace weir::runner

@@ -31,9 +31,11 @@ class BlobStore {
   // Takes a file in by copying (or by rename if `consume` and on the same disk).
   virtual Result<BlobInfo> put_file(const std::filesystem::path& file, bool consume) = 0;
 
-  // Takes over a file on the same disk by rename; nobody may write to it any more. `info` is what the caller found while
-  // it wrote the file: kInvalidArgument if the length is another.
-  virtual Result<void> adopt(const std::filesystem::path& file, const BlobInfo& info) = 0;
+  // Takes over a file on the same disk by rename; nobody may write to it any more. It is gone in any case. With
+  // `expected_sha256` "" its bytes are read once, to name them; another one is what the caller found while it wrote
+  // them, and is believed. kInvalidArgument if the length is another than `expected_size` (unless < 0).
+  virtual Result<BlobInfo> adopt(const std::filesystem::path& file, std::string_view expected_sha256 = {},
+                                 std::int64_t expected_size = -1) = 0;
 
   [[nodiscard]] virtual bool contains(std::string_view sha256) const = 0;
   virtual Result<std::string> get(std::string_view sha256) const = 0;

@@ -41,6 +41,20 @@ class TemporaryFile {
     return file;
   }
   [[nodiscard]] std::int64_t size_bytes() const { return size_bytes_; }
+
+  // Digest and length of what another program wrote.
+  Result<BlobInfo> read_again() {
+    std::string buffer(1U << 20, '\0');
+    std::int64_t offset = 0;
+    for (;;) {
+      const ssize_t got = ::pread(fd_, buffer.data(), buffer.size(), offset);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return fail_errno(errno, fmt::format("cannot read {}", path_.string()));
+      if (got == 0) return BlobInfo{hash_.finish_hex(), offset};
+      hash_.update(std::string_view(buffer).substr(0, static_cast<std::size_t>(got)));
+      offset += got;
+    }
+  }
   TemporaryFile(TemporaryFile&& other) noexcept
       : path_(std::move(other.path_)),
         fd_(std::exchange(other.fd_, -1)),
@@ -154,13 +168,17 @@ class LocalBlobStore final : public BlobStore {
     return info;
   }
 
-  Result<void> adopt(const fs::path& path, const BlobInfo& info) override {
-    if (!is_sha256(info.sha256)) return fail(Code::kInvalidArgument, "a blob's name is a SHA-256");
+  Result<BlobInfo> adopt(const fs::path& path, std::string_view expected_sha256, std::int64_t expected_size) override {
     auto file = WEIR_TRY(TemporaryFile::take(path));
-    if (file.size_bytes() != info.size_bytes) {
-      return fail(Code::kInvalidArgument, "{} has {} bytes, not {}", path.string(), file.size_bytes(), info.size_bytes);
+    if (expected_size >= 0 && file.size_bytes() != expected_size) {
+      return fail(Code::kInvalidArgument, "{} has {} bytes, {} were announced; nothing was kept", path.string(),
+                  file.size_bytes(), expected_size);
     }
-    return place(file, info);
+    BlobInfo info{.sha256 = std::string(expected_sha256), .size_bytes = file.size_bytes()};
+    if (info.sha256.empty()) info = WEIR_TRY(file.read_again());
+    if (!is_sha256(info.sha256)) return fail(Code::kInvalidArgument, "a blob's name is a SHA-256");
+    WEIR_TRY(place(file, info));
+    return info;
   }
 
   // Under its name, unless that is there; the file is removed then.

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -205,6 +206,33 @@ TEST_F(StoreTest, BlobsAreNamedByTheirBytesAndWrongAnnouncementsKeepNothing) {
   EXPECT_EQ(kept, 1);
   EXPECT_TRUE(fs::is_empty(folder_ / "blobs" / "incoming"));
   EXPECT_FALSE((*blobs)->get("../../etc/passwd"));
+}
+
+TEST_F(StoreTest, AFileIsTakenOverWithoutACopy) {
+  auto blobs = *open_local_blobs(folder_ / "blobs");
+  const auto write = [&](const std::string& text) {
+    std::ofstream(folder_ / "handed", std::ios::binary) << text;
+    return folder_ / "handed";
+  };
+  const auto file = write("bytes");
+  struct stat before{};
+  ASSERT_EQ(::stat(file.c_str(), &before), 0);
+  const auto taken = blobs->adopt(file);
+  ASSERT_TRUE(taken) << taken.error().message;
+  EXPECT_EQ(taken->sha256, sha256_hex("bytes"));
+  EXPECT_EQ(taken->size_bytes, 5);
+  EXPECT_FALSE(fs::exists(file));
+  struct stat after{};
+  ASSERT_EQ(::stat(blobs->local_path(taken->sha256)->c_str(), &after), 0);
+  EXPECT_EQ(after.st_ino, before.st_ino);
+  EXPECT_EQ(after.st_mode & 0777, 0444U);
+  EXPECT_TRUE(blobs->verify(taken->sha256));
+  // The same bytes again, a digest that is known, and what is not as it was announced.
+  ASSERT_TRUE(blobs->adopt(write("bytes"), sha256_hex("bytes"), 5));
+  EXPECT_FALSE(fs::exists(file));
+  EXPECT_FALSE(blobs->adopt(write("bytes"), sha256_hex("bytes"), 6));
+  EXPECT_FALSE(blobs->adopt(write("bytes"), "no digest", 5));
+  EXPECT_FALSE(blobs->adopt(folder_ / "absent"));
 }
 
 TEST_F(StoreTest, VerifyFindsABlobWhoseBytesChanged) {

@@ -100,7 +100,7 @@ Result<StagedUpload> Service::take_upload(const std::string& id, const json::val
     return fail(Code::kInvalidArgument, "the bytes have the digest sha256:{}, not {}", staged.sha256,
                 digest.substr(0, 100));
   }
-  WEIR_TRY(parts_.blobs->adopt(staged.file, {.sha256 = staged.sha256, .size_bytes = staged.size_bytes}));
+  WEIR_TRY(parts_.blobs->adopt(staged.file, staged.sha256, staged.size_bytes));
   return staged;
 }
 

@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include "api/weir/routes.h"
 
 namespace weir::api {
@@ -14,6 +16,25 @@ Result<io::HttpResponse> put_blob(const Services& services, io::HttpRequest& req
   const bool known = services.blobs->contains(sha256);
   const auto info = WEIR_TRY(services.blobs->put_stream(*request.body_source, sha256, size));
   return io::json_response(known ? 200 : 201, json::object{{"sha256", info.sha256}, {"size_bytes", info.size_bytes}});
+}
+
+// A file that a job's runner left in the exchange folder, on the same disk: not a byte of it is copied.
+Result<io::HttpResponse> take_blob(const Services& services, const io::HttpRequest& request) {
+  if (!request.identity.job_id) return fail(Code::kPermissionDenied, "only the runner of a job can hand over a file");
+  const auto name = WEIR_TRY(json_require_string(WEIR_TRY(body_object(request)), "file"));
+  if (name.size() != 32 || name.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    return fail(Code::kInvalidArgument, "a file that is handed over is named by 32 hex digits");
+  }
+  const auto file = services.exchange_dir / name;
+  struct stat info{};
+  if (services.exchange_dir.empty() || ::lstat(file.c_str(), &info) != 0) {
+    return fail(Code::kNotFound, "there is no file {} to take over", name);
+  }
+  if (!S_ISREG(info.st_mode) || info.st_nlink != 1) {
+    return fail(Code::kInvalidArgument, "{} is no plain file of its own", name);
+  }
+  const auto blob = WEIR_TRY(services.blobs->adopt(file));
+  return io::json_response(201, json::object{{"sha256", blob.sha256}, {"size_bytes", blob.size_bytes}});
 }
 
 Result<io::HttpResponse> get_blob(const Services& services, io::HttpRequest& request) {
@@ -154,6 +175,15 @@ void add_artifact_routes(RouteTable& table, const Services& services) {
              .status = 201,
              .other_status = 200},
             bind(put_blob), {.stream_request = true});
+  table.add({.method = "POST",
+             .pattern = "/api/v1/blobs",
+             .permission = Permission::kUploadArtifact,
+             .id = "takeBlob",
+             .summary = "Takes over a file that a job's runner left in the state's exchange folder; jobs only.",
+             .request = "BlobFile",
+             .answer = "Blob",
+             .status = 201},
+            bind(take_blob));
   table.add({.method = "GET",
              .pattern = "/api/v1/blobs/{sha256}",
              .id = "getBlob",

@@ -28,6 +28,7 @@ struct Services {
   Log* log = nullptr;
   store::Database* db = nullptr;
   store::BlobStore* blobs = nullptr;
+  std::filesystem::path exchange_dir;  // what runners hand over, on the blobs' disk; "": nothing
   access::Access* access = nullptr;
   access::ConfigStore* config = nullptr;
   engine::Engine* engine = nullptr;

@@ -80,6 +80,8 @@ constexpr std::string_view kRuns = R"json({
     "environment_url": {"$ref": "#/components/schemas/TextOrNull"},
     "deployment": {"type": "boolean", "description": "it deploys to its environment, and does not only use what it has"},
     "approval": {"$ref": "#/components/schemas/IdOrNull"},
+    "origin": {"$ref": "#/components/schemas/IdOrNull"},
+    "reason": {"type": "string", "description": "why it ran or was reused, where somebody chose what to run"},
     "waiting_for": {"type": "string", "description": "why it does not run yet"},
     "error": {"type": "string", "description": "why it failed, when no step says it"},
     "matrix": {"type": ["object", "null"]},
@@ -125,6 +127,8 @@ constexpr std::string_view kFiles = R"json({
 "Digest": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
 "Blob": {"type": "object", "properties": {
     "sha256": {"$ref": "#/components/schemas/Digest"}, "size_bytes": {"type": "integer"}}},
+"BlobFile": {"type": "object", "required": ["file"], "properties": {
+    "file": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}},
 "File": {"type": "object", "properties": {"path": {"type": "string"}, "size_bytes": {"type": "integer"}}},
 "Artifact": {"type": "object", "properties": {
     "id": {"type": "integer"}, "run_id": {"type": "integer"}, "name": {"type": "string"},

@@ -1,0 +1,200 @@
+"""Artifacts and caches against a copy of the same bytes: `cp` with a sync, and for caches `cp -al`, in the same run.
+
+Built-in actions and GitHub's own npm clients, which need `./dev setup` (tests/clients/toolkit). Every figure is the
+best of the rounds: the server, the clients and `cp` share a disk with whatever else the machine does.
+
+    python bench/toolkit_bench.py [--mib 1024] [--files 64] [--rounds 3] [--only upload,cache]
+"""
+
+import argparse
+import datetime
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+CLIENTS = ROOT / "tests/clients/toolkit"
+sys.path[:0] = [str(CLIENTS), str(ROOT / "tests/clients/line")]
+from running_job import Job  # noqa: E402
+from weir_server import Repository, Server, wait_until  # noqa: E402
+
+
+def make_data(folder: Path, mib: int, files: int) -> None:
+    """Half of it noise, as models and compressed tables are, half a table of numbers."""
+    folder.mkdir()
+    row = b"".join(b"%d,%d,%.4f\n" % (i, i * 7919 % 1000, i * 0.37 % 1) for i in range(60_000))
+    each = mib * (1 << 20) // files
+    for number in range(files):
+        text = os.urandom(each) if number % 2 == 0 else (row * (each // len(row) + 1))[:each]
+        (folder / f"part-{number:03}.bin").write_bytes(text)
+
+
+def seconds(command: list, **options) -> float:
+    begin = time.perf_counter()
+    subprocess.run(command, check=True, **options)
+    return time.perf_counter() - begin
+
+
+def copies(data: Path, folder: Path, rounds: int) -> dict:
+    best = {"cp, sync": [], "cp": [], "cp -al": []}
+    for _ in range(rounds):
+        for name, script in (("cp, sync", 'cp -r "$0" "$1" && find "$1" -type f -exec sync {} +'), ("cp", 'cp -r "$0" "$1"'),
+                             ("cp -al", 'cp -al "$0" "$1"')):
+            target = folder / "copied"
+            best[name].append(seconds(["sh", "-c", script, data, target]))
+            shutil.rmtree(target)
+    return {name: min(times) for name, times in best.items()}
+
+
+WORKFLOW = """
+name: Bench
+on: push
+jobs:
+  one:
+    runs-on: ubuntu-latest
+    steps:
+{first}
+  two:
+    needs: one
+    runs-on: ubuntu-latest
+    steps:
+{second}
+  three:
+    needs: two
+    runs-on: ubuntu-latest
+    steps:
+{third}
+"""
+
+
+def step_seconds(server, run) -> list:
+    """Of each job: how long each step took."""
+    def moment(text):
+        return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+    done = server.finished(run, 600)
+    assert done["conclusion"] == "success", json.dumps(done["jobs"], indent=1)
+    return [{step["name"]: (moment(step["completed_at"]) - moment(step["started_at"])).total_seconds()
+             for step in job["steps"]} for job in done["jobs"]]
+
+
+def run_workflow(server, repository, first, second, third) -> list:
+    repository.write(".github/workflows/bench.yml", WORKFLOW.format(first=first, second=second, third=third))
+    repository.git("add", "-A")
+    repository.git("commit", "-q", "--allow-empty", "-m", "Measure")
+    before = server.get("/api/v1/runs?limit=1")["runs"]
+    repository.push()
+    run = wait_until(lambda: next((run["id"] for run in server.get("/api/v1/runs?limit=1")["runs"]
+                                   if not before or run["id"] != before[0]["id"]), None), what="the run")
+    return step_seconds(server, run)
+
+
+def built_in_artifacts(server, repository, data: Path, level: int) -> tuple:
+    up = f"""
+      - run: cp -r {data} data && find data -type f -exec sync {{}} +
+      - {{name: upload, uses: actions/upload-artifact@v4, with: {{name: data, path: data, compression-level: {level}}}}}"""
+    down = """
+      - {name: download, uses: actions/download-artifact@v4, with: {name: data, path: data}}"""
+    jobs = run_workflow(server, repository, up, down, down)
+    return jobs[0]["upload"], min(jobs[1]["download"], jobs[2]["download"])
+
+
+def built_in_cache(server, repository, data: Path, round_: int) -> tuple:
+    save = f"""
+      - run: cp -r {data} data && find data -type f -exec sync {{}} +
+      - {{name: save, uses: actions/cache/save@v4, with: {{path: data, key: bench-{round_}}}}}"""
+    restore = f"""
+      - {{name: restore, uses: actions/cache/restore@v4, with: {{path: data, key: bench-{round_}, fail-on-cache-miss: true}}}}
+      - run: test $(ls data | wc -l) -gt 0"""
+    jobs = run_workflow(server, repository, save, restore, restore)
+    return jobs[0]["save"], jobs[1]["restore"], jobs[2]["restore"]
+
+
+def client_artifacts(job, data: Path, folder: Path, level: int, name: str) -> tuple:
+    files = sorted(str(path) for path in data.iterdir())
+    begin = time.perf_counter()
+    made = job.call("upload", name=name, files=files, root=str(data), options={"compressionLevel": level})
+    assert "error" not in made, made
+    up = time.perf_counter() - begin
+    begin = time.perf_counter()
+    got = job.call("download", id=made["id"], path=str(folder / "got"))
+    assert "error" not in got, got
+    down = time.perf_counter() - begin
+    shutil.rmtree(folder / "got")
+    return up, down
+
+
+def client_cache(job, data: Path, key: str) -> tuple:
+    work = job.folder / "workspace"
+    shutil.copytree(data, work / "data")
+    begin = time.perf_counter()
+    assert job.call("save", paths=["data"], key=key) > 0
+    save = time.perf_counter() - begin
+    shutil.rmtree(work / "data")
+    begin = time.perf_counter()
+    assert job.call("restore", paths=["data"], key=key) == key
+    restore = time.perf_counter() - begin
+    shutil.rmtree(work / "data")
+    return save, restore
+
+
+def best(times: list) -> tuple:
+    return tuple(min(column) for column in zip(*times))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mib", type=int, default=1024)
+    parser.add_argument("--files", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="built-in,client")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=os.environ.get("WEIR_BENCH_DIR")) as temporary:
+        folder = Path(temporary)
+        data = folder / "data"
+        make_data(data, args.mib, args.files)
+        base = copies(data, folder, args.rounds)
+        print(f"{args.mib} MiB in {args.files} files: " + ", ".join(f"{name} {time_:.3f} s" for name, time_ in base.items()))
+
+        def show(what, time_, against):
+            print(f"{what:44} {time_:8.3f} s {time_ / base[against]:8.2f} x {against}", flush=True)
+
+        (folder / "state").mkdir()
+        server = Server(folder / "state")
+        try:
+            repository = Repository(folder / "repository", server)
+            rounds = range(args.rounds)
+            if "built-in" in args.only:
+                for level in (0, 6):
+                    up, down = best([built_in_artifacts(server, repository, data, level) for _ in rounds])
+                    show(f"upload-artifact, level {level}", up, "cp, sync")
+                    show(f"download-artifact, level {level}", down, "cp")
+                save, first, again = best([built_in_cache(server, repository, data, number) for number in rounds])
+                show("cache, saved", save, "cp, sync")
+                show("cache, restored", first, "cp -al")
+                show("cache, restored by the next job", again, "cp -al")
+            if "client" in args.only:
+                job = Job(server, Repository(folder / "waiting", server, "waiting"), folder / "job")
+                start = best([(seconds(["node", CLIENTS / "client.mjs", "list"], env=job.environment(),
+                                       stdout=subprocess.DEVNULL),) for _ in rounds])[0]
+                print(f"node and the client alone: {start:.3f} s, left out below")
+                for level in (0, 6):
+                    up, down = best([client_artifacts(job, data, folder, level, f"data-{level}-{number}")
+                                     for number in rounds])
+                    show(f"npm upload, level {level}", up - start, "cp, sync")
+                    show(f"npm download, level {level}", down - start, "cp")
+                save, restore = best([client_cache(job, data, f"k{number}") for number in rounds])
+                show("npm cache, saved (with tar and zstd)", save - start, "cp, sync")
+                show("npm cache, restored", restore - start, "cp")
+                job.end()
+        finally:
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()
