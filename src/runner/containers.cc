@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 constexpr auto kAskLimit = std::chrono::seconds{30};
 constexpr auto kHealthLimit = std::chrono::minutes{5};
 constexpr auto kHealthPause = std::chrono::seconds{1};
+constexpr auto kTidyLimit = std::chrono::seconds{5};
 constexpr int kNoHealthCheck = 125;
 constexpr std::string_view kHome = "/github/home";
 
@@ -266,6 +267,7 @@ Result<void> Containers::start(StepState& set_up) {
 }
 
 void Containers::stop(StepState& clean_up) {
+  if (started_.empty() && network_.empty()) return;
   for (const auto& [id, name] : services_) {
     job_.line(clean_up.index, 'c', fmt::format("##[group]What the service {} printed", id));
     [[maybe_unused]] const auto shown = podman(clean_up, {"logs", name});
@@ -279,6 +281,16 @@ void Containers::stop(StepState& clean_up) {
   }
   services_.clear();
   name_.clear();
+  // podman's own helpers tidy up behind a container; nobody should end them meanwhile.
+  const auto deadline = std::chrono::steady_clock::now() + kTidyLimit;
+  const auto tidies = [] {
+    return std::ranges::any_of(living_descendants(), [](const TreeProcess& process) {
+      return process.name == "conmon" || process.name == "podman" || process.name == "crun";
+    });
+  };
+  while (std::chrono::steady_clock::now() < deadline && tidies()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  }
 }
 
 io::ProcessOptions Containers::inside(const StepState& step, std::vector<std::string> argv,
