@@ -21,6 +21,10 @@ constexpr auto kHealthPause = std::chrono::seconds{1};
 constexpr auto kTidyLimit = std::chrono::seconds{5};
 constexpr int kNoHealthCheck = 125;
 constexpr std::string_view kHome = "/github/home";
+// Ends a process and what it started, in a container, where there may be little to do it with.
+constexpr const char* kEndTree =
+    "for p in $(ps -o pid,ppid | awk -v r=\"$1\" 'p[$2] || $1 == r {p[$1] = 1; print $1}'); do kill -9 $p; done "
+    "2> /dev/null || kill -9 \"$1\"";
 
 std::string text_of(const json::object& object, std::string_view key) {
   const auto* value = object.if_contains({key.data(), key.size()});
@@ -69,12 +73,12 @@ Result<void> Containers::require(std::string_view what) {
 }
 
 Result<std::string> Containers::podman(StepState& step, std::vector<std::string> arguments, bool show,
-                                       std::map<std::string, std::string> env) {
+                                       const std::map<std::string, std::string>& env) {
   io::ProcessOptions options;
   options.argv = {program_};
   options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
   options.env = job_.inherited;
-  for (auto& [name, value] : env) (*options.env)[name] = value;
+  for (const auto& [name, value] : env) (*options.env)[name] = value;
   // Shared: something that podman leaves behind may print to it later.
   const auto output = std::make_shared<std::string>();
   const auto take = [this, output, show, index = step.index](const LineSplitter::Line& line) {
@@ -186,7 +190,7 @@ Result<std::string> Containers::create(StepState& step, const Wish& wish, const 
   arguments.push_back(wish.image);
   arguments.insert(arguments.end(), command.begin(), command.end());
   started_.push_back(name);
-  auto id = podman(step, std::move(arguments), true, std::move(env));
+  auto id = podman(step, std::move(arguments), true, env);
   if (!auth.empty()) ::unlink(auth.c_str());
   const std::string output = WEIR_TRY(std::move(id));
   WEIR_TRY(podman(step, {"start", name}, false));
@@ -321,16 +325,7 @@ void Containers::end_inside(StepState& step) {
   const auto pid = io::read_file(job_.own_dir / fmt::format("inside-{}.pid", step.index), 100);
   if (!pid) return;
   io::ProcessOptions options;
-  options.argv = {
-      program_,
-      "exec",
-      name_,
-      "sh",
-      "-c",
-      "for p in $(ps -o pid,ppid | awk -v r=\"$1\" 'p[$2] || $1 == r {p[$1] = 1; print $1}'); do kill -9 $p; done "
-      "2> /dev/null || kill -9 \"$1\"",
-      "weir",
-      std::string(trim(*pid))};
+  options.argv = {program_, "exec", name_, "sh", "-c", kEndTree, "weir", std::string(trim(*pid))};
   options.env = job_.inherited;
   [[maybe_unused]] const auto done = io::run_process(std::move(options), {}, kAskLimit, 1U << 20);
 }
@@ -377,7 +372,7 @@ Result<SupervisedEnd> Containers::run_action(StepState& step, ActionProcess proc
 }
 
 Result<std::string> Containers::build(StepState& step, const fs::path& dockerfile) {
-  const std::string image = fmt::format("localhost/weir-action:{}", sha256_hex(dockerfile.string()).substr(0, 16));
+  std::string image = fmt::format("localhost/weir-action:{}", sha256_hex(dockerfile.string()).substr(0, 16));
   job_.line(step.index, 'c', "##[group]Building the action's image");
   auto built = podman(step, {"build", "-t", image, "-f", dockerfile.string(), dockerfile.parent_path().string()});
   job_.line(step.index, 'c', "##[endgroup]");

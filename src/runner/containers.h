@@ -62,7 +62,7 @@ class Containers {
   Result<std::string> authentication(const Wish& wish) const;
   // Runs podman; what it prints is shown, and given.
   Result<std::string> podman(StepState& step, std::vector<std::string> arguments, bool show = true,
-                             std::map<std::string, std::string> env = {});
+                             const std::map<std::string, std::string>& env = {});
   [[nodiscard]] std::vector<std::string> folders() const;
   [[nodiscard]] std::string new_name(std::string_view what) const;
   // Names of the variables that are a step's, and not this machine's.
