@@ -31,6 +31,7 @@ void add_serve(CLI::App& app, Cli& cli);
 void add_run(CLI::App& app, Cli& cli);
 void add_lint(CLI::App& app, Cli& cli);
 void add_expr(CLI::App& app, Cli& cli);
+void add_graph(CLI::App& app, Cli& cli);
 void add_run_commands(CLI::App& app, Cli& cli);       // runs logs cancel rerun
 void add_approval_commands(CLI::App& app, Cli& cli);  // approve reject
 void add_release_commands(CLI::App& app, Cli& cli);   // gate deploy rollback

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   add_run(app, cli);
   add_lint(app, cli);
   add_expr(app, cli);
+  add_graph(app, cli);
   add_run_commands(app, cli);
   add_approval_commands(app, cli);
   add_release_commands(app, cli);
