@@ -253,6 +253,28 @@ TEST_F(ActionTest, ACacheIsSavedAfterSuccessAndFoundByKeyAndPrefix) {
   EXPECT_EQ(server_.caches().size(), 1U);
 }
 
+TEST_F(ActionTest, BuiltInOnesWorkInsideActionsAndInTheBackground) {
+  job_.folder.write("job/work/act/action.yml",
+                    "inputs: {key: {default: k}}\n"
+                    "runs:\n  using: composite\n  steps:\n"
+                    "    - {uses: actions/cache@v4, with: {path: deps, key: '${{ inputs.key }}'}, id: c}\n"
+                    "    - {run: 'mkdir -p deps; echo built > deps/lib', shell: sh}\n");
+  job_.run_step("echo a > a; echo b > b");
+  job_.uses_step("./act", {{"key", "inner"}});
+  for (const char* name : {"a", "b"}) {
+    job_.uses_step("actions/upload-artifact@v4", {{"name", name}, {"path", name}},
+                   {{"id", name}, {"background", true}});
+  }
+  job_.spec.steps.push_back(json::object{{"wait-all", true}});
+  job_.run_step("echo [${{ steps.a.outputs.artifact-id }}] [${{ steps.b.outputs.artifact-id }}]");
+  const JobRecord record = job_.run();
+  ASSERT_EQ(record.conclusion(), "success") << record.text();
+  EXPECT_EQ(server_.artifacts().size(), 2U);
+  EXPECT_THAT(record.output_of(5), ::testing::AnyOf("[1] [2]\n", "[2] [1]\n"));
+  EXPECT_EQ(record.step(6, "name"), "Post Run actions/cache@v4");
+  EXPECT_EQ(server_.caches().size(), 1U);
+}
+
 TEST_F(ActionTest, NotificationsAreSent) {
   job_.uses_step("slack/notify-action@v1", {{"message", "Model 3 deployed to production"}});
   job_.uses_step("slack/notify-action@v1", {}, {{"continue-on-error", true}});

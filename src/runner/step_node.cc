@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include "runner/action_environment.h"
+#include "runner/containers.h"
 #include "runner/loaded_action.h"
 #include "runner/node_find.h"
 #include "runner/step_commands.h"
@@ -45,6 +46,9 @@ Result<void> run_process(JobState& job, StepState& step, ActionRun& run, const s
   if (::stat(file.c_str(), &info) != 0) return fail(Code::kNotFound, "File not found: '{}'", file.string());
   const auto node = WEIR_TRY(node_for(job, step, action));
   if (!node) return {};
+  if (job.containers != nullptr && job.containers->has_job_container()) {
+    job.line(step.index, 'c', "JavaScript actions run on the machine itself; they share the container's folders");
+  }
 
   step.variables = job.process_env(step.env);
   for (const auto& [name, value] : run.state) step.variables["STATE_" + name] = value;
