@@ -9,7 +9,7 @@
 
 #include "engine/engine.h"
 #include "engine/local_executor.h"
-#include "engine/schema.h"
+#include "engine/test_tables.h"
 #include "io/file.h"
 #include "io/process.h"
 #include "store/sqlite/sqlite_database.h"
@@ -42,7 +42,7 @@ class Server {
  public:
   explicit Server(const fs::path& root)
       : log_(clock_, 2, LogLevel::kError),
-        db_(store::open_sqlite(root / "weir.db", migrations(), clock_, log_).value()),
+        db_(store::open_sqlite(root / "weir.db", test_tables(), clock_, log_).value()),
         executor_(loop_, log_, {.runner = root / "runner"}),
         engine_({.db = db_.get(),
                  .loop = &loop_,

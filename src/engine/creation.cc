@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "engine/contexts.h"
 #include "engine/plan.h"
+#include "engine/reuse.h"
 
 namespace weir::engine {
 namespace {
@@ -86,8 +87,9 @@ json::object created_payload(const RunRow& row) {
 Result<void> insert_jobs(store::Transaction& tx, const RunRow& row, const event::PreparedRun& prepared) {
   const Plan plan(prepared.request.workflow);
   const auto selected = WEIR_TRY(selected_jobs(plan, row.options.only_jobs));
+  const auto wanted = WEIR_TRY(stages(plan, row.options.from, row.options.to));
   for (std::size_t i = 0; i < plan.size(); ++i) {
-    if (!selected[i]) continue;
+    if (!selected[i] || (!wanted.runs[i] && !wanted.needed[i])) continue;
     JobRow job;
     job.id = WEIR_TRY(tx.next_id("job"));
     job.run = row.id;
@@ -96,6 +98,7 @@ Result<void> insert_jobs(store::Transaction& tx, const RunRow& row, const event:
     job.name = plan.title(i);
     job.needs = plan.needs(i);
     job.calls = plan.uses(i);
+    job.may_reuse = wanted.needed[i];
     job.created_at = tx.now();
     WEIR_TRY(insert_job(tx, job));
   }
@@ -153,6 +156,7 @@ JobRow next_attempt_of(const JobRow& before, bool carried, bool keeps_plan) {
     job.group_cancels = before.group_cancels;
     job.group_queues = before.group_queues;
     job.call_inputs = before.call_inputs;
+    job.may_reuse = before.may_reuse;
   } else {
     job.name = local_key(before.key);
     job.position = before.position - before.leg;
@@ -221,6 +225,7 @@ Result<void> complete_request(event::RunRequest& request, WorkflowCache& workflo
     request.workflow = *std::move(workflow);
   }
   WEIR_TRY(selected_jobs(Plan(request.workflow), request.options.only_jobs));
+  WEIR_TRY(stages(Plan(request.workflow), request.options.from, request.options.to));
   return {};
 }
 
@@ -267,6 +272,43 @@ Result<std::int64_t> insert_new_run(store::Transaction& tx, const event::Prepare
   WEIR_TRY(insert_run(tx, row));
   if (request.problem.empty()) WEIR_TRY(insert_jobs(tx, row, prepared));
   return row.id;
+}
+
+event::RunRequest request_again(const RunRow& run, const std::string& commit, std::string workflow_text,
+                                const std::string& actor) {
+  event::RunRequest request;
+  request.repo = run.repo;
+  request.workflow_path = run.path;
+  request.workflow_text = std::move(workflow_text);
+  request.commit = commit;
+  request.ref = run.ref;
+  request.head_ref = run.head_ref;
+  request.base_ref = run.base_ref;
+  request.event_name = run.event;
+  request.event_payload = run.payload;
+  request.inputs = run.inputs;
+  request.actor = actor;
+  request.title = run.title;
+  request.reason = fmt::format("run #{} again on {} by {}", run.number, commit.substr(0, 12), actor);
+  request.options = run.options;
+  return request;
+}
+
+Result<std::vector<std::string>> failed_keys(const RunRow& run, const std::vector<JobRow>& jobs) {
+  if (run.state != RunState::kCompleted) {
+    return fail(Code::kFailedPrecondition, "run {} has not completed yet; cancel it first: weir cancel {}", run.id,
+                run.id);
+  }
+  std::vector<std::string> keys;
+  for (const auto& job : jobs) {
+    if (job.parent != 0 || !did_not_succeed(job)) continue;
+    if (std::ranges::find(keys, job.key) == keys.end()) keys.push_back(job.key);
+  }
+  if (keys.empty()) {
+    return fail(Code::kFailedPrecondition, "no job of run {} failed; run all of it again: weir rerun {}", run.id,
+                run.id);
+  }
+  return keys;
 }
 
 Result<void> insert_attempt(store::Transaction& tx, std::int64_t run, bool failed_only, const std::string& actor) {

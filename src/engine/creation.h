@@ -31,6 +31,13 @@ struct TitleFacts {
 Result<std::int64_t> insert_new_run(store::Transaction& tx, const event::PreparedRun& prepared,
                                     const TitleFacts& facts);
 
+// What a run was made from, for another commit.
+event::RunRequest request_again(const RunRow& run, const std::string& commit, std::string workflow_text,
+                                const std::string& actor);
+
+// Keys of the run's own jobs that did not succeed. kFailedPrecondition if there is none, or if it has not completed.
+Result<std::vector<std::string>> failed_keys(const RunRow& run, const std::vector<JobRow>& jobs);
+
 // Rows and event of a new attempt. Jobs that succeeded and depend on nothing that runs again are carried over if
 // `failed_only`. kFailedPrecondition if the run has not completed, cannot run at all, or nothing of it failed.
 Result<void> insert_attempt(store::Transaction& tx, std::int64_t run, bool failed_only, const std::string& actor);

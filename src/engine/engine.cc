@@ -209,6 +209,22 @@ Result<void> Engine::rerun(std::int64_t run, bool failed_only, const std::string
   return impl_->deps.db->write([&](store::Transaction& tx) { return insert_attempt(tx, run, failed_only, actor); });
 }
 
+Result<std::int64_t> Engine::rerun_on(std::int64_t run, const std::string& ref, bool failed_only,
+                                      const std::string& actor) {
+  const auto before =
+      WEIR_TRY(impl_->deps.db->load<RunRow>([&](store::Reader& reader) { return load_run_row(reader, run); }));
+  const auto jobs = WEIR_TRY(impl_->deps.db->load<std::vector<JobRow>>(
+      [&](store::Reader& reader) { return load_jobs(reader, run, before.attempt); }));
+  const auto git = WEIR_TRY(impl_->deps.git(before.repo));
+  const auto commit = WEIR_TRY(git.resolve(ref));
+  auto request = request_again(before, commit, WEIR_TRY(git.show(commit, before.path)), actor);
+  if (git.resolve("refs/heads/" + ref)) request.ref = "refs/heads/" + ref;
+  if (failed_only) request.options.from = WEIR_TRY(failed_keys(before, jobs));
+  request.cause = WEIR_TRY(impl_->deps.db->load<std::int64_t>(
+      [&](store::Reader& reader) { return newest_event(reader, fmt::format("run/{}", run)); }));
+  return create_run(std::move(request));
+}
+
 Result<Run> Engine::run(std::int64_t id) {
   return impl_->deps.db->load<Run>([&](store::Reader& reader) { return load_run(reader, id); });
 }

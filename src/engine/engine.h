@@ -184,6 +184,10 @@ class Engine final : public event::RunStarter {
   // A new attempt of a completed run: all jobs, or those that did not succeed and what depends on them.
   Result<void> rerun(std::int64_t run, bool failed_only, const std::string& actor);
 
+  // The same event played on another commit (a branch, tag or commit of the repository), as a new run, whose id it
+  // gives. With `failed_only` what did not fail then is reused where nothing that went into it has changed.
+  Result<std::int64_t> rerun_on(std::int64_t run, const std::string& ref, bool failed_only, const std::string& actor);
+
   // ---- queries: answered from the database and the jobs' folders
   Result<Run> run(std::int64_t id);
   Result<std::vector<Run>> runs(const RunFilter& filter);

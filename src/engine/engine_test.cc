@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "engine/local_executor.h"
-#include "engine/schema.h"
+#include "engine/test_tables.h"
 #include "io/file.h"
 #include "io/process.h"
 #include "store/sqlite/sqlite_database.h"
@@ -49,7 +49,7 @@ class EngineTest : public testing::Test {
         "requirements.txt "
         "&& git add . && git -c user.name=a -c user.email=a@b commit -q -m 'First' && git push -q ../flights.git main");
     commit_ = shell("git -C work rev-parse HEAD");
-    db_ = store::open_sqlite(root_ / "weir.db", migrations(), clock_, log_).value();
+    db_ = store::open_sqlite(root_ / "weir.db", test_tables(), clock_, log_).value();
     boot();
   }
   ~EngineTest() override {

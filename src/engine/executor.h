@@ -38,6 +38,7 @@ struct JobReport {
   std::vector<Step> steps;
   std::string summary;  // markdown of all steps
   json::array annotations;
+  json::value reads;  // what of the commit's files the job read: {"files": […], "folders": […]}; null if unknown
   std::optional<TimePoint> finished_at;
 };
 

@@ -6,6 +6,7 @@
 
 #include "engine/fake_world.h"
 #include "engine/rows.h"
+#include "engine/test_tables.h"
 #include "workflow/workflow.h"
 
 // Who owns what between the engine's memory and its database: writes outlive the engine, and what is told is durable.
@@ -30,7 +31,8 @@ class OwnershipTest : public testing::Test {
         executor_(loop_, machine_, fuse_) {
     std::string pattern = (std::filesystem::temp_directory_path() / "weir-ownership-XXXXXX").string();
     folder_ = ::mkdtemp(pattern.data());
-    db_ = std::make_unique<SteppedDatabase>(store::open_sqlite(folder_ / "weir.db", migrations(), loop_, log_).value());
+    db_ =
+        std::make_unique<SteppedDatabase>(store::open_sqlite(folder_ / "weir.db", test_tables(), loop_, log_).value());
     engine_ = std::make_unique<Engine>(
         EngineDeps{.db = db_.get(),
                    .loop = &loop_,

@@ -49,6 +49,8 @@ Result<Job> view_of(store::Reader& reader, const std::filesystem::path& jobs_dir
   job.completed_at = row.completed_at;
   job.environment = std::move(row.environment);
   job.deployment = row.deployment;
+  job.origin = row.origin;
+  job.reason = std::move(row.reason);
   job.approval = row.approval;
   job.waiting_for = std::move(row.waiting_for);
   job.error = std::move(row.error);

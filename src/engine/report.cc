@@ -65,6 +65,7 @@ void apply_end(JobReport& report, const JournalRecord& record) {
   }
   report.environment_url = text_of(record.fields, "environment_url");
   report.layer = text_of(record.fields, "layer");
+  if (const auto* reads = json_find(record.fields, "reads"); reads != nullptr) report.reads = *reads;
 }
 
 }  // namespace

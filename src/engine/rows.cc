@@ -18,7 +18,7 @@ constexpr std::string_view kJobChanging =
     "name, planned, leg, legs, fail_fast, max_parallel, state, conclusion, allowed_to_fail, environment, approval, "
     "group_name, group_cancels, group_held, labels, timeout_s, cancel_requested, waiting_for, queued_at, started_at, "
     "completed_at, layer, error, layers, matrix, outputs, environment_url, call_inputs, group_queues, "
-    "cancel_limit_s, deployment, gpus, preemptions";
+    "cancel_limit_s, deployment, gpus, preemptions, may_reuse, reason";
 
 // Columns in the order of the SELECT.
 class Columns {
@@ -142,6 +142,8 @@ JobRow read_job(const store::Row& row) {
   job.deployment = columns.boolean();
   job.gpus = columns.numbers();
   job.preemptions = static_cast<int>(columns.integer());
+  job.may_reuse = columns.boolean();
+  job.reason = columns.string();
   return job;
 }
 
@@ -214,10 +216,14 @@ std::string_view local_key(std::string_view key) {
 
 json::object to_json(const event::RunOptions& options) {
   json::object object;
-  if (!options.only_jobs.empty()) {
-    auto& jobs = object["only_jobs"].emplace_array();
-    for (const auto& key : options.only_jobs) jobs.emplace_back(key);
-  }
+  const auto add = [&](std::string_view key, const std::vector<std::string>& texts) {
+    if (texts.empty()) return;
+    auto& array = object[key].emplace_array();
+    for (const auto& text : texts) array.emplace_back(text);
+  };
+  add("only_jobs", options.only_jobs);
+  add("from", options.from);
+  add("to", options.to);
   if (!options.matrix.empty()) {
     auto& matrix = object["matrix"].emplace_object();
     for (const auto& [key, value] : options.matrix) matrix[key] = value;
@@ -231,11 +237,16 @@ json::object to_json(const event::RunOptions& options) {
 
 event::RunOptions options_from_json(const json::value& value) {
   event::RunOptions options;
-  if (const auto* jobs = json_find(value, "only_jobs"); jobs != nullptr && jobs->is_array()) {
-    for (const auto& key : jobs->get_array()) {
-      if (key.is_string()) options.only_jobs.emplace_back(key.get_string());
+  const auto read = [&](std::string_view key, std::vector<std::string>& texts) {
+    const auto* array = json_find(value, key);
+    if (array == nullptr || !array->is_array()) return;
+    for (const auto& one : array->get_array()) {
+      if (one.is_string()) texts.emplace_back(one.get_string());
     }
-  }
+  };
+  read("only_jobs", options.only_jobs);
+  read("from", options.from);
+  read("to", options.to);
   if (const auto* matrix = json_find(value, "matrix"); matrix != nullptr && matrix->is_object()) {
     for (const auto& member : matrix->get_object()) {
       if (member.value().is_string()) options.matrix[member.key()] = std::string(member.value().get_string());
@@ -464,7 +475,9 @@ std::vector<store::Value> changing_values(const JobRow& job) {
           job.cancel_limit_s,
           job.deployment,
           serialize(job.gpus),
-          job.preemptions};
+          job.preemptions,
+          job.may_reuse,
+          job.reason};
 }
 
 Result<void> insert_job(store::Transaction& tx, const JobRow& job) {
@@ -491,13 +504,14 @@ Result<void> update_job(store::Transaction& tx, const JobRow& job) {
   return {};
 }
 
-Result<void> insert_result(store::Transaction& tx, std::int64_t job, const JobResult& result) {
+Result<void> insert_result(store::Transaction& tx, std::int64_t job, const JobResult& result,
+                           const std::string& inputs) {
   json::array steps;
   for (const auto& step : result.steps) steps.emplace_back(to_json(step));
   WEIR_TRY(
-      tx.execute("INSERT INTO engine_job_results(job, steps, annotations, summary) VALUES(?, ?, ?, ?) "
+      tx.execute("INSERT INTO engine_job_results(job, steps, annotations, summary, inputs) VALUES(?, ?, ?, ?, ?) "
                  "ON CONFLICT(job) DO NOTHING",
-                 {job, json::serialize(steps), json::serialize(result.annotations), result.summary}));
+                 {job, json::serialize(steps), json::serialize(result.annotations), result.summary, inputs}));
   return {};
 }
 

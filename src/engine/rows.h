@@ -75,6 +75,8 @@ struct JobRow {
   std::string environment_url;  // evaluated at the job's end
   json::object call_inputs;     // what the called workflow gets
   std::vector<int> gpus;        // numbers of those that it has while it runs
+  bool may_reuse = false;       // an earlier result stands for it if nothing that went into it has changed
+  std::string reason;           // why it ran or was reused, where that was asked
   int preemptions = 0;          // how often it had to make room, and began again
 };
 
@@ -120,7 +122,9 @@ Result<void> update_run(store::Transaction& tx, const RunRow& run);
 Result<void> mark_cancelled(store::Transaction& tx, std::int64_t run, std::string_view reason);
 Result<void> insert_job(store::Transaction& tx, const JobRow& job);
 Result<void> update_job(store::Transaction& tx, const JobRow& job);
-Result<void> insert_result(store::Transaction& tx, std::int64_t job, const JobResult& result);
+// `inputs`: what went into it, as reuse.h writes it; "" if it must not be reused.
+Result<void> insert_result(store::Transaction& tx, std::int64_t job, const JobResult& result,
+                           const std::string& inputs);
 Result<void> insert_workflow_text(store::Transaction& tx, std::string_view sha256, std::string_view text);
 Result<void> record_layers(store::Transaction& tx, std::string_view repo, std::string_view hash,
                            const std::vector<std::string>& layers);

@@ -83,6 +83,21 @@ Result<void> check_artifact_name(std::string_view name) {
               name.substr(0, 80));
 }
 
+Result<void> copy_artifacts(store::Transaction& tx, std::int64_t from_job, std::int64_t to_run, std::int64_t to_job) {
+  const auto artifacts =
+      WEIR_TRY(tx.all<std::int64_t>("SELECT id FROM engine_artifacts WHERE job_id = ? ORDER BY id", {from_job},
+                                    [](const store::Row& row) { return row.integer(0); }));
+  for (const auto artifact : artifacts) {
+    const auto id = WEIR_TRY(tx.next_id("artifact"));
+    WEIR_TRY(tx.execute(
+        "INSERT INTO engine_artifacts(id, run_id, name, sha256, size_bytes, files, created_at, format, job_id, "
+        "expires_at) SELECT ?, ?, name, sha256, size_bytes, files, created_at, format, ?, expires_at "
+        "FROM engine_artifacts WHERE id = ? ON CONFLICT(run_id, name) DO NOTHING",
+        {id, to_run, to_job, artifact}));
+  }
+  return {};
+}
+
 json::object to_json(const Artifact& artifact) {
   json::value expires_at;
   if (artifact.expires_at) expires_at = to_iso8601(*artifact.expires_at);

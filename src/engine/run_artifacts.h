@@ -40,6 +40,9 @@ json::object to_json(const Artifact& artifact);
 // kInvalidArgument unless it has 1 to 255 bytes and none of / \ : " < > | * ? or a line break.
 Result<void> check_artifact_name(std::string_view name);
 
+// Gives a run what a job of an earlier one made, as if `to_job` had.
+Result<void> copy_artifacts(store::Transaction& tx, std::int64_t from_job, std::int64_t to_run, std::int64_t to_job);
+
 struct Cache {
   std::string key;
   std::string sha256;

@@ -9,6 +9,7 @@
 #include "engine/calls.h"
 #include "engine/fake_world.h"
 #include "engine/rows.h"
+#include "engine/test_tables.h"
 #include "workflow/workflow.h"
 
 // Plays the files of tests/scenario: a workflow, how its jobs go and what people do, and the timeline that follows from
@@ -129,7 +130,7 @@ class Play {
         machine_(loop_, [this](const types::JobSpec& spec) { return script_of(spec); }) {
     std::string pattern = (std::filesystem::temp_directory_path() / "weir-scenario-XXXXXX").string();
     folder_ = ::mkdtemp(pattern.data());
-    std::vector<store::Migration> all(migrations().begin(), migrations().end());
+    auto all = test_tables();
     all.push_back(FakeApprovals::migration());
     db_ = std::make_unique<SteppedDatabase>(store::open_sqlite(folder_ / "weir.db", all, loop_, log_).value());
     boot();

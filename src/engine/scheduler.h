@@ -17,6 +17,7 @@
 #include "engine/nodes.h"
 #include "engine/outbox.h"
 #include "engine/pools.h"
+#include "engine/reuse.h"
 #include "engine/workflow_cache.h"
 
 namespace weir::engine {
@@ -115,6 +116,12 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   void apply_approval(const RunPtr& run, const JobPtr& job, const ApprovalAnswer& answer);
   EventRef cause_of(const RunPtr& run, const KeyNode& key) const;
 
+  // scheduler_reuse.cc: earlier results that stand for a job
+  bool reuse(const RunPtr& run, const JobPtr& job, Facts& facts);
+  Result<bool> try_reuse(const RunPtr& run, const JobPtr& job, Facts& facts);
+  Result<JobInputs> job_inputs(const RunPtr& run, const JobNode& job, Facts& facts) const;
+  void take_result(const RunPtr& run, const JobPtr& job, const Candidate& candidate, JobRow earlier);
+
   // scheduler_calls.cc: workflows that jobs call
   Result<std::shared_ptr<const Plan>> plan_of_call(const RunNode& run, const std::string& location);
   Result<Frame*> add_frame(RunNode& run, JobNode& call);
@@ -148,6 +155,7 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   // scheduler_end.cc: completion
   void complete(const RunPtr& run, const JobPtr& job, types::Conclusion conclusion, const std::string& error = {});
   void conclude(const RunPtr& run, const JobPtr& job, JobEnd end);
+  void keep_result(const RunPtr& run, const JobPtr& job, JobReport&& report, types::Conclusion conclusion);
   void stop_siblings(const RunPtr& run, const JobPtr& job);
 
   // scheduler_recover.cc
@@ -167,6 +175,7 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   std::unordered_map<std::int64_t, Ref> approvals_;  // by approval id: a job waits for it
   Slots slots_;
   JobQueue queue_;
+  Trees trees_;
   std::vector<Ref> starting_;
   std::deque<RunPtr> touched_;
   std::set<RunPtr> changed_;

@@ -49,9 +49,7 @@ void Scheduler::conclude(const RunPtr& run, const JobPtr& job, JobEnd end) {
   row.outputs = std::move(end.report.outputs);
   row.environment_url = std::move(end.report.environment_url);
   row.layer = end.report.layer;
-  outbox_.step([id = row.id, result = result_of(std::move(end.report), conclusion)](store::Transaction& tx) {
-    return insert_result(tx, id, result);
-  });
+  keep_result(run, job, std::move(end.report), conclusion);
   if (!row.layer.empty() && conclusion == Conclusion::kSuccess) {
     std::vector<std::string> chain{row.layer};
     for (const auto& layer : row.layers) {
@@ -62,6 +60,25 @@ void Scheduler::conclude(const RunPtr& run, const JobPtr& job, JobEnd end) {
     });
   }
   complete(run, job, conclusion, error);
+}
+
+// What went into a job that succeeded is kept with its result.
+void Scheduler::keep_result(const RunPtr& run, const JobPtr& job, JobReport&& report, Conclusion conclusion) {
+  std::optional<JobInputs> inputs;
+  if (conclusion == Conclusion::kSuccess) {
+    auto facts = facts_of(run, *job->key, job->row.environment);
+    if (auto known = job_inputs(run, *job, facts)) {
+      inputs = *std::move(known);
+      inputs->reads = reads_from_json(report.reads);
+    }
+  }
+  outbox_.step([run_id = run->row.id, id = job->row.id, inputs, needs = need_results(*job->key),
+                result = result_of(std::move(report), conclusion)](store::Transaction& tx) -> Result<void> {
+    if (!inputs) return insert_result(tx, id, result, "");
+    auto all = *inputs;
+    WEIR_TRY(add_needs(tx, run_id, needs, all));
+    return insert_result(tx, id, result, json::serialize(to_json(all)));
+  });
 }
 
 void Scheduler::complete(const RunPtr& run, const JobPtr& job, Conclusion conclusion, const std::string& error) {

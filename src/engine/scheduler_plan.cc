@@ -125,6 +125,7 @@ void Scheduler::describe(const RunPtr& run, KeyNode& key, const JobPtr& job, Fac
   row.timeout_s = std::chrono::duration_cast<std::chrono::seconds>(details->timeout).count();
   row.cancel_limit_s = std::chrono::duration_cast<std::chrono::seconds>(details->cancel_limit).count();
   set_group(row, details->group);
+  if (row.may_reuse) reuse(run, job, facts);
 }
 
 void Scheduler::set_group(JobRow& row, const std::optional<GroupRule>& group) const {

@@ -56,6 +56,11 @@ ALTER TABLE engine_jobs ADD COLUMN deployment BIGINT NOT NULL DEFAULT 1;
                                           store::Migration{"engine/004-places", R"(
 ALTER TABLE engine_jobs ADD COLUMN gpus TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE engine_jobs ADD COLUMN preemptions BIGINT NOT NULL DEFAULT 0;
+)"},
+                                          store::Migration{"engine/005-reuse", R"(
+ALTER TABLE engine_jobs ADD COLUMN may_reuse BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE engine_jobs ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+ALTER TABLE engine_job_results ADD COLUMN inputs TEXT NOT NULL DEFAULT '';
 )"}};
   return kMigrations;
 }

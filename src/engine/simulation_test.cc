@@ -8,6 +8,7 @@
 #include "engine/fake_world.h"
 #include "engine/pools.h"
 #include "engine/rows.h"
+#include "engine/test_tables.h"
 #include "workflow/workflow.h"
 
 // The engine under random workflows and random faults: servers die between any two effects, commits fail, runners die,
@@ -104,7 +105,7 @@ class Simulation {
         folder_(temporary_folder()),
         log_(loop_, null_file_, LogLevel::kError),
         machine_(loop_, [this](const types::JobSpec& spec) { return script_of(spec); }) {
-    std::vector<store::Migration> all(migrations().begin(), migrations().end());
+    auto all = test_tables();
     all.push_back(FakeApprovals::migration());
     auto opened = store::open_sqlite(folder_ / "weir.db", all, loop_, log_);
     if (!opened) ADD_FAILURE() << opened.error().message;

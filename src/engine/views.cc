@@ -87,6 +87,8 @@ json::object to_json(const Job& job) {
           {"environment_url", job.environment_url.empty() ? json::value(nullptr) : json::value(job.environment_url)},
           {"deployment", !job.environment.empty() && job.deployment},
           {"approval", job.approval == 0 ? json::value(nullptr) : json::value(job.approval)},
+          {"origin", job.origin == 0 ? json::value(nullptr) : json::value(job.origin)},
+          {"reason", job.reason},
           {"waiting_for", job.waiting_for},
           {"error", job.error},
           {"matrix", job.matrix},

@@ -66,6 +66,8 @@ struct Job {
   std::string environment;
   bool deployment = true;     // entering the environment counts as a deployment to it
   std::int64_t approval = 0;  // id of the approval that it needs or had; 0: none
+  std::int64_t origin = 0;    // the earlier job whose result it carries on; 0: its own
+  std::string reason;         // why it ran or was reused, where that was asked
   std::string waiting_for;    // what a waiting job waits for, for people
   std::string error;          // why it failed without (or besides) its steps
   json::value matrix;         // object, or null

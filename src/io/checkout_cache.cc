@@ -111,6 +111,11 @@ Result<struct stat> make_file(const IndexEntry& entry, const fs::path& path, std
                                (entry.mode & 0100) != 0 ? 0777 : 0666));
   if (!file) return fail_errno(errno, fmt::format("cannot make {}", path.string()));
   WEIR_TRY(write_all(file.get(), content, path.string()));
+  // Not read as yet: see Git::checkout_to().
+  timespec times[2] = {{}, {.tv_sec = 0, .tv_nsec = UTIME_OMIT}};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, times);
+  --times[0].tv_sec;
+  ::futimens(file.get(), times);
   if (::fstat(file.get(), &info) != 0) return fail_errno(errno, fmt::format("cannot stat {}", path.string()));
   return info;
 }
@@ -127,6 +132,23 @@ void put_stat(std::string& index, std::size_t at, const struct stat& info) {
   put_number(index, at + 36, static_cast<std::uint64_t>(info.st_size));
 }
 
+// The whole content of a file of `size` bytes, whose access time stays.
+std::optional<std::string> read_untouched(const fs::path& path, std::uint32_t size) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOATIME | O_NOFOLLOW | O_CLOEXEC));
+  if (!file) return std::nullopt;
+  std::string bytes(size + std::size_t{1}, '\0');
+  std::size_t got = 0;
+  while (got < bytes.size()) {
+    const auto count = ::read(file.get(), bytes.data() + got, bytes.size() - got);
+    if (count < 0) return std::nullopt;
+    if (count == 0) break;
+    got += static_cast<std::size_t>(count);
+  }
+  if (got != size) return std::nullopt;
+  bytes.resize(size);
+  return bytes;
+}
+
 // The bytes that git wrote for an entry; nothing if somebody was there since, or if only git knows how to write them.
 std::optional<std::string> content_of(const IndexEntry& entry, const fs::path& path) {
   if (entry.mode == 0120000) {
@@ -136,8 +158,8 @@ std::optional<std::string> content_of(const IndexEntry& entry, const fs::path& p
     target.resize(entry.size);
     return target;
   }
-  auto bytes = read_file(path, kBytesMax);
-  if (!bytes || bytes->size() != entry.size) return std::nullopt;
+  auto bytes = read_untouched(path, entry.size);
+  if (!bytes) return std::nullopt;
   if (path.filename() == ".gitattributes" && bytes->find("filter") != std::string::npos) return std::nullopt;
   return *std::move(bytes);
 }

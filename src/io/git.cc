@@ -298,6 +298,21 @@ Result<std::string> Git::snapshot(const fs::path& work_tree) const {
   return std::string(strip(WEIR_TRY(run(std::move(arguments), {}, author))));
 }
 
+namespace {
+
+// Files get their times from a clock that goes on every few milliseconds.
+void wait_for_tick() {
+  timespec before{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &before);
+  for (timespec now = before; now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec;) {
+    const timespec pause{.tv_sec = 0, .tv_nsec = 500'000};
+    ::nanosleep(&pause, nullptr);
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  }
+}
+
+}  // namespace
+
 Result<void> Git::checkout_to(const fs::path& target, const GitCheckout& checkout, const CheckoutCache& cache) const {
   WEIR_TRY(require_object_id(checkout.sha));
   // The few files of a .git folder, written by hand: a tenth of what `git clone --shared` takes. Nothing here needs to
@@ -333,6 +348,7 @@ Result<void> Git::checkout_to(const fs::path& target, const GitCheckout& checkou
   options.env = git_environment({});
   WEIR_TRY(run_checked(std::move(options)));
   cache.keep(checkout.sha, target);
+  wait_for_tick();
   return {};
 }
 

@@ -65,7 +65,8 @@ class Git {
   // Neither index nor work tree are touched. Gives HEAD's id when nothing has changed. Works before the first commit.
   [[nodiscard]] Result<std::string> snapshot(const std::filesystem::path& work_tree) const;
 
-  // Fills `target`: a work tree whose .git borrows this repository's objects (no copy), with no credentials inside.
+  // Fills `target`: a work tree whose .git borrows this repository's objects (no copy), with no credentials inside. What
+  // is read afterwards has a later access time than anything had before, by the clock that files get their times from.
   [[nodiscard]] Result<void> checkout_to(const std::filesystem::path& target, const GitCheckout& checkout,
                                          const CheckoutCache& cache) const;
 

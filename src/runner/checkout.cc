@@ -2,6 +2,7 @@
 
 #include "io/checkout_cache.h"
 #include "io/git.h"
+#include "runner/reads.h"
 
 namespace weir::runner {
 namespace {
@@ -37,7 +38,9 @@ Result<void> check_out(const types::JobSpec& spec, const fs::path& folder, const
     refs["refs/remotes/origin/" + branch] = target.sha;
     checkout.config += fmt::format("[branch \"{}\"]\n\tremote = origin\n\tmerge = {}\n", branch, target.ref);
   }
-  return git.checkout_to(folder, checkout, io::CheckoutCache(spec.checkouts_dir));
+  WEIR_TRY(git.checkout_to(folder, checkout, io::CheckoutCache(spec.checkouts_dir)));
+  mark_unread(folder, target.sha);
+  return {};
 }
 
 std::map<std::string, std::string> git_credentials(const types::JobSpec& spec, std::string_view token) {

@@ -13,6 +13,7 @@
 #include "runner/containers.h"
 #include "runner/job_context.h"
 #include "runner/job_state.h"
+#include "runner/reads.h"
 #include "runner/loaded_action.h"
 #include "runner/step_run.h"
 
@@ -187,12 +188,16 @@ void keep_packages(JobState& job, StepState& step, json::object& fields) {
 
 Result<void> finish_job(JobState& job, StepState& step) {
   json::object fields;
+  auto reads = reads_of(job.workspace, job.spec->commit);
   json::object outputs = job_outputs(job, step);
   const std::string url = environment_url(job, step);
   for (const auto& orphan : job.supervisor->end_orphans()) {
     job.line(-1, 'c', fmt::format("Terminate orphan process: {}", orphan));
   }
   keep_packages(job, step, fields);
+  if (!job.failed && !job.cancelled()) {
+    for (const auto& finish : job.at_end) finish();
+  }
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(job.temp_dir, ignored)) {
     [[maybe_unused]] const auto removed = io::remove_tree(entry.path());
@@ -211,6 +216,7 @@ Result<void> finish_job(JobState& job, StepState& step) {
                      : fmt::format("Job finished: {}", types::conclusion_name(conclusion)));
   job.log->flush();
   fields["conclusion"] = types::conclusion_name(conclusion);
+  fields["reads"] = std::move(reads);
   fields["outputs"] = std::move(outputs);
   if (!url.empty()) fields["environment_url"] = url;
   Result<void> written;

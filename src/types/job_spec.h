@@ -72,7 +72,8 @@ Result<Conclusion> parse_conclusion(std::string_view name);
 //   {"type": "job_cancelled"}: the runner was asked to stop, or its time is up
 //   {"type": "job_preempted"}: its last record; the job made room for another one and is to run again
 //   {"type": "job_finished", "conclusion": "success", "outputs": {…}, "environment_url": "…", "layer": "<python
-//   environment folder, if anything was installed>"}
+//   environment folder, if anything was installed>", "reads": {"files": […], "folders": […]}: what of the commit's files it
+//   read, or null if that is unknown}
 struct JournalRecord {
   std::int64_t sequence = 0;
   TimePoint time;

@@ -75,7 +75,12 @@ Result<io::HttpResponse> cancel_run(const Services& services, const io::HttpRequ
 Result<io::HttpResponse> rerun(const Services& services, const io::HttpRequest& request) {
   const auto id = WEIR_TRY(id_param(request, "id"));
   const auto body = WEIR_TRY(body_object(request));
-  WEIR_TRY(services.engine->rerun(id, json_bool_or(body, "failed_only", false), request.identity.name));
+  const bool failed_only = json_bool_or(body, "failed_only", false);
+  if (const auto ref = json_string_or(body, "ref", ""); !ref.empty()) {
+    const auto made = WEIR_TRY(services.engine->rerun_on(id, ref, failed_only, request.identity.name));
+    return io::json_response(201, engine::to_json(WEIR_TRY(services.engine->run(made))));
+  }
+  WEIR_TRY(services.engine->rerun(id, failed_only, request.identity.name));
   return io::json_response(201, engine::to_json(WEIR_TRY(services.engine->run(id))));
 }
 
@@ -155,7 +160,7 @@ void add_run_routes(RouteTable& table, const Services& services) {
              .pattern = "/api/v1/runs/{id}/rerun",
              .permission = Permission::kDispatchRun,
              .id = "rerun",
-             .summary = "Runs a completed run again, as a new attempt.",
+             .summary = "Runs a completed run again, as a new attempt, or as a new run of another commit.",
              .request = "RerunRequest",
              .answer = "Run",
              .status = 201},

@@ -106,7 +106,8 @@ constexpr std::string_view kRuns = R"json({
     "force": {"type": "boolean", "description": "kill what still runs, always() steps too"}},
   "examples": [{"reason": "wrong data"}]},
 "RerunRequest": {"type": "object", "required": [], "properties": {
-    "failed_only": {"type": "boolean", "description": "only jobs that did not succeed, and what depends on them"}},
+    "failed_only": {"type": "boolean", "description": "only jobs that did not succeed, and what depends on them"},
+    "ref": {"type": "string", "description": "branch, tag or commit: makes a new run of it"}},
   "examples": [{"failed_only": true}]},
 "DispatchRequest": {"type": "object", "required": ["workflow"], "properties": {
     "workflow": {"type": "string", "description": "its file"},

@@ -18,6 +18,8 @@ struct LocalArguments {
   std::string event = "push";
   std::vector<std::string> workflows;
   std::string job;
+  std::vector<std::string> from;
+  std::vector<std::string> to;
   std::string event_file;
   std::vector<std::string> secrets;
   std::string secret_file;
@@ -106,7 +108,12 @@ Result<std::vector<std::string>> chosen_workflows(const fs::path& work_tree, con
 
 Result<event::RunOptions> run_options(const LocalArguments& arguments) {
   event::RunOptions options;
+  if (!arguments.job.empty() && !(arguments.from.empty() && arguments.to.empty())) {
+    return fail(Code::kInvalidArgument, "--job chooses with all that it needs, --from and --to without: give one kind");
+  }
   if (!arguments.job.empty()) options.only_jobs.push_back(arguments.job);
+  options.from = arguments.from;
+  options.to = arguments.to;
   for (const auto& text : arguments.matrix) {
     auto [name, value] = WEIR_TRY(name_value(text, ':', "--matrix"));
     options.matrix[name] = value;
@@ -180,6 +187,9 @@ void add_run(CLI::App& app, Cli& cli) {
       ->capture_default_str();
   command->add_option("-W,--workflows", arguments->workflows, "workflow file or folder of them");
   command->add_option("-j,--job", arguments->job, "only this job and what it needs");
+  command->add_option("--from", arguments->from,
+                      "begin with this job; what it needs is reused if nothing of it changed");
+  command->add_option("--to", arguments->to, "end with this job");
   command->add_option("-e,--eventpath", arguments->event_file, "JSON file with the event's payload");
   command->add_option("-s,--secret", arguments->secrets, "NAME=VALUE, or NAME to take it from the environment");
   command->add_option("--secret-file", arguments->secret_file, "file with lines NAME=VALUE");
@@ -198,7 +208,8 @@ void add_run(CLI::App& app, Cli& cli) {
   command->add_flag("-l,--list", arguments->list, "list workflows and jobs instead of running them");
   command->add_flag("--json", cli.json, "one JSON object a line");
   set_examples(*command,
-               "weir run\nweir run -j train\nweir run pull_request -W .github/workflows/test.yml\n"
+               "weir run\nweir run -j train\nweir run --from train --to evaluate\nweir run pull_request -W "
+               ".github/workflows/test.yml\n"
                "weir run workflow_dispatch -W deploy.yml --input environment=staging -s API_KEY");
   command->callback([&cli, arguments] {
     cli.action = [&cli, arguments] { return arguments->list ? list_workflows(cli.json) : run_local(cli, *arguments); };

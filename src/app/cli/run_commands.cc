@@ -19,6 +19,7 @@ struct RunArguments {
   bool follow = false;
   bool force = false;
   bool failed_only = false;
+  std::string ref;
 };
 
 std::string shown_state(const json::value& object) {
@@ -109,7 +110,7 @@ Result<int> change_run(Cli& cli, const RunArguments& arguments, std::string_view
   if (cli.json) {
     print_json(run);
   } else {
-    print_line(fmt::format("run {} is {}", arguments.run, shown_state(run)));
+    print_line(fmt::format("run {} is {}", json_int(run, "id").value_or(arguments.run), shown_state(run)));
   }
   return 0;
 }
@@ -156,11 +157,16 @@ void add_run_commands(CLI::App& app, Cli& cli) {
   auto* rerun = app.add_subcommand("rerun", "Run a completed run again, as a new attempt");
   rerun->add_option("RUN", arguments->run, "number of a run")->required();
   rerun->add_flag("--failed", arguments->failed_only, "only jobs that did not succeed, and what depends on them");
+  rerun->add_option(
+      "--on", arguments->ref,
+      "as a new run of this branch, tag or commit; what was not chosen is reused if nothing of it changed");
   add_connection_options(*rerun, cli);
-  set_examples(*rerun, "weir rerun 7\nweir rerun 7 --failed");
+  set_examples(*rerun, "weir rerun 7\nweir rerun 7 --failed\nweir rerun 7 --failed --on main");
   rerun->callback([&cli, arguments] {
     cli.action = [&cli, arguments] {
-      return change_run(cli, *arguments, "rerun", {{"failed_only", arguments->failed_only}});
+      json::object body{{"failed_only", arguments->failed_only}};
+      if (!arguments->ref.empty()) body["ref"] = arguments->ref;
+      return change_run(cli, *arguments, "rerun", body);
     };
   });
 }

@@ -49,7 +49,12 @@ Result<int> RunDisplay::follow(std::int64_t run_id) {
 
 Result<void> RunDisplay::print_new_lines(const engine::Job& job) {
   if (announced_.contains(job.id)) return {};
-  const auto folder = engine_.job_dir(job.id);
+  if (log_read_[job.id] == 0 && !job.reason.empty() && !options_.json && reasons_.insert(job.id).second) {
+    print_line(styled(Style::kDim, fmt::format("{:<18} | {}", job.name, safe(job.reason))));
+  }
+  // What was reused was shown when it ran.
+  Result<std::filesystem::path> folder = fail(Code::kNotFound, "not its own");
+  if (job.origin == 0) folder = engine_.job_dir(job.id);
   if (folder) {
     std::int64_t& read = log_read_[job.id];
     std::ifstream file(*folder / "log.txt", std::ios::binary);
@@ -89,7 +94,11 @@ void RunDisplay::print_summary(const engine::Run& run, const std::vector<engine:
   for (const auto& job : jobs) {
     const std::string_view state =
         job.conclusion ? types::conclusion_name(*job.conclusion) : engine::job_state_name(job.state);
-    rows.push_back({safe(job.name), state_mark(state), took(job.started_at, job.completed_at), safe(job.error)});
+    rows.push_back({safe(job.name), state_mark(state),
+                    job.origin != 0 ? std::string() : took(job.started_at, job.completed_at),
+                    safe(!job.error.empty() ? job.error
+                         : job.origin != 0  ? "reused"
+                                            : "")});
   }
   fmt::print("\n{}", table(rows));
   if (!run.problem.empty()) print_line(run.problem);

@@ -36,6 +36,7 @@ class RunDisplay {
   bool ended_ = false;                             // some run has
   std::map<std::int64_t, std::int64_t> log_read_;  // bytes of each job's log that were printed
   std::set<std::int64_t> announced_;               // jobs whose end was printed
+  std::set<std::int64_t> reasons_;                 // jobs whose reason was shown
   engine::Engine::Subscription subscription_;
 };
 

@@ -1,0 +1,293 @@
+#include "engine/reuse.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/hash.h"
+#include "text/suggest.h"
+
+namespace weir::engine {
+namespace {
+
+constexpr std::size_t kTreesKept = 8;
+constexpr std::size_t kShownMax = 4;
+constexpr int kCandidatesMax = 5;
+
+json::array to_array(const std::vector<std::string>& texts) {
+  json::array array;
+  for (const auto& text : texts) array.emplace_back(text);
+  return array;
+}
+
+std::vector<std::string> texts_of(const json::value& value, std::string_view key) {
+  std::vector<std::string> texts;
+  const auto* array = json_find(value, key);
+  if (array == nullptr || !array->is_array()) return texts;
+  for (const auto& one : array->get_array()) {
+    if (one.is_string()) texts.emplace_back(one.get_string());
+  }
+  return texts;
+}
+
+std::string digest(const json::value& value) {
+  return sha256_hex(json::serialize(value));
+}
+
+// Names directly in a folder, with the kind of each.
+std::set<std::string> names_in(const Trees::Tree& tree, const std::string& folder) {
+  std::set<std::string> names;
+  const auto prefix = folder.empty() ? std::string() : folder + "/";
+  for (auto at = tree.lower_bound(prefix); at != tree.end() && at->first.starts_with(prefix); ++at) {
+    const auto rest = std::string_view(at->first).substr(prefix.size());
+    names.emplace(rest.substr(0, rest.find('/') == std::string_view::npos ? rest.size() : rest.find('/') + 1));
+  }
+  return names;
+}
+
+// Collects what differs, a handful of it in words.
+class Differences {
+ public:
+  void add(std::string what) {
+    if (++count_ <= kShownMax) shown_.push_back(std::move(what));
+  }
+  std::vector<std::string> take() {
+    if (count_ > kShownMax) shown_.push_back(fmt::format("and {} more", count_ - kShownMax));
+    return std::move(shown_);
+  }
+
+ private:
+  std::size_t count_ = 0;
+  std::vector<std::string> shown_;
+};
+
+void compare_file(const std::string& path, const Trees::Tree& before, const Trees::Tree& now, Differences& out) {
+  const auto old = before.find(path);
+  if (old == before.end()) return;  // not of the commit: the job made it itself
+  const auto found = now.find(path);
+  if (found == now.end()) {
+    out.add(fmt::format("{} is gone", path));
+  } else if (found->second != old->second) {
+    out.add(fmt::format("{} changed", path));
+  }
+}
+
+void compare_folder(const std::string& folder, const Trees::Tree& before, const Trees::Tree& now, Differences& out) {
+  const auto old = names_in(before, folder);
+  const auto found = names_in(now, folder);
+  for (const auto& name : found) {
+    if (!old.contains(name)) out.add(fmt::format("{}{}{} is new", folder, folder.empty() ? "" : "/", name));
+  }
+  for (const auto& name : old) {
+    if (!found.contains(name)) out.add(fmt::format("{}{}{} is gone", folder, folder.empty() ? "" : "/", name));
+  }
+}
+
+}  // namespace
+
+json::object to_json(const JobInputs& inputs) {
+  json::object needs;
+  for (const auto& [key, value] : inputs.needs) needs[key] = value;
+  json::value reads;
+  if (inputs.reads) {
+    reads = json::object{{"files", to_array(inputs.reads->files)}, {"folders", to_array(inputs.reads->folders)}};
+  }
+  return {{"commit", inputs.commit},
+          {"definition", inputs.definition},
+          {"values", inputs.values},
+          {"needs", std::move(needs)},
+          {"reads", std::move(reads)}};
+}
+
+std::optional<JobInputs> job_inputs_from_json(const json::value& value) {
+  JobInputs inputs{.commit = json_string_or(value, "commit", ""),
+                   .definition = json_string_or(value, "definition", ""),
+                   .values = json_string_or(value, "values", "")};
+  if (inputs.commit.empty() || inputs.definition.empty()) return std::nullopt;
+  if (const auto* needs = json_find(value, "needs"); needs != nullptr && needs->is_object()) {
+    for (const auto& need : needs->get_object()) {
+      if (need.value().is_string()) inputs.needs[need.key()] = std::string(need.value().get_string());
+    }
+  }
+  if (const auto* reads = json_find(value, "reads"); reads != nullptr) inputs.reads = reads_from_json(*reads);
+  return inputs;
+}
+
+std::optional<JobInputs::Reads> reads_from_json(const json::value& value) {
+  if (!value.is_object()) return std::nullopt;
+  return JobInputs::Reads{.files = texts_of(value, "files"), .folders = texts_of(value, "folders")};
+}
+
+JobInputs inputs_of(const LegBody& body, const Facts& facts, std::string_view commit) {
+  const auto definition = json::serialize(
+      json::object{{"steps", body.steps}, {"env", body.env}, {"outputs", body.outputs}, {"defaults", body.defaults}});
+  JobInputs inputs{.commit = std::string(commit),
+                   .values = digest({facts.inputs, facts.vars, facts.matrix.is_null() ? json::value() : facts.matrix})};
+  // One that asks for the commit is of that commit only.
+  const bool asks =
+      definition.find("github.sha") != std::string::npos || definition.find("GITHUB_SHA") != std::string::npos;
+  inputs.definition = sha256_hex(asks ? definition + inputs.commit : definition);
+  return inputs;
+}
+
+Result<std::shared_ptr<const Trees::Tree>> Trees::of(const io::Git& git, const std::string& commit) {
+  for (const auto& [known, tree] : kept_) {
+    if (known == commit) return tree;
+  }
+  auto tree = std::make_shared<Tree>();
+  for (auto& entry : WEIR_TRY(git.list(commit))) (*tree)[std::move(entry.path)] = entry.mode + " " + entry.object;
+  if (kept_.size() == kTreesKept) kept_.erase(kept_.begin());
+  kept_.emplace_back(commit, tree);
+  return tree;
+}
+
+std::vector<std::string> differences(const JobInputs& before, const JobInputs& now, const Trees::Tree& tree_before,
+                                     const Trees::Tree& tree_now) {
+  Differences out;
+  if (before.definition != now.definition) out.add("the job itself changed in the workflow file");
+  if (before.values != now.values) out.add("inputs or variables changed");
+  for (const auto& [key, value] : now.needs) {
+    const auto found = before.needs.find(key);
+    if (found == before.needs.end() || found->second != value) {
+      out.add(fmt::format("what {} made changed", key));
+    }
+  }
+  if (before.reads) {
+    for (const auto& path : before.reads->files) compare_file(path, tree_before, tree_now, out);
+    for (const auto& folder : before.reads->folders) compare_folder(folder, tree_before, tree_now, out);
+  } else {
+    // The workflow files are compared by what they say of the job.
+    for (const auto& [path, object] : tree_before) {
+      if (!path.starts_with(".github/workflows/")) compare_file(path, tree_before, tree_now, out);
+    }
+    for (const auto& [path, object] : tree_now) {
+      if (!path.starts_with(".github/workflows/") && !tree_before.contains(path))
+        out.add(fmt::format("{} is new", path));
+    }
+  }
+  return out.take();
+}
+
+Result<std::vector<Candidate>> load_candidates(store::Reader& reader, const RunRow& run, const JobRow& job) {
+  std::vector<Candidate> candidates;
+  WEIR_TRY(
+      reader.query("SELECT j.id, r.id, r.number, s.inputs FROM engine_runs r JOIN engine_jobs j ON j.run = r.id "
+                   "JOIN engine_job_results s ON s.job = j.id "
+                   "WHERE r.path = ? AND r.repo = ? AND r.id < ? AND j.job_key = ? AND j.leg = ? AND j.conclusion = ? "
+                   "AND j.origin = 0 AND s.inputs <> '' ORDER BY r.id DESC, j.id DESC LIMIT ?",
+                   {run.path, run.repo, run.id, job.key, job.leg,
+                    static_cast<std::int64_t>(types::Conclusion::kSuccess), kCandidatesMax},
+                   [&](const store::Row& row) {
+                     const auto value = parse_json(row.text(3), "inputs of a job");
+                     auto inputs = value ? job_inputs_from_json(*value) : std::nullopt;
+                     if (inputs)
+                       candidates.push_back({row.integer(0), row.integer(1), row.integer(2), *std::move(inputs)});
+                   }));
+  return candidates;
+}
+
+std::map<std::string, NeedResult> need_results(const KeyNode& key) {
+  std::map<std::string, NeedResult> results;
+  for (auto* need : key.needs) {
+    NeedResult result{.outputs = digest(results_of({need}))};
+    for (const auto& leg : need->legs) result.jobs.emplace_back(leg->row.id, leg->row.origin);
+    results[std::string(local_key(need->legs.front()->row.key))] = std::move(result);
+  }
+  return results;
+}
+
+Result<void> add_needs(store::Reader& reader, std::int64_t run, const std::map<std::string, NeedResult>& results,
+                       JobInputs& inputs) {
+  if (results.empty()) return {};
+  std::map<std::int64_t, std::string> artifacts;  // names and digests, by job
+  WEIR_TRY(reader.query(
+      "SELECT job_id, name, sha256 FROM engine_artifacts WHERE run_id = ? ORDER BY name", {run},
+      [&](const store::Row& row) { artifacts[row.integer(0)] += fmt::format("{}\n{}\n", row.text(1), row.text(2)); }));
+  for (const auto& [key, result] : results) {
+    std::string text = result.outputs;
+    for (const auto& [id, origin] : result.jobs) {
+      const auto found = artifacts.contains(id) ? artifacts.find(id) : artifacts.find(origin);
+      if (found != artifacts.end()) text += "\n" + found->second;
+    }
+    inputs.needs[key] = sha256_hex(text);
+  }
+  return {};
+}
+
+namespace {
+
+Result<std::vector<std::size_t>> indices_of(const Plan& plan, const std::vector<std::string>& keys) {
+  std::vector<std::size_t> indices;
+  for (const auto& key : keys) {
+    const auto found = plan.find(key);
+    if (!found) {
+      std::vector<std::string> known;
+      for (std::size_t i = 0; i < plan.size(); ++i) known.push_back(plan.key(i));
+      const auto hint = text::did_you_mean(key, known);
+      return fail(Code::kInvalidArgument, "the workflow has no job \"{}\"; {}", key,
+                  hint.empty() ? fmt::format("its jobs are {}", fmt::join(known, ", ")) : hint);
+    }
+    indices.push_back(*found);
+  }
+  return indices;
+}
+
+// `marked` and everything that it needs, directly or not.
+void mark_needs(const Plan& plan, std::vector<bool>& marked) {
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (std::size_t job = 0; job < plan.size(); ++job) {
+      if (!marked[job]) continue;
+      for (const auto& need : plan.needs(job)) {
+        const auto index = plan.find(need);
+        if (!index || marked[*index]) continue;
+        marked[*index] = grown = true;
+      }
+    }
+  }
+}
+
+// `marked` and everything that needs it, directly or not.
+void mark_dependents(const Plan& plan, std::vector<bool>& marked) {
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (std::size_t job = 0; job < plan.size(); ++job) {
+      if (marked[job]) continue;
+      marked[job] = std::ranges::any_of(plan.needs(job), [&](const auto& need) {
+        const auto index = plan.find(need);
+        return index && marked[*index];
+      });
+      grown = marked[job] || grown;
+    }
+  }
+}
+
+}  // namespace
+
+Result<Stages> stages(const Plan& plan, const std::vector<std::string>& from, const std::vector<std::string>& to) {
+  const auto first = WEIR_TRY(indices_of(plan, from));
+  const auto last = WEIR_TRY(indices_of(plan, to));
+  std::vector<bool> behind(plan.size(), from.empty());
+  std::vector<bool> before(plan.size(), to.empty());
+  for (const auto job : first) behind[job] = true;
+  for (const auto job : last) before[job] = true;
+  if (!from.empty()) mark_dependents(plan, behind);
+  if (!to.empty()) mark_needs(plan, before);
+  Stages result{.runs = std::vector<bool>(plan.size()), .needed = {}};
+  for (std::size_t job = 0; job < plan.size(); ++job) result.runs[job] = behind[job] && before[job];
+  for (const auto job : first) {
+    if (before[job]) continue;
+    return fail(Code::kInvalidArgument, "no way leads from job \"{}\" to \"{}\"", plan.key(job),
+                fmt::join(to, "\" or \""));
+  }
+  for (const auto job : last) {
+    if (behind[job]) continue;
+    return fail(Code::kInvalidArgument, "no way leads from \"{}\" to job \"{}\"", fmt::join(from, "\" or \""),
+                plan.key(job));
+  }
+  result.needed = result.runs;
+  mark_needs(plan, result.needed);
+  for (std::size_t job = 0; job < plan.size(); ++job) result.needed[job] = result.needed[job] && !result.runs[job];
+  return result;
+}
+
+}  // namespace weir::engine

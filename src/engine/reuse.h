@@ -1,0 +1,82 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/nodes.h"
+#include "engine/plan.h"
+#include "engine/rows.h"
+#include "io/git.h"
+
+// Whether a job's earlier result stands for what it would do now: it does if nothing that went into it has changed.
+namespace weir::engine {
+
+// What went into a job, kept with its result. Not in it: secrets, time, the network, and what scripts ask of git
+// itself.
+struct JobInputs {
+  std::string commit;
+  std::string definition;                    // digest of its steps, environment and defaults, evaluated
+  std::string values;                        // digest of `inputs`, `vars` and `matrix`
+  std::map<std::string, std::string> needs;  // digest of each needed job's outputs and artifacts, by key
+  // Files of the commit that it read, and folders that it listed; nothing if that is unknown, and all of it counts.
+  struct Reads {
+    std::vector<std::string> files;
+    std::vector<std::string> folders;
+  };
+  std::optional<Reads> reads;
+};
+json::object to_json(const JobInputs& inputs);
+// As a runner's report has it.
+std::optional<JobInputs::Reads> reads_from_json(const json::value& value);
+std::optional<JobInputs> job_inputs_from_json(const json::value& value);
+
+// Digests of a job as it is about to run. `needs` of the result is empty.
+JobInputs inputs_of(const LegBody& body, const Facts& facts, std::string_view commit);
+
+// The files of commits: object ids by path. A few are kept. One thread.
+class Trees {
+ public:
+  using Tree = std::map<std::string, std::string>;
+  Result<std::shared_ptr<const Tree>> of(const io::Git& git, const std::string& commit);
+
+ private:
+  std::vector<std::pair<std::string, std::shared_ptr<const Tree>>> kept_;  // newest last
+};
+
+// What differs of what went into a job, for people: "scripts/train.py changed", "outputs of prepare changed"; empty if
+// its result still stands. At most a handful.
+std::vector<std::string> differences(const JobInputs& before, const JobInputs& now, const Trees::Tree& tree_before,
+                                     const Trees::Tree& tree_now);
+
+// An earlier job that succeeded.
+struct Candidate {
+  std::int64_t job = 0;
+  std::int64_t run = 0;
+  std::int64_t number = 0;  // of the run
+  JobInputs inputs;
+};
+// Of the same workflow file, key and combination, newest first, before `run`. At most a few.
+Result<std::vector<Candidate>> load_candidates(store::Reader& reader, const RunRow& run, const JobRow& job);
+
+// What a needed job gave: digests of its outputs, and the jobs whose artifacts count (its combinations).
+struct NeedResult {
+  std::string outputs;
+  std::vector<std::pair<std::int64_t, std::int64_t>> jobs;  // id, and that of the job whose result it carries on, or 0
+};
+// Fills in JobInputs::needs.
+Result<void> add_needs(store::Reader& reader, std::int64_t run, const std::map<std::string, NeedResult>& results,
+                       JobInputs& inputs);
+std::map<std::string, NeedResult> need_results(const KeyNode& key);
+
+// Which of a workflow's jobs a person wants run: those on the way from `from` to `to` ("" for either: from the start,
+// to the end). kInvalidArgument for a key that is none, or if no way leads there.
+struct Stages {
+  std::vector<bool> runs;    // by job: it is wanted
+  std::vector<bool> needed;  // by job: what it made before is needed
+};
+Result<Stages> stages(const Plan& plan, const std::vector<std::string>& from, const std::vector<std::string>& to);
+
+}  // namespace weir::engine
