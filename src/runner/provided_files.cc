@@ -50,7 +50,7 @@ function clientOptions() {
   const retries = Number.parseInt(core.getInput('retries') || '0', 10);
   const exempt = core.getInput('retry-exempt-status-codes').split(',').map(Number).filter(Number.isInteger);
   const options = {
-    log: core.getBooleanInput('debug') ? console : undefined,
+    log: core.getInput('debug').toLowerCase() === 'true' ? console : undefined,
     userAgent: core.getInput('user-agent') || undefined,
     previews: core.getInput('previews') ? core.getInput('previews').split(',') : undefined,
     retry: retries > 0 ? {doNotRetry: exempt} : {enabled: false},

@@ -44,12 +44,12 @@ class ActionGit {
   }
 
   [[nodiscard]] Result<std::string> run(std::vector<std::string> arguments, Duration limit,
-                                        std::map<std::string, std::string> more = {}) const {
+                                        const std::map<std::string, std::string>& more = {}) const {
     io::ProcessOptions options;
     options.argv = {"git", "-c", "safe.directory=*", "-c", "protocol.version=2", "--git-dir", git_dir_.string()};
     options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
     options.env = env_;
-    for (auto& [name, value] : more) (*options.env)[name] = value;
+    for (const auto& [name, value] : more) (*options.env)[name] = value;
     auto done = io::run_process(std::move(options), {}, limit);
     if (!done && done.error().code == Code::kNotFound) {
       return fail(Code::kNotFound, "actions of other repositories need the program git, which is not installed");

@@ -167,7 +167,7 @@ def test_github_script(world):
       - run: echo 'result ${{ fromJSON(steps.script.outputs.result).number }}'
       - uses: actions/github-script@v7
         id: text
-        with: {result-encoding: string, script: "return 'plain'"}
+        with: {result-encoding: string, debug: "", script: "return 'plain'"}
       - run: echo 'result ${{ steps.text.outputs.result }}'
       - uses: actions/github-script@v7
         id: bad
