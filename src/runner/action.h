@@ -85,6 +85,7 @@ struct ActionResult {
   std::optional<Interpreter> python;                               // the job's environment is to stand on it
   bool python_files_changed = false;                               // a cache was unpacked over the environment
   bool failed = false;                                             // the reason was reported
+  std::function<void()> at_end;                                    // after all of a job that ended well
   std::function<Result<ActionResult>(const ActionRequest&)> post;  // runs after the job's steps if they succeeded
 };
 

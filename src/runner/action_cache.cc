@@ -6,6 +6,7 @@
 #include "io/file.h"
 #include "runner/action.h"
 #include "runner/archive.h"
+#include "runner/cache_trees.h"
 #include "runner/glob.h"
 
 namespace weir::runner {
@@ -86,14 +87,6 @@ Result<CacheWish> read_wish(const ActionRequest& request) {
   return wish;
 }
 
-struct TemporaryFile {
-  fs::path path;
-  explicit TemporaryFile(const ActionRequest& request) : path(request.temp_dir / ("cache-" + random_hex(8))) {}
-  ~TemporaryFile() { ::unlink(path.c_str()); }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-};
-
 // A path and, if it is a folder, all below it; links stay links.
 void add_tree(const ActionRequest& request, const std::vector<Root>& roots, const fs::path& path,
               std::vector<ArchiveEntry>& entries) {
@@ -108,61 +101,120 @@ void add_tree(const ActionRequest& request, const std::vector<Root>& roots, cons
   for (const auto& child : children) add_tree(request, roots, child, entries);
 }
 
-Result<void> save(const ActionRequest& request, const CacheWish& wish) {
+// Where a cache that lies in the workspace alone may be kept unpacked: what `paths` brought, as names there.
+std::optional<std::vector<std::string>> tops_in_workspace(const std::vector<Root>& roots,
+                                                          const std::vector<fs::path>& paths) {
+  constexpr std::string_view kPrefix = "workspace/";
+  std::vector<std::string> tops;
+  for (const auto& path : paths) {
+    const std::string name = archive_name(roots, path);
+    if (!name.starts_with(kPrefix)) return std::nullopt;
+    tops.push_back(name.substr(kPrefix.size()));
+  }
+  std::ranges::sort(tops);
+  return tops;
+}
+
+// Gives the tree that was packed, if the next job may have it.
+Result<std::optional<PlacedTree>> save(const ActionRequest& request, const CacheWish& wish) {
   std::string patterns;
   for (const auto& path : wish.paths) patterns += path + "\n";
   const Glob glob = WEIR_TRY(Glob::parse(patterns, request.workspace, request.home()));
   const auto roots = roots_of(request);
   std::vector<ArchiveEntry> entries;
+  std::vector<fs::path> found;
   for (const auto& path : WEIR_TRY(glob.search({.implicit_descendants = false}))) {
     // "dir/**" finds files that "dir" has brought along already.
     const std::string name = archive_name(roots, path);
-    if (std::ranges::find(entries, name, &ArchiveEntry::name) == entries.end()) add_tree(request, roots, path, entries);
+    if (std::ranges::find(entries, name, &ArchiveEntry::name) != entries.end()) continue;
+    add_tree(request, roots, path, entries);
+    found.emplace_back(path);
   }
   if (entries.empty()) {
     return fail(Code::kNotFound,
                 "Path Validation Error: Path(s) specified in the action for caching do(es) not exist, "
                 "hence no cache is being saved.");
   }
-  const TemporaryFile archive(request);
-  const PackResult packed =
-      WEIR_TRY(pack(entries, archive.path, {.follow_symbolic_links = false, .stop = request.stop.get()}));
+  const CacheTrees trees(request.spec->cache_trees_dir);
+  std::optional<PlacedTree> tree;
+  if (const auto tops = tops_in_workspace(roots, found); tops && trees.enabled()) {
+    tree = CacheTrees::look_at(*tops, request.workspace);
+  }
+  const TransferFile archive(request);
+  const PackResult packed = WEIR_TRY(
+      pack(entries, archive.path(), {.follow_symbolic_links = false, .hash = false, .stop = request.stop.get()}));
   ServerClient server = request.server();
-  WEIR_TRY(server.put_blob(archive.path, packed.sha256));
+  const std::string sha256 = WEIR_TRY(server.put_file(archive.path(), request.local()));
   const auto answer = WEIR_TRY(server.post(
       "/caches",
-      {{"key", wish.key}, {"version", wish.version}, {"sha256", packed.sha256}, {"size_bytes", packed.size_bytes}}));
+      {{"key", wish.key}, {"version", wish.version}, {"sha256", sha256}, {"size_bytes", packed.size_bytes}}));
   if (answer.status == 409) {
     request.reporter->line(fmt::format("Cache {} was saved by another job meanwhile", wish.key));
-    return {};
+    return std::nullopt;
   }
   if (answer.status != 200 && answer.status != 201) {
     return std::unexpected(answer_error(answer, "the server did not take the cache"));
   }
   request.reporter->line(fmt::format("Cache saved with key: {} ({} bytes)", wish.key, packed.size_bytes));
-  return {};
+  if (tree) tree->sha256 = sha256;
+  return tree;
 }
 
-Result<std::string> restore(const ActionRequest& request, const CacheWish& wish) {
+// A job that ended well leaves the files of its cache to the next one.
+std::function<void()> keep_at_end(const ActionRequest& request, std::optional<PlacedTree> tree) {
+  if (!tree || tree->sha256.empty()) return {};
+  return [trees = CacheTrees(request.spec->cache_trees_dir), tree = *std::move(tree), workspace = request.workspace] {
+    [[maybe_unused]] const bool kept = trees.give(tree, workspace);
+  };
+}
+
+struct Restored {
+  std::string key;  // "": there is none
+  std::optional<PlacedTree> tree;
+};
+
+// Unpacks a cache that lies in the workspace alone beside it, and moves it there. Nothing for another cache.
+Result<std::optional<PlacedTree>> unpack_beside(const ActionRequest& request, const CacheTrees& trees,
+                                                const fs::path& archive, const std::string& sha256) {
+  const fs::path staging = WEIR_TRY(trees.make_staging());
+  const auto unpacked = unpack_rooted(archive, {{.name = "workspace", .folder = staging}},
+                                      {.fresh = true, .allow_outside_links = true, .stop = request.stop.get()});
+  if (unpacked) return trees.place(sha256, staging, request.workspace);
+  [[maybe_unused]] const auto removed = io::remove_tree(staging);
+  if (unpacked.error().code == Code::kCancelled) return std::unexpected(unpacked.error());
+  return std::nullopt;
+}
+
+Result<Restored> restore(const ActionRequest& request, const CacheWish& wish) {
   json::array restore_keys;
   for (const auto& key : wish.restore_keys) restore_keys.emplace_back(key);
   ServerClient server = request.server();
   const auto answer = WEIR_TRY(
       server.post("/caches/lookup", {{"key", wish.key}, {"restore_keys", restore_keys}, {"version", wish.version}}));
-  if (answer.status == 404) return std::string();
+  if (answer.status == 404) return Restored{};
   if (answer.status != 200) return std::unexpected(answer_error(answer, "cannot look up the cache"));
   std::string found = json_string_or(answer.body, "key", "");
   if (WEIR_TRY(request.input_bool("lookup-only", false))) {
     request.reporter->line(fmt::format("Cache found and can be restored from key: {}", found));
-    return found;
+    return Restored{.key = found, .tree = {}};
   }
-  const TemporaryFile archive(request);
-  WEIR_TRY(server.get_blob(json_string_or(answer.body, "sha256", ""), archive.path));
-  std::vector<UnpackRoot> roots;
-  for (const auto& root : roots_of(request)) roots.push_back({std::string(root.name), root.folder});
-  WEIR_TRY(unpack_rooted(archive.path, roots, {.allow_outside_links = true, .stop = request.stop.get()}));
-  request.reporter->line(fmt::format("Cache restored from key: {}", found));
-  return found;
+  const std::string sha256 = json_string_or(answer.body, "sha256", "");
+  const CacheTrees trees(request.spec->cache_trees_dir);
+  auto tree = WEIR_TRY(trees.take(sha256, request.workspace));
+  const bool kept = tree.has_value();
+  if (!kept) {
+    const TransferFile download(request);
+    const auto archive = WEIR_TRY(server.get_file(sha256, download.path(), request.local()));
+    if (trees.enabled()) tree = WEIR_TRY(unpack_beside(request, trees, archive, sha256));
+    if (!tree) {
+      std::vector<UnpackRoot> roots;
+      for (const auto& root : roots_of(request)) roots.push_back({std::string(root.name), root.folder});
+      WEIR_TRY(unpack_rooted(archive, roots, {.allow_outside_links = true, .stop = request.stop.get()}));
+    }
+  }
+  request.reporter->line(
+      fmt::format("Cache restored from key: {}{}", found, kept ? " (as an earlier job left it)" : ""));
+  return Restored{.key = found, .tree = std::move(tree)};
 }
 
 Result<ActionResult> run_restore(const ActionRequest& request, bool save_at_end) {
@@ -172,12 +224,13 @@ Result<ActionResult> run_restore(const ActionRequest& request, bool save_at_end)
   if (!found) {
     // A cache is a help, not a need.
     request.reporter->annotate("warning", fmt::format("Failed to restore: {}", found.error().message));
-    found = std::string();
+    found = Restored{};
   }
   ActionResult result;
+  result.at_end = keep_at_end(request, found->tree);
   result.outputs.emplace_back("cache-primary-key", wish.key);
-  const bool exact = equal_ignoring_case(*found, wish.key);
-  if (found->empty()) {
+  const bool exact = equal_ignoring_case(found->key, wish.key);
+  if (found->key.empty()) {
     std::string keys = wish.key;
     for (const auto& key : wish.restore_keys) keys += ", " + key;
     if (WEIR_TRY(request.input_bool("fail-on-cache-miss", false))) {
@@ -187,7 +240,7 @@ Result<ActionResult> run_restore(const ActionRequest& request, bool save_at_end)
     request.reporter->line(fmt::format("Cache not found for input keys: {}", keys));
   } else {
     result.outputs.emplace_back("cache-hit", exact ? "true" : "false");
-    result.outputs.emplace_back("cache-matched-key", *found);
+    result.outputs.emplace_back("cache-matched-key", found->key);
     result.python_files_changed = request.python != nullptr;
   }
   if (!save_at_end) return result;
@@ -196,22 +249,24 @@ Result<ActionResult> run_restore(const ActionRequest& request, bool save_at_end)
       later.reporter->line(fmt::format("Cache hit occurred on the primary key {}, not saving cache.", wish.key));
       return ActionResult{};
     }
-    if (auto saved = save(later, wish); !saved) {
-      if (saved.error().code == Code::kCancelled) return std::unexpected(saved.error());
-      later.reporter->annotate("warning", saved.error().message);
-    }
-    return ActionResult{};
+    auto saved = save(later, wish);
+    if (!saved && saved.error().code == Code::kCancelled) return std::unexpected(saved.error());
+    if (!saved) later.reporter->annotate("warning", saved.error().message);
+    ActionResult done;
+    if (saved) done.at_end = keep_at_end(later, *std::move(saved));
+    return done;
   };
   return result;
 }
 
 Result<ActionResult> run_save(const ActionRequest& request) {
   const CacheWish wish = WEIR_TRY(read_wish(request));
-  if (auto saved = save(request, wish); !saved) {
-    if (saved.error().code == Code::kCancelled) return std::unexpected(saved.error());
-    request.reporter->annotate("warning", fmt::format("Cache save failed: {}", saved.error().message));
-  }
-  return ActionResult{};
+  auto saved = save(request, wish);
+  if (!saved && saved.error().code == Code::kCancelled) return std::unexpected(saved.error());
+  if (!saved) request.reporter->annotate("warning", fmt::format("Cache save failed: {}", saved.error().message));
+  ActionResult done;
+  if (saved) done.at_end = keep_at_end(request, *std::move(saved));
+  return done;
 }
 
 }  // namespace

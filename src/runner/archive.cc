@@ -260,10 +260,13 @@ Result<PackResult> pack(const std::vector<ArchiveEntry>& entries, const fs::path
 Result<std::uint64_t> unpack_rooted(const fs::path& archive, const std::vector<UnpackRoot>& roots,
                                     const UnpackOptions& options) {
   auto placer = WEIR_TRY(Placer::create(roots, options.allow_outside_links));
-  WEIR_TRY(
-      for_each_entry(archive, options.stop, [&](::archive*, ::archive_entry* entry) { return check(placer, entry); }));
+  if (!options.fresh) {
+    WEIR_TRY(for_each_entry(archive, options.stop,
+                            [&](::archive*, ::archive_entry* entry) { return check(placer, entry); }));
+  }
   std::uint64_t files = 0;
   WEIR_TRY(for_each_entry(archive, options.stop, [&](::archive* in, ::archive_entry* entry) -> Result<void> {
+    if (options.fresh) WEIR_TRY(check(placer, entry));
     files += ::archive_entry_filetype(entry) == AE_IFDIR ? 0 : 1;
     return extract(in, entry, placer);
   }));

@@ -40,6 +40,7 @@ Result<PackResult> pack_zip(const std::vector<ArchiveEntry>& entries, const std:
 struct UnpackOptions {
   // Of all files together: a zip that says more of itself than was announced is kCorrupt.
   std::uint64_t bytes_max = UINT64_MAX;
+  bool fresh = false;  // the folder is new and the caller's own, and goes if this fails: one reading will do
   bool allow_outside_links = false;  // links that lead out of the folder: a cache of a Python environment has them
   const std::atomic<bool>* stop = nullptr;
 };

@@ -129,6 +129,7 @@ struct JobState : JobView {
   std::shared_ptr<PythonEnv> python;
   bool failed = false;  // a step failed and was not allowed to
   std::vector<PostStep> posts;
+  std::vector<std::function<void()>> at_end;  // when the job has ended well and none of its processes is left
   int next_index = 0;  // of the next step that is not the file's: before and after those that are
   // Actions of other repositories, by `uses`; what could not be had says why.
   std::map<std::string, Result<std::shared_ptr<const Action>>, std::less<>> actions;

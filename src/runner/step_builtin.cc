@@ -55,6 +55,7 @@ std::optional<ActionResult> run_function(JobState& job, StepState& step, const A
   for (const auto& [name, value] : result.hidden_env) job.set_hidden_env(name, value);
   for (const auto& path : result.paths) job.add_path(path);
   record_summary(job, step, result.summary);
+  if (result.at_end) job.at_end.push_back(result.at_end);
   return std::move(result);
 }
 
