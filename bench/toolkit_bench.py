@@ -158,7 +158,7 @@ def main() -> None:
         folder = Path(temporary)
         data = folder / "data"
         make_data(data, args.mib, args.files)
-        base = copies(data, folder, args.rounds)
+        base = copies(data, folder, args.rounds + 2)
         print(f"{args.mib} MiB in {args.files} files: " + ", ".join(f"{name} {time_:.3f} s" for name, time_ in base.items()))
 
         def show(what, time_, against):

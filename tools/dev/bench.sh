@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Each benchmark runs its peer in the same run. Names: start workflow http track gateway; none = all.
+# Each benchmark runs its peer in the same run. Names: start workflow http track gateway toolkit; none = all.
 cmd_bench() {
   # shellcheck source=tools/dev/build.sh
   source tools/dev/build.sh
   cmd_build --preset release
   local name wanted=("$@")
-  [ ${#wanted[@]} -gt 0 ] || wanted=(start workflow http track gateway)
+  [ ${#wanted[@]} -gt 0 ] || wanted=(start workflow http track gateway toolkit)
   for name in "${wanted[@]}"; do
     say "benchmark: $name"
     case "$name" in
@@ -22,8 +22,8 @@ cmd_bench() {
         cmake --build build --target benchmarks
         build/bin/http_bench
         ;;
-      start | track | gateway) PATH="$VENV/bin:$PATH" WEIR_BUILD=$ROOT/build "$VENV/bin/python" "bench/${name}_bench.py" ;;
-      *) die "there is no benchmark \"$name\"; choose start, workflow, http, track or gateway" ;;
+      start | track | gateway | toolkit) PATH="$VENV/bin:$PATH" WEIR_BUILD=$ROOT/build "$VENV/bin/python" "bench/${name}_bench.py" ;;
+      *) die "there is no benchmark \"$name\"; choose start, workflow, http, track, gateway or toolkit" ;;
     esac
   done
 }
