@@ -13,8 +13,8 @@
 #include "runner/containers.h"
 #include "runner/job_context.h"
 #include "runner/job_state.h"
-#include "runner/reads.h"
 #include "runner/loaded_action.h"
+#include "runner/reads.h"
 #include "runner/step_run.h"
 
 namespace weir::runner {
@@ -69,7 +69,7 @@ std::optional<Interpreter> python_of_layers(const JobState& job) {
 
 Result<void> prepare_python(JobState& job, StepState& step) {
   // A container has its own.
-  if (job.spec->strict || job.spec->envs_dir.empty() || !job.spec->container.is_null()) return {};
+  if (job.spec->strict || job.spec->envs_dir.empty() || job.containers->has_job_container()) return {};
   job.outer_python = default_interpreter(python_places(job));
   if (const auto earlier = python_of_layers(job)) return set_up_python(job, step, *earlier, false);
   if (!job.outer_python) return {};
@@ -281,11 +281,11 @@ Result<JobExit> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOp
   if (ready) ready = prepare_contexts(job);
   for (const auto& [name, value] : secrets.env) job.job_env[name] = value;
   if (ready) ready = check_out_commit(job);
-  if (ready) ready = prepare_python(job, set_up);
   job.containers = std::make_shared<Containers>(job);
   if (ready) resolve_actions(job, set_up);
   if (ready) ready = require_containers(job);
   if (ready) ready = job.containers->start(set_up);
+  if (ready) ready = prepare_python(job, set_up);
   job.log->flush();
   if (!ready) {
     job.error(set_up, ready.error().message);
