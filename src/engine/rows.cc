@@ -231,6 +231,7 @@ json::object to_json(const event::RunOptions& options) {
   if (!options.env.empty()) object["env"] = options.env;
   if (!options.vars.empty()) object["vars"] = options.vars;
   if (options.strict) object["strict"] = true;
+  if (options.foreign) object["foreign"] = true;
   if (options.level > 0) object["level"] = options.level;
   return object;
 }
@@ -257,6 +258,7 @@ event::RunOptions options_from_json(const json::value& value) {
     options.vars = vars->get_object();
   }
   options.strict = json_bool_or(value, "strict", false);
+  options.foreign = json_bool_or(value, "foreign", false);
   options.level = static_cast<int>(json_int(value, "level").value_or(0));
   return options;
 }

@@ -18,15 +18,17 @@ namespace weir::event {
 
 // What a person may narrow or add when starting a run by hand (`weir run`). Kept with the run.
 struct RunOptions {
-  std::vector<std::string> only_jobs;         // keys; these jobs and what they need; empty: all
-  // Keys: only the jobs on the way from these to those; what they need of others is reused where nothing that went into it
-  // has changed, and made anew where it has. Empty: from the start, to the end.
+  std::vector<std::string> only_jobs;  // keys; these jobs and what they need; empty: all
+  // Keys: only the jobs on the way from these to those; what they need of others is reused where nothing that went into
+  // it has changed, and made anew where it has. Empty: from the start, to the end.
   std::vector<std::string> from;
   std::vector<std::string> to;
   std::map<std::string, std::string> matrix;  // keep matrix combinations with these values only
   json::object env;                           // over the workflow's own `env`
   json::object vars;                          // over the configured variables
   bool strict = false;                        // GitHub's empty machine for every job
+  bool foreign =
+      false;  // of a pull request by somebody who may not push: no secrets, a token that only reads, a sandbox
   // How many runs, each started by what the one before did, led to this one (workflow_run, events of the log).
   int level = 0;
 };

@@ -229,6 +229,22 @@ Result<std::vector<std::int64_t>> Triggers::repository_dispatch(const std::strin
                     [](store::Transaction&) -> Result<std::int64_t> { return 0; });
 }
 
+Result<std::vector<std::int64_t>> Triggers::occurred(const std::string& repo,
+                                                     const std::vector<Occurrence>& occurrences,
+                                                     const types::Identity& identity,
+                                                     std::function<Result<std::int64_t>(store::Transaction&)> record) {
+  std::vector<RunRequest> requests;
+  if (!identity.job_id && !occurrences.empty()) {
+    const auto source = WEIR_TRY(open_source(impl_->deps, repo));
+    for (const auto& occurrence : occurrences) {
+      const bool tells_broken = occurrence.info.event.starts_with("pull_request");
+      auto more = WEIR_TRY(requests_of(impl_->deps, source, occurrence, tells_broken));
+      std::ranges::move(more, std::back_inserter(requests));
+    }
+  }
+  return start_runs(impl_->deps, std::move(requests), std::move(record));
+}
+
 Result<std::vector<std::int64_t>> Triggers::local_event(const LocalEvent& event, const types::Identity& identity) {
   const auto& deps = impl_->deps;
   const auto source = WEIR_TRY(open_source(deps, event.repo));

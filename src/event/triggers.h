@@ -62,6 +62,8 @@ struct LocalEvent {
   RunOptions options;
 };
 
+struct Occurrence;  // occurrence.h
+
 // Turns what happens (pushes, time, requests) into workflow runs, by the `on:` of the workflow files at the commit
 // concerned. Any thread may call; functions block for git and for the commit, except where said.
 //
@@ -97,6 +99,12 @@ class Triggers {
   // of at most 10 members, as with GitHub.
   Result<std::vector<std::int64_t>> repository_dispatch(const std::string& repo, const std::string& type,
                                                         json::object client_payload, const types::Identity& identity);
+
+  // Something happened to a repository: `record` writes it in the transaction in which the runs are made that listen to
+  // it, and gives the sequence of its event. What a job did starts nothing, as with GitHub's own token.
+  Result<std::vector<std::int64_t>> occurred(const std::string& repo, const std::vector<Occurrence>& occurrences,
+                                             const types::Identity& identity,
+                                             std::function<Result<std::int64_t>(store::Transaction&)> record);
 
   // Starts the clock of schedules and listens to the log (see reactions.h). A schedule that was due while the server
   // was down fires once; what was logged meanwhile starts what it should.

@@ -300,6 +300,101 @@ Result<std::string> Git::snapshot(const fs::path& work_tree) const {
 
 namespace {
 
+// git itself syncs what it makes only where it is asked to.
+constexpr std::string_view kSync = "core.fsync=objects,reference";
+
+Result<void> check_object_id(std::string_view id) {
+  const bool hex = id.size() == 40 && id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  if (hex) return {};
+  return fail(Code::kInvalidArgument, "\"{}\" is no object id", id.substr(0, 80));
+}
+
+// Runs git and gives its exit code with what it printed; codes above 1 are errors.
+struct Answer {
+  int code = 0;
+  std::string text;
+};
+Result<Answer> ask(const std::filesystem::path& git_dir, std::vector<std::string> arguments) {
+  ProcessOptions options;
+  options.argv = {"git", "--git-dir=" + git_dir.string()};
+  options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
+  options.env = git_environment({});
+  auto captured = WEIR_TRY(run_process(std::move(options)));
+  if (captured.status.code > 1 || captured.status.signal != 0) {
+    return fail(Code::kInternal, "git {} failed: {}", fmt::join(arguments, " "), strip(captured.err));
+  }
+  return Answer{captured.status.code, std::move(captured.out)};
+}
+
+}  // namespace
+
+Result<Git::Merge> Git::merge(std::string_view ours, std::string_view theirs) const {
+  WEIR_TRY(check_object_id(ours));
+  WEIR_TRY(check_object_id(theirs));
+  const auto answer = WEIR_TRY(ask(git_dir_, {"-c", std::string(kSync), "merge-tree", "--write-tree", "--name-only",
+                                              "-z", "--no-messages", std::string(ours), std::string(theirs)}));
+  // The tree, then with conflicts their paths; each ends with a NUL byte.
+  Merge merge;
+  std::string_view rest = answer.text;
+  for (bool first = true; !rest.empty(); first = false) {
+    const auto end = std::min(rest.find('\0'), rest.size());
+    const auto part = rest.substr(0, end);
+    if (first) merge.tree = part;
+    if (!first && !part.empty()) merge.conflicts.emplace_back(part);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  if (answer.code == 1) merge.tree.clear();
+  return merge;
+}
+
+Result<std::string> Git::make_commit(const NewCommit& commit) const {
+  WEIR_TRY(check_object_id(commit.tree));
+  std::vector<std::string> arguments{"-c", std::string(kSync), "commit-tree", commit.tree};
+  for (const auto& parent : commit.parents) {
+    WEIR_TRY(check_object_id(parent));
+    arguments.insert(arguments.end(), {"-p", parent});
+  }
+  arguments.insert(arguments.end(), {"-F", "-"});
+  const auto when =
+      fmt::format("{} +0000", std::chrono::duration_cast<std::chrono::seconds>(commit.time.time_since_epoch()).count());
+  return std::string(strip(WEIR_TRY(run(std::move(arguments), commit.message,
+                                        {{"GIT_AUTHOR_NAME", commit.author_name},
+                                         {"GIT_AUTHOR_EMAIL", commit.author_email},
+                                         {"GIT_AUTHOR_DATE", when},
+                                         {"GIT_COMMITTER_NAME", commit.author_name},
+                                         {"GIT_COMMITTER_EMAIL", commit.author_email},
+                                         {"GIT_COMMITTER_DATE", when}}))));
+}
+
+Result<void> Git::move_ref(std::string_view ref, std::string_view before, std::string_view after) const {
+  WEIR_TRY(check_object_id(before));
+  WEIR_TRY(check_object_id(after));
+  const bool goes = after.find_first_not_of('0') == std::string_view::npos;
+  std::vector<std::string> arguments{"-c", std::string(kSync), "update-ref", "--no-deref"};
+  if (goes) {
+    arguments.insert(arguments.end(), {"-d", std::string(ref), std::string(before)});
+  } else {
+    arguments.insert(arguments.end(), {std::string(ref), std::string(after), std::string(before)});
+  }
+  auto moved = run(std::move(arguments));
+  if (moved) return {};
+  return fail(Code::kFailedPrecondition, "{} was moved meanwhile, or cannot be: {}", ref, moved.error().message);
+}
+
+Result<bool> Git::is_ancestor(std::string_view commit, std::string_view of) const {
+  WEIR_TRY(check_object_id(commit));
+  WEIR_TRY(check_object_id(of));
+  return WEIR_TRY(ask(git_dir_, {"merge-base", "--is-ancestor", std::string(commit), std::string(of)})).code == 0;
+}
+
+Result<std::string> Git::merge_base(std::string_view a, std::string_view b) const {
+  WEIR_TRY(check_object_id(a));
+  WEIR_TRY(check_object_id(b));
+  return std::string(strip(WEIR_TRY(ask(git_dir_, {"merge-base", std::string(a), std::string(b)})).text));
+}
+
+namespace {
+
 // Files get their times from a clock that goes on every few milliseconds.
 void wait_for_tick() {
   timespec before{};

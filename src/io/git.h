@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "io/git_objects.h"
 
@@ -65,8 +66,35 @@ class Git {
   // Neither index nor work tree are touched. Gives HEAD's id when nothing has changed. Works before the first commit.
   [[nodiscard]] Result<std::string> snapshot(const std::filesystem::path& work_tree) const;
 
-  // Fills `target`: a work tree whose .git borrows this repository's objects (no copy), with no credentials inside. What
-  // is read afterwards has a later access time than anything had before, by the clock that files get their times from.
+  // ---- writing; what these make is synced before they return
+
+  // What merging two commits gives: its tree, or the paths that conflict.
+  struct Merge {
+    std::string tree;  // "" with conflicts
+    std::vector<std::string> conflicts;
+  };
+  [[nodiscard]] Result<Merge> merge(std::string_view ours, std::string_view theirs) const;
+  // Makes a commit, on no branch.
+  struct NewCommit {
+    std::string tree;
+    std::vector<std::string> parents;
+    std::string message;
+    std::string author_name;
+    std::string author_email;
+    TimePoint time;
+  };
+  [[nodiscard]] Result<std::string> make_commit(const NewCommit& commit) const;
+  // Moves a ref from `before` (all zeros: it must not be there) to `after` (all zeros: it goes).
+  // kFailedPrecondition if it was elsewhere.
+  [[nodiscard]] Result<void> move_ref(std::string_view ref, std::string_view before, std::string_view after) const;
+  // Whether `commit` is part of `of`'s history.
+  [[nodiscard]] Result<bool> is_ancestor(std::string_view commit, std::string_view of) const;
+  // The newest common commit; "" if there is none.
+  [[nodiscard]] Result<std::string> merge_base(std::string_view a, std::string_view b) const;
+
+  // Fills `target`: a work tree whose .git borrows this repository's objects (no copy), with no credentials inside.
+  // What is read afterwards has a later access time than anything had before, by the clock that files get their times
+  // from.
   [[nodiscard]] Result<void> checkout_to(const std::filesystem::path& target, const GitCheckout& checkout,
                                          const CheckoutCache& cache) const;
 

@@ -72,6 +72,19 @@ inline constexpr std::string_view kSecretSet = "secret.set";  // secret/<name>; 
 inline constexpr std::string_view kSecretDeleted = "secret.deleted";
 inline constexpr std::string_view kVariableSet = "variable.set";  // variable/<name> {environment, value}
 inline constexpr std::string_view kVariableDeleted = "variable.deleted";
+inline constexpr std::string_view kIssueOpened = "issue.opened";  // issue/<repo>/<number> {title}
+inline constexpr std::string_view kIssueUpdated = "issue.updated";
+inline constexpr std::string_view kIssueClosed = "issue.closed";
+inline constexpr std::string_view kPullOpened = "pull.opened";  // pull/<repo>/<number> {title, head, base}
+inline constexpr std::string_view kPullUpdated = "pull.updated";
+inline constexpr std::string_view kPullReviewed = "pull.reviewed";  // {state}
+inline constexpr std::string_view kPullMerged = "pull.merged";      // {commit}
+inline constexpr std::string_view kPullClosed = "pull.closed";
+inline constexpr std::string_view kCommentCreated = "comment.created";  // pull/…, issue/… or commit/…
+inline constexpr std::string_view kCommentUpdated = "comment.updated";
+inline constexpr std::string_view kCommentDeleted = "comment.deleted";
+inline constexpr std::string_view kStatusSet = "status.set";  // repo/<repo> {commit, context, state}
+inline constexpr std::string_view kCheckSet = "check.set";    // repo/<repo> {commit, name, status, conclusion}
 }  // namespace event_type
 
 // All of them, e.g. to check names that users write. A new one joins this list.
@@ -88,6 +101,11 @@ inline constexpr std::array kEventTypes = {
     event_type::kAlertFired,       event_type::kAlertResolved,     event_type::kRetrainTriggered,
     event_type::kTokenCreated,     event_type::kTokenRevoked,      event_type::kSecretSet,
     event_type::kSecretDeleted,    event_type::kVariableSet,       event_type::kVariableDeleted,
+    event_type::kIssueOpened,      event_type::kIssueUpdated,      event_type::kIssueClosed,
+    event_type::kPullOpened,       event_type::kPullUpdated,       event_type::kPullReviewed,
+    event_type::kPullMerged,       event_type::kPullClosed,        event_type::kCommentCreated,
+    event_type::kCommentUpdated,   event_type::kCommentDeleted,    event_type::kStatusSet,
+    event_type::kCheckSet,
 };
 
 }  // namespace weir::types

@@ -1,0 +1,349 @@
+#include "forge/issues.h"
+
+#include <algorithm>
+
+#include "event/occurrence.h"
+#include "types/event.h"
+
+namespace weir::forge {
+namespace {
+
+constexpr std::string_view kIssueColumns =
+    "repo, number, is_pull, open, title, author, created_at, updated_at, closed_at, closed_by, labels, body";
+constexpr std::string_view kCommentColumns =
+    "id, repo, subject, author, path, line, commit_id, created_at, updated_at, body";
+constexpr std::size_t kLabelsMax = 100;
+
+std::string labels_text(const std::vector<std::string>& labels) {
+  json::array array;
+  for (const auto& label : labels) array.emplace_back(label);
+  return json::serialize(array);
+}
+
+std::vector<std::string> labels_from(std::string_view text) {
+  std::vector<std::string> labels;
+  const auto value = parse_json(text, "labels");
+  if (!value || !value->is_array()) return labels;
+  for (const auto& label : value->get_array()) {
+    if (label.is_string()) labels.emplace_back(label.get_string());
+  }
+  return labels;
+}
+
+std::optional<TimePoint> time_or_null(const store::Row& row, int column) {
+  return row.is_null(column) ? std::nullopt : std::optional(row.time(column));
+}
+
+Issue read_issue(const store::Row& row) {
+  return {.repo = row.string(0),
+          .number = row.integer(1),
+          .is_pull = row.boolean(2),
+          .open = row.boolean(3),
+          .title = row.string(4),
+          .body = row.string(11),
+          .author = row.string(5),
+          .labels = labels_from(row.text(10)),
+          .created_at = row.time(6),
+          .updated_at = row.time(7),
+          .closed_at = time_or_null(row, 8),
+          .closed_by = row.string(9)};
+}
+
+Comment read_comment(const store::Row& row) {
+  return {.id = row.integer(0),
+          .repo = row.string(1),
+          .subject = row.string(2),
+          .author = row.string(3),
+          .body = row.string(9),
+          .path = row.string(4),
+          .line = row.integer_or_null(5),
+          .commit = row.string(6),
+          .created_at = row.time(7),
+          .updated_at = row.time(8)};
+}
+
+std::string subject_of(const Issue& issue) {
+  return fmt::format("{}/{}/{}", issue.is_pull ? "pull" : "issue", issue.repo, issue.number);
+}
+
+Result<void> check_labels(const std::vector<std::string>& labels) {
+  if (labels.size() > kLabelsMax) return fail(Code::kInvalidArgument, "at most {} labels may be given", kLabelsMax);
+  for (const auto& label : labels) {
+    if (label.empty() || label.size() > 50) {
+      return fail(Code::kInvalidArgument, "the label \"{}\" must have 1 to 50 characters", label.substr(0, 60));
+    }
+  }
+  return {};
+}
+
+// The number of "issue/7"; 0 for another subject.
+std::int64_t number_of(std::string_view subject) {
+  constexpr std::string_view kIssue = "issue/";
+  if (!subject.starts_with(kIssue)) return 0;
+  return std::strtoll(std::string(subject.substr(kIssue.size())).c_str(), nullptr, 10);
+}
+
+Result<void> may_edit(const Comment& comment, const types::Identity& identity) {
+  const bool person = !identity.job_id && identity.role && *identity.role >= types::Role::kApprover;
+  // Jobs share what they say, as everything that GitHub's own token writes is by one author.
+  const bool own = comment.author == identity.name || (identity.job_id && comment.author.starts_with("job:"));
+  if (own || person) return {};
+  return fail(Code::kPermissionDenied, "comment {} is by {}; {} may not change it", comment.id, comment.author,
+              identity.name);
+}
+
+Result<Comment> load_comment(store::Reader& reader, const std::string& repo, std::int64_t id) {
+  auto comment = WEIR_TRY(
+      reader.first<Comment>(fmt::format("SELECT {} FROM forge_comments WHERE id = ? AND repo = ?", kCommentColumns),
+                            {id, repo}, read_comment));
+  if (!comment) return fail(Code::kNotFound, "repository {} has no comment {}", repo, id);
+  return *std::move(comment);
+}
+
+}  // namespace
+
+Result<void> check_text(std::string_view title, std::string_view body) {
+  if (title.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    return fail(Code::kInvalidArgument, "the title must not be empty");
+  }
+  if (title.size() > kTitleMax) return fail(Code::kInvalidArgument, "the title may have {} bytes", kTitleMax);
+  if (body.size() > kBodyMax) return fail(Code::kInvalidArgument, "the text may have {} bytes", kBodyMax);
+  return {};
+}
+
+Result<std::int64_t> reserve_number(store::Database& db, const std::string& series) {
+  return db.write_with<std::int64_t>([&](store::Transaction& tx) { return tx.next_id(series); });
+}
+
+std::string issue_series(const std::string& repo) {
+  return "issue/" + repo;
+}
+
+Result<void> insert_issue(store::Transaction& tx, Issue& issue) {
+  issue.created_at = issue.updated_at = tx.now();
+  WEIR_TRY(
+      tx.execute(fmt::format("INSERT INTO forge_issues({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kIssueColumns),
+                 {issue.repo, issue.number, issue.is_pull, issue.open, issue.title, issue.author, issue.created_at,
+                  issue.updated_at, issue.closed_at, issue.closed_by, labels_text(issue.labels), issue.body}));
+  return {};
+}
+
+Result<Issue> load_issue(store::Reader& reader, const std::string& repo, std::int64_t number) {
+  auto issue = WEIR_TRY(
+      reader.first<Issue>(fmt::format("SELECT {} FROM forge_issues WHERE repo = ? AND number = ?", kIssueColumns),
+                          {repo, number}, read_issue));
+  if (!issue) return fail(Code::kNotFound, "repository {} has no issue or pull request {}", repo, number);
+  return *std::move(issue);
+}
+
+Result<void> update_issue(store::Transaction& tx, const Issue& issue) {
+  WEIR_TRY(
+      tx.execute("UPDATE forge_issues SET open = ?, title = ?, updated_at = ?, closed_at = ?, closed_by = ?, "
+                 "labels = ?, body = ? WHERE repo = ? AND number = ?",
+                 {issue.open, issue.title, tx.now(), issue.closed_at, issue.closed_by, labels_text(issue.labels),
+                  issue.body, issue.repo, issue.number}));
+  return {};
+}
+
+Result<Issue> Issues::open(const std::string& repo, const std::string& title, const std::string& body,
+                           const std::vector<std::string>& labels, const types::Identity& identity) {
+  WEIR_TRY(check_text(title, body));
+  WEIR_TRY(check_labels(labels));
+  Issue issue{.repo = repo,
+              .number = WEIR_TRY(reserve_number(db_, issue_series(repo))),
+              .title = title,
+              .body = body,
+              .author = identity.name,
+              .labels = labels};
+  const event::Occurrence occurrence{.info = {.event = "issues", .action = "opened"},
+                                     .payload = {{"issue", to_json(issue)}},
+                                     .title = title,
+                                     .actor = identity.name};
+  WEIR_TRY(triggers_.occurred(repo, {occurrence}, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
+    WEIR_TRY(insert_issue(tx, issue));
+    return tx.append({.type = std::string(types::event_type::kIssueOpened),
+                      .actor = identity.name,
+                      .subject = subject_of(issue),
+                      .payload = {{"title", title}}});
+  }));
+  return issue;
+}
+
+Result<Issue> Issues::change(const std::string& repo, std::int64_t number, const IssueChange& change,
+                             const types::Identity& identity) {
+  auto issue = WEIR_TRY(find(repo, number));
+  const bool was_open = issue.open;
+  if (change.title) issue.title = *change.title;
+  if (change.body) issue.body = *change.body;
+  if (change.labels) issue.labels = *change.labels;
+  WEIR_TRY(check_text(issue.title, issue.body));
+  WEIR_TRY(check_labels(issue.labels));
+  if (change.open && issue.is_pull) {
+    return fail(Code::kInvalidArgument, "{} is a pull request; close it as one", number);
+  }
+  if (change.open) issue.open = *change.open;
+  const std::string_view action = was_open == issue.open ? "edited" : issue.open ? "reopened" : "closed";
+  const event::Occurrence occurrence{
+      .info = {.event = issue.is_pull ? "pull_request" : "issues", .action = std::string(action)},
+      .payload = {{"issue", to_json(issue)}},
+      .title = issue.title,
+      .actor = identity.name};
+  std::vector<event::Occurrence> occurrences;
+  if (!issue.is_pull) occurrences.push_back(occurrence);
+  WEIR_TRY(triggers_.occurred(repo, occurrences, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
+    if (was_open && !issue.open) {
+      issue.closed_at = tx.now();
+      issue.closed_by = identity.name;
+    } else if (issue.open) {
+      issue.closed_at.reset();
+      issue.closed_by.clear();
+    }
+    issue.updated_at = tx.now();
+    WEIR_TRY(update_issue(tx, issue));
+    const auto type = action == "closed" ? types::event_type::kIssueClosed
+                      : issue.is_pull    ? types::event_type::kPullUpdated
+                                         : types::event_type::kIssueUpdated;
+    return tx.append({.type = std::string(type),
+                      .actor = identity.name,
+                      .subject = subject_of(issue),
+                      .payload = {{"title", issue.title}, {"action", action}}});
+  }));
+  return issue;
+}
+
+Result<Issue> Issues::find(const std::string& repo, std::int64_t number) {
+  return db_.load<Issue>([&](store::Reader& reader) { return load_issue(reader, repo, number); });
+}
+
+Result<std::vector<Issue>> Issues::list(const std::string& repo, const IssueFilter& filter) {
+  std::string sql = fmt::format("SELECT {} FROM forge_issues WHERE repo = ? ", kIssueColumns);
+  std::vector<store::Value> values{repo};
+  const auto where = [&](std::string_view condition, store::Value value) {
+    sql += fmt::format("AND {} ", condition);
+    values.push_back(std::move(value));
+  };
+  if (filter.is_pull) where("is_pull = ?", *filter.is_pull);
+  if (filter.open) where("open = ?", *filter.open);
+  if (filter.before > 0) where("number < ?", filter.before);
+  sql += "ORDER BY number DESC";
+  std::vector<Issue> issues;
+  const auto limit = static_cast<std::size_t>(std::clamp<std::int64_t>(filter.limit, 1, 100));
+  if (filter.label.empty()) {
+    sql += " LIMIT ?";
+    values.emplace_back(static_cast<std::int64_t>(limit));
+  }
+  WEIR_TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(sql, store::Values(values), [&](const store::Row& row) {
+      if (issues.size() == limit) return;
+      auto issue = read_issue(row);
+      const bool fits = filter.label.empty() || std::ranges::find(issue.labels, filter.label) != issue.labels.end();
+      if (fits) issues.push_back(std::move(issue));
+    });
+  }));
+  return issues;
+}
+
+Result<Comment> Issues::comment(Comment comment, const types::Identity& identity) {
+  WEIR_TRY(check_text("a comment", comment.body));
+  if (comment.body.empty()) return fail(Code::kInvalidArgument, "the comment must not be empty");
+  comment.author = identity.name;
+  comment.id = WEIR_TRY(reserve_number(db_, "comment"));
+  std::vector<event::Occurrence> occurrences;
+  std::string subject = fmt::format("repo/{}", comment.repo);
+  if (const auto number = number_of(comment.subject); number != 0) {
+    const auto issue = WEIR_TRY(find(comment.repo, number));
+    subject = subject_of(issue);
+    occurrences.push_back({.info = {.event = "issue_comment", .action = "created"},
+                           .payload = {{"issue", to_json(issue)}, {"comment", to_json(comment)}},
+                           .title = issue.title,
+                           .actor = identity.name});
+  }
+  WEIR_TRY(triggers_.occurred(comment.repo, occurrences, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
+    comment.created_at = comment.updated_at = tx.now();
+    WEIR_TRY(
+        tx.execute(fmt::format("INSERT INTO forge_comments({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kCommentColumns),
+                   {comment.id, comment.repo, comment.subject, comment.author, comment.path, comment.line,
+                    comment.commit, comment.created_at, comment.updated_at, comment.body}));
+    return tx.append({.type = std::string(types::event_type::kCommentCreated),
+                      .actor = identity.name,
+                      .subject = subject,
+                      .payload = {{"comment", comment.id}, {"on", comment.subject}}});
+  }));
+  return comment;
+}
+
+Result<Comment> Issues::change_comment(const std::string& repo, std::int64_t id, const std::string& body,
+                                       const types::Identity& identity) {
+  WEIR_TRY(check_text("a comment", body));
+  if (body.empty()) return fail(Code::kInvalidArgument, "the comment must not be empty");
+  return db_.write_with<Comment>([&](store::Transaction& tx) -> Result<Comment> {
+    auto comment = WEIR_TRY(load_comment(tx, repo, id));
+    WEIR_TRY(may_edit(comment, identity));
+    comment.body = body;
+    comment.updated_at = tx.now();
+    WEIR_TRY(
+        tx.execute("UPDATE forge_comments SET body = ?, updated_at = ? WHERE id = ?", {body, comment.updated_at, id}));
+    WEIR_TRY(tx.append({.type = std::string(types::event_type::kCommentUpdated),
+                        .actor = identity.name,
+                        .subject = fmt::format("repo/{}", repo),
+                        .payload = {{"comment", id}, {"on", comment.subject}}}));
+    return comment;
+  });
+}
+
+Result<void> Issues::remove_comment(const std::string& repo, std::int64_t id, const types::Identity& identity) {
+  return db_.write([&](store::Transaction& tx) -> Result<void> {
+    const auto comment = WEIR_TRY(load_comment(tx, repo, id));
+    WEIR_TRY(may_edit(comment, identity));
+    WEIR_TRY(tx.execute("DELETE FROM forge_comments WHERE id = ?", {id}));
+    WEIR_TRY(tx.append({.type = std::string(types::event_type::kCommentDeleted),
+                        .actor = identity.name,
+                        .subject = fmt::format("repo/{}", repo),
+                        .payload = {{"comment", id}, {"on", comment.subject}}}));
+    return {};
+  });
+}
+
+Result<Comment> Issues::find_comment(const std::string& repo, std::int64_t id) {
+  return db_.load<Comment>([&](store::Reader& reader) { return load_comment(reader, repo, id); });
+}
+
+Result<std::vector<Comment>> Issues::comments(const std::string& repo, std::string_view subject, std::int64_t after,
+                                              std::int64_t limit) {
+  return db_.load<std::vector<Comment>>([&](store::Reader& reader) {
+    return reader.all<Comment>(
+        fmt::format("SELECT {} FROM forge_comments WHERE repo = ? AND subject = ? AND id > ? ORDER BY id LIMIT ?",
+                    kCommentColumns),
+        {repo, subject, after, std::clamp<std::int64_t>(limit, 1, 100)}, read_comment);
+  });
+}
+
+json::object to_json(const Issue& issue) {
+  json::array labels;
+  for (const auto& label : issue.labels) labels.push_back(json::object{{"name", label}});
+  json::object object{{"id", issue.number},
+                      {"number", issue.number},
+                      {"state", issue.open ? "open" : "closed"},
+                      {"title", issue.title},
+                      {"body", issue.body},
+                      {"user", event::user_payload(issue.author)},
+                      {"labels", std::move(labels)},
+                      {"created_at", to_iso8601(issue.created_at)},
+                      {"updated_at", to_iso8601(issue.updated_at)},
+                      {"closed_at", issue.closed_at ? json::value(to_iso8601(*issue.closed_at)) : json::value()}};
+  if (issue.is_pull) object["pull_request"] = json::object();
+  return object;
+}
+
+json::object to_json(const Comment& comment) {
+  return {{"id", comment.id},
+          {"body", comment.body},
+          {"user", event::user_payload(comment.author)},
+          {"path", comment.path.empty() ? json::value() : json::value(comment.path)},
+          {"line", comment.line ? json::value(*comment.line) : json::value()},
+          {"commit_id", comment.commit},
+          {"created_at", to_iso8601(comment.created_at)},
+          {"updated_at", to_iso8601(comment.updated_at)}};
+}
+
+}  // namespace weir::forge

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "event/triggers.h"
+#include "store/database.h"
+#include "types/identity.h"
+
+namespace weir::forge {
+
+// What people and jobs write about a repository's work: issues, and comments on issues, pull requests and commits.
+// GitHub's model: https://docs.github.com/en/rest/issues
+
+struct Issue {
+  std::string repo;
+  std::int64_t number = 0;  // shared with pull requests
+  bool is_pull = false;
+  bool open = true;
+  std::string title;
+  std::string body;  // Markdown, not to be trusted
+  std::string author;
+  std::vector<std::string> labels;
+  TimePoint created_at;
+  TimePoint updated_at;
+  std::optional<TimePoint> closed_at;
+  std::string closed_by;
+};
+
+struct Comment {
+  std::int64_t id = 0;
+  std::string repo;
+  std::string subject;  // "issue/7", for pull requests too, or "commit/<sha>"
+  std::string author;
+  std::string body;
+  std::string path;                  // of a comment on a file; "" otherwise
+  std::optional<std::int64_t> line;  // in it
+  std::string commit;                // that the path is of
+  TimePoint created_at;
+  TimePoint updated_at;
+};
+
+struct IssueFilter {
+  std::optional<bool> open;
+  std::optional<bool> is_pull;
+  std::string label;        // "": any
+  std::int64_t before = 0;  // numbers below it; 0: from the newest
+  std::int64_t limit = 30;  // 1 to 100
+};
+
+// What changes of an issue; what is not set stays.
+struct IssueChange {
+  std::optional<std::string> title;
+  std::optional<std::string> body;
+  std::optional<bool> open;
+  std::optional<std::vector<std::string>> labels;
+};
+
+// The longest title and body that are taken, in bytes.
+inline constexpr std::size_t kTitleMax = 1'024;
+inline constexpr std::size_t kBodyMax = 1U << 20;
+
+// Any thread; functions block for the commit. kInvalidArgument for what is too long or empty, kNotFound for a number
+// that is none.
+class Issues {
+ public:
+  Issues(store::Database& db, event::Triggers& triggers) : db_(db), triggers_(triggers) {}
+
+  // Event `issues`.
+  Result<Issue> open(const std::string& repo, const std::string& title, const std::string& body,
+                     const std::vector<std::string>& labels, const types::Identity& identity);
+  Result<Issue> change(const std::string& repo, std::int64_t number, const IssueChange& change,
+                       const types::Identity& identity);
+  Result<Issue> find(const std::string& repo, std::int64_t number);
+  Result<std::vector<Issue>> list(const std::string& repo, const IssueFilter& filter);
+
+  // On "issue/7" (event `issue_comment`) or "commit/<sha>".
+  Result<Comment> comment(Comment comment, const types::Identity& identity);
+  // Its author, or a person with the role approver or more.
+  Result<Comment> change_comment(const std::string& repo, std::int64_t id, const std::string& body,
+                                 const types::Identity& identity);
+  Result<void> remove_comment(const std::string& repo, std::int64_t id, const types::Identity& identity);
+  Result<Comment> find_comment(const std::string& repo, std::int64_t id);
+  // Oldest first, after the comment `after`.
+  Result<std::vector<Comment>> comments(const std::string& repo, std::string_view subject, std::int64_t after,
+                                        std::int64_t limit);
+
+ private:
+  store::Database& db_;
+  event::Triggers& triggers_;
+};
+
+// For those who write issues in transactions of their own (pulls.cc).
+// Numbers come first, in a transaction of their own: the payload of what happens names them.
+Result<std::int64_t> reserve_number(store::Database& db, const std::string& series);
+std::string issue_series(const std::string& repo);
+Result<void> insert_issue(store::Transaction& tx, Issue& issue);
+Result<Issue> load_issue(store::Reader& reader, const std::string& repo, std::int64_t number);
+Result<void> update_issue(store::Transaction& tx, const Issue& issue);
+Result<void> check_text(std::string_view title, std::string_view body);
+
+// Members as GitHub's webhooks and REST API name them, without addresses.
+json::object to_json(const Issue& issue);
+json::object to_json(const Comment& comment);
+
+}  // namespace weir::forge

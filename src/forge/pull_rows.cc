@@ -1,0 +1,129 @@
+#include "forge/pull_rows.h"
+
+#include <algorithm>
+
+namespace weir::forge {
+namespace {
+
+constexpr std::string_view kColumns =
+    "repo, number, head_ref, head_sha, base_ref, base_sha, merge_sha, conflicts, draft, is_foreign, merged_at, "
+    "merged_by, merged_sha";
+constexpr std::int64_t kOpenMax = 10'000;
+
+std::string paths_text(const std::vector<std::string>& paths) {
+  json::array array;
+  for (const auto& path : paths) array.emplace_back(path);
+  return json::serialize(array);
+}
+
+std::vector<std::string> paths_from(std::string_view text) {
+  std::vector<std::string> paths;
+  const auto value = parse_json(text, "paths");
+  if (!value || !value->is_array()) return paths;
+  for (const auto& path : value->get_array()) {
+    if (path.is_string()) paths.emplace_back(path.get_string());
+  }
+  return paths;
+}
+
+Pull read_pull(const store::Row& row) {
+  Pull pull;
+  pull.issue.repo = row.string(0);
+  pull.issue.number = row.integer(1);
+  pull.head_ref = row.string(2);
+  pull.head_sha = row.string(3);
+  pull.base_ref = row.string(4);
+  pull.base_sha = row.string(5);
+  pull.merge_sha = row.string(6);
+  pull.conflicts = paths_from(row.text(7));
+  pull.draft = row.boolean(8);
+  pull.is_foreign = row.boolean(9);
+  if (!row.is_null(10)) pull.merged_at = row.time(10);
+  pull.merged_by = row.string(11);
+  pull.merged_sha = row.string(12);
+  return pull;
+}
+
+Result<std::vector<Pull>> load_all(store::Reader& reader, const std::vector<std::int64_t>& numbers,
+                                   const std::string& repo) {
+  std::vector<Pull> pulls;
+  for (const auto number : numbers) pulls.push_back(WEIR_TRY(load_pull(reader, repo, number)));
+  return pulls;
+}
+
+}  // namespace
+
+Result<Pull> load_pull(store::Reader& reader, const std::string& repo, std::int64_t number) {
+  auto pull = WEIR_TRY(reader.first<Pull>(
+      fmt::format("SELECT {} FROM forge_pulls WHERE repo = ? AND number = ?", kColumns), {repo, number}, read_pull));
+  if (!pull) return fail(Code::kNotFound, "repository {} has no pull request {}", repo, number);
+  pull->issue = WEIR_TRY(load_issue(reader, repo, number));
+  return *std::move(pull);
+}
+
+Result<std::vector<Pull>> list_pulls(store::Reader& reader, const std::string& repo, const IssueFilter& filter) {
+  std::string sql = "SELECT number FROM forge_issues WHERE repo = ? AND is_pull = 1 ";
+  std::vector<store::Value> values{repo};
+  if (filter.open) {
+    sql += "AND open = ? ";
+    values.emplace_back(*filter.open);
+  }
+  if (filter.before > 0) {
+    sql += "AND number < ? ";
+    values.emplace_back(filter.before);
+  }
+  sql += "ORDER BY number DESC LIMIT ?";
+  values.emplace_back(std::clamp<std::int64_t>(filter.limit, 1, 100));
+  std::vector<std::int64_t> numbers;
+  WEIR_TRY(reader.query(sql, store::Values(values), [&](const store::Row& row) { numbers.push_back(row.integer(0)); }));
+  return load_all(reader, numbers, repo);
+}
+
+Result<std::vector<Pull>> open_pulls(store::Reader& reader, const std::string& repo) {
+  const auto numbers = WEIR_TRY(reader.all<std::int64_t>(
+      "SELECT number FROM forge_issues WHERE repo = ? AND is_pull = 1 AND open = 1 ORDER BY number LIMIT ?",
+      {repo, kOpenMax}, [](const store::Row& row) { return row.integer(0); }));
+  return load_all(reader, numbers, repo);
+}
+
+Result<void> insert_pull(store::Transaction& tx, const Pull& pull) {
+  WEIR_TRY(tx.execute(
+      fmt::format("INSERT INTO forge_pulls({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kColumns),
+      {pull.issue.repo, pull.issue.number, pull.head_ref, pull.head_sha, pull.base_ref, pull.base_sha, pull.merge_sha,
+       paths_text(pull.conflicts), pull.draft, pull.is_foreign, pull.merged_at, pull.merged_by, pull.merged_sha}));
+  return {};
+}
+
+Result<void> update_pull(store::Transaction& tx, const Pull& pull) {
+  WEIR_TRY(
+      tx.execute("UPDATE forge_pulls SET head_sha = ?, base_ref = ?, base_sha = ?, merge_sha = ?, conflicts = ?, "
+                 "draft = ?, merged_at = ?, merged_by = ?, merged_sha = ? WHERE repo = ? AND number = ?",
+                 {pull.head_sha, pull.base_ref, pull.base_sha, pull.merge_sha, paths_text(pull.conflicts), pull.draft,
+                  pull.merged_at, pull.merged_by, pull.merged_sha, pull.issue.repo, pull.issue.number}));
+  return {};
+}
+
+Result<std::vector<Review>> load_reviews(store::Reader& reader, const std::string& repo, std::int64_t number) {
+  return reader.all<Review>(
+      "SELECT id, author, state, commit_id, submitted_at, body FROM forge_reviews WHERE repo = ? AND number = ? "
+      "ORDER BY id",
+      {repo, number}, [](const store::Row& row) {
+        return Review{.id = row.integer(0),
+                      .author = row.string(1),
+                      .state = static_cast<ReviewState>(row.integer(2)),
+                      .body = row.string(5),
+                      .commit = row.string(3),
+                      .submitted_at = row.time(4)};
+      });
+}
+
+Result<void> insert_review(store::Transaction& tx, const std::string& repo, std::int64_t number, const Review& review) {
+  WEIR_TRY(
+      tx.execute("INSERT INTO forge_reviews(id, repo, number, author, state, commit_id, submitted_at, body) "
+                 "VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+                 {review.id, repo, number, review.author, static_cast<std::int64_t>(review.state), review.commit,
+                  review.submitted_at, review.body}));
+  return {};
+}
+
+}  // namespace weir::forge

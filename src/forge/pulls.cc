@@ -1,0 +1,441 @@
+#include "forge/pulls.h"
+
+#include <algorithm>
+#include <map>
+
+#include "event/occurrence.h"
+#include "event/payload.h"
+#include "forge/pull_rows.h"
+#include "types/event.h"
+
+namespace weir::forge {
+namespace {
+
+namespace event_type = types::event_type;
+
+std::string merge_ref(const Pull& pull) {
+  return fmt::format("refs/pull/{}/merge", pull.issue.number);
+}
+std::string head_copy(const Pull& pull) {
+  return fmt::format("refs/pull/{}/head", pull.issue.number);
+}
+std::string subject_of(const Pull& pull) {
+  return fmt::format("pull/{}/{}", pull.issue.repo, pull.issue.number);
+}
+
+// Moves a ref that only weir writes to where it should be.
+Result<void> set_ref(const io::Git& git, const std::string& ref, const std::string& to) {
+  const auto refs = WEIR_TRY(git.refs());
+  const auto found = refs.find(ref);
+  const std::string before = found == refs.end() ? std::string(event::kNoObject) : found->second;
+  const std::string after = to.empty() ? std::string(event::kNoObject) : to;
+  if (before == after) return {};
+  return git.move_ref(ref, before, after);
+}
+
+// Actions whose workflows run on the merge commit, which conflicts keep from being there.
+bool needs_merge_commit(std::string_view action) {
+  return action != "closed";
+}
+
+}  // namespace
+
+std::string_view review_state_name(ReviewState state) {
+  switch (state) {
+    case ReviewState::kApproved: return "APPROVED";
+    case ReviewState::kChangesRequested: return "CHANGES_REQUESTED";
+    case ReviewState::kCommented: return "COMMENTED";
+    case ReviewState::kDismissed: return "DISMISSED";
+  }
+  return "COMMENTED";
+}
+
+Result<ReviewState> parse_review_state(std::string_view name) {
+  if (name == "APPROVE" || name == "APPROVED" || name == "approve") return ReviewState::kApproved;
+  if (name == "REQUEST_CHANGES" || name == "CHANGES_REQUESTED" || name == "request-changes") {
+    return ReviewState::kChangesRequested;
+  }
+  if (name == "COMMENT" || name == "COMMENTED" || name == "comment") return ReviewState::kCommented;
+  return fail(Code::kInvalidArgument, "\"{}\" is no review; there are approve, request-changes and comment", name);
+}
+
+std::string branch_ref(std::string_view name) {
+  return name.starts_with("refs/") ? std::string(name) : fmt::format("refs/heads/{}", name);
+}
+
+// What its branches say: newest commits, and the merge commit. Refs are moved; the rows are for the caller to write.
+Result<void> Pulls::refresh(Pull& pull, const io::Git& git) const {
+  pull.head_sha = WEIR_TRY(git.resolve(pull.head_ref));
+  pull.base_sha = WEIR_TRY(git.resolve(pull.base_ref));
+  pull.merge_sha.clear();
+  pull.conflicts.clear();
+  WEIR_TRY(set_ref(git, head_copy(pull), pull.head_sha));
+  auto merge = WEIR_TRY(git.merge(pull.base_sha, pull.head_sha));
+  pull.conflicts = std::move(merge.conflicts);
+  if (pull.conflicts.empty()) {
+    pull.merge_sha = WEIR_TRY(git.make_commit(
+        {.tree = merge.tree,
+         .parents = {pull.base_sha, pull.head_sha},
+         .message = fmt::format("Merge {} into {}\n", pull.head_sha, pull.base_sha),
+         .author_name = "weir",
+         .author_email = "weir@localhost",
+         // The same branches give the same commit.
+         .time = TimePoint{std::chrono::seconds{WEIR_TRY(git.commit(pull.head_sha)).committer_time_s}}}));
+  }
+  return set_ref(git, merge_ref(pull), pull.merge_sha);
+}
+
+// Writes something about a pull request, and starts what listens to it.
+Result<void> Pulls::tell(const Pull& pull, std::string_view action, std::string_view type,
+                         const types::Identity& identity,
+                         const std::function<Result<void>(store::Transaction&)>& write) {
+  const json::object payload{{"action", action}, {"number", pull.issue.number}, {"pull_request", to_json(pull)}};
+  std::vector<event::Occurrence> occurrences;
+  const auto add = [&](std::string event, std::string commit, std::string ref) {
+    occurrences.push_back(
+        {.info = {.event = std::move(event), .ref = ref, .base_ref = pull.base_ref, .action = std::string(action)},
+         .files_commit = commit,
+         .commit = commit,
+         .ref = ref,
+         .head_ref = event::short_ref(pull.head_ref),
+         .base_ref = event::short_ref(pull.base_ref),
+         .payload = payload,
+         .title = pull.issue.title,
+         .reason = fmt::format("pull request #{} {} by {}", pull.issue.number, action, identity.name),
+         .actor = identity.name});
+    occurrences.back().options.foreign = pull.is_foreign;
+  };
+  const auto& commit = pull.merge_sha.empty() ? pull.head_sha : pull.merge_sha;
+  if (!action.empty() && (!pull.merge_sha.empty() || !needs_merge_commit(action))) {
+    add("pull_request", commit, merge_ref(pull));
+    const auto git = WEIR_TRY(deps_.git(pull.issue.repo));
+    const auto base = git.merge_base(pull.base_sha, pull.head_sha);
+    auto changed = base ? git.changed_paths(*base, pull.head_sha) : Result<std::vector<std::string>>();
+    if (base && changed) occurrences.back().info.changed_paths = *std::move(changed);
+  }
+  // Runs on the base branch, with its files: what a pull request brings is not trusted.
+  if (!action.empty()) {
+    add("pull_request_target", pull.base_sha, pull.base_ref);
+    occurrences.back().options.foreign = false;
+  }
+  WEIR_TRY(deps_.triggers->occurred(pull.issue.repo, occurrences, identity,
+                                    [&](store::Transaction& tx) -> Result<std::int64_t> {
+                                      WEIR_TRY(write(tx));
+                                      return tx.append({.type = std::string(type),
+                                                        .actor = identity.name,
+                                                        .subject = subject_of(pull),
+                                                        .payload = {{"title", pull.issue.title},
+                                                                    {"head", pull.head_ref},
+                                                                    {"base", pull.base_ref},
+                                                                    {"commit", pull.head_sha}}});
+                                    }));
+  return {};
+}
+
+Result<Pull> Pulls::open(const NewPull& wanted, const types::Identity& identity) {
+  const std::scoped_lock lock(mutex_);
+  const auto git = WEIR_TRY(deps_.git(wanted.repo));
+  Pull pull{.head_ref = branch_ref(wanted.head),
+            .base_ref = wanted.base.empty() ? WEIR_TRY(git.head_ref()) : branch_ref(wanted.base),
+            .draft = wanted.draft,
+            .is_foreign = wanted.is_foreign};
+  for (const auto* ref : {&pull.head_ref, &pull.base_ref}) {
+    if (!git.resolve(*ref)) {
+      return fail(Code::kNotFound, "repository {} has no branch \"{}\"; push it first", wanted.repo,
+                  event::short_ref(*ref));
+    }
+  }
+  if (pull.head_ref == pull.base_ref) {
+    return fail(Code::kInvalidArgument, "a pull request brings one branch into another; both are \"{}\"",
+                event::short_ref(pull.base_ref));
+  }
+  if (const auto other = WEIR_TRY(of_branch(wanted.repo, pull.head_ref)); other && other->base_ref == pull.base_ref) {
+    return fail(Code::kAlreadyExists, "pull request #{} is open for {} already", other->issue.number,
+                event::short_ref(pull.head_ref));
+  }
+  const auto head = WEIR_TRY(git.resolve(pull.head_ref));
+  if (WEIR_TRY(git.is_ancestor(head, WEIR_TRY(git.resolve(pull.base_ref))))) {
+    return fail(Code::kInvalidArgument, "\"{}\" has nothing that \"{}\" lacks", event::short_ref(pull.head_ref),
+                event::short_ref(pull.base_ref));
+  }
+  pull.issue = {.repo = wanted.repo,
+                .is_pull = true,
+                .title = wanted.title.empty() ? event::title_of(WEIR_TRY(git.commit(head))) : wanted.title,
+                .body = wanted.body,
+                .author = identity.name};
+  WEIR_TRY(check_text(pull.issue.title, pull.issue.body));
+  pull.issue.number = WEIR_TRY(reserve_number(*deps_.db, issue_series(wanted.repo)));
+  WEIR_TRY(refresh(pull, git));
+  WEIR_TRY(tell(pull, "opened", event_type::kPullOpened, identity, [&](store::Transaction& tx) -> Result<void> {
+    WEIR_TRY(insert_issue(tx, pull.issue));
+    return insert_pull(tx, pull);
+  }));
+  return pull;
+}
+
+Result<Pull> Pulls::find(const std::string& repo, std::int64_t number) {
+  return deps_.db->load<Pull>([&](store::Reader& reader) { return load_pull(reader, repo, number); });
+}
+
+Result<std::vector<Pull>> Pulls::list(const std::string& repo, const IssueFilter& filter) {
+  return deps_.db->load<std::vector<Pull>>([&](store::Reader& reader) { return list_pulls(reader, repo, filter); });
+}
+
+Result<std::optional<Pull>> Pulls::of_branch(const std::string& repo, const std::string& head_ref) {
+  return deps_.db->load<std::optional<Pull>>([&](store::Reader& reader) -> Result<std::optional<Pull>> {
+    for (auto& pull : WEIR_TRY(open_pulls(reader, repo))) {
+      if (pull.head_ref == head_ref) return std::move(pull);
+    }
+    return std::nullopt;
+  });
+}
+
+Result<Pull> Pulls::change(const std::string& repo, std::int64_t number, const Change& change,
+                           const types::Identity& identity) {
+  const std::scoped_lock lock(mutex_);
+  auto pull = WEIR_TRY(find(repo, number));
+  const auto git = WEIR_TRY(deps_.git(repo));
+  const bool was_open = pull.issue.open;
+  const bool was_draft = pull.draft;
+  if (change.issue.title) pull.issue.title = *change.issue.title;
+  if (change.issue.body) pull.issue.body = *change.issue.body;
+  if (change.issue.labels) pull.issue.labels = *change.issue.labels;
+  if (change.draft) pull.draft = *change.draft;
+  WEIR_TRY(check_text(pull.issue.title, pull.issue.body));
+  if (change.issue.open && *change.issue.open != was_open) {
+    if (pull.merged_at) return fail(Code::kFailedPrecondition, "pull request #{} was merged", number);
+    pull.issue.open = *change.issue.open;
+  }
+  if (change.base) pull.base_ref = branch_ref(*change.base);
+  const bool reopened = pull.issue.open && !was_open;
+  if (change.base || reopened) WEIR_TRY(refresh(pull, git));
+  const std::string_view action = reopened                       ? "reopened"
+                                  : was_open && !pull.issue.open ? "closed"
+                                  : was_draft && !pull.draft     ? "ready_for_review"
+                                  : !was_draft && pull.draft     ? "converted_to_draft"
+                                                                 : "edited";
+  const auto now = deps_.clock->now();
+  pull.issue.closed_at = pull.issue.open ? std::nullopt : std::optional(now);
+  pull.issue.closed_by = pull.issue.open ? std::string() : identity.name;
+  WEIR_TRY(tell(pull, action, action == "closed" ? event_type::kPullClosed : event_type::kPullUpdated, identity,
+                [&](store::Transaction& tx) { return record_state(tx, pull); }));
+  return pull;
+}
+
+Result<Review> Pulls::review(const std::string& repo, std::int64_t number, ReviewState state, const std::string& body,
+                             const types::Identity& identity) {
+  const std::scoped_lock lock(mutex_);
+  const auto pull = WEIR_TRY(find(repo, number));
+  if (!pull.issue.open) return fail(Code::kFailedPrecondition, "pull request #{} is closed", number);
+  if (state == ReviewState::kApproved && (identity.name == pull.issue.author || identity.job_id)) {
+    return fail(Code::kPermissionDenied, "{} may not approve pull request #{}: somebody other than {} must",
+                identity.name, number, pull.issue.author);
+  }
+  if (state != ReviewState::kApproved && body.empty()) {
+    return fail(Code::kInvalidArgument, "a review that does not approve needs a text");
+  }
+  if (body.size() > kBodyMax) return fail(Code::kInvalidArgument, "the text may have {} bytes", kBodyMax);
+  Review review{.id = WEIR_TRY(reserve_number(*deps_.db, "review")),
+                .author = identity.name,
+                .state = state,
+                .body = body,
+                .commit = pull.head_sha};
+  const event::Occurrence occurrence{
+      .info = {.event = "pull_request_review", .action = "submitted"},
+      .files_commit = pull.merge_sha,
+      .commit = pull.merge_sha.empty() ? pull.head_sha : pull.merge_sha,
+      .ref = merge_ref(pull),
+      .head_ref = event::short_ref(pull.head_ref),
+      .base_ref = event::short_ref(pull.base_ref),
+      .payload = {{"action", "submitted"}, {"review", to_json(review)}, {"pull_request", to_json(pull)}},
+      .title = pull.issue.title,
+      .actor = identity.name};
+  WEIR_TRY(deps_.triggers->occurred(repo, {occurrence}, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
+    review.submitted_at = tx.now();
+    WEIR_TRY(insert_review(tx, repo, number, review));
+    return tx.append({.type = std::string(event_type::kPullReviewed),
+                      .actor = identity.name,
+                      .subject = subject_of(pull),
+                      .payload = {{"state", review_state_name(state)}, {"commit", pull.head_sha}}});
+  }));
+  return review;
+}
+
+Result<std::vector<Review>> Pulls::reviews(const std::string& repo, std::int64_t number) {
+  return deps_.db->load<std::vector<Review>>([&](store::Reader& reader) { return load_reviews(reader, repo, number); });
+}
+
+Result<Mergeability> Pulls::mergeability(const Pull& pull) {
+  Mergeability result;
+  const auto say = [&](std::string reason) { result.reasons.push_back(std::move(reason)); };
+  if (pull.merged_at) say("it was merged already");
+  if (!pull.merged_at && !pull.issue.open) say("it is closed");
+  if (pull.draft) say("it is a draft");
+  if (!pull.conflicts.empty()) say(fmt::format("it conflicts in {}", fmt::join(pull.conflicts, ", ")));
+  const auto rule = deps_.rule ? deps_.rule(pull.issue.repo, event::short_ref(pull.base_ref)) : BranchRule{};
+  std::map<std::string, Review> last;  // of each reviewer, comments left out
+  for (auto& review : WEIR_TRY(reviews(pull.issue.repo, pull.issue.number))) {
+    if (review.state != ReviewState::kCommented) last[review.author] = std::move(review);
+  }
+  int approvals = 0;
+  for (const auto& [author, review] : last) {
+    if (review.state == ReviewState::kChangesRequested) say(fmt::format("{} asks for changes", author));
+    // An approval is for the commit that was looked at.
+    if (review.state == ReviewState::kApproved && review.commit == pull.head_sha) ++approvals;
+  }
+  if (approvals < rule.reviews) {
+    say(fmt::format("it has {} of {} approvals of its newest commit", approvals, rule.reviews));
+  }
+  if (!rule.checks.empty()) {
+    std::map<std::string, std::string> states;
+    if (deps_.checks) {
+      for (auto& check : WEIR_TRY(deps_.checks(pull))) states[check.name] = std::move(check.state);
+    }
+    for (const auto& name : rule.checks) {
+      const auto found = states.find(name);
+      if (found == states.end()) {
+        say(fmt::format("the check \"{}\" has not run", name));
+      } else if (found->second != "success" && found->second != "skipped" && found->second != "neutral") {
+        say(fmt::format("the check \"{}\" is {}", name, found->second));
+      }
+    }
+  }
+  result.allowed = result.reasons.empty();
+  return result;
+}
+
+Result<Pull> Pulls::merge(const std::string& repo, std::int64_t number, MergeMethod method, const std::string& message,
+                          const std::string& head, const types::Identity& identity) {
+  std::unique_lock lock(mutex_);
+  auto pull = WEIR_TRY(find(repo, number));
+  const auto git = WEIR_TRY(deps_.git(repo));
+  if (pull.issue.open) WEIR_TRY(refresh(pull, git));
+  if (!head.empty() && head != pull.head_sha) {
+    return fail(Code::kFailedPrecondition, "the branch of pull request #{} has moved to {}", number,
+                pull.head_sha.substr(0, 12));
+  }
+  const auto able = WEIR_TRY(mergeability(pull));
+  if (!able.allowed) {
+    return fail(Code::kFailedPrecondition, "pull request #{} cannot be merged: {}", number,
+                fmt::join(able.reasons, "; "));
+  }
+  const auto merged = WEIR_TRY(git.commit(pull.merge_sha));
+  const auto first_line = method == MergeMethod::kSquash
+                              ? fmt::format("{} (#{})", pull.issue.title, number)
+                              : fmt::format("Merge pull request #{} from {}", number, event::short_ref(pull.head_ref));
+  std::vector<std::string> parents{pull.base_sha};
+  if (method == MergeMethod::kMerge) parents.push_back(pull.head_sha);
+  const auto commit = WEIR_TRY(git.make_commit(
+      {.tree = merged.tree,
+       .parents = std::move(parents),
+       .message = message.empty() ? fmt::format("{}\n\n{}\n", first_line,
+                                                method == MergeMethod::kMerge ? pull.issue.title : pull.issue.body)
+                                  : message + "\n",
+       .author_name = identity.name,
+       .author_email = identity.name + "@localhost",
+       .time = deps_.clock->now()}));
+  const event::RefUpdate update{pull.base_ref, pull.base_sha, commit};
+  WEIR_TRY(git.move_ref(update.ref, update.before, update.after));
+  // From here on it is merged; a server that dies now finds it so when it starts.
+  WEIR_TRY(close_merged(pull, commit, identity));
+  lock.unlock();
+  WEIR_TRY(deps_.triggers->repository_pushed(repo, {update}, identity));
+  WEIR_TRY(branches_moved(repo, {update}, identity));
+  return pull;
+}
+
+Result<void> Pulls::close_merged(Pull& pull, const std::string& commit, const types::Identity& identity) {
+  pull.issue.open = false;
+  pull.merged_at = pull.issue.closed_at = deps_.clock->now();
+  pull.merged_by = pull.issue.closed_by = identity.name;
+  pull.merged_sha = commit;
+  return tell(pull, "closed", event_type::kPullMerged, identity,
+              [&](store::Transaction& tx) { return record_state(tx, pull); });
+}
+
+Result<void> Pulls::branches_moved(const std::string& repo, const std::vector<event::RefUpdate>& updates,
+                                   const types::Identity& identity) {
+  const std::scoped_lock lock(mutex_);
+  std::vector<Pull> touched;
+  auto pulls =
+      WEIR_TRY(deps_.db->load<std::vector<Pull>>([&](store::Reader& reader) { return open_pulls(reader, repo); }));
+  for (auto& pull : pulls) {
+    const bool moved = std::ranges::any_of(
+        updates, [&](const auto& update) { return update.ref == pull.head_ref || update.ref == pull.base_ref; });
+    if (moved) touched.push_back(std::move(pull));
+  }
+  if (touched.empty()) return {};
+  const auto git = WEIR_TRY(deps_.git(repo));
+  for (auto& pull : touched) WEIR_TRY(look_at(std::move(pull), git, identity));
+  return {};
+}
+
+Result<void> Pulls::reconcile(const std::string& repo) {
+  const std::scoped_lock lock(mutex_);
+  const auto pulls =
+      WEIR_TRY(deps_.db->load<std::vector<Pull>>([&](store::Reader& reader) { return open_pulls(reader, repo); }));
+  if (pulls.empty()) return {};
+  const auto git = WEIR_TRY(deps_.git(repo));
+  for (const auto& pull : pulls) {
+    WEIR_TRY(look_at(pull, git, {.name = pull.issue.author, .role = types::Role::kDeveloper}));
+  }
+  return {};
+}
+
+// Brings an open pull request in line with its branches.
+Result<void> Pulls::look_at(Pull pull, const io::Git& git, const types::Identity& identity) {
+  const auto before = pull;
+  const auto head = git.resolve(pull.head_ref);
+  const auto base = git.resolve(pull.base_ref);
+  if (!head || !base) {
+    pull.issue.open = false;
+    pull.issue.closed_at = deps_.clock->now();
+    pull.issue.closed_by = identity.name;
+    return tell(pull, "closed", event_type::kPullClosed, identity,
+                [&](store::Transaction& tx) { return record_state(tx, pull); });
+  }
+  if (*head == before.head_sha && *base == before.base_sha) return {};
+  if (WEIR_TRY(git.is_ancestor(*head, *base))) {
+    pull.head_sha = *head;
+    return close_merged(pull, *base, identity);
+  }
+  WEIR_TRY(refresh(pull, git));
+  const bool pushed = pull.head_sha != before.head_sha;
+  return tell(pull, pushed ? "synchronize" : "", event_type::kPullUpdated, identity,
+              [&](store::Transaction& tx) { return record_state(tx, pull); });
+}
+
+Result<void> Pulls::record_state(store::Transaction& tx, const Pull& pull) const {
+  WEIR_TRY(update_issue(tx, pull.issue));
+  return update_pull(tx, pull);
+}
+
+json::object to_json(const Pull& pull) {
+  auto object = to_json(pull.issue);
+  object.erase("pull_request");
+  const auto side = [&](const std::string& ref, const std::string& sha) {
+    return json::object{{"ref", event::short_ref(ref)}, {"sha", sha}, {"label", event::short_ref(ref)}};
+  };
+  object["draft"] = pull.draft;
+  object["head"] = side(pull.head_ref, pull.head_sha);
+  object["base"] = side(pull.base_ref, pull.base_sha);
+  object["merged"] = pull.merged_at.has_value();
+  object["merged_at"] = pull.merged_at ? json::value(to_iso8601(*pull.merged_at)) : json::value();
+  object["merged_by"] = pull.merged_by.empty() ? json::value() : json::value(event::user_payload(pull.merged_by));
+  object["mergeable"] = pull.merged_at ? json::value() : json::value(pull.conflicts.empty());
+  object["merge_commit_sha"] = !pull.merged_sha.empty()  ? json::value(pull.merged_sha)
+                               : !pull.merge_sha.empty() ? json::value(pull.merge_sha)
+                                                         : json::value();
+  return object;
+}
+
+json::object to_json(const Review& review) {
+  return {{"id", review.id},
+          {"user", event::user_payload(review.author)},
+          {"state", review_state_name(review.state)},
+          {"body", review.body},
+          {"commit_id", review.commit},
+          {"submitted_at", to_iso8601(review.submitted_at)}};
+}
+
+}  // namespace weir::forge

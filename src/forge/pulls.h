@@ -1,0 +1,148 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "forge/issues.h"
+#include "io/git.h"
+
+namespace weir::forge {
+
+// Pull requests of one repository's branches, without a forge: what GitHub does with them, as far as workflows and
+// people need it. https://docs.github.com/en/rest/pulls
+
+struct Pull {
+  Issue issue;           // number, title, body, author, labels, open
+  std::string head_ref;  // "refs/heads/better"
+  std::string head_sha;
+  std::string base_ref;   // "refs/heads/main"
+  std::string base_sha;   // of the base when merge_sha was made
+  std::string merge_sha;  // a commit that merges head into base, at refs/pull/<number>/merge; "" with conflicts
+  std::vector<std::string> conflicts;  // paths
+  bool draft = false;
+  bool is_foreign = false;  // by somebody who may not push: its workflows get no secrets and run in a sandbox
+  std::optional<TimePoint> merged_at;
+  std::string merged_by;
+  std::string merged_sha;  // the commit on the base branch
+};
+
+enum class ReviewState : std::uint8_t { kApproved = 1, kChangesRequested = 2, kCommented = 3, kDismissed = 4 };
+std::string_view review_state_name(ReviewState state);  // "APPROVED", … as GitHub's API has it
+Result<ReviewState> parse_review_state(std::string_view name);
+
+struct Review {
+  std::int64_t id = 0;
+  std::string author;
+  ReviewState state = ReviewState::kCommented;
+  std::string body;
+  std::string commit;  // head of the pull request at the time
+  TimePoint submitted_at;
+};
+
+// One thing that a commit was checked by: a job of a workflow, a check run or a status that something else set.
+struct CheckState {
+  std::string name;   // "test (3.11)", or its workflow's "CI"
+  std::string state;  // "success", "failure", "pending", …
+};
+
+// What must hold before a branch takes a pull request: `branches:` of weir.yaml.
+struct BranchRule {
+  std::vector<std::string> checks;  // names that must have succeeded
+  int reviews = 0;                  // approvals by others than its author, of its newest commit
+};
+
+struct PullDeps {
+  store::Database* db = nullptr;
+  const Clock* clock = nullptr;
+  Log* log = nullptr;
+  event::Triggers* triggers = nullptr;
+  std::function<Result<io::Git>(const std::string& repo)> git;
+  // What workflows say of a pull request's newest commit.
+  std::function<Result<std::vector<CheckState>>(const Pull& pull)> checks;
+  std::function<BranchRule(const std::string& repo, const std::string& branch)> rule;
+};
+
+struct NewPull {
+  std::string repo;
+  std::string head;   // branch, short or full
+  std::string base;   // "": the default branch
+  std::string title;  // "": the first line of its newest commit
+  std::string body;
+  bool draft = false;
+  bool is_foreign = false;
+};
+
+struct Mergeability {
+  bool allowed = false;
+  std::vector<std::string> reasons;  // why not: "the check \"test\" has not run", …
+};
+
+enum class MergeMethod { kMerge, kSquash };
+
+// Any thread; functions block for git and for the commit. Call branches_moved() for a repository in the order of its
+// pushes.
+class Pulls {
+ public:
+  explicit Pulls(PullDeps deps) : deps_(std::move(deps)) {}
+
+  // Opens one and starts workflows with `on: pull_request`, at a commit that merges head into base. kAlreadyExists
+  // names the open one of the same branches; kInvalidArgument if there is nothing to merge.
+  Result<Pull> open(const NewPull& wanted, const types::Identity& identity);
+  Result<Pull> find(const std::string& repo, std::int64_t number);
+  Result<std::vector<Pull>> list(const std::string& repo, const IssueFilter& filter);
+  // The open one of a branch; nothing if there is none.
+  Result<std::optional<Pull>> of_branch(const std::string& repo, const std::string& head_ref);
+
+  // Title, body, labels, base branch, draft, closing and reopening.
+  struct Change {
+    IssueChange issue;
+    std::optional<std::string> base;
+    std::optional<bool> draft;
+  };
+  Result<Pull> change(const std::string& repo, std::int64_t number, const Change& change,
+                      const types::Identity& identity);
+
+  // Event pull_request_review. Nobody approves an own one.
+  Result<Review> review(const std::string& repo, std::int64_t number, ReviewState state, const std::string& body,
+                        const types::Identity& identity);
+  Result<std::vector<Review>> reviews(const std::string& repo, std::int64_t number);
+
+  // Whether the branch's rules let it in now.
+  Result<Mergeability> mergeability(const Pull& pull);
+  // Puts it onto its base branch, whose push then starts what it starts. `head` (if not "") must be its newest commit.
+  // kFailedPrecondition says what is missing.
+  Result<Pull> merge(const std::string& repo, std::int64_t number, MergeMethod method, const std::string& message,
+                     const std::string& head, const types::Identity& identity);
+
+  // Branches were pushed: pull requests whose head moved get `synchronize`, those whose base moved a new merge commit,
+  // those whose commits are on the base now are merged, those whose branch went are closed.
+  Result<void> branches_moved(const std::string& repo, const std::vector<event::RefUpdate>& updates,
+                              const types::Identity& identity);
+  // Looks at what may have moved unseen; at start, before pushes are accepted.
+  Result<void> reconcile(const std::string& repo);
+
+ private:
+  Result<void> refresh(Pull& pull, const io::Git& git) const;
+  Result<void> look_at(Pull pull, const io::Git& git, const types::Identity& identity);
+  Result<void> record_state(store::Transaction& tx, const Pull& pull) const;
+  Result<void> tell(const Pull& pull, std::string_view action, std::string_view type, const types::Identity& identity,
+                    const std::function<Result<void>(store::Transaction&)>& write);
+  Result<void> close_merged(Pull& pull, const std::string& commit, const types::Identity& identity);
+
+  PullDeps deps_;
+  std::mutex mutex_;  // one change of a pull request at a time
+};
+
+// github.event.pull_request, without addresses.
+json::object to_json(const Pull& pull);
+json::object to_json(const Review& review);
+
+// A short name of a branch or a full ref as a full ref.
+std::string branch_ref(std::string_view name);
+
+}  // namespace weir::forge

@@ -1,0 +1,252 @@
+#include "forge/pulls.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/fake_loop.h"
+#include "event/schema.h"
+#include "forge/schema.h"
+#include "io/file.h"
+#include "io/process.h"
+#include "store/sqlite/sqlite_database.h"
+
+namespace weir::forge {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class FakeStarter final : public event::RunStarter {
+ public:
+  Result<event::PreparedRun> prepare(event::RunRequest request) override {
+    return event::PreparedRun{.request = std::move(request)};
+  }
+  Result<std::int64_t> insert(store::Transaction& tx, const event::PreparedRun& run) override {
+    runs.push_back(run.request);
+    return tx.next_id("run");
+  }
+  std::vector<event::RunRequest> runs;
+};
+
+class PullsTest : public testing::Test {
+ protected:
+  PullsTest() : log_(loop_, null_file_, LogLevel::kError) {
+    std::string pattern = (fs::temp_directory_path() / "weir-pulls-XXXXXX").string();
+    root_ = ::mkdtemp(pattern.data());
+    EXPECT_TRUE(io::Git::init_bare(root_ / "flights.git").has_value());
+    shell(
+        "git init -q -b main work && cd work && git remote add origin ../flights.git && git config user.name alice && "
+        "git config user.email alice@example.com");
+    std::vector<store::Migration> tables(event::migrations().begin(), event::migrations().end());
+    tables.insert(tables.end(), migrations().begin(), migrations().end());
+    db_ = store::open_sqlite(root_ / "weir.db", tables, loop_, log_).value();
+    const auto git = [this](const std::string& repo) -> Result<io::Git> { return io::Git(root_ / (repo + ".git")); };
+    triggers_ = std::make_unique<event::Triggers>(event::TriggerDeps{
+        .db = db_.get(), .clock = &loop_, .log = &log_, .loop = &loop_, .starter = &starter_, .git = git});
+    pulls_ = std::make_unique<Pulls>(
+        PullDeps{.db = db_.get(),
+                 .clock = &loop_,
+                 .log = &log_,
+                 .triggers = triggers_.get(),
+                 .git = git,
+                 .checks = [this](const Pull&) -> Result<std::vector<CheckState>> { return checks_; },
+                 .rule = [this](const std::string&,
+                                const std::string& branch) { return branch == "main" ? rule_ : BranchRule{}; }});
+    write(".github/workflows/ci.yml",
+          "on: {pull_request: {types: [opened, synchronize, closed]}, pull_request_review: }\n"
+          "jobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}\n");
+    write("train.py", "one\n");
+    push("main");
+    shell("cd work && git checkout -q -b better");
+    write("train.py", "two\n");
+    push("better");
+  }
+  ~PullsTest() override {
+    pulls_.reset();
+    triggers_.reset();
+    db_->stop();
+    std::error_code ignored;
+    fs::remove_all(root_, ignored);
+    ::close(null_file_);
+  }
+
+  std::string shell(const std::string& command) {
+    auto out = io::run_checked({.argv = {"/bin/sh", "-ec", command}, .working_dir = root_});
+    if (!out) {
+      ADD_FAILURE() << out.error().message;
+      return {};
+    }
+    while (out->ends_with('\n')) out->pop_back();
+    return *out;
+  }
+  void write(const std::string& path, const std::string& text) {
+    EXPECT_TRUE(io::make_dirs((root_ / "work" / path).parent_path()).has_value());
+    EXPECT_TRUE(io::write_file_atomic(root_ / "work" / path, text).has_value());
+  }
+  event::RefUpdate push(const std::string& branch) {
+    const auto ref = "refs/heads/" + branch;
+    const auto before = shell("git --git-dir=flights.git rev-parse -q --verify " + ref + " || true");
+    shell("cd work && git add -A && git commit -q --allow-empty -m 'Change " + branch +
+          "' && git push -q -f origin HEAD:" + ref);
+    return {ref, before.empty() ? std::string(40, '0') : before, shell("git --git-dir=flights.git rev-parse " + ref)};
+  }
+  Pull open() { return pulls_->open({.repo = "flights", .head = "better"}, alice_).value(); }
+  std::vector<std::string> started() {
+    std::vector<std::string> all;
+    for (const auto& run : std::exchange(starter_.runs, {})) {
+      all.push_back(run.event_name + " " + std::string(run.event_payload.at("action").as_string()));
+    }
+    return all;
+  }
+
+  FakeLoop loop_;
+  int null_file_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  Log log_;
+  fs::path root_;
+  std::unique_ptr<store::Database> db_;
+  FakeStarter starter_;
+  std::unique_ptr<event::Triggers> triggers_;
+  std::unique_ptr<Pulls> pulls_;
+  std::vector<CheckState> checks_;
+  BranchRule rule_;
+  types::Identity alice_{.name = "alice", .role = types::Role::kDeveloper};
+  types::Identity bob_{.name = "bob", .role = types::Role::kApprover};
+};
+
+TEST_F(PullsTest, OpeningOneRunsItsWorkflowsOnACommitThatMergesIt) {
+  const auto pull = open();
+  EXPECT_EQ(pull.issue.number, 1);
+  EXPECT_EQ(pull.issue.title, "Change better");
+  ASSERT_EQ(starter_.runs.size(), 1U);
+  const auto& run = starter_.runs[0];
+  EXPECT_EQ(run.commit, pull.merge_sha);
+  EXPECT_EQ(run.ref, "refs/pull/1/merge");
+  EXPECT_EQ(run.head_ref, "better");
+  EXPECT_EQ(run.base_ref, "main");
+  EXPECT_EQ(run.event_payload.at("number").as_int64(), 1);
+  EXPECT_EQ(shell("git --git-dir=flights.git show refs/pull/1/merge:train.py"), "two");
+  EXPECT_EQ(shell("git --git-dir=flights.git rev-list --parents -1 refs/pull/1/merge").substr(41),
+            pull.base_sha + " " + pull.head_sha);
+}
+
+TEST_F(PullsTest, WhatCannotBeOpenedIsTold) {
+  const auto open = [&](const std::string& head, const std::string& base) {
+    return pulls_->open({.repo = "flights", .head = head, .base = base}, alice_).error().message;
+  };
+  EXPECT_THAT(open("nowhere", ""), HasSubstr("has no branch \"nowhere\"; push it first"));
+  EXPECT_THAT(open("main", "main"), HasSubstr("both are \"main\""));
+  EXPECT_THAT(open("main", "better"), HasSubstr("\"main\" has nothing that \"better\" lacks"));
+  PullsTest::open();
+  EXPECT_THAT(open("better", ""), HasSubstr("pull request #1 is open for better already"));
+}
+
+TEST_F(PullsTest, APushToItsBranchSynchronizesAndOneToItsBaseOnlyMovesTheMergeCommit) {
+  const auto pull = open();
+  started();
+  write("train.py", "three\n");
+  ASSERT_TRUE(pulls_->branches_moved("flights", {push("better")}, alice_).has_value());
+  EXPECT_THAT(started(), ElementsAre("pull_request synchronize"));
+  shell("cd work && git checkout -q main");
+  write("README.md", "text\n");
+  ASSERT_TRUE(pulls_->branches_moved("flights", {push("main")}, bob_).has_value());
+  EXPECT_THAT(started(), ElementsAre());
+  EXPECT_EQ(shell("git --git-dir=flights.git show refs/pull/1/merge:README.md"), "text");
+  EXPECT_NE(pulls_->find("flights", 1)->merge_sha, pull.merge_sha);
+}
+
+TEST_F(PullsTest, ConflictsAreNamedAndRunNothing) {
+  open();
+  started();
+  shell("cd work && git checkout -q main");
+  write("train.py", "other\n");
+  ASSERT_TRUE(pulls_->branches_moved("flights", {push("main")}, bob_).has_value());
+  const auto pull = pulls_->find("flights", 1).value();
+  EXPECT_THAT(pull.conflicts, ElementsAre("train.py"));
+  EXPECT_THAT(pulls_->merge("flights", 1, MergeMethod::kMerge, "", "", bob_).error().message,
+              HasSubstr("it conflicts in train.py"));
+}
+
+TEST_F(PullsTest, MergingNeedsWhatTheBranchAsksForAndPushesTheBase) {
+  const auto pull = open();
+  rule_ = {.checks = {"test"}, .reviews = 1};
+  const auto reasons = [&] { return pulls_->mergeability(pulls_->find("flights", 1).value())->reasons; };
+  EXPECT_THAT(reasons(), ElementsAre("it has 0 of 1 approvals of its newest commit", "the check \"test\" has not run"));
+  EXPECT_FALSE(pulls_->review("flights", 1, ReviewState::kApproved, "", alice_).has_value()) << "an own one";
+  ASSERT_TRUE(pulls_->review("flights", 1, ReviewState::kApproved, "", bob_).has_value());
+  checks_ = {{"test", "failure"}};
+  EXPECT_THAT(reasons(), ElementsAre("the check \"test\" is failure"));
+  checks_ = {{"test", "success"}};
+  EXPECT_THAT(reasons(), ElementsAre());
+  started();
+  const auto merged = pulls_->merge("flights", 1, MergeMethod::kMerge, "", pull.head_sha, bob_);
+  ASSERT_TRUE(merged.has_value()) << merged.error().message;
+  EXPECT_EQ(shell("git --git-dir=flights.git show main:train.py"), "two");
+  EXPECT_EQ(shell("git --git-dir=flights.git log -1 --format=%s%n%an main"), "Merge pull request #1 from better\nbob");
+  EXPECT_THAT(started(), ElementsAre("pull_request closed"));
+  EXPECT_FALSE(pulls_->find("flights", 1)->issue.open);
+  EXPECT_FALSE(pulls_->merge("flights", 1, MergeMethod::kMerge, "", "", bob_).has_value());
+}
+
+TEST_F(PullsTest, AnApprovalIsForTheCommitThatWasLookedAt) {
+  open();
+  rule_.reviews = 1;
+  ASSERT_TRUE(pulls_->review("flights", 1, ReviewState::kApproved, "", bob_).has_value());
+  write("train.py", "sneaky\n");
+  ASSERT_TRUE(pulls_->branches_moved("flights", {push("better")}, alice_).has_value());
+  EXPECT_FALSE(pulls_->mergeability(pulls_->find("flights", 1).value())->allowed);
+}
+
+TEST_F(PullsTest, ASquashMakesOneCommit) {
+  open();
+  ASSERT_TRUE(pulls_->merge("flights", 1, MergeMethod::kSquash, "", "", bob_).has_value());
+  EXPECT_EQ(shell("git --git-dir=flights.git log --format=%s main"), "Change better (#1)\nChange main");
+}
+
+TEST_F(PullsTest, AMergeThatTheServerDidNotLiveToRecordIsFoundAtTheNextStart) {
+  open();
+  started();
+  shell("cd work && git push -q -f origin better:main");
+  ASSERT_TRUE(pulls_->reconcile("flights").has_value());
+  EXPECT_TRUE(pulls_->find("flights", 1)->merged_at.has_value());
+  EXPECT_THAT(started(), ElementsAre("pull_request closed"));
+  ASSERT_TRUE(pulls_->reconcile("flights").has_value());
+  EXPECT_THAT(started(), ElementsAre());
+}
+
+TEST_F(PullsTest, OneWhoseBranchGoesIsClosed) {
+  open();
+  shell("git --git-dir=flights.git update-ref -d refs/heads/better");
+  ASSERT_TRUE(
+      pulls_->branches_moved("flights", {{"refs/heads/better", std::string(40, 'a'), std::string(40, '0')}}, alice_)
+          .has_value());
+  EXPECT_FALSE(pulls_->find("flights", 1)->issue.open);
+}
+
+TEST_F(PullsTest, CommentsStartWorkflowsButThoseOfJobsDoNot) {
+  open();
+  started();
+  shell("cd work && git checkout -q main");
+  write(".github/workflows/chat.yml",
+        "on: issue_comment\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}\n");
+  push("main");
+  Issues issues(*db_, *triggers_);
+  const auto comment = issues.comment({.repo = "flights", .subject = "issue/1", .body = "/retest"}, bob_);
+  ASSERT_TRUE(comment.has_value()) << comment.error().message;
+  EXPECT_THAT(started(), ElementsAre("issue_comment created"));
+  const types::Identity job{.name = "job:7", .role = types::Role::kDeveloper, .job_id = 7, .run_id = 3};
+  ASSERT_TRUE(issues.comment({.repo = "flights", .subject = "issue/1", .body = "accuracy 0.9"}, job).has_value());
+  EXPECT_THAT(started(), ElementsAre());
+  EXPECT_EQ(issues.comments("flights", "issue/1", 0, 10)->size(), 2U);
+  EXPECT_FALSE(issues.change_comment("flights", comment->id, "mine now", job).has_value());
+  EXPECT_EQ(issues.open("flights", "Drift", "text", {"drift"}, bob_)->number, 2);
+  EXPECT_FALSE(issues.open("flights", " ", "", {}, bob_).has_value());
+  EXPECT_EQ(issues.list("flights", {.is_pull = false, .label = "drift"})->size(), 1U);
+}
+
+}  // namespace
+}  // namespace weir::forge

@@ -1,0 +1,48 @@
+#include "forge/schema.h"
+
+#include <array>
+
+namespace weir::forge {
+
+std::span<const store::Migration> migrations() {
+  // Issues and pull requests of a repository share their numbers, as on GitHub; what both have is in forge_issues.
+  static constexpr std::array kMigrations{store::Migration{"forge/001-start", R"(
+CREATE TABLE forge_issues(
+  repo TEXT NOT NULL, number BIGINT NOT NULL, is_pull BIGINT NOT NULL, open BIGINT NOT NULL, title TEXT NOT NULL,
+  author TEXT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, closed_at BIGINT,
+  closed_by TEXT NOT NULL, labels TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY(repo, number));
+CREATE INDEX forge_issues_open ON forge_issues(repo, is_pull, open, number);
+
+CREATE TABLE forge_pulls(
+  repo TEXT NOT NULL, number BIGINT NOT NULL, head_ref TEXT NOT NULL, head_sha TEXT NOT NULL, base_ref TEXT NOT NULL,
+  base_sha TEXT NOT NULL, merge_sha TEXT NOT NULL, conflicts TEXT NOT NULL, draft BIGINT NOT NULL,
+  is_foreign BIGINT NOT NULL, merged_at BIGINT, merged_by TEXT NOT NULL, merged_sha TEXT NOT NULL,
+  PRIMARY KEY(repo, number));
+CREATE INDEX forge_pulls_head ON forge_pulls(repo, head_ref);
+
+CREATE TABLE forge_comments(
+  id BIGINT PRIMARY KEY, repo TEXT NOT NULL, subject TEXT NOT NULL, author TEXT NOT NULL, path TEXT NOT NULL,
+  line BIGINT, commit_id TEXT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX forge_comments_subject ON forge_comments(repo, subject, id);
+
+CREATE TABLE forge_reviews(
+  id BIGINT PRIMARY KEY, repo TEXT NOT NULL, number BIGINT NOT NULL, author TEXT NOT NULL, state BIGINT NOT NULL,
+  commit_id TEXT NOT NULL, submitted_at BIGINT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX forge_reviews_pull ON forge_reviews(repo, number, id);
+
+CREATE TABLE forge_statuses(
+  id BIGINT PRIMARY KEY, repo TEXT NOT NULL, commit_id TEXT NOT NULL, context TEXT NOT NULL, state TEXT NOT NULL,
+  description TEXT NOT NULL, target_url TEXT NOT NULL, creator TEXT NOT NULL, created_at BIGINT NOT NULL);
+CREATE INDEX forge_statuses_commit ON forge_statuses(repo, commit_id, id);
+
+CREATE TABLE forge_checks(
+  id BIGINT PRIMARY KEY, repo TEXT NOT NULL, commit_id TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL,
+  conclusion TEXT NOT NULL, details_url TEXT NOT NULL, external_id TEXT NOT NULL, creator TEXT NOT NULL,
+  started_at BIGINT NOT NULL, completed_at BIGINT, title TEXT NOT NULL, summary TEXT NOT NULL, body TEXT NOT NULL,
+  annotations TEXT NOT NULL);
+CREATE INDEX forge_checks_commit ON forge_checks(repo, commit_id, id);
+)"}};
+  return kMigrations;
+}
+
+}  // namespace weir::forge

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <span>
+
+#include "store/database.h"
+
+namespace weir::forge {
+
+// Tables forge_*.
+std::span<const store::Migration> migrations();
+
+}  // namespace weir::forge
