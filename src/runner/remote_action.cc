@@ -217,10 +217,7 @@ Result<RemoteTree> fetch_action(const RemoteSource& source, const UsesReference&
   }
   ActionStore store(source, uses);
   auto got = store.get(stop, reporter);
-  if (got) {
-    reporter.line(fmt::format("Action {} (SHA:{})", uses.text, got->commit));
-    return got;
-  }
+  if (got) return got;
   if (got.error().code == Code::kCancelled) return got;
   return fail(
       got.error().code,

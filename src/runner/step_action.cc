@@ -1,5 +1,7 @@
 // `uses:` steps: where an action comes from, and which kind it is.
 #include <algorithm>
+#include <atomic>
+#include <thread>
 
 #include "runner/checkout.h"
 #include "runner/containers.h"
@@ -13,6 +15,7 @@ namespace weir::runner {
 namespace {
 
 constexpr int kDepthMax = 10;
+constexpr std::size_t kFetchesMax = 8;
 
 // "$/path" inside an action means its own repository.
 std::string inner_uses(const std::string& uses, const std::string& repository, const std::string& ref) {
@@ -96,6 +99,23 @@ struct Fetched {
   Result<RemoteTree> tree;
 };
 
+// Asks for several at a time: most of it is waiting for an answer.
+Result<std::vector<Fetched>> fetch_all(const Wanted& wanted, const RemoteSource& source, const WorkTools& tools) {
+  std::vector<Fetched> fetched;
+  for (const auto& uses : wanted) fetched.push_back({.uses = uses, .tree = RemoteTree{}});
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < fetched.size(); i = next++) {
+      fetched[i].tree = fetch_action(source, fetched[i].uses, *tools.stop, *tools.reporter);
+    }
+  };
+  std::vector<std::jthread> helpers;
+  for (std::size_t i = 1; i < std::min(fetched.size(), kFetchesMax); ++i) helpers.emplace_back(work);
+  work();
+  helpers.clear();
+  return fetched;
+}
+
 Result<ActionPtr> load_fetched(const Fetched& fetched) {
   const RemoteTree tree = WEIR_TRY(Result<RemoteTree>(fetched.tree));
   const auto& uses = fetched.uses;
@@ -106,17 +126,14 @@ void resolve(JobState& job, StepState& step, Wanted wanted) {
   for (int depth = 0; depth <= kDepthMax && !wanted.empty(); ++depth) {
     const RemoteSource source{.base_url = job.spec->actions_url, .cache = job.spec->actions_dir, .env = job.inherited};
     auto all = work_aside<std::vector<Fetched>>(
-        job, step, [wanted, source](const WorkTools& tools) -> Result<std::vector<Fetched>> {
-          std::vector<Fetched> fetched;
-          for (const auto& uses : wanted) {
-            fetched.push_back({.uses = uses, .tree = fetch_action(source, uses, *tools.stop, *tools.reporter)});
-          }
-          return fetched;
-        });
+        job, step, [wanted, source](const WorkTools& tools) { return fetch_all(wanted, source, tools); });
     if (!all || !*all) return;
     Wanted inner;
     for (const auto& fetched : **all) {
       auto action = load_fetched(fetched);
+      if (fetched.tree) {
+        job.line(step.index, 'o', fmt::format("Action {} (SHA:{})", fetched.uses.text, fetched.tree->commit));
+      }
       if (action && (*action)->file.kind == workflow::ActionKind::kComposite) {
         collect(job, (*action)->file.steps, fetched.uses.repository, fetched.uses.ref, inner);
       }
