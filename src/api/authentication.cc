@@ -28,6 +28,7 @@ std::string basic_password(std::string_view encoded) {
 std::string bearer_of(const io::HttpRequest& request) {
   const std::string_view authorization = request.headers.get("Authorization");
   if (authorization.starts_with("Bearer ")) return std::string(authorization.substr(7));
+  if (authorization.starts_with("token ")) return std::string(authorization.substr(6));  // GitHub's clients
   if (authorization.starts_with("Basic ") && authorization.size() < 4096)
     return basic_password(authorization.substr(6));
   if (!authorization.empty()) return std::string(authorization);  // an unknown scheme is a wrong token, not none

@@ -151,6 +151,9 @@ Result<void> ServerImpl::open_state() {
                               .keys_dir = options_.state / "keys",
                               .uploads_dir = options_.state / "uploads"};
   actions.server_url = [this] { return url_; };
+  actions.allow = [this](const types::Identity& identity, access::Permission permission, std::string_view object) {
+    return access_->allow(identity, permission, object);
+  };
   actions.run = [this](std::int64_t run) { return engine_->run(run); };
   actions.job_runs = [this](std::int64_t run, std::int64_t job) { return engine_->job_runs(run, job); };
   actions.default_ref = [this](const std::string& repo) -> Result<std::string> {
@@ -202,6 +205,15 @@ Result<void> ServerImpl::start_engine() {
   deps.git = binding.git;
   deps.default_branch_pushed = [this](const std::string& repo, const std::string& commit,
                                       const types::Identity& identity) { return apply_config(repo, commit, identity); };
+  deps.schedule_rules = [this](const std::string& repo) {
+    using Missed = event::ScheduleRules::Missed;
+    const auto config = config_->of(repo);
+    const auto& missed = config->schedules.missed;
+    return event::ScheduleRules{.missed = missed == "all"    ? Missed::kAll
+                                          : missed == "skip" ? Missed::kSkip
+                                                             : Missed::kOnce,
+                                .jitter = config->schedules.jitter};
+  };
   deps.server_url = binding.server_url;
   triggers_ = std::make_unique<event::Triggers>(std::move(deps));
   return {};

@@ -168,6 +168,17 @@ Result<Artifact> RunArtifacts::find(std::int64_t run_id, std::string_view name) 
   return *std::move(found);
 }
 
+Result<Artifact> RunArtifacts::find(std::int64_t id) {
+  auto found = WEIR_TRY(db_.load<std::optional<Artifact>>([&](store::Reader& reader) {
+    return reader.first<Artifact>(
+        fmt::format("SELECT {} FROM engine_artifacts WHERE id = ? AND (expires_at IS NULL OR expires_at > ?)",
+                    kArtifactColumns),
+        {id, clock_.now()}, read_artifact);
+  }));
+  if (!found) return fail(Code::kNotFound, "there is no artifact {}", id);
+  return *std::move(found);
+}
+
 Result<Artifact> RunArtifacts::remove(std::int64_t run_id, std::string_view name) {
   auto artifact = WEIR_TRY(find(run_id, name));
   WEIR_TRY(db_.write([&](store::Transaction& tx) -> Result<void> {

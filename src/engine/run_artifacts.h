@@ -62,6 +62,7 @@ class RunArtifacts {
   Result<Artifact> add(Artifact artifact, bool overwrite);
   Result<std::vector<Artifact>> list(std::int64_t run_id);
   Result<Artifact> find(std::int64_t run_id, std::string_view name);
+  Result<Artifact> find(std::int64_t id);
   // Gives what it was; its bytes stay in the store.
   Result<Artifact> remove(std::int64_t run_id, std::string_view name);
 

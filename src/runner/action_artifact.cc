@@ -2,9 +2,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/hash.h"
 #include "io/file.h"
+#include "io/http.h"
 #include "runner/action.h"
 #include "runner/archive.h"
 #include "runner/glob.h"
@@ -101,8 +103,8 @@ Result<ActionResult> report_nothing_found(const ActionRequest& request, const st
   return ActionResult{};
 }
 
-Result<json::array> list_artifacts(ServerClient& server, const ActionRequest& request) {
-  const auto answer = WEIR_TRY(server.get(fmt::format("/runs/{}/artifacts", request.spec->run_id)));
+Result<json::array> list_artifacts(ServerClient& server, std::int64_t run) {
+  const auto answer = WEIR_TRY(server.get(fmt::format("/runs/{}/artifacts", run)));
   const auto* list = json_find(answer.body, "artifacts");
   if (answer.status != 200 || list == nullptr || !list->is_array()) {
     return std::unexpected(answer_error(answer, "cannot list the run's artifacts"));
@@ -124,7 +126,7 @@ std::uint64_t announced_bytes(const json::value& artifact) {
 // Versions 1 to 3 added files to an artifact that was there; from 4 on a name can be used once.
 Result<void> merge_existing(const ActionRequest& request, ServerClient& server, const std::string& name,
                             const fs::path& folder, Upload& upload) {
-  for (const auto& artifact : WEIR_TRY(list_artifacts(server, request))) {
+  for (const auto& artifact : WEIR_TRY(list_artifacts(server, request.spec->run_id))) {
     if (json_string_or(artifact, "name", "") != name) continue;
     const TransferFile download(request);
     const auto archive =
@@ -196,7 +198,7 @@ Result<ActionResult> upload(const ActionRequest& request) {
   result.outputs = {{"artifact-id", id},
                     {"artifact-digest", sha256},
                     {"artifact-url", fmt::format("{}/api/v1/runs/{}/artifacts/{}", request.spec->server_url,
-                                                 request.spec->run_id, id)}};
+                                                 request.spec->run_id, io::percent_encode(name))}};
   return result;
 }
 
@@ -251,14 +253,31 @@ Result<json::array> select(const ActionRequest& request, const json::array& all)
   return chosen;
 }
 
-Result<ActionResult> download(const ActionRequest& request) {
-  const std::string run_id = request.input("run-id");
-  if (!run_id.empty() && run_id != fmt::format("{}", request.spec->run_id)) {
+// The run that `run-id` names, of this repository; this one without it.
+Result<std::int64_t> find_run(ServerClient& server, const ActionRequest& request) {
+  const std::string own = request.spec->repository;
+  const std::string repository = request.input_or("repository", own);
+  if (!equal_ignoring_case(repository, own)) {
     return fail(Code::kUnimplemented,
-                "actions/download-artifact: `run-id: {}`: only artifacts of this run ({}) can be "
-                "downloaded",
-                run_id, request.spec->run_id);
+                "actions/download-artifact: `repository: {}`: only artifacts of this repository ({}) can be downloaded",
+                repository, own);
   }
+  const std::string text = request.input("run-id");
+  if (text.empty()) return request.spec->run_id;
+  std::int64_t run = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), run);
+  if (error != std::errc{} || end != text.data() + text.size() || run <= 0) {
+    return fail(Code::kInvalidArgument, "actions/download-artifact: `run-id: {}` is no number of a run", text);
+  }
+  if (run == request.spec->run_id) return run;
+  const auto answer = WEIR_TRY(server.get(fmt::format("/runs/{}", run)));
+  if (answer.status != 200) return std::unexpected(answer_error(answer, fmt::format("cannot find run {}", run)));
+  const std::string its = json_string_or(answer.body, "repo", "");
+  if (its == own || own.ends_with("/" + its)) return run;
+  return fail(Code::kPermissionDenied, "run {} belongs to the repository {}, not to {}", run, its, own);
+}
+
+Result<ActionResult> download(const ActionRequest& request) {
   const fs::path given = request.input("path");
   if (!given.is_absolute() && !given.empty() && *given.lexically_normal().begin() == "..") {
     // Likely a slip, or an input that somebody else chose.
@@ -268,7 +287,8 @@ Result<ActionResult> download(const ActionRequest& request) {
         given.string());
   }
   ServerClient server = request.server();
-  const auto chosen = WEIR_TRY(select(request, WEIR_TRY(list_artifacts(server, request))));
+  const std::int64_t run = WEIR_TRY(find_run(server, request));
+  const auto chosen = WEIR_TRY(select(request, WEIR_TRY(list_artifacts(server, run))));
   const fs::path target = request.resolve(request.input("path"));
   const bool flat = !request.input("name").empty() || WEIR_TRY(request.input_bool("merge-multiple", false)) ||
                     (request.version >= 5 && chosen.size() == 1);

@@ -182,6 +182,7 @@ void Service::add_routes(io::Router& router) {
   router.handle("GET", "/actions/id-token", bind(&Service::id_token));
   router.handle("GET", "/.well-known/openid-configuration", bind(&Service::openid_configuration));
   router.handle("GET", "/.well-known/jwks", bind(&Service::key_set));
+  add_rest_routes(router);
 }
 
 Result<json::object> Service::read_bearer(std::string_view purpose, const io::HttpRequest& request) const {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "access/access.h"
 #include "api/actions/jwt.h"
 #include "api/actions/uploads.h"
 #include "base/clock.h"
@@ -22,9 +23,11 @@
 //   POST /twirp/github.actions.results.api.v1.ArtifactService/…   artifacts; CacheService: caches
 //   PUT  /actions/uploads/…, GET /actions/artifacts/…, /actions/caches/…   bytes, at addresses that those give out
 //   GET  /actions/id-token                                        an OIDC token; the keys are below /.well-known/
+//   GET  /api/v3/repos/{owner}/{repo}/actions/…/artifacts         artifacts of any run, as GitHub's REST API has them;
+//                                                                 callers are checked as everywhere below /api
 //
-// Callers prove who they are by the job's own tokens, which are JSON Web Tokens of this server's and good while the job
-// runs, or by an address that is signed, expires, and is good for one upload or one artifact.
+// Callers of the others prove who they are by the job's own tokens, which are JSON Web Tokens of this server's and good
+// while the job runs, or by an address that is signed, expires, and is good for one upload or one artifact.
 namespace weir::api::actions {
 
 struct Parts {
@@ -35,9 +38,12 @@ struct Parts {
   std::function<Result<engine::Run>(std::int64_t run)> run;
   std::function<Result<bool>(std::int64_t run, std::int64_t job)> job_runs;  // whether the run's job is at work
   std::function<Result<std::string>(const std::string& repo)> default_ref;   // "refs/heads/main"
-  std::function<std::string()> server_url;                                   // "http://127.0.0.1:4510"
-  std::filesystem::path keys_dir;                                            // holds actions.key and oidc.pem
-  std::filesystem::path uploads_dir;                                         // on the blobs' disk
+  // Whether a caller of the REST API may do that.
+  std::function<Result<void>(const types::Identity& identity, access::Permission permission, std::string_view object)>
+      allow;
+  std::function<std::string()> server_url;  // "http://127.0.0.1:4510"
+  std::filesystem::path keys_dir;           // holds actions.key and oidc.pem
+  std::filesystem::path uploads_dir;        // on the blobs' disk
 };
 
 // A job whose token was checked.
@@ -81,6 +87,14 @@ class Service {
   Result<io::HttpResponse> id_token(io::HttpRequest& request);
   Result<io::HttpResponse> openid_configuration(io::HttpRequest& request);
   Result<io::HttpResponse> key_set(io::HttpRequest& request);
+
+  Result<io::HttpResponse> rest_list(io::HttpRequest& request);
+  Result<io::HttpResponse> rest_get(io::HttpRequest& request);
+  Result<io::HttpResponse> rest_download(io::HttpRequest& request);
+  Result<io::HttpResponse> rest_delete(io::HttpRequest& request);
+  Result<engine::Artifact> rest_artifact(const io::HttpRequest& request, access::Permission permission);
+  Result<engine::Run> rest_run(const io::HttpRequest& request, std::int64_t run);
+  void add_rest_routes(io::Router& router);
 
   // The job that holds the request's bearer token and still runs.
   [[nodiscard]] Result<JobProof> prove(const io::HttpRequest& request) const;

@@ -10,21 +10,21 @@ const calls = {
     const { DefaultArtifactClient } = await import('@actions/artifact')
     return new DefaultArtifactClient().uploadArtifact(name, files, root, options)
   },
-  async list() {
+  async list({ options }) {
     const { DefaultArtifactClient } = await import('@actions/artifact')
-    return new DefaultArtifactClient().listArtifacts()
+    return new DefaultArtifactClient().listArtifacts(options)
   },
-  async get({ name }) {
+  async get({ name, options }) {
     const { DefaultArtifactClient } = await import('@actions/artifact')
-    return new DefaultArtifactClient().getArtifact(name)
+    return new DefaultArtifactClient().getArtifact(name, options)
   },
   async download({ id, path, options }) {
     const { DefaultArtifactClient } = await import('@actions/artifact')
     return new DefaultArtifactClient().downloadArtifact(id, { path, ...options })
   },
-  async remove({ name }) {
+  async remove({ name, options }) {
     const { DefaultArtifactClient } = await import('@actions/artifact')
-    return new DefaultArtifactClient().deleteArtifact(name)
+    return new DefaultArtifactClient().deleteArtifact(name, options)
   },
   async save({ paths, key }) {
     const cache = await import('@actions/cache')

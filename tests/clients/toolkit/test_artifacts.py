@@ -4,7 +4,7 @@ import hashlib
 import os
 import zipfile
 
-from weir_server import wait_until  # noqa: F401
+from running_job import Job
 
 
 def write_files(job):
@@ -161,3 +161,25 @@ def test_a_job_that_has_ended_can_do_nothing_more(job, server):
     assert job.send("PUT", made["signed_upload_url"], b"late")[0] == 403
     assert job.post("FinalizeArtifact", {"name": "n", "size": "4"}, token=token)[0] == 401
     assert job.post("ListArtifacts", {}, token=token)[0] == 401
+
+
+def test_the_client_finds_artifacts_of_another_run(job, server, repository, tmp_path):
+    folder, files = write_files(job)
+    made = job.call("upload", name="theirs", files=files, root=str(folder))
+    job.end()
+    other = Job(server, repository, tmp_path / "other")
+    assert other.call("list")["artifacts"] == []
+    find = {"token": server.admin_token, "workflowRunId": job.run, "repositoryOwner": "weir", "repositoryName": "project"}
+    env = other.environment(GITHUB_API_URL=f"{server.url}/api/v3")
+    options = {"findBy": find}
+    assert [one["id"] for one in other.call("list", env=env, options=options)["artifacts"]] == [made["id"]]
+    found = other.call("get", env=env, name="theirs", options=options)["artifact"]
+    assert (found["id"], found["size"], found["digest"]) == (made["id"], made["size"], f"sha256:{made['digest']}")
+    got = other.call("download", env=env, id=made["id"], path=str(tmp_path / "got"), options=options)
+    assert "error" not in got, got
+    assert contents(tmp_path / "got") == contents(folder)
+    for wrong in ({"token": "weir_wrong"}, {"repositoryName": "elsewhere"}, {"workflowRunId": 4711}):
+        assert "error" in other.call("list", env=env, options={"findBy": {**find, **wrong}}), wrong
+    assert other.call("remove", env=env, name="theirs", options=options)["id"] == made["id"]
+    assert other.call("list", env=env, options=options)["artifacts"] == []
+    other.end()

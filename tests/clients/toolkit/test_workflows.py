@@ -109,3 +109,48 @@ def test_clients_and_built_in_actions_see_each_others_artifacts(server, reposito
                 "workflow_ref": "weir/project/.github/workflows/toolkit.yml@refs/heads/main",
                 "job_workflow_ref": "weir/project/.github/workflows/toolkit.yml@refs/heads/main"}
     assert {name: said.get(name) for name in expected} == expected
+
+
+ANOTHER_RUN = """
+name: Another
+on: push
+jobs:
+  gets:
+    runs-on: ubuntu-latest
+    permissions: {{contents: read, actions: read}}
+    steps:
+      - uses: actions/download-artifact@v4
+        with: {{name: from-before, run-id: {run}, github-token: "${{{{ github.token }}}}", path: got}}
+      - run: cat got/x
+      - uses: actions/download-artifact@v4
+        id: absent
+        continue-on-error: true
+        with: {{name: from-before, run-id: 4711}}
+      - run: echo "${{{{ steps.absent.outcome }}}}"
+"""
+
+
+def test_artifacts_of_an_earlier_run_by_its_number(server, repository):
+    repository.write(".github/workflows/w.yml", """
+name: Before
+on: push
+jobs:
+  makes:
+    runs-on: ubuntu-latest
+    steps:
+      - run: mkdir out && echo from run $GITHUB_RUN_ID > out/x
+      - {uses: actions/upload-artifact@v4, id: up, with: {name: from-before, path: out}}
+      - {run: 'curl -sf -o got.zip "${{ steps.up.outputs.artifact-url }}" && python3 -m zipfile -l got.zip'}
+""")
+    repository.commit()
+    repository.push()
+    before = server.get("/api/v1/runs?limit=1")["runs"][0]["id"]
+    assert server.finished(before)["conclusion"] == "success"
+    repository.write(".github/workflows/w.yml", ANOTHER_RUN.format(run=before))
+    repository.commit()
+    repository.push()
+    run = server.get("/api/v1/runs?limit=1")["runs"][0]["id"]
+    done = server.finished(run)
+    assert done["conclusion"] == "success", done
+    lines = [line["text"] for line in server.get(f"/api/v1/jobs/{done['jobs'][0]['id']}/log")["lines"]]
+    assert f"from run {before}" in lines and "failure" in lines, lines
