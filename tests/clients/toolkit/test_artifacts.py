@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import shutil
 import zipfile
 
+import pytest
 from running_job import Job
 
 
@@ -183,3 +185,14 @@ def test_the_client_finds_artifacts_of_another_run(job, server, repository, tmp_
     assert other.call("remove", env=env, name="theirs", options=options)["id"] == made["id"]
     assert other.call("list", env=env, options=options)["artifacts"] == []
     other.end()
+
+
+@pytest.mark.skipif(shutil.which("unzip") is None, reason="@actions/tool-cache unpacks with unzip")
+def test_the_tool_cache_takes_a_tool_from_an_artifact(job):
+    """What weir packs, other programs unpack: here unzip, started by @actions/tool-cache."""
+    folder, files = write_files(job)
+    job.call("upload", name="tool", files=files, root=str(folder))
+    _, answer = job.post("GetSignedArtifactURL", {"name": "tool"})
+    got = job.call("tool", url=answer["signed_url"], folder=str(job.folder / "unpacked"), name="mytool", version="1.2.3")
+    assert got == {"path": str(job.folder / "tools/mytool/1.2.3/x64"), "found": True,
+                   "files": ["metrics.json", "sub"]}, got
