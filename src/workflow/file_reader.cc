@@ -209,8 +209,7 @@ std::string FileReader::condition(const YamlNode& node, std::string_view what, c
     return {};
   }
   if (!node.is_string()) return node.is_null() ? std::string{} : to_text(node.to_json());
-  const auto literal = literal_of(node);
-  const std::string code = literal ? *literal : node.text();
+  std::string code = literal_of(node).value_or(node.text());
   if (has_expression(code)) {
     check_text(node, what, &scope);
     const auto parts = split_text(code);

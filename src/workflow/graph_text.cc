@@ -21,8 +21,8 @@ class Canvas {
 
   Canvas(int width, int height)
       : width_(width),
-        lines_(static_cast<std::size_t>(width * height), 0U),
-        texts_(static_cast<std::size_t>(width * height)) {}
+        lines_(static_cast<std::size_t>(width) * static_cast<std::size_t>(height), 0U),
+        texts_(static_cast<std::size_t>(width) * static_cast<std::size_t>(height)) {}
 
   void line(int x, int y, unsigned directions) { lines_[at(x, y)] |= directions; }
   void horizontal(int from, int to, int y) {
@@ -82,7 +82,9 @@ class Canvas {
   }
 
  private:
-  [[nodiscard]] std::size_t at(int x, int y) const { return static_cast<std::size_t>(y * width_ + x); }
+  [[nodiscard]] std::size_t at(int x, int y) const {
+    return static_cast<std::size_t>(y) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(x);
+  }
 
   int width_;
   std::vector<unsigned> lines_;

@@ -120,6 +120,7 @@ class StepReader {
     const auto found = ids_.background.find(id);
     if (found == ids_.background.end()) {
       std::vector<std::string> known;
+      known.reserve(ids_.background.size());
       for (const auto& [name, background] : ids_.background) known.push_back(name);
       schema_.error(place, fmt::format("no step before {} has the id \"{}\"", what_, id),
                     text::did_you_mean(id, known));
