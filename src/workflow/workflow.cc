@@ -52,6 +52,7 @@ bool On::listens(std::string_view event) const {
 
 std::vector<std::string> On::names() const {
   std::vector<std::string> out;
+  out.reserve(events.size() + 3);
   for (const auto& event : events) out.push_back(event.name);
   for (const char* event : {"workflow_dispatch", "workflow_call", "schedule"}) {
     if (listens(event)) out.emplace_back(event);
