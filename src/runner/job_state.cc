@@ -14,7 +14,7 @@ void JobState::debug(int step, std::string_view text) const {
   if (debug_on) log->line(step, 'c', fmt::format("##[debug]{}", text));
 }
 
-void JobState::annotate(StepState& step, std::string_view level, std::string_view message, json::object place,
+void JobState::annotate(StepState& step, std::string_view level, std::string_view message, const json::object& place,
                         std::string_view shown_line) {
   log->line(step.index, level == "error" ? 'e' : 'c',
             fmt::format("##[{}]{}", level, shown_line.empty() ? message : shown_line));
@@ -24,7 +24,7 @@ void JobState::annotate(StepState& step, std::string_view level, std::string_vie
   if (++count > kAnnotationsMax) return;
   const std::string readable = readable_lines(log->mask(message));
   json::object fields{{"step", step.index}, {"level", level}, {"message", cut_text(readable, kMessageBytesMax)}};
-  for (auto& [key, value] : place) fields[key] = value;
+  for (const auto& [key, value] : place) fields[key] = value;
   record("annotation", fields);
 }
 

@@ -144,7 +144,7 @@ struct JobState : JobView {
   void debug(int step, std::string_view text) const;
   // Log and journal; at most 10 of a level a step reach the journal, as on GitHub. `place`: "file", "line", "title", …
   // `shown_line` stands in the log instead of the message if it is given.
-  void annotate(StepState& step, std::string_view level, std::string_view message, json::object place = {},
+  void annotate(StepState& step, std::string_view level, std::string_view message, const json::object& place = {},
                 std::string_view shown_line = {});
   void error(StepState& step, std::string_view message) { annotate(step, "error", message); }
   void warning(StepState& step, std::string_view message) { annotate(step, "warning", message); }

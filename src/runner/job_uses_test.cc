@@ -149,7 +149,8 @@ TEST(LocalAction, MayBeTheOneOfTheRunsCommit) {
   TestJob job;
   const fs::path repository = job.folder / "repository";
   fs::create_directories(repository / "act");
-  job.folder.write("repository/act/action.yml", composite("", "    - {run: echo as committed, shell: sh}\n    - uses: $/other\n"));
+  job.folder.write("repository/act/action.yml",
+                   composite("", "    - {run: echo as committed, shell: sh}\n    - uses: $/other\n"));
   job.folder.write("repository/other/action.yml", composite("", "    - {run: echo beside it, shell: sh}\n"));
   shell(repository, "git init -q -b main .; git add .; git commit -qm one");
   io::ProcessOptions options;

@@ -235,7 +235,7 @@ bool report_problem(JobState& job, StepState& step, std::string_view text) {
   if (const auto at = number(match->line)) place["line"] = *at;
   if (const auto at = number(match->column)) place["col"] = *at;
   if (!is_blank(match->code)) place["code"] = job.log->mask(match->code);
-  job.annotate(step, is_error ? "error" : is_warning ? "warning" : "notice", match->message, std::move(place), line);
+  job.annotate(step, is_error ? "error" : is_warning ? "warning" : "notice", match->message, place, line);
   return true;
 }
 

@@ -129,7 +129,7 @@ class Supervisor {
   void pump(std::optional<TimePoint> until);
   [[nodiscard]] std::optional<TimePoint> next_deadline(std::optional<TimePoint> until) const;
   void resume_ready();
-  void resume(Strand& strand);
+  void resume(const StrandPtr& strand);
   void read_stream(Stream& stream);
   void take_signals();
   void check_deadlines();

@@ -1,5 +1,5 @@
-// Metadata of actions, and what `uses:` says: any text gives an action or problems that can be shown; a reference that is
-// taken leads nowhere but below its folder.
+// Metadata of actions, and what `uses:` says: any text gives an action or problems that can be shown; a reference that
+// is taken leads nowhere but below its folder.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

@@ -1,5 +1,5 @@
-// Problem matchers: a file is taken or refused, and what was taken can be shown any line. The first line of the input is
-// the expression, the rest is output.
+// Problem matchers: a file is taken or refused, and what was taken can be shown any line. The first line of the input
+// is the expression, the rest is output.
 #include <cstdint>
 #include <string>
 #include <string_view>
