@@ -31,6 +31,7 @@ constexpr std::array kTable = {
     Row{Permission::kDispatchRun, "dispatch_run", Role::kDeveloper, false, true, "actions"},
     Row{Permission::kCancelRun, "cancel_run", Role::kDeveloper, false, true, "actions"},
     Row{Permission::kFetch, "fetch", Role::kViewer, true, true, "contents", Level::kRead},
+    Row{Permission::kPropose, "propose", Role::kViewer, false, true, "pull-requests"},
     Row{Permission::kPush, "push", Role::kDeveloper, false, true, "contents"},
     Row{Permission::kMoveAlias, "move_alias", Role::kDeveloper, false, true, "deployments"},
     Row{Permission::kDeploy, "deploy", Role::kDeveloper, false, true, "deployments"},

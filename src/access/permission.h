@@ -21,6 +21,7 @@ enum class Permission : std::uint8_t {
   kDispatchRun,  // start or rerun a workflow
   kCancelRun,
   kFetch,      // the contents of repositories by git
+  kPropose,    // open a pull request, comment, review
   kPush,       // to branches that are not protected
   kMoveAlias,  // aliases and stages: the wish; the environment's reviewers still decide
   kDeploy,     // the same, asked for by name of endpoint

@@ -26,6 +26,7 @@ TEST(Permission, TheTableOfRolesIsAsDocumented) {
       {Permission::kDispatchRun, "-y-yyy"},
       {Permission::kCancelRun, "-y-yyy"},
       {Permission::kFetch, "yyyyyy"},
+      {Permission::kPropose, "-yyyyy"},
       {Permission::kPush, "-y-yyy"},
       {Permission::kMoveAlias, "-y-yyy"},
       {Permission::kDeploy, "-y-yyy"},

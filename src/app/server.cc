@@ -16,6 +16,7 @@
 #include "api/weir/routes.h"
 #include "api/weir/serving.h"
 #include "app/engine_binding.h"
+#include "app/forge_binding.h"
 #include "app/lineage.h"
 #include "app/schema.h"
 #include "app/serving.h"
@@ -90,6 +91,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<engine::LocalExecutor> executor_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<event::Triggers> triggers_;
+  std::unique_ptr<Forge> forge_;
   std::unique_ptr<access::ApprovalTimer> approval_timer_;
   std::unique_ptr<Lineage> lineage_;
   std::unique_ptr<Serving> serving_;
@@ -216,6 +218,8 @@ Result<void> ServerImpl::start_engine() {
   };
   deps.server_url = binding.server_url;
   triggers_ = std::make_unique<event::Triggers>(std::move(deps));
+  forge_ = std::make_unique<Forge>(Forge::Parts{*db_, clock_, log_, *triggers_, *engine_, *config_,
+                                                [this](const std::string& repo) { return git(repo); }});
   return {};
 }
 
@@ -251,6 +255,9 @@ Result<void> ServerImpl::start_http() {
                .engine = engine_.get(),
                .artifacts = artifacts_.get(),
                .triggers = triggers_.get(),
+               .issues = &forge_->issues(),
+               .pulls = &forge_->pulls(),
+               .checks = &forge_->checks(),
                .gate = &lineage_->gate(),
                .insight = lineage_->insight_sources(find_git),
                .git = find_git};
@@ -281,6 +288,7 @@ Result<void> ServerImpl::start_http() {
   api::add_artifact_routes(table, services_);
   api::add_access_routes(table, services_);
   api::add_insight_routes(table, services_);
+  api::add_pull_routes(table, services_);
   api::add_live_route(table, feed_.get());
   api::add_mlflow_routes(
       router, {.tracking = lineage_->tracking(),
@@ -324,7 +332,13 @@ api::GitHttpOptions ServerImpl::git_options() {
                              std::span<const event::RefUpdate> updates) -> Result<void> {
     const std::string object = fmt::format("repo/{}", repo);
     if (!write) return access_->allow(identity, access::Permission::kFetch, object);
-    WEIR_TRY(access_->allow(identity, access::Permission::kPush, object));
+    // Whoever may propose, may push for a branch; the rest is for those who may push.
+    const auto may_push = access_->allow(identity, access::Permission::kPush, object);
+    if (!may_push) {
+      const bool proposes =
+          std::ranges::all_of(updates, [](const auto& one) { return one.ref.starts_with("refs/for/"); });
+      if (!proposes || !access_->allow(identity, access::Permission::kPropose, object)) return may_push;
+    }
     const auto repository = git(std::string(repo));
     const std::string protected_ref =
         (repository ? repository->head_ref() : Result<std::string>("")).value_or("refs/heads/main");
@@ -337,7 +351,8 @@ api::GitHttpOptions ServerImpl::git_options() {
   options.pushed = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
                           const types::Identity& identity) -> Result<void> {
     WEIR_TRY(triggers_->repository_pushed(repo, updates, identity));
-    return {};
+    const bool foreign = !access_->allow(identity, access::Permission::kPush, fmt::format("repo/{}", repo));
+    return forge_->pushed(repo, updates, identity, foreign);
   };
   return options;
 }
@@ -351,6 +366,9 @@ Result<void> ServerImpl::catch_up() {
     if (entry.path().extension() != ".git") continue;
     WEIR_TRY(api::wait_for_pushes(entry.path()));
     const auto missed = triggers_->reconcile(entry.path().stem().string());
+    if (const auto followed = forge_->pulls().reconcile(entry.path().stem().string()); !followed) {
+      log_.error("pull requests of {}: {}", entry.path().stem().string(), followed.error().message);
+    }
     if (!missed) log_.error("cannot reconcile {}: {}", entry.path().string(), missed.error().message);
     if (missed && !missed->empty())
       log_.info("{}: started {} runs of pushes whose trigger was missed", entry.path().stem().string(), missed->size());

@@ -277,6 +277,10 @@ const Runner* Config::runner(std::string_view label) const {
   return by_name(runners, &Runner::label, label);
 }
 
+const Branch* Config::branch(std::string_view name) const {
+  return by_name(branches, &Branch::name, name);
+}
+
 json::object to_json(const Config& config) {
   json::object gates;
   for (const auto& gate : config.gates) {
@@ -294,6 +298,10 @@ json::object to_json(const Config& config) {
                                          {"memory", size_text(runner.memory_bytes)},
                                          {"grace", duration_text(runner.grace)}};
   }
+  json::object branches;
+  for (const auto& branch : config.branches) {
+    branches[branch.name] = json::object{{"checks", to_json(branch.checks)}, {"reviews", branch.reviews}};
+  }
   return {{"endpoints", keyed(config.endpoints, &Endpoint::name)},
           {"environments", keyed(config.environments, &Environment::name)},
           {"gates", std::move(gates)},
@@ -301,6 +309,7 @@ json::object to_json(const Config& config) {
           {"retrain", keyed(config.retrain, &Retrain::model)},
           {"notify", std::move(notify)},
           {"runners", std::move(runners)},
+          {"branches", std::move(branches)},
           {"schedules",
            json::object{{"missed", config.schedules.missed}, {"jitter", duration_text(config.schedules.jitter)}}},
           {"strict", config.strict}};

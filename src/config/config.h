@@ -97,6 +97,14 @@ struct Environment {
   bool operator==(const Environment&) const = default;
 };
 
+// What a branch asks of a pull request before it takes it.
+struct Branch {
+  std::string name;                 // "main"
+  std::vector<std::string> checks;  // names of jobs, check runs or statuses that must have succeeded
+  int reviews = 0;                  // approvals by others than its author
+  bool operator==(const Branch&) const = default;
+};
+
 struct Gate {
   std::string model;
   std::vector<GateRule> rules;
@@ -182,6 +190,7 @@ struct Config {
   std::vector<Retrain> retrain;
   std::vector<Notify> notify;
   std::vector<Runner> runners;
+  std::vector<Branch> branches;
   Schedules schedules;
   bool strict = false;  // GitHub's empty machine: no implicit checkout, no shared Python layers
 
@@ -192,6 +201,7 @@ struct Config {
   [[nodiscard]] const Monitor* monitor(std::string_view endpoint) const;
   [[nodiscard]] const Retrain* retrain_of(std::string_view model) const;
   [[nodiscard]] const Runner* runner(std::string_view label) const;
+  [[nodiscard]] const Branch* branch(std::string_view name) const;
   bool operator==(const Config&) const = default;
 };
 

@@ -170,6 +170,7 @@ std::string document_of(const std::string& name, const json::value& value) {
       {"notify", "{{\"notify\": [{}]}}"},
       {"runner", "{{\"runners\": {{\"r\": {}}}}}"},
       {"schedules", "{{\"schedules\": {}}}"},
+      {"branch", "{{\"branches\": {{\"b\": {}}}}}"},
   };
   const auto place = kPlaces.find(name);
   return place == kPlaces.end() ? "" : fmt::format(fmt::runtime(place->second), as_yaml(value));
@@ -184,7 +185,7 @@ TEST(Schema, EveryKeyIsAcceptedWithItsExampleAndNoOther) {
   for (const auto& [name, definition] : schema->at("$defs").as_object()) {
     if (definition.as_object().contains("properties")) maps[std::string(name)] = definition.as_object();
   }
-  EXPECT_EQ(maps.size(), 14U);
+  EXPECT_EQ(maps.size(), 15U);
   for (const auto& [name, definition] : maps) {
     EXPECT_FALSE(definition.at("additionalProperties").as_bool()) << name;
     for (const auto& [key, property] : definition.at("properties").as_object()) {
@@ -205,7 +206,7 @@ TEST(Schema, EveryKeyIsAcceptedWithItsExampleAndNoOther) {
       EXPECT_THAT(problems(document_of(name, map)), HasSubstr("unknown key")) << name;
     }
   }
-  EXPECT_EQ(keys, 54);  // a new key needs an example that a test reads
+  EXPECT_EQ(keys, 57);  // a new key needs an example that a test reads
 }
 
 TEST(Schema, DefaultsAreThoseOfTheParser) {
@@ -222,7 +223,7 @@ TEST(Schema, DefaultsAreThoseOfTheParser) {
     EXPECT_EQ(parsed(document_of(name, map)), parsed(bare)) << name;
   };
   for (const char* name : {"", "endpoint", "endpoint_environment", "capture", "rollout", "environment", "monitor",
-                           "drift", "accuracy", "alert", "retrain", "notify", "runner", "schedules"}) {
+                           "drift", "accuracy", "alert", "retrain", "notify", "runner", "schedules", "branch"}) {
     with_default(name);
   }
 }

@@ -304,6 +304,21 @@ std::span<const Key<Runner>> runner_keys() {
   return kKeys;
 }
 
+std::span<const Key<Branch>> branch_keys() {
+  static constexpr std::array kKeys = {
+      Key<Branch>{
+          "checks", "Jobs, check runs or statuses that must have succeeded, by name.",
+          R"({"$ref": "#/$defs/texts", "default": [], "examples": [["test"]]})",
+          [](Reader& reader, const YamlEntry& entry, Branch& branch) { reader.read(*entry.value, branch.checks); }},
+      Key<Branch>{"reviews", "Approvals of its newest commit, by others than its author.",
+                  R"({"type": ["integer", "string"], "minimum": 0, "maximum": 10, "default": 0, "examples": [1]})",
+                  [](Reader& reader, const YamlEntry& entry, Branch& branch) {
+                    reader.read_count(*entry.value, branch.reviews, 0, 10);
+                  }},
+  };
+  return kKeys;
+}
+
 std::span<const Key<Schedules>> schedules_keys() {
   static constexpr std::array kKeys = {
       Key<Schedules>{"missed", "What was due while the server was down fires once, is skipped, or fires for each time.",
@@ -350,6 +365,10 @@ std::span<const Key<Config>> root_keys() {
                   R"({"type": "object", "additionalProperties": {"$ref": "#/$defs/runner"},
                       "examples": [{"gpu": {"executor": "local", "slots": 1}}]})",
                   read_runners},
+      Key<Config>{"branches", "What branches ask of a pull request before they take it.",
+                  R"({"type": "object", "additionalProperties": {"$ref": "#/$defs/branch"},
+                      "examples": [{"main": {"checks": ["test"], "reviews": 1}}]})",
+                  read_branches},
       Key<Config>{"schedules", "How workflows with `on: schedule` start.",
                   R"({"$ref": "#/$defs/schedules", "examples": [{"jitter": "5m"}]})",
                   [](Reader& reader, const YamlEntry& entry, Config& config) {
@@ -416,6 +435,14 @@ void read_notify(Reader& reader, const YamlEntry& entry, Config& config) {
     if (item->is_map() && item->find("to") == nullptr) reader.error(*item, "an entry of notify needs `to`, an address");
     config.notify.push_back(std::move(notify));
   }
+}
+
+void read_branches(Reader& reader, const YamlEntry& entry, Config& config) {
+  for_each_entry(reader, entry, "branch", [&](const YamlEntry& one) {
+    Branch branch{.name = one.key};
+    read_map(reader, *one.value, branch_keys(), branch, fmt::format("branch \"{}\"", one.key));
+    config.branches.push_back(std::move(branch));
+  });
 }
 
 void read_runners(Reader& reader, const YamlEntry& entry, Config& config) {

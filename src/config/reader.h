@@ -142,6 +142,7 @@ std::span<const Key<Retrain>> retrain_keys();
 std::span<const Key<Notify>> notify_keys();
 std::span<const Key<Runner>> runner_keys();
 std::span<const Key<Schedules>> schedules_keys();
+std::span<const Key<Branch>> branch_keys();
 
 void read_endpoints(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_environments(Reader& reader, const text::YamlEntry& entry, Config& config);
@@ -150,5 +151,6 @@ void read_monitors(Reader& reader, const text::YamlEntry& entry, Config& config)
 void read_retrain(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_notify(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_runners(Reader& reader, const text::YamlEntry& entry, Config& config);
+void read_branches(Reader& reader, const text::YamlEntry& entry, Config& config);
 
 }  // namespace weir::config

@@ -65,6 +65,7 @@ std::string json_schema() {
   definitions["notify"] = schema_of(notify_keys());
   definitions["runner"] = schema_of(runner_keys());
   definitions["schedules"] = schema_of(schedules_keys());
+  definitions["branch"] = schema_of(branch_keys());
   definitions["alert"].get_object()["required"] = json::array{"when"};
   definitions["notify"].get_object()["required"] = json::array{"to"};
 

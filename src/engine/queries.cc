@@ -78,7 +78,8 @@ Result<Job> view_of(store::Reader& reader, const std::filesystem::path& jobs_dir
 Result<std::vector<Run>> find_runs(store::Reader& reader, const RunFilter& filter) {
   auto path = filter.workflow;
   if (path && path->find('/') == std::string::npos) path = ".github/workflows/" + *path;
-  return list_runs(reader, filter.repo, path, filter.state, filter.before, std::clamp(filter.limit, 1, 500));
+  return list_runs(reader, filter.repo, path, filter.state, filter.commit, filter.before,
+                   std::clamp(filter.limit, 1, 500));
 }
 
 Result<std::vector<Job>> find_jobs(store::Reader& reader, const std::filesystem::path& jobs_dir, std::int64_t run,

@@ -302,8 +302,8 @@ Result<RunRow> load_run_row(store::Reader& reader, std::int64_t id) {
 }
 
 Result<std::vector<Run>> list_runs(store::Reader& reader, std::optional<std::string> repo,
-                                   std::optional<std::string> path, std::optional<RunState> state, std::int64_t before,
-                                   int limit) {
+                                   std::optional<std::string> path, std::optional<RunState> state,
+                                   std::optional<std::string> commit, std::int64_t before, int limit) {
   std::string sql = fmt::format("SELECT {} FROM engine_runs WHERE ", kRunColumns);
   std::vector<store::Value> values;
   const auto where = [&](std::string_view condition, store::Value value) {
@@ -313,6 +313,7 @@ Result<std::vector<Run>> list_runs(store::Reader& reader, std::optional<std::str
   if (repo) where("repo = ?", *repo);
   if (path) where("path = ?", *path);
   if (state) where("state = ?", number(*state));
+  if (commit) where("commit_id = ?", *commit);
   sql += "id < ? ORDER BY id DESC LIMIT ?";
   values.emplace_back(before > 0 ? before : std::numeric_limits<std::int64_t>::max());
   values.emplace_back(limit);

@@ -102,8 +102,8 @@ event::RunOptions options_from_json(const json::value& value);
 Result<Run> load_run(store::Reader& reader, std::int64_t id);
 Result<RunRow> load_run_row(store::Reader& reader, std::int64_t id);
 Result<std::vector<Run>> list_runs(store::Reader& reader, std::optional<std::string> repo,
-                                   std::optional<std::string> path, std::optional<RunState> state, std::int64_t before,
-                                   int limit);
+                                   std::optional<std::string> path, std::optional<RunState> state,
+                                   std::optional<std::string> commit, std::int64_t before, int limit);
 Result<std::vector<std::int64_t>> unfinished_runs(store::Reader& reader);
 // In the order of the file, a called workflow's jobs after the call.
 Result<std::vector<JobRow>> load_jobs(store::Reader& reader, std::int64_t run, std::int64_t attempt);

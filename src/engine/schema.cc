@@ -61,6 +61,7 @@ ALTER TABLE engine_jobs ADD COLUMN preemptions BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE engine_jobs ADD COLUMN may_reuse BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE engine_jobs ADD COLUMN reason TEXT NOT NULL DEFAULT '';
 ALTER TABLE engine_job_results ADD COLUMN inputs TEXT NOT NULL DEFAULT '';
+CREATE INDEX engine_runs_commit ON engine_runs(commit_id, id);
 )"}};
   return kMigrations;
 }

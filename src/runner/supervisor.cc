@@ -296,16 +296,16 @@ void Supervisor::wait(const std::function<bool()>& ready, std::optional<TimePoin
 }
 
 void Supervisor::resume(const StrandPtr& strand) {
-  StrandPtr kept = strand;  // the list may lose it
-  current_ = kept;
-  kept->switch_view();
-  kept->resume.release();
-  kept->yielded.acquire();
-  kept->switch_view();
-  current_ = nullptr;
-  if (!kept->ended) return;
-  kept->thread.join();
-  std::erase(strands_, kept);
+  current_ = strand;
+  Strand& running = *current_;
+  running.switch_view();
+  running.resume.release();
+  running.yielded.acquire();
+  running.switch_view();
+  const StrandPtr had_turn = std::exchange(current_, nullptr);
+  if (!had_turn->ended) return;
+  had_turn->thread.join();
+  std::erase(strands_, had_turn);
 }
 
 void Supervisor::resume_ready() {

@@ -22,6 +22,7 @@ struct Everything {
     add_artifact_routes(table, services);
     add_access_routes(table, services);
     add_insight_routes(table, services);
+    add_pull_routes(table, services);
     add_live_route(table, nullptr);
     add_model_routes(table, services, {});
     add_endpoint_routes(table, {});

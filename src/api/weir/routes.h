@@ -13,6 +13,9 @@
 #include "engine/engine.h"
 #include "engine/run_artifacts.h"
 #include "event/triggers.h"
+#include "forge/checks.h"
+#include "forge/issues.h"
+#include "forge/pulls.h"
 #include "gate/gate.h"
 #include "insight/why.h"
 #include "io/http.h"
@@ -34,6 +37,9 @@ struct Services {
   engine::Engine* engine = nullptr;
   engine::RunArtifacts* artifacts = nullptr;
   event::Triggers* triggers = nullptr;
+  forge::Issues* issues = nullptr;
+  forge::Pulls* pulls = nullptr;
+  forge::Checks* checks = nullptr;
   gate::GateService* gate = nullptr;
   insight::Sources insight;
   std::function<Result<io::Git>(const std::string& repo)> git;
@@ -57,6 +63,7 @@ void describe_download(const engine::Artifact& artifact, io::HttpResponse& respo
 void add_run_routes(RouteTable& table, const Services& services);       // runs, jobs, logs, dispatches
 void add_artifact_routes(RouteTable& table, const Services& services);  // blobs, artifacts, caches
 void add_access_routes(RouteTable& table, const Services& services);    // approvals, tokens, secrets, variables, config
+void add_pull_routes(RouteTable& table, const Services& services);      // pull requests, issues, their comments
 void add_insight_routes(RouteTable& table, const Services& services);   // events, why, dora, gate, notifications
 
 }  // namespace weir::api

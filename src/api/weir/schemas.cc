@@ -124,6 +124,51 @@ constexpr std::string_view kRuns = R"json({
   "examples": [{"kind": "job", "run": 7, "job": 19, "state": "completed", "conclusion": "success"}]}
 })json";
 
+constexpr std::string_view kPulls = R"json({
+"User": {"type": ["object", "null"], "additionalProperties": true, "properties": {"login": {"type": "string"}}},
+"Side": {"type": "object", "properties": {
+    "ref": {"type": "string"}, "sha": {"type": "string"}, "label": {"type": "string"}}},
+"PullRequest": {"type": "object", "required": ["head"], "properties": {
+    "head": {"type": "string", "description": "branch that is to be merged"},
+    "base": {"type": "string", "description": "branch that it goes into; the default branch unless given"},
+    "title": {"type": "string", "description": "the first line of its newest commit unless given"},
+    "body": {"type": "string"}, "draft": {"type": "boolean"}},
+  "examples": [{"head": "better-features", "title": "Better features"}]},
+"PullChange": {"type": "object", "required": [], "properties": {
+    "title": {"type": "string"}, "body": {"type": "string"}, "state": {"type": "string", "enum": ["open", "closed"]},
+    "base": {"type": "string"}, "draft": {"type": "boolean"}},
+  "examples": [{"state": "closed"}]},
+"Pull": {"type": "object", "additionalProperties": true, "required": ["number", "state", "merge"], "properties": {
+    "number": {"type": "integer", "minimum": 1}, "repo": {"type": "string"},
+    "state": {"type": "string", "enum": ["open", "closed"]},
+    "title": {"type": "string"}, "body": {"type": "string", "description": "Markdown; not to be trusted"},
+    "author": {"type": "string"},
+    "draft": {"type": "boolean"}, "merged": {"type": "boolean"},
+    "foreign": {"type": "boolean", "description": "by somebody who may not push: its jobs get no secrets"},
+    "head": {"$ref": "#/components/schemas/Side"}, "base": {"$ref": "#/components/schemas/Side"},
+    "conflicts": {"$ref": "#/components/schemas/Texts"},
+    "merge": {"type": "object", "properties": {
+      "allowed": {"type": "boolean"}, "reasons": {"$ref": "#/components/schemas/Texts"}}}}},
+"PullList": {"type": "object", "properties": {
+    "pulls": {"type": "array", "items": {"$ref": "#/components/schemas/Pull"}}}},
+"CommentRequest": {"type": "object", "required": ["body"], "properties": {"body": {"type": "string"}},
+  "examples": [{"body": "Nice curve."}]},
+"Comment": {"type": "object", "additionalProperties": true, "required": ["id", "body"], "properties": {
+    "id": {"type": "integer"}, "body": {"type": "string", "description": "Markdown; not to be trusted"},
+    "user": {"$ref": "#/components/schemas/User"}}},
+"ReviewRequest": {"type": "object", "required": ["state"], "properties": {
+    "state": {"type": "string", "enum": ["approve", "request-changes", "comment"]}, "body": {"type": "string"}},
+  "examples": [{"state": "approve"}]},
+"Review": {"type": "object", "additionalProperties": true, "required": ["id", "state"], "properties": {
+    "id": {"type": "integer"},
+    "state": {"type": "string", "enum": ["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED"]},
+    "user": {"$ref": "#/components/schemas/User"}, "commit_id": {"type": "string"}}},
+"MergeRequest": {"type": "object", "required": [], "properties": {
+    "method": {"type": "string", "enum": ["merge", "squash"]}, "message": {"type": "string"},
+    "head": {"type": "string", "description": "the commit that it must still have"}},
+  "examples": [{"method": "squash"}]}
+})json";
+
 constexpr std::string_view kFiles = R"json({
 "Digest": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
 "Blob": {"type": "object", "properties": {
@@ -218,6 +263,8 @@ constexpr std::string_view kAccess = R"json({
     "retrain": {"type": "object", "additionalProperties": {"type": "object"}},
     "notify": {"type": "array", "items": {"type": "object"}},
     "runners": {"type": "object", "additionalProperties": {"type": "object"}},
+    "branches": {"type": "object", "additionalProperties": {"type": "object"}},
+    "schedules": {"type": "object", "additionalProperties": {"type": "string"}},
     "strict": {"type": "boolean"}}}
 })json";
 
@@ -408,7 +455,7 @@ void require_members(json::value& value) {
 
 json::object schemas() {
   json::object all;
-  for (const auto part : {kBasics, kRuns, kFiles, kAccess, kInsight, kServing}) {
+  for (const auto part : {kBasics, kRuns, kPulls, kFiles, kAccess, kInsight, kServing}) {
     auto parsed = parse_json(part, "schemas");
     if (!parsed) continue;  // a test reads every part
     for (auto& [name, schema] : parsed->as_object()) {

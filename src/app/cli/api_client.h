@@ -28,6 +28,7 @@ class ApiClient {
   Result<json::value> get(std::string_view path) { return call("GET", path, nullptr); }
   Result<json::value> post(std::string_view path, const json::value& body) { return call("POST", path, &body); }
   Result<json::value> put(std::string_view path, const json::value& body) { return call("PUT", path, &body); }
+  Result<json::value> patch(std::string_view path, const json::value& body) { return call("PATCH", path, &body); }
   Result<json::value> remove(std::string_view path) { return call("DELETE", path, nullptr); }
   // Server-sent events until `on_event` gives false or the server stops.
   Result<void> stream(std::string_view path,

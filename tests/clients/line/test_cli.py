@@ -8,9 +8,10 @@ import subprocess
 import pytest
 from weir_server import WEIR
 
-COMMANDS = ["serve", "run", "lint", "runs", "logs", "cancel", "rerun", "approve", "reject", "gate", "deploy", "rollback",
+COMMANDS = ["serve", "run", "lint", "expr", "graph", "pr", "runs", "logs", "cancel", "rerun", "approve", "reject", "gate", "deploy", "rollback",
             "why", "dora", "events", "fsck", "token", "version", "secret"]
-NESTED = ["token create", "token list", "token revoke", "secret set"]
+NESTED = ["token create", "token list", "token revoke", "secret set", "pr create", "pr list", "pr view", "pr comment",
+          "pr review", "pr merge", "pr close", "pr reopen"]
 
 
 def help_of(command):
@@ -38,7 +39,7 @@ def test_help_has_examples_that_use_known_options(command):
             assert re.search(rf"(^|[ ,]){re.escape(option)}\b", help_of(inner), re.M), f"{example}: no {option}"
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ("token", "secret")] + NESTED)
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ("token", "secret", "pr")] + NESTED)
 def test_every_command_takes_json(command):
     assert "--json" in help_of(command)
 

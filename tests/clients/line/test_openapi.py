@@ -95,4 +95,7 @@ def test_the_permission_that_is_shown_is_the_one_that_is_asked_for(described, se
         for method, operation in operations.items():
             if operation["x-weir-permission"] == "read":
                 continue
+            if operation["x-weir-permission"] == "propose":
+                described.call(method.upper(), target, b"{}", None, 401)  # every person may
+                continue
             described.call(method.upper(), target, b"{}", viewer, 403)

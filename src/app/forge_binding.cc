@@ -1,0 +1,98 @@
+#include "app/forge_binding.h"
+
+#include "event/payload.h"
+
+namespace weir::app {
+namespace {
+
+constexpr std::string_view kFor = "refs/for/";
+
+}  // namespace
+
+Forge::Forge(Parts parts)
+    : parts_(std::move(parts)),
+      issues_(parts_.db, parts_.triggers),
+      checks_(parts_.db, parts_.triggers),
+      pulls_({.db = &parts_.db,
+              .clock = &parts_.clock,
+              .log = &parts_.log,
+              .triggers = &parts_.triggers,
+              .git = parts_.git,
+              .checks = [this](const forge::Pull& pull) { return states_of(pull); },
+              .rule = [this](const std::string& repo, const std::string& branch) -> forge::BranchRule {
+                const auto config = parts_.config.of(repo);
+                const auto* rule = config->branch(branch);
+                return rule == nullptr ? forge::BranchRule{} : forge::BranchRule{rule->checks, rule->reviews};
+              }}) {}
+
+// Jobs of the newest workflow runs of its merge commit, by their name and by their workflow's, and what others set.
+Result<std::vector<forge::CheckState>> Forge::states_of(const forge::Pull& pull) {
+  std::vector<forge::CheckState> states;
+  for (auto& status : WEIR_TRY(checks_.statuses(pull.issue.repo, pull.head_sha))) {
+    states.push_back({std::move(status.context), std::move(status.state)});
+  }
+  const auto of_head = WEIR_TRY(checks_.of_commit(pull.issue.repo, pull.head_sha));
+  for (auto check = of_head.rbegin(); check != of_head.rend(); ++check) {
+    states.push_back({check->name, check->conclusion.empty() ? check->status : check->conclusion});
+  }
+  // Oldest first: of two of a name the newer counts.
+  auto runs = WEIR_TRY(parts_.engine.runs({.repo = pull.issue.repo, .commit = pull.merge_sha}));
+  std::ranges::reverse(runs);
+  for (const auto& run : runs) {
+    const auto word = [](const auto& conclusion, std::string_view state) {
+      return std::string(conclusion ? types::conclusion_name(*conclusion) : state);
+    };
+    states.push_back({run.workflow, word(run.conclusion, engine::run_state_name(run.state))});
+    for (const auto& job : WEIR_TRY(parts_.engine.jobs(run.id))) {
+      states.push_back({job.name, word(job.conclusion, engine::job_state_name(job.state))});
+    }
+  }
+  return states;
+}
+
+// "refs/for/main" and "refs/for/main/topic" become a branch of their author's.
+Result<event::RefUpdate> Forge::take_proposal(const std::string& repo, const event::RefUpdate& update,
+                                              const types::Identity& identity, std::string& base) {
+  const auto git = WEIR_TRY(parts_.git(repo));
+  const auto refs = WEIR_TRY(git.refs());
+  const std::string name = update.ref.substr(kFor.size());
+  base = name;
+  while (!base.empty() && !refs.contains("refs/heads/" + base)) {
+    const auto slash = base.rfind('/');
+    base.resize(slash == std::string::npos ? 0 : slash);
+  }
+  if (base.empty()) {
+    return fail(Code::kNotFound, "repository {} has no branch \"{}\" to push a change for", repo, name);
+  }
+  const std::string topic = name.size() > base.size() ? name.substr(base.size() + 1) : base;
+  std::string author = identity.name;
+  std::ranges::replace_if(author, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '-');
+  const std::string head = fmt::format("refs/heads/changes/{}/{}", author, topic);
+  const auto found = refs.find(head);
+  const std::string before = found == refs.end() ? std::string(event::kNoObject) : found->second;
+  const event::RefUpdate moved{head, before, update.after};
+  if (before != update.after) WEIR_TRY(git.move_ref(moved.ref, moved.before, moved.after));
+  WEIR_TRY(git.move_ref(update.ref, update.after, event::kNoObject));
+  return moved;
+}
+
+Result<void> Forge::pushed(const std::string& repo, const std::vector<event::RefUpdate>& updates,
+                           const types::Identity& identity, bool foreign) {
+  std::vector<event::RefUpdate> moved;
+  for (const auto& update : updates) {
+    if (!update.ref.starts_with(kFor) || event::is_no_object(update.after)) {
+      moved.push_back(update);
+      continue;
+    }
+    std::string base;
+    const auto branch = WEIR_TRY(take_proposal(repo, update, identity, base));
+    if (WEIR_TRY(pulls_.of_branch(repo, branch.ref))) {
+      moved.push_back(branch);
+      continue;
+    }
+    WEIR_TRY(pulls_.open({.repo = repo, .head = branch.ref, .base = base, .is_foreign = foreign}, identity));
+  }
+  return pulls_.branches_moved(repo, moved, identity);
+}
+
+}  // namespace weir::app

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "access/config_store.h"
+#include "engine/engine.h"
+#include "forge/checks.h"
+#include "forge/issues.h"
+#include "forge/pulls.h"
+
+namespace weir::app {
+
+// Issues, pull requests and checks of the server's repositories. Pointers outlive it.
+class Forge {
+ public:
+  struct Parts {
+    store::Database& db;
+    const Clock& clock;
+    Log& log;
+    event::Triggers& triggers;
+    engine::Engine& engine;
+    access::ConfigStore& config;
+    std::function<Result<io::Git>(const std::string& repo)> git;
+  };
+  explicit Forge(Parts parts);
+
+  [[nodiscard]] forge::Issues& issues() { return issues_; }
+  [[nodiscard]] forge::Pulls& pulls() { return pulls_; }
+  [[nodiscard]] forge::Checks& checks() { return checks_; }
+
+  // What a push brought: pull requests follow their branches; refs/for/BRANCH opens one, or brings the one that its
+  // author has open there up to date.
+  Result<void> pushed(const std::string& repo, const std::vector<event::RefUpdate>& updates,
+                      const types::Identity& identity, bool foreign);
+
+ private:
+  Result<std::vector<forge::CheckState>> states_of(const forge::Pull& pull);
+  Result<event::RefUpdate> take_proposal(const std::string& repo, const event::RefUpdate& update,
+                                         const types::Identity& identity, std::string& base);
+
+  Parts parts_;
+  forge::Issues issues_;
+  forge::Checks checks_;
+  forge::Pulls pulls_;
+};
+
+}  // namespace weir::app

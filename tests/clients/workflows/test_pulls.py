@@ -1,0 +1,105 @@
+"""Pull requests without a forge: opened by CLI or push, checked, reviewed, merged."""
+
+import json
+
+import pytest
+from weir_server import wait_until
+
+WORKFLOW = """\
+name: CI
+on: [pull_request, push]
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          echo "event ${{ github.event_name }} head ${{ github.head_ref }} base ${{ github.base_ref }}"
+          test "$(cat model.txt)" = good
+"""
+
+
+def token(server, name, role):
+    return json.loads(server.cli("token", "create", name, "--role", role, "--json").stdout)["token"]
+
+
+@pytest.fixture
+def project(server, repository):
+    repository.write("weir.yaml", "branches:\n  main: {checks: [test], reviews: 1}\n")
+    repository.write(".github/workflows/ci.yml", WORKFLOW)
+    repository.write("model.txt", "good\n")
+    repository.commit("Begin")
+    repository.push()
+    server.finished(1)
+    repository.git("checkout", "-qb", "better")
+    repository.write("notes.md", "text\n")
+    repository.write("model.txt", "bad\n")
+    repository.commit("Better notes")
+    return repository
+
+
+def pr(server, *arguments, token=None, check=True):
+    return server.cli("pr", *arguments, "--repo", "project", token=token, check=check)
+
+
+def run_of(server, number, head):
+    """The newest run of the pull request's merge commit."""
+    def found():
+        runs = server.get(f"/api/v1/repos/project/pulls/{number}")["runs"]
+        return runs and runs[0]["event"] == "pull_request" and runs[0]["id"]
+    return server.finished(wait_until(found, 60, "the pull request's run"))
+
+
+def test_a_pull_request_is_checked_reviewed_and_merged(server, project):
+    alice, bob = token(server, "alice", "developer"), token(server, "bob", "approver")
+    project.push(token=alice, ref="better")
+    made = pr(server, "create", "--head", "better", token=alice).stdout
+    assert made.splitlines()[0] == "#1  Better notes", made
+    assert run_of(server, 1, "better")["conclusion"] == "failure"
+    refused = pr(server, "merge", "1", token=alice, check=False)
+    assert refused.returncode != 0
+    assert 'the check "test" is failure' in refused.stderr and "0 of 1 approvals" in refused.stderr
+
+    project.write("model.txt", "good\n")
+    project.commit("Mend")
+    project.push(token=alice, ref="better")
+    run = run_of(server, 1, "better")
+    assert run["conclusion"] == "success" and run["ref"] == "refs/pull/1/merge"
+    log = "\n".join(line["text"] for line in server.get(f"/api/v1/jobs/{run['jobs'][0]['id']}/log")["lines"])
+    assert "event pull_request head better base main" in log
+
+    assert pr(server, "review", "1", "--approve", token=alice, check=False).returncode != 0
+    pr(server, "review", "1", "--approve", token=bob)
+    pr(server, "comment", "1", "--body", "Nice.", token=bob)
+    assert "ready to merge" in pr(server, "view", "1").stdout
+    assert pr(server, "merge", "1", token=alice).stdout == "merged\n"
+    shown = server.get("/api/v1/repos/project/pulls/1")
+    assert shown["merged"] and shown["state"] == "closed" and shown["comments"][0]["body"] == "Nice."
+    # The merge is a push to main, which runs what a push runs.
+    pushed = wait_until(lambda: [r for r in server.get("/api/v1/runs")["runs"]
+                                 if r["event"] == "push" and r["ref"] == "refs/heads/main" and r["id"] > 1], 60, "push")
+    assert server.finished(pushed[0]["id"])["conclusion"] == "success"
+
+
+def test_a_push_for_a_branch_opens_one_and_the_next_brings_it_up_to_date(server, project):
+    vera = token(server, "vera", "viewer")
+    refused = project.push(token=vera, ref="better", check=False)
+    assert refused.returncode != 0
+    project.push(token=vera, ref="HEAD:refs/for/main")
+    shown = server.get("/api/v1/repos/project/pulls/1")
+    assert shown["foreign"] and shown["author"] == "vera" and shown["head"]["ref"] == "changes/vera/main"
+    project.write("notes.md", "more\n")
+    project.commit("More")
+    project.push(token=vera, ref="HEAD:refs/for/main")
+    after = server.get("/api/v1/repos/project/pulls/1")
+    assert after["head"]["sha"] == project.git("rev-parse", "HEAD").stdout.strip()
+    assert len(server.get("/api/v1/repos/project/pulls")["pulls"]) == 1
+    assert "refs/for" not in project.git("ls-remote", f"{server.url}/git/project.git").stdout
+
+
+def test_pull_requests_survive_a_killed_server(server, project):
+    project.push(ref="better")
+    pr(server, "create", "--head", "better", token=server.admin_token)
+    server.kill()
+    server.start()
+    assert server.get("/api/v1/repos/project/pulls/1")["state"] == "open"
+    assert server.get("/api/v1/repos/project/pulls")["pulls"][0]["number"] == 1
