@@ -32,6 +32,11 @@ bool may_ask_for_id_token(const std::optional<types::TokenScopes>& scopes) {
 
 void Scheduler::queue(const RunPtr& run, const JobPtr& job) {
   auto& row = job->row;
+  if (run->row.options.foreign) {
+    return complete(run, job, Conclusion::kFailure,
+                    "the pull request is by somebody who may not push, and its jobs would run with the server's rights: "
+                    "push its commits to a branch of your own after a look at them");
+  }
   if (const auto found = find_place(run, *job); !found) {
     return complete(run, job, Conclusion::kFailure, found.error().message);
   }
@@ -172,6 +177,10 @@ void Scheduler::issue_and_launch(const RunPtr& run, const JobPtr& job) {
   if (deps_.issue_job_token) {
     types::JobGrant grant{
         .run_id = run->row.id, .environments = std::move(environments), .scopes = scopes_of(*job->key)};
+    if (run->row.options.foreign) {
+      const types::TokenScopes reads{.others = types::TokenScopes::Level::kRead};
+      grant.scopes = grant.scopes ? types::TokenScopes::common(*grant.scopes, reads) : reads;
+    }
     outbox_.step([core = core_, token, id = job->id, grant = std::move(grant)](store::Transaction& tx) -> Result<void> {
       auto known = grant;
       known.job_id = *id;
@@ -288,13 +297,14 @@ Result<void> Scheduler::add_resume(const RunPtr& run, const JobNode& job, json::
 
 Result<std::string> Scheduler::secrets_of(const RunPtr& run, const JobNode& job, const std::string& token) {
   std::map<std::string, std::string> common;
-  if (deps_.secrets) common = WEIR_TRY(deps_.secrets(run->row.id, run->row.repo, ""));
+  const bool trusted = !run->row.options.foreign;
+  if (deps_.secrets && trusted) common = WEIR_TRY(deps_.secrets(run->row.id, run->row.repo, ""));
   json::object secrets;
   for (const auto& [name, value] : common) secrets[name] = value;
   secrets["GITHUB_TOKEN"] = token;
   // A call hands over what the repository has; what belongs to an environment is for the jobs that name it.
   secrets = WEIR_TRY(secrets_in(run, *job.key->frame, std::move(secrets)));
-  if (deps_.secrets && !job.row.environment.empty()) {
+  if (deps_.secrets && trusted && !job.row.environment.empty()) {
     for (const auto& [name, value] : WEIR_TRY(deps_.secrets(run->row.id, run->row.repo, job.row.environment))) {
       const auto found = common.find(name);
       if (found == common.end() || found->second != value) secrets[name] = value;

@@ -93,6 +93,10 @@ def test_a_push_for_a_branch_opens_one_and_the_next_brings_it_up_to_date(server,
     after = server.get("/api/v1/repos/project/pulls/1")
     assert after["head"]["sha"] == project.git("rev-parse", "HEAD").stdout.strip()
     assert len(server.get("/api/v1/repos/project/pulls")["pulls"]) == 1
+    # Nobody looked at it: none of its jobs ran here.
+    runs = server.get("/api/v1/repos/project/pulls/1")["runs"]
+    job = server.finished(runs[0]["id"])["jobs"][0]
+    assert job["conclusion"] == "failure" and job["started_at"] is None and "may not push" in job["error"]
     assert "refs/for" not in project.git("ls-remote", f"{server.url}/git/project.git").stdout
 
 
