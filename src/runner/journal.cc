@@ -17,6 +17,7 @@ namespace weir::runner {
 namespace {
 
 constexpr std::size_t kBufferBytes = 256U << 10;
+constexpr int kStampUses = 64;
 
 }  // namespace
 
@@ -104,7 +105,15 @@ void JobLog::add_line(int step, char stream, std::string_view text, std::size_t 
   if (sanitize_into(text, sanitized_)) text = sanitized_;
   const std::string_view shown = cut_text(text, kLineBytesMax);
   bytes_cut += text.size() - shown.size();
-  fmt::format_to(std::back_inserter(buffer_), "{} {} {} {}", step, to_micros(clock_.now()), stream, shown);
+  // Lines that come together have one time: what they begin with is made once.
+  if (buffer_.empty() || step != stamp_step_ || stream != stamp_stream_ || ++stamp_uses_ >= kStampUses) {
+    stamp_ = fmt::format("{} {} {} ", step, to_micros(clock_.now()), stream);
+    stamp_step_ = step;
+    stamp_stream_ = stream;
+    stamp_uses_ = 0;
+  }
+  buffer_ += stamp_;
+  buffer_ += shown;
   if (bytes_cut > 0) fmt::format_to(std::back_inserter(buffer_), " [line too long: {} more bytes left out]", bytes_cut);
   buffer_ += '\n';
 }

@@ -65,6 +65,10 @@ class JobLog {
   Masker masker_;
   std::string buffer_;
   std::int64_t lost_lines_ = 0;  // found no room, and the log does not say so yet
+  std::string stamp_;            // "<step> <micros> <stream> " of the last line
+  int stamp_step_ = 0;
+  char stamp_stream_ = 0;
+  int stamp_uses_ = 0;
   std::string masked_;           // kept to spare allocations
   std::string sanitized_;
 };

@@ -43,6 +43,10 @@ std::string url_safe(std::string text) {
   return text;
 }
 
+std::size_t pair_of(unsigned char first, unsigned char second) {
+  return (static_cast<std::size_t>(first) << 8) | second;
+}
+
 }  // namespace
 
 void Masker::add(std::string_view secret) {
@@ -93,6 +97,12 @@ void Masker::add_pattern(std::string_view pattern) {
   const auto place = std::ranges::find_if(bucket, [&](const auto& other) { return other.size() < pattern.size(); });
   bucket.insert(place, std::string(pattern));
   ++count_;
+  const auto first = static_cast<unsigned char>(pattern.front());
+  if (pattern.size() == 1) {
+    single_[first] = true;
+  } else {
+    pairs_.set(pair_of(first, static_cast<unsigned char>(pattern[1])));
+  }
 }
 
 bool Masker::mask_into(std::string_view text, std::string& out) const {
@@ -101,9 +111,12 @@ bool Masker::mask_into(std::string_view text, std::string& out) const {
   std::size_t copied = 0;     // text before it is in `out`
   std::size_t hidden_to = 0;  // end of the find that is open
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto& bucket = by_first_byte_[static_cast<unsigned char>(text[i])];
-    if (bucket.empty()) continue;
-    for (const auto& pattern : bucket) {
+    const auto first = static_cast<unsigned char>(text[i]);
+    // Hardly any two bytes of a log begin a secret.
+    const bool may_begin =
+        single_[first] || (i + 1 < text.size() && pairs_[pair_of(first, static_cast<unsigned char>(text[i + 1]))]);
+    if (!may_begin) continue;
+    for (const auto& pattern : by_first_byte_[first]) {
       if (text.compare(i, pattern.size(), pattern) != 0) continue;
       if (!found) out.clear();
       if (!found || i > hidden_to) {

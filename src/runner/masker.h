@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,8 @@ class Masker {
   void add_encodings(std::string_view secret);
 
   std::array<std::vector<std::string>, 256> by_first_byte_;  // longest first
+  std::array<bool, 256> single_{};                           // patterns of one byte
+  std::bitset<65'536> pairs_;                                // first two bytes of the others
   std::size_t count_ = 0;
 };
 

@@ -40,6 +40,21 @@ bool is_plain(char c) {
   return (c >= 0x20 && c < 0x7F) || c == '\t' || c == 0x1B;
 }
 
+// How many of the first bytes are printable ASCII, by blocks whose bytes are looked at together.
+std::size_t printable_blocks(std::string_view text) {
+  constexpr std::size_t kBlock = 32;
+  std::size_t at = 0;
+  for (; at + kBlock <= text.size(); at += kBlock) {
+    unsigned char other = 0;
+    for (std::size_t i = 0; i < kBlock; ++i) {
+      const auto byte = static_cast<unsigned char>(text[at + i]);
+      other |= static_cast<unsigned char>(static_cast<unsigned char>(byte - 0x20) >= 0x5F);
+    }
+    if (other != 0) break;
+  }
+  return at;
+}
+
 }  // namespace
 
 void LineSplitter::push(std::string_view bytes) {
@@ -85,7 +100,7 @@ void LineSplitter::finish() {
 }
 
 bool sanitize_into(std::string_view text, std::string& out) {
-  std::size_t i = 0;
+  std::size_t i = printable_blocks(text);
   while (i < text.size() && is_plain(text[i])) ++i;
   if (i == text.size()) return false;
   out.assign(text.substr(0, i));

@@ -7,7 +7,9 @@
 namespace weir::workflow {
 namespace {
 
-constexpr std::size_t kCombinationsMax = 256;
+constexpr std::size_t kCombinationsMax = 10'000;
+// What `exclude` takes away again may be a multiple of what is left, so some room is given.
+constexpr std::size_t kProductMax = 200'000;
 
 // A matrix whose expressions have been evaluated.
 struct Matrix {
@@ -134,8 +136,7 @@ Result<std::vector<Combination>> combine(const Job& job, const json::object& obj
   std::size_t size = matrix.vectors.empty() ? 0 : 1;
   for (const auto& [key, values] : matrix.vectors) {
     size *= values->size();
-    // What `exclude` takes away again may be a multiple of what is left, so some room is given.
-    if (size > kCombinationsMax * 64)
+    if (size > kProductMax)
       return bad(job, fmt::format("the matrix has more than {} combinations", kCombinationsMax));
   }
   std::vector<Combination> out;

@@ -16,6 +16,8 @@ using text::MapReader;
 using text::YamlEntry;
 using text::YamlNode;
 
+constexpr std::size_t kGithubCombinationsMax = 256;
+
 constexpr std::size_t kJobKeyMax = 99;
 
 // ---- strategy
@@ -240,9 +242,14 @@ class JobReader {
     // What is known already is expanded now, so that a matrix that cannot run is found here.
     if (!is_fixed(job_.strategy) || !strategy->is_map() || text::has_errors(schema_.diagnostics())) return;
     const auto expansion = expand_matrix(job_, {});
-    if (expansion) return;
     const YamlNode* matrix = strategy->find("matrix") != nullptr ? strategy->find("matrix")->value : strategy;
-    schema_.error(*matrix, expansion.error().message);
+    if (!expansion) {
+      schema_.error(*matrix, expansion.error().message);
+    } else if (const auto count = expansion->combinations.size(); count > kGithubCombinationsMax) {
+      schema_.report(text::Severity::kWarning, matrix->position(), 1,
+                     fmt::format("the matrix has {} combinations; GitHub runs {} at most", count, kGithubCombinationsMax),
+                     "");
+    }
   }
 
   void read_containers() {

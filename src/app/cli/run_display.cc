@@ -1,14 +1,17 @@
 #include "app/cli/run_display.h"
 
-#include <fstream>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "app/cli/print.h"
+#include "io/descriptor.h"
 #include "types/job_spec.h"
 
 namespace weir::app {
 namespace {
 
 constexpr auto kPause = std::chrono::milliseconds{40};
+constexpr std::size_t kPieceBytes = 1U << 20;  // longer than any line of a log
 
 std::string took(const std::optional<TimePoint>& from, const std::optional<TimePoint>& to) {
   return from && to ? format_duration(*to - *from) : std::string();
@@ -56,11 +59,24 @@ Result<void> RunDisplay::print_new_lines(const engine::Job& job) {
   Result<std::filesystem::path> folder = fail(Code::kNotFound, "not its own");
   if (job.origin == 0) folder = engine_.job_dir(job.id);
   if (folder) {
-    std::int64_t& read = log_read_[job.id];
-    std::ifstream file(*folder / "log.txt", std::ios::binary);
-    file.seekg(read);
-    const std::string text(std::istreambuf_iterator<char>(file), {});
+    WEIR_TRY(print_log(job, *folder));
+  }
+  if (job.state == engine::JobState::kCompleted) announced_.insert(job.id);
+  std::fflush(stdout);
+  return {};
+}
+
+// What of a log is new, in pieces that fit into memory.
+Result<void> RunDisplay::print_log(const engine::Job& job, const std::filesystem::path& folder) {
+  const io::Descriptor file(::open((folder / "log.txt").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return {};  // it has said nothing yet
+  std::int64_t& read = log_read_[job.id];
+  for (;;) {
+    text_.resize(kPieceBytes);
+    const auto got = ::pread(file.get(), text_.data(), text_.size(), read);
+    if (got <= 0) return {};
     std::size_t consumed = 0;
+    const std::string_view text(text_.data(), static_cast<std::size_t>(got));
     const std::string prefix = styled(Style::kDim, fmt::format("{:<18} | ", job.name));
     for (const auto& line : types::read_log(text, consumed)) {
       if (options_.json) {
@@ -75,10 +91,8 @@ Result<void> RunDisplay::print_new_lines(const engine::Job& job) {
       }
     }
     read += static_cast<std::int64_t>(consumed);
+    if (consumed == 0) return {};  // a line on its way
   }
-  if (job.state == engine::JobState::kCompleted) announced_.insert(job.id);
-  std::fflush(stdout);
-  return {};
 }
 
 void RunDisplay::print_summary(const engine::Run& run, const std::vector<engine::Job>& jobs) {

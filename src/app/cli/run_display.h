@@ -26,6 +26,7 @@ class RunDisplay {
 
  private:
   Result<void> print_new_lines(const engine::Job& job);
+  Result<void> print_log(const engine::Job& job, const std::filesystem::path& folder);
   void print_summary(const engine::Run& run, const std::vector<engine::Job>& jobs);
 
   engine::Engine& engine_;
@@ -37,6 +38,7 @@ class RunDisplay {
   std::map<std::int64_t, std::int64_t> log_read_;  // bytes of each job's log that were printed
   std::set<std::int64_t> announced_;               // jobs whose end was printed
   std::set<std::int64_t> reasons_;                 // jobs whose reason was shown
+  std::string text_;                               // piece of a log
   engine::Engine::Subscription subscription_;
 };
 
