@@ -27,6 +27,15 @@ INSERT INTO event_zoned_schedules(repo, path, cron, timezone, last_fired)
   SELECT repo, path, cron, '', last_fired FROM event_schedules;
 DROP TABLE event_schedules;
 ALTER TABLE event_zoned_schedules RENAME TO event_schedules;
+)"},
+                                          store::Migration{"event/004-mirrors", R"(
+CREATE TABLE event_mirrors(
+  repo TEXT PRIMARY KEY, url TEXT NOT NULL, every_s BIGINT NOT NULL, token_secret TEXT NOT NULL, fetched_at BIGINT,
+  problem TEXT NOT NULL);
+
+CREATE TABLE event_deliveries(
+  source TEXT NOT NULL, id TEXT NOT NULL, received_at BIGINT NOT NULL, PRIMARY KEY(source, id));
+CREATE INDEX event_deliveries_time ON event_deliveries(received_at);
 )"}};
   return kMigrations;
 }

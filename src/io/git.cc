@@ -381,6 +381,44 @@ Result<void> Git::move_ref(std::string_view ref, std::string_view before, std::s
   return fail(Code::kFailedPrecondition, "{} was moved meanwhile, or cannot be: {}", ref, moved.error().message);
 }
 
+Result<void> Git::fetch(std::string_view url, const std::vector<std::string>& refspecs, std::string_view token) const {
+  ProcessOptions options;
+  options.argv = {"git",
+                  "--git-dir=" + git_dir_.string(),
+                  "-c",
+                  std::string(kSync),
+                  "-c",
+                  "protocol.ext.allow=never",
+                  "fetch",
+                  "--quiet",
+                  "--prune",
+                  "--no-tags",
+                  "--no-write-fetch-head",
+                  "--end-of-options",
+                  std::string(url)};
+  options.argv.insert(options.argv.end(), refspecs.begin(), refspecs.end());
+  std::map<std::string, std::string> env{{"GIT_TERMINAL_PROMPT", "0"}, {"GIT_SSH_COMMAND", "ssh -oBatchMode=yes"}};
+  if (!token.empty()) {
+    env["GIT_CONFIG_COUNT"] = "1";
+    env["GIT_CONFIG_KEY_0"] = "http.extraHeader";
+    env["GIT_CONFIG_VALUE_0"] = fmt::format("Authorization: Bearer {}", token);
+  }
+  options.env = git_environment(std::move(env));
+  auto captured = WEIR_TRY(run_process(std::move(options)));
+  if (captured.status.code == 0 && captured.status.signal == 0) return {};
+  auto words = std::string(strip(captured.err));
+  // user:password@ of an address.
+  if (const auto scheme = url.find("://"), sign = url.find('@');
+      scheme != std::string_view::npos && sign != std::string_view::npos) {
+    const auto secret = url.substr(scheme + 3, sign - scheme - 3);
+    for (auto found = words.find(secret); found != std::string::npos; found = words.find(secret)) {
+      words.replace(found, secret.size(), "***");
+      if (secret.empty() || secret == "***") break;
+    }
+  }
+  return fail(Code::kUnavailable, "git cannot fetch: {}", words.substr(0, 2'000));
+}
+
 Result<bool> Git::is_ancestor(std::string_view commit, std::string_view of) const {
   WEIR_TRY(check_object_id(commit));
   WEIR_TRY(check_object_id(of));

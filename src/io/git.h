@@ -87,6 +87,10 @@ class Git {
   // Moves a ref from `before` (all zeros: it must not be there) to `after` (all zeros: it goes).
   // kFailedPrecondition if it was elsewhere.
   [[nodiscard]] Result<void> move_ref(std::string_view ref, std::string_view before, std::string_view after) const;
+  // Fetches from `url` by `refspecs`; branches that are gone there go here. `token`: sent as a bearer token, never on a
+  // command line. kUnavailable with git's words, from which addresses' passwords are removed.
+  [[nodiscard]] Result<void> fetch(std::string_view url, const std::vector<std::string>& refspecs,
+                                   std::string_view token) const;
   // Whether `commit` is part of `of`'s history.
   [[nodiscard]] Result<bool> is_ancestor(std::string_view commit, std::string_view of) const;
   // The newest common commit; "" if there is none.

@@ -72,6 +72,8 @@ inline constexpr std::string_view kSecretSet = "secret.set";  // secret/<name>; 
 inline constexpr std::string_view kSecretDeleted = "secret.deleted";
 inline constexpr std::string_view kVariableSet = "variable.set";  // variable/<name> {environment, value}
 inline constexpr std::string_view kVariableDeleted = "variable.deleted";
+inline constexpr std::string_view kMirrorSet = "mirror.set";  // repo/<name> {url, every}
+inline constexpr std::string_view kMirrorRemoved = "mirror.removed";
 inline constexpr std::string_view kIssueOpened = "issue.opened";  // issue/<repo>/<number> {title}
 inline constexpr std::string_view kIssueUpdated = "issue.updated";
 inline constexpr std::string_view kIssueClosed = "issue.closed";
@@ -101,11 +103,11 @@ inline constexpr std::array kEventTypes = {
     event_type::kAlertFired,       event_type::kAlertResolved,     event_type::kRetrainTriggered,
     event_type::kTokenCreated,     event_type::kTokenRevoked,      event_type::kSecretSet,
     event_type::kSecretDeleted,    event_type::kVariableSet,       event_type::kVariableDeleted,
-    event_type::kIssueOpened,      event_type::kIssueUpdated,      event_type::kIssueClosed,
-    event_type::kPullOpened,       event_type::kPullUpdated,       event_type::kPullReviewed,
-    event_type::kPullMerged,       event_type::kPullClosed,        event_type::kCommentCreated,
-    event_type::kCommentUpdated,   event_type::kCommentDeleted,    event_type::kStatusSet,
-    event_type::kCheckSet,
+    event_type::kMirrorSet,        event_type::kMirrorRemoved,     event_type::kIssueOpened,
+    event_type::kIssueUpdated,     event_type::kIssueClosed,       event_type::kPullOpened,
+    event_type::kPullUpdated,      event_type::kPullReviewed,      event_type::kPullMerged,
+    event_type::kPullClosed,       event_type::kCommentCreated,    event_type::kCommentUpdated,
+    event_type::kCommentDeleted,   event_type::kStatusSet,         event_type::kCheckSet,
 };
 
 }  // namespace weir::types
