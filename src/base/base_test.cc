@@ -11,6 +11,12 @@
 namespace weir {
 namespace {
 
+TEST(Hash, HmacIsThatOfTheStandardsTestCases) {
+  // RFC 4231, test case 2.
+  EXPECT_EQ(hex_encode(hmac_sha256("Jefe", "what do ya want for nothing?")),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
 TEST(Clock, TimesSurviveTheWayThroughText) {
   for (const char* text : {"2013-07-04T05:06:07Z", "2024-02-29T23:59:59.250Z", "1999-12-31T00:00:00.000001Z"}) {
     const auto time = parse_iso8601(text);

@@ -29,6 +29,9 @@ class Sha256 {
 // SHA-256 of `bytes` as 64 lower-case hex digits.
 std::string sha256_hex(std::string_view bytes);
 
+// HMAC with SHA-256 (RFC 2104) as 32 bytes.
+std::string hmac_sha256(std::string_view key, std::string_view bytes);
+
 // RFC 4648 base64 with padding.
 std::string base64_encode(std::string_view bytes);
 
