@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# ./dev fuzz [TARGET] [SECONDS]: every parser of outside input, with coverage-guided fuzzing and sanitizers; then the
+# engine's simulation, 10,000 random plans under random faults.
 cmd_fuzz() {
   # shellcheck source=tools/dev/setup.sh
   source tools/dev/setup.sh
@@ -13,4 +15,9 @@ cmd_fuzz() {
     say "$(basename "$target") for $seconds s"
     "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 "$corpus"
   done
+  case simulation in "$only"*) ;; *) return 0 ;; esac
+  say "simulation of 10,000 seeds"
+  cmake --preset release >/dev/null
+  cmake --build build --target weir_engine_tests
+  WEIR_SIMULATION_SEEDS=10000 build/bin/weir_engine_tests --gtest_filter='EngineSimulation.*'
 }
