@@ -11,6 +11,8 @@
 #include "api/actions/service.h"
 #include "api/authentication.h"
 #include "api/git/git_http.h"
+#include "api/github/github.h"
+#include "api/hooks/hooks.h"
 #include "api/mlflow/routes.h"
 #include "api/weir/live.h"
 #include "api/weir/routes.h"
@@ -70,7 +72,9 @@ class ServerImpl final : public Server {
   Result<void> start_http();
   Result<void> catch_up();
   [[nodiscard]] api::GitHttpOptions git_options();
+  [[nodiscard]] api::github::Parts github_parts();
   [[nodiscard]] Result<io::Git> git(const std::string& repo) const;
+  [[nodiscard]] Result<std::string> secret(const std::string& name) const;
   Result<void> apply_config(const std::string& repo, const std::string& commit, const types::Identity& identity);
 
   Options options_;
@@ -92,6 +96,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<event::Triggers> triggers_;
   std::unique_ptr<Forge> forge_;
+  std::unique_ptr<event::Mirrors> mirrors_;
   std::unique_ptr<access::ApprovalTimer> approval_timer_;
   std::unique_ptr<Lineage> lineage_;
   std::unique_ptr<Serving> serving_;
@@ -218,9 +223,29 @@ Result<void> ServerImpl::start_engine() {
   };
   deps.server_url = binding.server_url;
   triggers_ = std::make_unique<event::Triggers>(std::move(deps));
+  mirrors_ = std::make_unique<event::Mirrors>(event::MirrorDeps{
+      .db = db_.get(),
+      .clock = &clock_,
+      .log = &log_,
+      .triggers = triggers_.get(),
+      .git = [this](const std::string& repo) -> Result<io::Git> {
+        if (!api::is_repository_name(repo)) return fail(Code::kInvalidArgument, "\"{}\" cannot name a repository", repo);
+        return io::Git::init_bare(options_.state / "repos" / (repo + ".git"));
+      },
+      .secret = [this](const std::string& name) { return secret(name); },
+      .moved = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
+                      const types::Identity& identity) { return forge_->pushed(repo, updates, identity, false); }});
   forge_ = std::make_unique<Forge>(Forge::Parts{*db_, clock_, log_, *triggers_, *engine_, *config_,
                                                 [this](const std::string& repo) { return git(repo); }});
   return {};
+}
+
+Result<std::string> ServerImpl::secret(const std::string& name) const {
+  const auto secrets = WEIR_TRY((db_->load<std::map<std::string, std::string>>(
+      [&](store::Reader& reader) { return access_->secrets(reader, ""); })));
+  const auto found = secrets.find(name);
+  if (found != secrets.end()) return found->second;
+  return fail(Code::kNotFound, "there is no secret {}; set it: weir secret set {}", name, name);
 }
 
 Result<void> ServerImpl::apply_config(const std::string& repo, const std::string& commit,
@@ -255,6 +280,7 @@ Result<void> ServerImpl::start_http() {
                .engine = engine_.get(),
                .artifacts = artifacts_.get(),
                .triggers = triggers_.get(),
+               .mirrors = mirrors_.get(),
                .issues = &forge_->issues(),
                .pulls = &forge_->pulls(),
                .checks = &forge_->checks(),
@@ -289,6 +315,7 @@ Result<void> ServerImpl::start_http() {
   api::add_access_routes(table, services_);
   api::add_insight_routes(table, services_);
   api::add_pull_routes(table, services_);
+  api::add_repo_routes(table, services_);
   api::add_live_route(table, feed_.get());
   api::add_mlflow_routes(
       router, {.tracking = lineage_->tracking(),
@@ -297,6 +324,19 @@ Result<void> ServerImpl::start_http() {
                                std::string_view object) { return access_->allow(identity, permission, object); }});
   api::add_git_routes(router, git_options(), log_);
   actions_->add_routes(router);
+  api::github::add_routes(router, github_parts());
+  api::add_hook_routes(router, {.db = db_.get(),
+                                .clock = &clock_,
+                                .log = &log_,
+                                .triggers = triggers_.get(),
+                                .mirrors = mirrors_.get(),
+                                .secret = [this](const std::string&, std::string_view source) {
+                                  std::string name = "HOOK_" + std::string(source);
+                                  std::ranges::transform(name, name.begin(), [](unsigned char c) {
+                                    return static_cast<char>(std::toupper(c));
+                                  });
+                                  return secret(name);
+                                }});
   if (serving_) {
     const api::ServingServices serving{.rollouts = &serving_->rollouts(),
                                        .gateway = &serving_->gateway(),
@@ -357,6 +397,24 @@ api::GitHttpOptions ServerImpl::git_options() {
   return options;
 }
 
+api::github::Parts ServerImpl::github_parts() {
+  const auto options = git_options();
+  return {.services = &services_,
+          .server_url = [this] { return url_; },
+          .version = version(),
+          .may_push = [this, authorize = options.authorize](
+                          const types::Identity& identity, const std::string& repo,
+                          const std::vector<event::RefUpdate>& updates) -> Result<void> {
+            if (options_.local_repositories.contains(repo)) {
+              return fail(Code::kPermissionDenied,
+                          "{} is a work tree of yours: its branches are moved by nobody else; push it to a server",
+                          repo);
+            }
+            return authorize(identity, repo, true, updates);
+          },
+          .pushed = options.pushed};
+}
+
 Result<void> ServerImpl::catch_up() {
   WEIR_TRY(engine_->start());
   actions_->forget_ended();
@@ -374,6 +432,7 @@ Result<void> ServerImpl::catch_up() {
       log_.info("{}: started {} runs of pushes whose trigger was missed", entry.path().stem().string(), missed->size());
   }
   WEIR_TRY(triggers_->start());
+  if (options_.serve_models) mirrors_->start();
   if (serving_) WEIR_TRY(serving_->start());
   return {};
 }
@@ -385,6 +444,7 @@ void ServerImpl::stop() {
   if (http_) http_->stop();
   if (serving_) serving_->stop();
   approval_timer_.reset();
+  if (mirrors_) mirrors_->stop();
   if (triggers_) triggers_->stop();
   if (trigger_loop_) trigger_loop_->stop();
   if (engine_) engine_->stop();

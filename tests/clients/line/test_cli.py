@@ -8,10 +8,10 @@ import subprocess
 import pytest
 from weir_server import WEIR
 
-COMMANDS = ["serve", "run", "lint", "expr", "graph", "pr", "runs", "logs", "cancel", "rerun", "approve", "reject", "gate", "deploy", "rollback",
+COMMANDS = ["serve", "run", "lint", "expr", "graph", "pr", "repo", "runs", "logs", "cancel", "rerun", "approve", "reject", "gate", "deploy", "rollback",
             "why", "dora", "events", "fsck", "token", "version", "secret"]
 NESTED = ["token create", "token list", "token revoke", "secret set", "pr create", "pr list", "pr view", "pr comment",
-          "pr review", "pr merge", "pr close", "pr reopen"]
+          "pr review", "pr merge", "pr close", "pr reopen", "repo add", "repo list", "repo fetch", "repo remove"]
 
 
 def help_of(command):
@@ -39,7 +39,7 @@ def test_help_has_examples_that_use_known_options(command):
             assert re.search(rf"(^|[ ,]){re.escape(option)}\b", help_of(inner), re.M), f"{example}: no {option}"
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ("token", "secret", "pr")] + NESTED)
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ("token", "secret", "pr", "repo")] + NESTED)
 def test_every_command_takes_json(command):
     assert "--json" in help_of(command)
 

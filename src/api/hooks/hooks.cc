@@ -1,0 +1,88 @@
+#include "api/hooks/hooks.h"
+
+#include "event/occurrence.h"
+#include "event/payload.h"
+
+namespace weir::api {
+namespace {
+
+constexpr std::string_view kPrefix = "/hooks/";
+constexpr auto kKept = std::chrono::hours{24 * 7};
+constexpr std::size_t kTypeMax = 100;
+
+// Once only. kAlreadyExists for a delivery that was taken before.
+Result<void> keep_delivery(store::Transaction& tx, const std::string& source, const std::string& id) {
+  WEIR_TRY(tx.execute("DELETE FROM event_deliveries WHERE received_at < ?", {tx.now() - kKept}));
+  auto kept =
+      tx.execute("INSERT INTO event_deliveries(source, id, received_at) VALUES(?, ?, ?)", {source, id, tx.now()});
+  if (kept) return {};
+  if (kept.error().code != Code::kAlreadyExists) return std::unexpected(kept.error());
+  return fail(Code::kAlreadyExists, "delivery {} was taken before", id);
+}
+
+io::HttpResponse answer(int status, std::string_view what) {
+  return io::json_response(status, json::object{{"message", what}});
+}
+
+event::Occurrence occurrence_of(const Delivery& delivery, HookSource source) {
+  const auto name = hook_source_name(source);
+  event::Occurrence occurrence{.info = {.event = delivery.event, .action = delivery.action},
+                               .reason = fmt::format("{} {} from {}", delivery.event, delivery.action, name),
+                               .actor = std::string(name)};
+  if (delivery.event == "repository_dispatch") {
+    occurrence.payload = event::repository_dispatch_payload(delivery.action, "", delivery.payload);
+    return occurrence;
+  }
+  occurrence.payload = delivery.payload;
+  // Whoever did it there.
+  if (const auto* sender = json_find(json::value(delivery.payload), "sender"); sender != nullptr) {
+    const auto login = json_string_or(*sender, "login", "");
+    if (!login.empty()) occurrence.reason += " by " + login;
+  }
+  return occurrence;
+}
+
+Result<io::HttpResponse> take(const HookServices& services, io::HttpRequest& request) {
+  const auto& repo = request.params["repo"];
+  const auto source = WEIR_TRY(parse_hook_source(request.params["source"]));
+  const auto secret = WEIR_TRY(services.secret(repo, hook_source_name(source)));
+  const auto delivery = WEIR_TRY(read_delivery(source, request.headers, request.body, secret, services.clock->now()));
+  if (delivery.event == "ping") return answer(200, "pong");
+  if (delivery.action.size() > kTypeMax) return fail(Code::kInvalidArgument, "the event's type is too long");
+  const auto from = fmt::format("{}/{}", repo, hook_source_name(source));
+  if (delivery.event == "push" || delivery.event == "create" || delivery.event == "delete") {
+    // What it says is seen when it is fetched: the delivery is only asked to be true, not to be complete.
+    WEIR_TRY(services.mirrors->fetch_soon(repo));
+    return answer(202, "the repository is fetched");
+  }
+  if (delivery.event.starts_with("pull_request") || delivery.event == "merge_group") {
+    return fail(Code::kUnimplemented, "pull requests of another forge are not followed; send its other events");
+  }
+  const auto occurrence = occurrence_of(delivery, source);
+  auto runs =
+      services.triggers->occurred(repo, {occurrence}, {.name = occurrence.actor, .role = types::Role::kDeveloper},
+                                  [&](store::Transaction& tx) -> Result<std::int64_t> {
+                                    WEIR_TRY(keep_delivery(tx, from, delivery.id));
+                                    return 0;
+                                  });
+  if (!runs && runs.error().code == Code::kAlreadyExists) return answer(200, runs.error().message);
+  if (!runs) return std::unexpected(runs.error());
+  json::array ids;
+  for (const auto run : *runs) ids.emplace_back(run);
+  return io::json_response(202, json::object{{"runs", std::move(ids)}});
+}
+
+}  // namespace
+
+bool is_hook_path(std::string_view path) {
+  return path.starts_with(kPrefix);
+}
+
+void add_hook_routes(io::Router& router, const HookServices& services) {
+  router.handle("POST", "/hooks/{repo}/{source}", [services](io::HttpRequest& request) {
+    auto taken = take(services, request);
+    return taken ? *std::move(taken) : io::error_response(taken.error());
+  });
+}
+
+}  // namespace weir::api

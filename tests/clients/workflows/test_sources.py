@@ -1,0 +1,118 @@
+"""What starts workflows from outside: followed repositories, webhooks, dispatches."""
+
+import base64
+import hashlib
+import hmac
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from weir_server import wait_until
+
+SECRET = "hook-secret-42"
+
+
+def deliver(server, source, body, headers):
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(f"{server.url}/hooks/project/{source}", data,
+                                     {"Content-Type": "application/json", **headers}, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def github(event, body, delivery, secret=SECRET):
+    signature = hmac.new(secret.encode(), json.dumps(body).encode(), hashlib.sha256).hexdigest()
+    return {"X-Hub-Signature-256": f"sha256={signature}", "X-GitHub-Event": event, "X-GitHub-Delivery": delivery}
+
+
+@pytest.fixture
+def upstream(tmp_path, server):
+    """A repository elsewhere that `project` follows."""
+    folder = tmp_path / "upstream"
+    folder.mkdir()
+    (folder / ".github/workflows").mkdir(parents=True)
+    (folder / ".github/workflows/ci.yml").write_text("""\
+name: CI
+on:
+  push:
+  release: {types: [published]}
+  repository_dispatch: {types: [table.updated]}
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    steps:
+      - run: echo "${{ github.event_name }} ${{ github.event.release.tag_name }} ${{ github.event.client_payload.data.rows }}"
+""")
+    git = lambda *a: subprocess.run(["git", "-C", folder, *a], check=True, capture_output=True, text=True).stdout.strip()
+    git("init", "-q", "-b", "main")
+    git("config", "user.name", "Una")
+    git("config", "user.email", "una@example.com")
+    git("add", "-A")
+    git("commit", "-qm", "One")
+    server.cli("repo", "add", "project", "--from", f"file://{folder}", token=server.admin_token)
+    server.finished(wait_until(lambda: [r["id"] for r in server.get("/api/v1/runs")["runs"]], 60, "the first fetch")[0])
+    return git
+
+
+def runs(server, event):
+    return [run for run in server.get("/api/v1/runs")["runs"] if run["event"] == event]
+
+
+def test_a_followed_repository_is_fetched_by_a_webhook(server, upstream):
+    server.cli("secret", "set", "HOOK_GITHUB", "--value", SECRET)
+    upstream("commit", "-q", "--allow-empty", "-m", "Two")
+    head = upstream("rev-parse", "HEAD")
+    body = {"ref": "refs/heads/main", "after": head}
+    assert deliver(server, "github", body, github("push", body, "1", secret="wrong"))[0] == 401
+    assert deliver(server, "github", body, github("push", body, "1"))[0] == 202
+    found = wait_until(lambda: [r for r in runs(server, "push") if r["commit"] == head], 60, "the push")
+    assert server.finished(found[0]["id"])["conclusion"] == "success"
+    listed = server.cli("repo", "list").stdout
+    assert "project" in listed and "not yet" not in listed
+
+
+def test_a_delivery_counts_once(server, upstream):
+    server.cli("secret", "set", "HOOK_GITHUB", "--value", SECRET)
+    body = {"action": "published", "release": {"tag_name": "v3"}, "sender": {"login": "una"}}
+    status, answer = deliver(server, "github", body, github("release", body, "d-1"))
+    assert status == 202 and len(answer["runs"]) == 1
+    status, answer = deliver(server, "github", body, github("release", body, "d-1"))
+    assert status == 200 and "taken before" in answer["message"]
+    assert len(runs(server, "release")) == 1
+    run = server.finished(runs(server, "release")[0]["id"])
+    log = "\n".join(line["text"] for line in server.get(f"/api/v1/jobs/{run['jobs'][0]['id']}/log")["lines"])
+    assert "release v3" in log
+    server.kill()
+    server.start()
+    assert deliver(server, "github", body, github("release", body, "d-1"))[0] == 200
+    assert deliver(server, "github", {"zen": "x"}, github("ping", {"zen": "x"}, "d-2"))[1]["message"] == "pong"
+
+
+def test_cloud_events_start_repository_dispatches(server, upstream):
+    server.cli("secret", "set", "HOOK_CLOUDEVENTS", "--value", SECRET)
+    body = json.dumps({"rows": 12}).encode()
+
+    def signed(message, at):
+        text = f"{message}.{at}.".encode() + body
+        signature = base64.b64encode(hmac.new(SECRET.encode(), text, hashlib.sha256).digest()).decode()
+        return {"webhook-id": message, "webhook-timestamp": str(at), "webhook-signature": f"v1,{signature}",
+                "ce-id": message, "ce-source": "/lake", "ce-type": "table.updated", "ce-specversion": "1.0"}
+
+    assert deliver(server, "cloudevents", body, signed("m1", int(time.time()) - 3600))[0] == 401
+    status, answer = deliver(server, "cloudevents", body, signed("m2", int(time.time())))
+    assert status == 202, answer
+    run = server.finished(answer["runs"][0])
+    log = "\n".join(line["text"] for line in server.get(f"/api/v1/jobs/{run['jobs'][0]['id']}/log")["lines"])
+    assert "repository_dispatch  12" in log
+
+
+def test_without_a_secret_nothing_is_taken(server, upstream):
+    status, answer = deliver(server, "gitlab", {}, {"X-Gitlab-Token": "", "X-Gitlab-Event": "Push Hook"})
+    assert status == 404 and "weir secret set HOOK_GITLAB" in answer["message"]
+    assert deliver(server, "elsewhere", {}, {})[0] == 404
