@@ -401,7 +401,7 @@ api::github::Parts ServerImpl::github_parts() {
   const auto options = git_options();
   return {.services = &services_,
           .server_url = [this] { return url_; },
-          .version = version(),
+          .version = std::string(version()),
           .may_push = [this, authorize = options.authorize](
                           const types::Identity& identity, const std::string& repo,
                           const std::vector<event::RefUpdate>& updates) -> Result<void> {

@@ -87,6 +87,7 @@ inline constexpr std::string_view kCommentUpdated = "comment.updated";
 inline constexpr std::string_view kCommentDeleted = "comment.deleted";
 inline constexpr std::string_view kStatusSet = "status.set";  // repo/<repo> {commit, context, state}
 inline constexpr std::string_view kCheckSet = "check.set";    // repo/<repo> {commit, name, status, conclusion}
+inline constexpr std::string_view kReleaseChanged = "release.changed";  // repo/<repo> {release, tag, action}
 }  // namespace event_type
 
 // All of them, e.g. to check names that users write. A new one joins this list.
@@ -108,6 +109,7 @@ inline constexpr std::array kEventTypes = {
     event_type::kPullUpdated,      event_type::kPullReviewed,      event_type::kPullMerged,
     event_type::kPullClosed,       event_type::kCommentCreated,    event_type::kCommentUpdated,
     event_type::kCommentDeleted,   event_type::kStatusSet,         event_type::kCheckSet,
+    event_type::kReleaseChanged,
 };
 
 }  // namespace weir::types

@@ -1,0 +1,224 @@
+// Commits and what is said of them: https://docs.github.com/en/rest/commits
+#include "api/github/commits.h"
+
+#include <algorithm>
+
+#include "event/source.h"
+
+namespace weir::api::github {
+namespace {
+
+using access::Permission;
+
+constexpr Need kReads{"contents", Level::kRead, Permission::kFetch};
+constexpr Need kComments{"contents", Level::kWrite, Permission::kPropose, "pull-requests"};
+constexpr std::size_t kPullsMax = 1'000;  // that are looked through for a commit
+
+json::object person_json(const io::GitCommit& commit, std::int64_t seconds) {
+  return {{"name", commit.author_name},
+          {"email", commit.author_email},
+          {"date", to_iso8601(TimePoint{std::chrono::seconds{seconds}})}};
+}
+
+json::array parents_json(const Call& call, const io::GitCommit& commit, std::string_view place) {
+  json::array parents;
+  for (const auto& parent : commit.parents) {
+    const auto url = call.api_url(fmt::format("{}/{}", place, parent));
+    parents.push_back(json::object{{"sha", parent}, {"url", url}, {"html_url", url}});
+  }
+  return parents;
+}
+
+std::string_view status_name(char status) {
+  switch (status) {
+    case 'A': return "added";
+    case 'D': return "removed";
+    case 'R': return "renamed";
+    case 'C': return "copied";
+    default: return "modified";
+  }
+}
+
+Result<std::string> sha_of(const Call& call) {
+  return commit_of(WEIR_TRY(call.git()), call.param("ref"));
+}
+
+Result<io::HttpResponse> list_commits(Call& call) {
+  const auto page = WEIR_TRY(page_of(call.request));
+  if (page.end() > 100'000) return fail(Code::kInvalidArgument, "weir lists the newest 100,000 commits; ask git");
+  const auto git = WEIR_TRY(call.git());
+  LogQuery query{.limit = page.end() + 1};
+  query.commit = WEIR_TRY(commit_of(git, call.query("sha", git.head_ref().value_or("HEAD"))));
+  query.path = call.query("path");
+  if (!query.path.empty()) WEIR_TRY(check_path(query.path));
+  for (auto [name, member] : {std::pair{"since", &query.since}, {"until", &query.until}}) {
+    if (const auto text = call.query(name); !text.empty()) *member = to_iso8601(WEIR_TRY(parse_iso8601(text)));
+  }
+  if (!call.query("author").empty()) return fail(Code::kInvalidArgument, "weir cannot filter commits by author");
+  const auto ids = WEIR_TRY(log_ids(git, query));
+  json::array list;
+  for (std::size_t i = page.begin(); i < ids.size() && i < page.end(); ++i) {
+    list.push_back(commit_json(call, WEIR_TRY(git.commit(ids[i]))));
+  }
+  auto response = io::json_response(200, std::move(list));
+  set_links(call, page, ids.size(), false, response);
+  return response;
+}
+
+Result<io::HttpResponse> get_commit(Call& call) {
+  const auto git = WEIR_TRY(call.git());
+  const auto sha = WEIR_TRY(sha_of(call));
+  if (call.request.headers.get("Accept").find(".sha") != std::string_view::npos) return io::text_response(200, sha);
+  const auto commit = WEIR_TRY(git.commit(sha));
+  auto object = commit_json(call, commit);
+  const auto files = WEIR_TRY(changed_files(git, commit.parents.empty() ? "" : commit.parents.front(), sha));
+  std::int64_t additions = 0;
+  std::int64_t deletions = 0;
+  json::array list;
+  for (const auto& file : files) {
+    additions += file.additions;
+    deletions += file.deletions;
+    list.push_back(file_json(call, file, sha));
+  }
+  object["files"] = std::move(list);
+  object["stats"] = json::object{{"additions", additions}, {"deletions", deletions}, {"total", additions + deletions}};
+  return io::json_response(200, std::move(object));
+}
+
+Result<io::HttpResponse> list_comments(Call& call) {
+  const auto subject = "commit/" + WEIR_TRY(sha_of(call));
+  std::vector<forge::Comment> found;
+  const auto page = WEIR_TRY(page_of(call.request));
+  while (found.size() <= page.end()) {
+    auto more = WEIR_TRY(
+        call.services().issues->comments(call.repo, subject, found.empty() ? 0 : found.back().id, 100));
+    const bool last = more.size() < 100;
+    std::ranges::move(more, std::back_inserter(found));
+    if (last) break;
+  }
+  return paged(call, found, [&](const forge::Comment& comment) { return comment_json(call, comment); });
+}
+
+Result<io::HttpResponse> create_comment(Call& call) {
+  const auto sha = WEIR_TRY(sha_of(call));
+  const auto path = json_string_or(call.body, "path", "");
+  if (!path.empty()) WEIR_TRY(check_path(path));
+  const auto comment = WEIR_TRY(call.services().issues->comment({.repo = call.repo,
+                                                                 .subject = "commit/" + sha,
+                                                                 .body = WEIR_TRY(json_require_string(call.body, "body")),
+                                                                 .path = path,
+                                                                 .line = json_int(call.body, "line"),
+                                                                 .commit = sha},
+                                                                call.identity()));
+  return io::json_response(201, comment_json(call, comment));
+}
+
+Result<forge::Comment> comment_of(const Call& call) {
+  auto comment = WEIR_TRY(call.services().issues->find_comment(call.repo, WEIR_TRY(call.number("id"))));
+  if (!comment.subject.starts_with("commit/")) return fail(Code::kNotFound, "comment {} is on no commit", comment.id);
+  return comment;
+}
+
+Result<io::HttpResponse> get_comment(Call& call) {
+  return io::json_response(200, comment_json(call, WEIR_TRY(comment_of(call))));
+}
+
+Result<io::HttpResponse> change_comment(Call& call) {
+  const auto before = WEIR_TRY(comment_of(call));
+  return io::json_response(
+      200, comment_json(call, WEIR_TRY(call.services().issues->change_comment(
+                                  call.repo, before.id, WEIR_TRY(json_require_string(call.body, "body")),
+                                  call.identity()))));
+}
+
+Result<io::HttpResponse> delete_comment(Call& call) {
+  const auto before = WEIR_TRY(comment_of(call));
+  WEIR_TRY(call.services().issues->remove_comment(call.repo, before.id, call.identity()));
+  return io::text_response(204, "");
+}
+
+// Pull requests that bring a commit, or brought it.
+Result<io::HttpResponse> list_pulls(Call& call) {
+  const auto git = WEIR_TRY(call.git());
+  const auto sha = WEIR_TRY(sha_of(call));
+  const auto brings = [&](const forge::Pull& pull) -> Result<bool> {
+    if (sha == pull.head_sha || sha == pull.merge_sha || sha == pull.merged_sha) return true;
+    if (!WEIR_TRY(git.is_ancestor(sha, pull.head_sha))) return false;
+    return !pull.base_sha.empty() && !WEIR_TRY(git.is_ancestor(sha, pull.base_sha));
+  };
+  std::vector<forge::Pull> found;
+  forge::IssueFilter filter{.limit = 100};
+  for (std::size_t seen = 0; seen < kPullsMax;) {
+    const auto more = WEIR_TRY(call.services().pulls->list(call.repo, filter));
+    for (const auto& pull : more) {
+      if (WEIR_TRY(brings(pull))) found.push_back(pull);
+    }
+    if (more.size() < 100) break;
+    seen += more.size();
+    filter.before = more.back().issue.number;
+  }
+  return paged(call, found, [&](const forge::Pull& pull) { return pull_json(call, pull); });
+}
+
+}  // namespace
+
+json::object commit_json(const Call& call, const io::GitCommit& commit) {
+  const auto url = call.api_url("/commits/" + commit.sha);
+  return {{"sha", commit.sha},
+          {"node_id", "commit-" + commit.sha},
+          {"url", url},
+          {"html_url", url},
+          {"comments_url", url + "/comments"},
+          {"commit", json::object{{"message", commit.message},
+                                  {"author", person_json(commit, commit.author_time_s)},
+                                  {"committer", person_json(commit, commit.committer_time_s)},
+                                  {"tree", json::object{{"sha", commit.tree},
+                                                        {"url", call.api_url("/git/trees/" + commit.tree)}}},
+                                  {"url", call.api_url("/git/commits/" + commit.sha)}}},
+          // Whoever a commit names as its author need not be known here.
+          {"author", nullptr},
+          {"committer", nullptr},
+          {"parents", parents_json(call, commit, "/commits")}};
+}
+
+json::object git_commit_json(const Call& call, const io::GitCommit& commit) {
+  const auto url = call.api_url("/git/commits/" + commit.sha);
+  return {{"sha", commit.sha},
+          {"node_id", "commit-" + commit.sha},
+          {"url", url},
+          {"html_url", call.api_url("/commits/" + commit.sha)},
+          {"message", commit.message},
+          {"author", person_json(commit, commit.author_time_s)},
+          {"committer", person_json(commit, commit.committer_time_s)},
+          {"tree", json::object{{"sha", commit.tree}, {"url", call.api_url("/git/trees/" + commit.tree)}}},
+          {"parents", parents_json(call, commit, "/git/commits")}};
+}
+
+json::object file_json(const Call& call, const ChangedFile& file, const std::string& sha) {
+  const auto url = call.api_url(fmt::format("/contents/{}?ref={}", file.path, sha));
+  json::object object{{"sha", file.blob},
+                      {"filename", file.path},
+                      {"status", status_name(file.status)},
+                      {"additions", file.additions},
+                      {"deletions", file.deletions},
+                      {"changes", file.additions + file.deletions},
+                      {"contents_url", url},
+                      {"blob_url", url},
+                      {"raw_url", url}};
+  if (!file.patch.empty()) object["patch"] = file.patch;
+  if (!file.before_path.empty()) object["previous_filename"] = file.before_path;
+  return object;
+}
+
+void add_commit_routes(Routes& routes) {
+  routes.repo("GET", "/commits", kReads, list_commits);
+  routes.repo("GET", "/commits/{ref*}", kReads, get_commit);
+  routes.repo("GET", "/commits/{ref}/comments", kReads, list_comments);
+  routes.repo("POST", "/commits/{ref}/comments", kComments, create_comment);
+  routes.repo("GET", "/commits/{ref}/pulls", {"pull-requests", Level::kRead, Permission::kRead}, list_pulls);
+  routes.repo("GET", "/comments/{id}", kReads, get_comment);
+  routes.repo("PATCH", "/comments/{id}", kComments, change_comment);
+  routes.repo("DELETE", "/comments/{id}", kComments, delete_comment);
+}
+
+}  // namespace weir::api::github

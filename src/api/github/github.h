@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/weir/routes.h"
+
+// The part of GitHub's REST API that workflows use, below /api/v3 as GitHub Enterprise Server has it, kept by weir for
+// its own repositories: https://docs.github.com/en/rest. Clients find it by github.api_url (GITHUB_API_URL).
+//
+// The owner in an address may be any: a repository's own name decides. A job with `permissions` needs the scope that
+// GitHub documents for a call, and writes to its own repository only; people need the matching access::Permission.
+namespace weir::api::github {
+
+struct Parts {
+  const Services* services = nullptr;
+  std::function<std::string()> server_url;  // "http://127.0.0.1:4510"
+  std::string version;
+  // Whether somebody may move refs so, and what follows once they have moved; as of a push by git.
+  std::function<Result<void>(const types::Identity& identity, const std::string& repo,
+                             const std::vector<event::RefUpdate>& updates)>
+      may_push;
+  std::function<Result<void>(const std::string& repo, const std::vector<event::RefUpdate>& updates,
+                             const types::Identity& identity)>
+      pushed;
+};
+
+// The services outlive the router. Any thread handles requests.
+void add_routes(io::Router& router, Parts parts);
+
+}  // namespace weir::api::github

@@ -1,0 +1,287 @@
+// Issues, their comments and labels: https://docs.github.com/en/rest/issues
+#include <algorithm>
+
+#include "api/github/call.h"
+
+namespace weir::api::github {
+namespace {
+
+using access::Permission;
+
+// Pull requests are issues, too: either scope does.
+constexpr Need kReads{"issues", Level::kRead, Permission::kRead, "pull-requests"};
+constexpr Need kWrites{"issues", Level::kWrite, Permission::kPropose, "pull-requests"};
+constexpr std::string_view kNotKept = "weir does not keep this; leave it out";
+
+std::string place(const forge::Issue& issue) {
+  return fmt::format("/pulls/{}/{}", issue.repo, issue.number);
+}
+
+json::array labels_json(const std::vector<std::string>& labels) {
+  json::array list;
+  for (const auto& label : labels) {
+    list.push_back(json::object{{"name", label}, {"color", "ededed"}, {"default", false}, {"description", nullptr}});
+  }
+  return list;
+}
+
+json::object issue_json(const Call& call, const forge::Issue& issue) {
+  auto object = forge::to_json(issue);
+  const auto url = call.api_url(fmt::format("/issues/{}", issue.number));
+  object["node_id"] = fmt::format("issue-{}-{}", issue.repo, issue.number);
+  object["url"] = url;
+  object["html_url"] = call.page_url(place(issue));
+  object["repository_url"] = call.api_url();
+  object["comments_url"] = url + "/comments";
+  object["labels_url"] = url + "/labels{/name}";
+  object["labels"] = labels_json(issue.labels);
+  object["user"] = user_json(call, issue.author);
+  object["closed_by"] =
+      issue.closed_by.empty() ? json::value() : json::value(user_json(call, issue.closed_by));
+  object["assignee"] = nullptr;
+  object["assignees"] = json::array();
+  object["milestone"] = nullptr;
+  object["locked"] = false;
+  if (issue.is_pull) {
+    const auto pull = call.api_url(fmt::format("/pulls/{}", issue.number));
+    object["pull_request"] = json::object{{"url", pull}, {"html_url", object["html_url"]}};
+  }
+  return object;
+}
+
+Result<forge::Issue> issue_of(const Call& call) {
+  return call.services().issues->find(call.repo, WEIR_TRY(call.number("number")));
+}
+
+Result<std::optional<bool>> state_filter(const Call& call) {
+  const auto state = call.query("state", "open");
+  if (state == "all") return std::nullopt;
+  if (state == "open" || state == "closed") return state == "open";
+  return fail(Code::kInvalidArgument, "state must be open, closed or all, not \"{}\"", state.substr(0, 80));
+}
+
+Result<io::HttpResponse> list_issues(Call& call) {
+  const auto page = WEIR_TRY(page_of(call.request));
+  for (const std::string_view name : {"assignee", "creator", "mentioned", "milestone", "since", "sort"}) {
+    const auto value = call.query(name);
+    if (!value.empty() && !(name == "sort" && value == "created")) {
+      return fail(Code::kInvalidArgument, "weir cannot filter or sort issues by {}", name);
+    }
+  }
+  const auto labels = call.query("labels");
+  if (labels.find(',') != std::string::npos) {
+    return fail(Code::kInvalidArgument, "weir filters issues by one label at a time");
+  }
+  forge::IssueFilter filter{.open = WEIR_TRY(state_filter(call)), .label = labels, .limit = 100};
+  std::vector<forge::Issue> found;  // what the page needs, and one more
+  while (found.size() <= page.end()) {
+    auto more = WEIR_TRY(call.services().issues->list(call.repo, filter));
+    const bool last = more.size() < 100;
+    if (!more.empty()) filter.before = more.back().number;
+    std::ranges::move(more, std::back_inserter(found));
+    if (last) break;
+  }
+  json::array list;
+  for (std::size_t i = page.begin(); i < found.size() && i < page.end(); ++i) {
+    list.push_back(issue_json(call, found[i]));
+  }
+  auto response = io::json_response(200, std::move(list));
+  set_links(call, page, found.size(), false, response);
+  return response;
+}
+
+Result<io::HttpResponse> open_issue(Call& call) {
+  for (const std::string_view member : {"assignee", "assignees", "milestone", "type"}) {
+    WEIR_TRY(refuse_member(call.body, member, kNotKept));
+  }
+  const auto labels = WEIR_TRY(names_in(call.body, "labels"));
+  const auto issue = WEIR_TRY(call.services().issues->open(call.repo, WEIR_TRY(json_require_string(call.body, "title")),
+                                                           json_string_or(call.body, "body", ""),
+                                                           labels.value_or(std::vector<std::string>{}),
+                                                           call.identity()));
+  return io::json_response(201, issue_json(call, issue));
+}
+
+Result<io::HttpResponse> get_issue(Call& call) {
+  return io::json_response(200, issue_json(call, WEIR_TRY(issue_of(call))));
+}
+
+// Who may write, may change what others wrote; the rest only their own.
+Result<void> may_change(const Call& call, const forge::Issue& issue) {
+  if (call.identity().job_id || issue.author == call.identity().name) return {};
+  return call.services().access->allow(call.identity(), Permission::kPush, "repo/" + call.repo);
+}
+
+Result<io::HttpResponse> change_issue(Call& call) {
+  const auto before = WEIR_TRY(issue_of(call));
+  WEIR_TRY(may_change(call, before));
+  for (const std::string_view member : {"assignee", "assignees", "milestone", "type"}) {
+    WEIR_TRY(refuse_member(call.body, member, kNotKept));
+  }
+  forge::IssueChange change;
+  change.title = json_string(call.body, "title");
+  change.body = json_string(call.body, "body");
+  change.labels = WEIR_TRY(names_in(call.body, "labels"));
+  if (const auto state = json_string(call.body, "state")) {
+    if (*state != "open" && *state != "closed") {
+      return fail(Code::kInvalidArgument, "state must be open or closed, not \"{}\"", state->substr(0, 80));
+    }
+    change.open = *state == "open";
+  }
+  if (before.is_pull) {
+    forge::Pulls::Change of_pull;
+    of_pull.issue = std::move(change);
+    const auto pull =
+        WEIR_TRY(call.services().pulls->change(call.repo, before.number, of_pull, call.identity()));
+    return io::json_response(200, issue_json(call, pull.issue));
+  }
+  return io::json_response(
+      200, issue_json(call, WEIR_TRY(call.services().issues->change(call.repo, before.number, change, call.identity()))));
+}
+
+Result<io::HttpResponse> list_comments(Call& call) {
+  const auto issue = WEIR_TRY(issue_of(call));
+  const auto subject = fmt::format("issue/{}", issue.number);
+  const auto page = WEIR_TRY(page_of(call.request));
+  std::optional<TimePoint> since;
+  if (const auto text = call.query("since"); !text.empty()) since = WEIR_TRY(parse_iso8601(text));
+  std::vector<forge::Comment> found;
+  std::int64_t after = 0;
+  while (found.size() <= page.end()) {
+    auto more = WEIR_TRY(call.services().issues->comments(call.repo, subject, after, 100));
+    const bool last = more.size() < 100;
+    if (!more.empty()) after = more.back().id;
+    std::erase_if(more, [&](const auto& one) { return !one.path.empty() || (since && one.updated_at < *since); });
+    std::ranges::move(more, std::back_inserter(found));
+    if (last) break;
+  }
+  json::array list;
+  for (std::size_t i = page.begin(); i < found.size() && i < page.end(); ++i) {
+    list.push_back(comment_json(call, found[i]));
+  }
+  auto response = io::json_response(200, std::move(list));
+  set_links(call, page, found.size(), false, response);
+  return response;
+}
+
+Result<io::HttpResponse> create_comment(Call& call) {
+  const auto issue = WEIR_TRY(issue_of(call));
+  const auto comment = WEIR_TRY(call.services().issues->comment({.repo = call.repo,
+                                                                 .subject = fmt::format("issue/{}", issue.number),
+                                                                 .body = WEIR_TRY(json_require_string(call.body, "body"))},
+                                                                call.identity()));
+  return io::json_response(201, comment_json(call, comment));
+}
+
+Result<forge::Comment> comment_of(const Call& call) {
+  auto comment = WEIR_TRY(call.services().issues->find_comment(call.repo, WEIR_TRY(call.number("id"))));
+  if (!comment.subject.starts_with("issue/") || !comment.path.empty()) {
+    return fail(Code::kNotFound, "comment {} is on no issue", comment.id);
+  }
+  return comment;
+}
+
+Result<io::HttpResponse> get_comment(Call& call) {
+  return io::json_response(200, comment_json(call, WEIR_TRY(comment_of(call))));
+}
+
+Result<io::HttpResponse> change_comment(Call& call) {
+  const auto before = WEIR_TRY(comment_of(call));
+  return io::json_response(
+      200, comment_json(call, WEIR_TRY(call.services().issues->change_comment(
+                                  call.repo, before.id, WEIR_TRY(json_require_string(call.body, "body")),
+                                  call.identity()))));
+}
+
+Result<io::HttpResponse> delete_comment(Call& call) {
+  const auto before = WEIR_TRY(comment_of(call));
+  WEIR_TRY(call.services().issues->remove_comment(call.repo, before.id, call.identity()));
+  return io::text_response(204, "");
+}
+
+Result<io::HttpResponse> list_labels(Call& call) {
+  const auto labels = WEIR_TRY(issue_of(call)).labels;
+  return paged(call, labels, [](const std::string& label) { return labels_json({label})[0]; });
+}
+
+// Adds, replaces or takes away labels, and gives those that there are then.
+Result<io::HttpResponse> put_labels(const Call& call, const forge::Issue& issue, std::vector<std::string> labels) {
+  WEIR_TRY(may_change(call, issue));
+  const forge::IssueChange change{.title = {}, .body = {}, .open = {}, .labels = labels};
+  WEIR_TRY(call.services().issues->change(call.repo, issue.number, change, call.identity()));
+  return io::json_response(200, labels_json(labels));
+}
+
+Result<io::HttpResponse> add_labels(Call& call) {
+  const auto issue = WEIR_TRY(issue_of(call));
+  auto labels = issue.labels;
+  for (auto& name : WEIR_TRY(names_in(call.body, "labels")).value_or(std::vector<std::string>{})) {
+    if (std::ranges::find(labels, name) == labels.end()) labels.push_back(std::move(name));
+  }
+  return put_labels(call, issue, std::move(labels));
+}
+
+Result<io::HttpResponse> set_labels(Call& call) {
+  const auto issue = WEIR_TRY(issue_of(call));
+  return put_labels(call, issue, WEIR_TRY(names_in(call.body, "labels")).value_or(std::vector<std::string>{}));
+}
+
+Result<io::HttpResponse> clear_labels(Call& call) {
+  WEIR_TRY(put_labels(call, WEIR_TRY(issue_of(call)), {}));
+  return io::text_response(204, "");
+}
+
+Result<io::HttpResponse> remove_label(Call& call) {
+  const auto issue = WEIR_TRY(issue_of(call));
+  auto labels = issue.labels;
+  if (std::erase(labels, call.param("name")) == 0) return error_answer(404, "Label does not exist");
+  return put_labels(call, issue, std::move(labels));
+}
+
+}  // namespace
+
+json::object comment_json(const Call& call, const forge::Comment& comment) {
+  auto object = forge::to_json(comment);
+  object["node_id"] = fmt::format("comment-{}", comment.id);
+  object["user"] = user_json(call, comment.author);
+  object["author_association"] = "COLLABORATOR";
+  const auto slash = comment.subject.find('/');
+  const auto on = comment.subject.substr(slash + 1);
+  if (comment.subject.starts_with("commit/")) {
+    object["url"] = call.api_url(fmt::format("/comments/{}", comment.id));
+    object["html_url"] = object["url"];  // the dashboard has no page of commits
+    object["commit_id"] = on;
+    object["position"] = nullptr;
+    return object;
+  }
+  object["issue_url"] = call.api_url(fmt::format("/issues/{}", on));
+  object["html_url"] = call.page_url(fmt::format("/pulls/{}/{}", comment.repo, on));
+  if (comment.path.empty()) {
+    object["url"] = call.api_url(fmt::format("/issues/comments/{}", comment.id));
+    for (const auto* member : {"path", "line", "commit_id"}) object.erase(member);
+  } else {
+    object["url"] = call.api_url(fmt::format("/pulls/comments/{}", comment.id));
+    object["pull_request_url"] = call.api_url(fmt::format("/pulls/{}", on));
+    object["side"] = "RIGHT";
+  }
+  return object;
+}
+
+void add_issue_routes(Routes& routes) {
+  routes.repo("GET", "/issues", kReads, list_issues);
+  routes.repo("POST", "/issues", {"issues", Level::kWrite, Permission::kPropose}, open_issue);
+  routes.repo("GET", "/issues/{number}", kReads, get_issue);
+  routes.repo("PATCH", "/issues/{number}", kWrites, change_issue);
+  routes.repo("GET", "/issues/{number}/comments", kReads, list_comments);
+  routes.repo("POST", "/issues/{number}/comments", kWrites, create_comment);
+  routes.repo("GET", "/issues/comments/{id}", kReads, get_comment);
+  routes.repo("PATCH", "/issues/comments/{id}", kWrites, change_comment);
+  routes.repo("DELETE", "/issues/comments/{id}", kWrites, delete_comment);
+  routes.repo("GET", "/issues/{number}/labels", kReads, list_labels);
+  routes.repo("POST", "/issues/{number}/labels", kWrites, add_labels);
+  routes.repo("PUT", "/issues/{number}/labels", kWrites, set_labels);
+  routes.repo("DELETE", "/issues/{number}/labels", kWrites, clear_labels);
+  routes.repo("DELETE", "/issues/{number}/labels/{name}", kWrites, remove_label);
+}
+
+}  // namespace weir::api::github

@@ -1,0 +1,330 @@
+// Pull requests, their files, commits and reviews: https://docs.github.com/en/rest/pulls
+#include <algorithm>
+
+#include "api/github/call.h"
+#include "api/github/commits.h"
+#include "api/github/git_work.h"
+#include "event/source.h"
+
+namespace weir::api::github {
+namespace {
+
+using access::Permission;
+using forge::Pull;
+
+constexpr Need kReads{"pull-requests", Level::kRead, Permission::kRead};
+constexpr Need kWrites{"pull-requests", Level::kWrite, Permission::kPropose};
+constexpr int kCommitsMax = 250;  // as GitHub lists
+
+json::object side_json(const Call& call, const std::string& ref, const std::string& sha, const std::string& branch) {
+  return {{"ref", event::short_ref(ref)},
+          {"sha", sha},
+          {"label", fmt::format("{}:{}", call.owner, event::short_ref(ref))},
+          {"user", user_json(call, call.owner)},
+          {"repo", repository_json(call, branch)}};
+}
+
+Result<Pull> pull_of(const Call& call) {
+  return call.services().pulls->find(call.repo, WEIR_TRY(call.number("number")));
+}
+
+// The commit that its changes count from.
+Result<std::string> start_of(const io::Git& git, const Pull& pull) {
+  if (pull.merged_at && !pull.base_sha.empty() && WEIR_TRY(git.is_ancestor(pull.head_sha, pull.base_sha))) {
+    // Pushed onto the base itself: what it brought can no longer be told from the base's commits.
+    return pull.head_sha;
+  }
+  return git.merge_base(pull.base_sha, pull.head_sha);
+}
+
+std::string merge_state(const Call& call, const Pull& pull) {
+  if (pull.merged_at || !pull.issue.open) return "unknown";
+  if (pull.draft) return "draft";
+  if (!pull.conflicts.empty()) return "dirty";
+  const auto able = call.services().pulls->mergeability(pull);
+  return able && able->allowed ? "clean" : "blocked";
+}
+
+Result<io::HttpResponse> list_pulls(Call& call) {
+  const auto state = call.query("state", "open");
+  if (state != "open" && state != "closed" && state != "all") {
+    return fail(Code::kInvalidArgument, "state must be open, closed or all, not \"{}\"", state.substr(0, 80));
+  }
+  const auto sort = call.query("sort", "created");
+  if (sort != "created" && sort != "updated") {
+    return fail(Code::kInvalidArgument, "weir sorts pull requests by created or updated, not by {}", sort.substr(0, 80));
+  }
+  auto head = call.query("head");
+  if (const auto colon = head.find(':'); colon != std::string::npos) head.erase(0, colon + 1);
+  const auto base = call.query("base");
+  forge::IssueFilter filter{.open = state == "all" ? std::nullopt : std::optional(state == "open"), .limit = 100};
+  std::vector<Pull> found;
+  while (true) {
+    auto more = WEIR_TRY(call.services().pulls->list(call.repo, filter));
+    const bool last = more.size() < 100;
+    if (!more.empty()) filter.before = more.back().issue.number;
+    std::erase_if(more, [&](const Pull& pull) {
+      return (!head.empty() && event::short_ref(pull.head_ref) != event::short_ref(head)) ||
+             (!base.empty() && event::short_ref(pull.base_ref) != event::short_ref(base));
+    });
+    std::ranges::move(more, std::back_inserter(found));
+    if (last) break;
+  }
+  if (sort == "updated") {
+    std::ranges::sort(found, std::ranges::greater{},
+                      [](const Pull& pull) { return std::pair(pull.issue.updated_at, pull.issue.number); });
+  }
+  if (call.query("direction", "desc") == "asc") std::ranges::reverse(found);
+  return paged(call, found, [&](const Pull& pull) { return pull_json(call, pull); });
+}
+
+// With what is told of a single one.
+Result<io::HttpResponse> whole_pull(const Call& call, const Pull& pull, int status = 200) {
+  auto object = pull_json(call, pull);
+  object["mergeable_state"] = merge_state(call, pull);
+  object["rebaseable"] = false;
+  const auto git = WEIR_TRY(call.git());
+  const auto start = WEIR_TRY(start_of(git, pull));
+  std::int64_t additions = 0;
+  std::int64_t deletions = 0;
+  const auto files = WEIR_TRY(changed_files(git, start, pull.head_sha));
+  for (const auto& file : files) {
+    additions += file.additions;
+    deletions += file.deletions;
+  }
+  object["additions"] = additions;
+  object["deletions"] = deletions;
+  object["changed_files"] = files.size();
+  object["commits"] = WEIR_TRY(git.commits_between(start, pull.head_sha, kCommitsMax)).size();
+  return io::json_response(status, std::move(object));
+}
+
+Result<io::HttpResponse> open_pull(Call& call) {
+  auto head = WEIR_TRY(json_require_string(call.body, "head"));
+  if (const auto colon = head.find(':'); colon != std::string::npos) head.erase(0, colon + 1);
+  WEIR_TRY(refuse_member(call.body, "issue", "weir cannot turn an issue into a pull request"));
+  const bool foreign = !call.services().access->allow(call.identity(), Permission::kPush, "repo/" + call.repo);
+  auto pull = call.services().pulls->open({.repo = call.repo,
+                                           .head = std::move(head),
+                                           .base = WEIR_TRY(json_require_string(call.body, "base")),
+                                           .title = json_string_or(call.body, "title", ""),
+                                           .body = json_string_or(call.body, "body", ""),
+                                           .draft = json_bool_or(call.body, "draft", false),
+                                           .is_foreign = foreign},
+                                          call.identity());
+  if (!pull && pull.error().code == Code::kNotFound) pull.error().code = Code::kInvalidArgument;  // a branch
+  return whole_pull(call, WEIR_TRY(std::move(pull)), 201);
+}
+
+Result<io::HttpResponse> get_pull(Call& call) {
+  const auto pull = WEIR_TRY(pull_of(call));
+  const auto accept = call.request.headers.get("Accept");
+  if (accept.find(".diff") == std::string_view::npos && accept.find(".patch") == std::string_view::npos) {
+    return whole_pull(call, pull);
+  }
+  return fail(Code::kInvalidArgument, "weir gives a pull request as JSON; ask git for its difference");
+}
+
+Result<io::HttpResponse> change_pull(Call& call) {
+  const auto before = WEIR_TRY(pull_of(call));
+  if (!call.identity().job_id && before.issue.author != call.identity().name) {
+    WEIR_TRY(call.services().access->allow(call.identity(), Permission::kPush, "repo/" + call.repo));
+  }
+  forge::Pulls::Change change;
+  change.issue.title = json_string(call.body, "title");
+  change.issue.body = json_string(call.body, "body");
+  change.base = json_string(call.body, "base");
+  if (const auto state = json_string(call.body, "state")) {
+    if (*state != "open" && *state != "closed") {
+      return fail(Code::kInvalidArgument, "state must be open or closed, not \"{}\"", state->substr(0, 80));
+    }
+    change.issue.open = *state == "open";
+  }
+  return whole_pull(call,
+                    WEIR_TRY(call.services().pulls->change(call.repo, before.issue.number, change, call.identity())));
+}
+
+Result<io::HttpResponse> list_files(Call& call) {
+  const auto pull = WEIR_TRY(pull_of(call));
+  const auto git = WEIR_TRY(call.git());
+  const auto files = WEIR_TRY(changed_files(git, WEIR_TRY(start_of(git, pull)), pull.head_sha));
+  return paged(call, files, [&](const ChangedFile& file) { return file_json(call, file, pull.head_sha); });
+}
+
+Result<io::HttpResponse> list_commits(Call& call) {
+  const auto pull = WEIR_TRY(pull_of(call));
+  const auto git = WEIR_TRY(call.git());
+  auto commits = WEIR_TRY(git.commits_between(WEIR_TRY(start_of(git, pull)), pull.head_sha, kCommitsMax));
+  std::ranges::reverse(commits);  // oldest first
+  return paged(call, commits, [&](const io::GitCommit& commit) { return commit_json(call, commit); });
+}
+
+Result<io::HttpResponse> is_merged(Call& call) {
+  if (WEIR_TRY(pull_of(call)).merged_at) return io::text_response(204, "");
+  return error_answer(404, "Not Found: it has not been merged");
+}
+
+// A branch that asks for checks or reviews takes what has them from everybody who may push; one without rules only from
+// those who may push to it.
+Result<void> may_merge(const Call& call, const Pull& pull) {
+  const auto config = call.services().config->of(call.repo);
+  const auto* rule = config->branch(event::short_ref(pull.base_ref));
+  const bool guarded = rule != nullptr && (!rule->checks.empty() || rule->reviews > 0);
+  const auto git = WEIR_TRY(call.git());
+  if (guarded || pull.base_ref != git.head_ref().value_or("refs/heads/main")) return {};
+  return call.services().access->allow(call.identity(), Permission::kPushProtected,
+                                       fmt::format("repo/{} {}", call.repo, pull.base_ref));
+}
+
+Result<io::HttpResponse> merge(Call& call) {
+  const auto pull = WEIR_TRY(pull_of(call));
+  WEIR_TRY(may_merge(call, pull));
+  const auto method = json_string_or(call.body, "merge_method", "merge");
+  if (method != "merge" && method != "squash") {
+    return error_answer(405, fmt::format("weir merges by merge or squash, not by {}", method.substr(0, 80)));
+  }
+  const auto head = json_string_or(call.body, "sha", "");
+  if (!head.empty() && head != pull.head_sha) {
+    return error_answer(409, "Head branch was modified. Review and try the merge again.");
+  }
+  auto message = json_string_or(call.body, "commit_title", "");
+  if (const auto text = json_string_or(call.body, "commit_message", ""); !text.empty()) {
+    if (message.empty()) message = fmt::format("{} (#{})", pull.issue.title, pull.issue.number);
+    message += "\n\n" + text;
+  }
+  const auto merged = call.services().pulls->merge(
+      call.repo, pull.issue.number, method == "squash" ? forge::MergeMethod::kSquash : forge::MergeMethod::kMerge,
+      message, head, call.identity());
+  if (!merged && merged.error().code == Code::kFailedPrecondition) return error_answer(405, merged.error().message);
+  if (!merged) return std::unexpected(merged.error());
+  return io::json_response(200, json::object{{"sha", merged->merged_sha},
+                                             {"merged", true},
+                                             {"message", "Pull Request successfully merged"}});
+}
+
+json::object review_json(const Call& call, const Pull& pull, const forge::Review& review) {
+  auto object = forge::to_json(review);
+  object["node_id"] = fmt::format("review-{}", review.id);
+  object["user"] = user_json(call, review.author);
+  object["html_url"] = call.page_url(fmt::format("/pulls/{}/{}", call.repo, pull.issue.number));
+  object["pull_request_url"] = call.api_url(fmt::format("/pulls/{}", pull.issue.number));
+  object["author_association"] = "COLLABORATOR";
+  return object;
+}
+
+Result<io::HttpResponse> list_reviews(Call& call) {
+  const auto pull = WEIR_TRY(pull_of(call));
+  const auto reviews = WEIR_TRY(call.services().pulls->reviews(call.repo, pull.issue.number));
+  return paged(call, reviews, [&](const forge::Review& review) { return review_json(call, pull, review); });
+}
+
+Result<io::HttpResponse> create_review(Call& call) {
+  const auto pull = WEIR_TRY(pull_of(call));
+  WEIR_TRY(refuse_member(call.body, "comments", "weir takes comments on lines one by one, at /pulls/{number}/comments"));
+  const auto event = json_string_or(call.body, "event", "");
+  forge::ReviewState state{};
+  if (event == "APPROVE") {
+    state = forge::ReviewState::kApproved;
+    // An approval counts: it is for those who may push themselves.
+    WEIR_TRY(call.services().access->allow(call.identity(), Permission::kPush, "repo/" + call.repo));
+  } else if (event == "REQUEST_CHANGES") {
+    state = forge::ReviewState::kChangesRequested;
+  } else if (event == "COMMENT") {
+    state = forge::ReviewState::kCommented;
+  } else {
+    return fail(Code::kInvalidArgument,
+                "event must be APPROVE, REQUEST_CHANGES or COMMENT, not \"{}\": weir keeps no pending reviews",
+                event.substr(0, 80));
+  }
+  const auto review = WEIR_TRY(call.services().pulls->review(call.repo, pull.issue.number, state,
+                                                             json_string_or(call.body, "body", ""), call.identity()));
+  return io::json_response(200, review_json(call, pull, review));
+}
+
+Result<std::vector<forge::Comment>> line_comments(const Call& call, std::int64_t number) {
+  std::vector<forge::Comment> found;
+  std::int64_t after = 0;
+  while (true) {
+    auto more = WEIR_TRY(call.services().issues->comments(call.repo, fmt::format("issue/{}", number), after, 100));
+    const bool last = more.size() < 100;
+    if (!more.empty()) after = more.back().id;
+    std::erase_if(more, [](const auto& comment) { return comment.path.empty(); });
+    std::ranges::move(more, std::back_inserter(found));
+    if (last) return found;
+  }
+}
+
+Result<io::HttpResponse> list_line_comments(Call& call) {
+  const auto pull = WEIR_TRY(pull_of(call));
+  const auto comments = WEIR_TRY(line_comments(call, pull.issue.number));
+  return paged(call, comments, [&](const forge::Comment& comment) { return comment_json(call, comment); });
+}
+
+Result<io::HttpResponse> create_line_comment(Call& call) {
+  const auto pull = WEIR_TRY(pull_of(call));
+  const auto path = WEIR_TRY(json_require_string(call.body, "path"));
+  WEIR_TRY(check_path(path));
+  const auto line = json_int(call.body, "line");
+  if (line && (*line < 1 || *line > 100'000'000)) return fail(Code::kInvalidArgument, "line must be a line's number");
+  const auto git = WEIR_TRY(call.git());
+  const auto commit = json_string_or(call.body, "commit_id", pull.head_sha);
+  const auto sha = commit_of(git, commit);
+  if (!sha) return fail(Code::kInvalidArgument, "commit_id \"{}\" is no commit", commit.substr(0, 80));
+  const auto comment = WEIR_TRY(call.services().issues->comment({.repo = call.repo,
+                                                                 .subject = fmt::format("issue/{}", pull.issue.number),
+                                                                 .body = WEIR_TRY(json_require_string(call.body, "body")),
+                                                                 .path = path,
+                                                                 .line = line,
+                                                                 .commit = *sha},
+                                                                call.identity()));
+  return io::json_response(201, comment_json(call, comment));
+}
+
+}  // namespace
+
+json::object pull_json(const Call& call, const Pull& pull) {
+  auto object = forge::to_json(pull);
+  const auto url = call.api_url(fmt::format("/pulls/{}", pull.issue.number));
+  const auto issue = call.api_url(fmt::format("/issues/{}", pull.issue.number));
+  const auto git = call.git();
+  const auto branch = git ? default_branch(*git) : std::string("main");
+  object["node_id"] = fmt::format("pull-{}-{}", call.repo, pull.issue.number);
+  object["url"] = url;
+  object["html_url"] = call.page_url(fmt::format("/pulls/{}/{}", call.repo, pull.issue.number));
+  object["issue_url"] = issue;
+  object["comments_url"] = issue + "/comments";
+  object["commits_url"] = url + "/commits";
+  object["review_comments_url"] = url + "/comments";
+  object["statuses_url"] = call.api_url("/statuses/" + pull.head_sha);
+  object["user"] = user_json(call, pull.issue.author);
+  object["head"] = side_json(call, pull.head_ref, pull.head_sha, branch);
+  object["base"] = side_json(call, pull.base_ref, pull.base_sha, branch);
+  if (!pull.merged_by.empty()) object["merged_by"] = user_json(call, pull.merged_by);
+  object["assignee"] = nullptr;
+  object["assignees"] = json::array();
+  object["requested_reviewers"] = json::array();
+  object["requested_teams"] = json::array();
+  object["milestone"] = nullptr;
+  object["locked"] = false;
+  object["auto_merge"] = nullptr;
+  object["author_association"] = "COLLABORATOR";
+  object["maintainer_can_modify"] = false;
+  return object;
+}
+
+void add_pull_routes(Routes& routes) {
+  routes.repo("GET", "/pulls", kReads, list_pulls);
+  routes.repo("POST", "/pulls", kWrites, open_pull);
+  routes.repo("GET", "/pulls/{number}", kReads, get_pull);
+  routes.repo("PATCH", "/pulls/{number}", kWrites, change_pull);
+  routes.repo("GET", "/pulls/{number}/files", kReads, list_files);
+  routes.repo("GET", "/pulls/{number}/commits", kReads, list_commits);
+  routes.repo("GET", "/pulls/{number}/merge", kReads, is_merged);
+  routes.repo("PUT", "/pulls/{number}/merge", {"contents", Level::kWrite, Permission::kPush}, merge);
+  routes.repo("GET", "/pulls/{number}/reviews", kReads, list_reviews);
+  routes.repo("POST", "/pulls/{number}/reviews", kWrites, create_review);
+  routes.repo("GET", "/pulls/{number}/comments", kReads, list_line_comments);
+  routes.repo("POST", "/pulls/{number}/comments", kWrites, create_line_comment);
+}
+
+}  // namespace weir::api::github
