@@ -52,7 +52,7 @@ Result<Delivery> read_gitlab(const io::HttpHeaders& headers, std::string_view bo
   }
   Delivery delivery{.id = std::string(headers.get("X-Gitlab-Event-UUID")), .payload = WEIR_TRY(object_of(body))};
   const auto kind = headers.get("X-Gitlab-Event");
-  const auto* attributes = json_find(json::value(delivery.payload), "object_attributes");
+  const auto* attributes = delivery.payload.if_contains("object_attributes");
   if (kind == "Push Hook" || kind == "Tag Push Hook") {
     delivery.event = "push";
     delivery.ref = text_in(delivery.payload, "ref");

@@ -35,7 +35,7 @@ event::Occurrence occurrence_of(const Delivery& delivery, HookSource source) {
   }
   occurrence.payload = delivery.payload;
   // Whoever did it there.
-  if (const auto* sender = json_find(json::value(delivery.payload), "sender"); sender != nullptr) {
+  if (const auto* sender = delivery.payload.if_contains("sender"); sender != nullptr) {
     const auto login = json_string_or(*sender, "login", "");
     if (!login.empty()) occurrence.reason += " by " + login;
   }
