@@ -1,5 +1,8 @@
 """Jobs that call GitHub's REST API with their own token: what it may do, and programs that people use there."""
 
+import os
+
+import pytest
 from conftest import HERE, Failed
 from weir_server import Repository, wait_until
 
@@ -97,3 +100,27 @@ def test_github_script_style_comment_of_a_pull_request(project):
     assert [comment["body"] for comment in comments(project)] == ["accuracy better"], log
     # What a job does starts nothing.
     assert {one["event"] for one in project.server.get("/api/v1/runs")["runs"]} <= {"pull_request", "push"}
+
+CML = os.environ.get("WEIR_TEST_CML")  # the folder with the program cml, of an installed @dvcorg/cml
+SETUP = """\
+      - run: echo "{bin}" >> "$GITHUB_PATH"
+      - uses: iterative/setup-cml@v2
+"""
+
+
+@pytest.mark.skipif(not CML, reason="WEIR_TEST_CML names no cml; not every registry has @dvcorg/cml")
+def test_cml_comments_on_the_pull_request_and_updates_its_comment(project):
+    run, log = run_of_push(project, COMMENT.replace("      - env:", SETUP + "      - env:").format(bin=CML, steps="""
+          export CI=1 ITERATIVE_DO_NOT_TRACK=1 HOME=$RUNNER_TEMP
+          echo "accuracy 0.91" > report.md
+          cml comment create report.md
+          echo "accuracy 0.92" > report.md
+          cml comment update report.md
+          cml comment create --target=commit report.md
+          cml check create --title=Drift report.md || echo "refused: no checks"
+          """.strip()))
+    assert run["conclusion"] == "success", log
+    made = comments(project)
+    assert len(made) == 1 and "accuracy 0.92" in made[0]["body"], (made, log)
+    assert "refused: no checks" in log and "`checks: write`" in log, log
+    assert made[0]["user"]["login"].startswith("job:")
