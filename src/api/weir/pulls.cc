@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <map>
+#include <ranges>
+
 #include "api/weir/routes.h"
 #include "event/source.h"
 
@@ -5,7 +9,27 @@
 namespace weir::api {
 namespace {
 
-json::object shown(const Services& services, const forge::Pull& pull) {
+// Whether `identity` could bring it on by looking at it: somebody else's, open, and neither they nor enough others
+// have said what they think of its newest commit. Without a token it is what waits for anybody, as with approvals.
+Result<bool> waits_for(const Services& services, const forge::Pull& pull, const types::Identity& identity) {
+  if (!pull.issue.open || pull.draft || pull.merged_at || pull.issue.author == identity.name) return false;
+  if (identity.role && !services.access->allow(identity, access::Permission::kPush, "repo/" + pull.issue.repo)) {
+    return false;
+  }
+  std::map<std::string, forge::ReviewState> verdicts;
+  for (const auto& review : WEIR_TRY(services.pulls->reviews(pull.issue.repo, pull.issue.number))) {
+    const bool is_verdict = review.state != forge::ReviewState::kCommented && review.commit == pull.head_sha;
+    if (is_verdict) verdicts[review.author] = review.state;
+  }
+  if (verdicts.contains(identity.name)) return false;
+  const auto approvals = std::ranges::count(verdicts | std::views::values, forge::ReviewState::kApproved);
+  const bool is_refused = std::ranges::count(verdicts | std::views::values, forge::ReviewState::kChangesRequested) > 0;
+  const auto config = services.config->of(pull.issue.repo);
+  const auto* rule = config->branch(event::short_ref(pull.base_ref));
+  return !is_refused && approvals < std::max(1, rule == nullptr ? 0 : rule->reviews);
+}
+
+json::object shown(const Services& services, const forge::Pull& pull, const types::Identity& identity) {
   auto object = forge::to_json(pull);
   object["repo"] = pull.issue.repo;
   object["conflicts"] = json::value_from(pull.conflicts);
@@ -17,6 +41,7 @@ json::object shown(const Services& services, const forge::Pull& pull) {
     merge["reasons"] = json::value_from(able->reasons);
   }
   object["merge"] = std::move(merge);
+  object["waits_for_you"] = waits_for(services, pull, identity).value_or(false);
   return object;
 }
 
@@ -39,7 +64,7 @@ Result<io::HttpResponse> open_pull(const Services& services, io::HttpRequest& re
                                                    .draft = json_bool_or(body, "draft", false),
                                                    .is_foreign = foreign},
                                                   request.identity));
-  return io::json_response(201, shown(services, pull));
+  return io::json_response(201, shown(services, pull, request.identity));
 }
 
 Result<io::HttpResponse> list_pulls(const Services& services, io::HttpRequest& request) {
@@ -48,15 +73,85 @@ Result<io::HttpResponse> list_pulls(const Services& services, io::HttpRequest& r
                                   .limit = WEIR_TRY(number_query(request, "limit", 30, 1, 100))};
   json::array list;
   for (const auto& pull : WEIR_TRY(services.pulls->list(request.params["repo"], filter))) {
-    list.push_back(shown(services, pull));
+    list.push_back(shown(services, pull, request.identity));
   }
   return io::json_response(200, json::object{{"pulls", std::move(list)}});
+}
+
+// Where pull requests are: repository and number, newest first.
+using Place = std::pair<std::string, std::int64_t>;
+Result<std::vector<Place>> places(const Services& services, const std::optional<bool>& open, const std::string& repo,
+                                  std::int64_t skip, std::int64_t limit) {
+  return services.db->load<std::vector<Place>>([&](store::Reader& reader) {
+    return reader.all<Place>(
+        "SELECT repo, number FROM forge_issues WHERE is_pull = 1 AND (? < 0 OR open = ?) AND (? = '' OR repo = ?) "
+        "ORDER BY created_at DESC, repo, number DESC LIMIT ? OFFSET ?",
+        {std::int64_t{open ? *open : -1}, std::int64_t{open && *open}, repo, repo, limit, skip},
+        [](const store::Row& row) { return Place{row.string(0), row.integer(1)}; });
+  });
+}
+
+Result<io::HttpResponse> list_all_pulls(const Services& services, const io::HttpRequest& request) {
+  constexpr std::int64_t kLookedAtMax = 500;
+  const bool waiting = request.query_value("waiting").value_or("") == "true";
+  const auto limit = WEIR_TRY(number_query(request, "limit", 30, 1, 100));
+  const auto found = WEIR_TRY(
+      places(services, waiting ? true : WEIR_TRY(open_filter(request)), request.query_value("repo").value_or(""),
+             WEIR_TRY(number_query(request, "skip", 0, 0, 1'000'000)), waiting ? kLookedAtMax : limit));
+  json::array list;
+  for (const auto& [repo, number] : found) {
+    if (std::ssize(list) == limit) break;
+    const auto pull = WEIR_TRY(services.pulls->find(repo, number));
+    if (waiting && !WEIR_TRY(waits_for(services, pull, request.identity))) continue;
+    list.push_back(shown(services, pull, request.identity));
+  }
+  json::array repos;
+  WEIR_TRY(services.db->read([&](store::Reader& reader) {
+    return reader.query("SELECT DISTINCT repo FROM forge_issues WHERE is_pull = 1 ORDER BY repo", {},
+                        [&](const store::Row& row) { repos.emplace_back(row.text(0)); });
+  }));
+  return io::json_response(200, json::object{{"pulls", std::move(list)}, {"repos", std::move(repos)}});
+}
+
+// Its merge commit's runs with their jobs, and what others said of its newest commit.
+Result<void> add_checks(const Services& services, const forge::Pull& pull, json::object& object) {
+  json::array runs;
+  if (!pull.merge_sha.empty()) {
+    for (const auto& run : WEIR_TRY(services.engine->runs({.repo = pull.issue.repo, .commit = pull.merge_sha}))) {
+      auto one = engine::to_json(run);
+      json::array jobs;
+      for (auto& job : WEIR_TRY(services.engine->jobs(run.id))) {
+        job.steps.clear();
+        job.summary.clear();
+        job.annotations.clear();
+        jobs.push_back(engine::to_json(job));
+      }
+      one["jobs"] = std::move(jobs);
+      runs.push_back(std::move(one));
+    }
+  }
+  object["runs"] = std::move(runs);
+  json::array checks;
+  for (const auto& status : WEIR_TRY(services.checks->statuses(pull.issue.repo, pull.head_sha))) {
+    checks.push_back({{"name", status.context},
+                      {"state", status.state},
+                      {"description", status.description},
+                      {"url", status.target_url}});
+  }
+  for (const auto& check : WEIR_TRY(services.checks->of_commit(pull.issue.repo, pull.head_sha))) {
+    checks.push_back({{"name", check.name},
+                      {"state", check.conclusion.empty() ? check.status : check.conclusion},
+                      {"description", check.title},
+                      {"url", check.details_url}});
+  }
+  object["checks"] = std::move(checks);
+  return {};
 }
 
 Result<io::HttpResponse> show_pull(const Services& services, io::HttpRequest& request) {
   const auto number = WEIR_TRY(id_param(request, "id"));
   const auto pull = WEIR_TRY(services.pulls->find(request.params["repo"], number));
-  auto object = shown(services, pull);
+  auto object = shown(services, pull, request.identity);
   json::array reviews;
   for (const auto& review : WEIR_TRY(services.pulls->reviews(pull.issue.repo, number))) {
     reviews.push_back(forge::to_json(review));
@@ -68,11 +163,7 @@ Result<io::HttpResponse> show_pull(const Services& services, io::HttpRequest& re
     comments.push_back(forge::to_json(comment));
   }
   object["comments"] = std::move(comments);
-  json::array runs;
-  for (const auto& run : WEIR_TRY(services.engine->runs({.repo = pull.issue.repo, .commit = pull.merge_sha}))) {
-    runs.push_back(engine::to_json(run));
-  }
-  object["runs"] = pull.merge_sha.empty() ? json::array() : std::move(runs);
+  WEIR_TRY(add_checks(services, pull, object));
   return io::json_response(200, object);
 }
 
@@ -92,7 +183,8 @@ Result<io::HttpResponse> change_pull(const Services& services, io::HttpRequest& 
     WEIR_TRY(services.access->allow(request.identity, access::Permission::kPush, "repo/" + before.issue.repo));
   }
   return io::json_response(
-      200, shown(services, WEIR_TRY(services.pulls->change(before.issue.repo, number, change, request.identity))));
+      200, shown(services, WEIR_TRY(services.pulls->change(before.issue.repo, number, change, request.identity)),
+                 request.identity));
 }
 
 Result<io::HttpResponse> comment(const Services& services, io::HttpRequest& request) {
@@ -145,7 +237,7 @@ Result<io::HttpResponse> merge(const Services& services, io::HttpRequest& reques
   const auto merged = WEIR_TRY(services.pulls->merge(
       pull.issue.repo, number, method == "squash" ? forge::MergeMethod::kSquash : forge::MergeMethod::kMerge,
       json_string_or(body, "message", ""), json_string_or(body, "head", ""), request.identity));
-  return io::json_response(200, shown(services, merged));
+  return io::json_response(200, shown(services, merged, request.identity));
 }
 
 }  // namespace
@@ -164,6 +256,17 @@ void add_pull_routes(RouteTable& table, const Services& services) {
              .answer = "Pull",
              .status = 201},
             bind(open_pull));
+  table.add({.method = "GET",
+             .pattern = "/api/v1/pulls",
+             .id = "listAllPulls",
+             .summary = "Pull requests of all repositories, newest first.",
+             .query = {{"state", "string", "open (unless given), closed or all."},
+                       {"repo", "string", "Only of this repository."},
+                       {"waiting", "boolean", "Only open ones that wait for the caller's review."},
+                       {"skip", "integer", "The next page: how many to leave out."},
+                       {"limit", "integer", "1 to 100; 30 unless given."}},
+             .answer = "AllPulls"},
+            bind(list_all_pulls));
   table.add({.method = "GET",
              .pattern = "/api/v1/repos/{repo}/pulls",
              .id = "listPulls",

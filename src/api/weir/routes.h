@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "engine/run_artifacts.h"
+#include "event/mirrors.h"
 #include "event/triggers.h"
 #include "forge/checks.h"
 #include "forge/issues.h"
@@ -37,6 +38,7 @@ struct Services {
   engine::Engine* engine = nullptr;
   engine::RunArtifacts* artifacts = nullptr;
   event::Triggers* triggers = nullptr;
+  event::Mirrors* mirrors = nullptr;
   forge::Issues* issues = nullptr;
   forge::Pulls* pulls = nullptr;
   forge::Checks* checks = nullptr;
@@ -60,10 +62,12 @@ json::object event_to_json(const types::Event& event);
 // Media type and file name of the answer that brings an artifact's bytes.
 void describe_download(const engine::Artifact& artifact, io::HttpResponse& response);
 
-void add_run_routes(RouteTable& table, const Services& services);       // runs, jobs, logs, dispatches
+void add_run_routes(RouteTable& table, const Services& services);       // runs, jobs, dispatches, and the next
+void add_log_routes(RouteTable& table, const Services& services);       // a job's log by place, and what is in it
 void add_artifact_routes(RouteTable& table, const Services& services);  // blobs, artifacts, caches
 void add_access_routes(RouteTable& table, const Services& services);    // approvals, tokens, secrets, variables, config
 void add_pull_routes(RouteTable& table, const Services& services);      // pull requests, issues, their comments
+void add_repo_routes(RouteTable& table, const Services& services);      // repositories that follow others
 void add_insight_routes(RouteTable& table, const Services& services);   // events, why, dora, gate, notifications
 
 }  // namespace weir::api

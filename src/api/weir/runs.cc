@@ -1,13 +1,7 @@
-#include <fstream>
-
 #include "api/weir/routes.h"
-#include "io/file.h"
-#include "types/job_spec.h"
 
 namespace weir::api {
 namespace {
-
-constexpr std::size_t kLogBytesMax = 1U << 20;  // of one answer
 
 Result<io::HttpResponse> list_runs(const Services& services, const io::HttpRequest& request) {
   engine::RunFilter filter;
@@ -35,33 +29,6 @@ Result<io::HttpResponse> show_run(const Services& services, const io::HttpReques
   for (const auto& artifact : WEIR_TRY(services.artifacts->list(id))) artifacts.push_back(engine::to_json(artifact));
   body["artifacts"] = std::move(artifacts);
   return io::json_response(200, body);
-}
-
-// Reads log lines from byte `after`; only whole lines are given.
-Result<io::HttpResponse> show_log(const Services& services, const io::HttpRequest& request) {
-  const auto id = WEIR_TRY(id_param(request, "id"));
-  const auto after = WEIR_TRY(number_query(request, "after", 0, 0, INT64_MAX));
-  // The state first: a job seen as ended has written all of its log.
-  const auto job = WEIR_TRY(services.engine->job(id));
-  const auto folder = WEIR_TRY(services.engine->job_dir(id));
-  std::string text(kLogBytesMax, '\0');
-  std::ifstream file(folder / "log.txt", std::ios::binary);
-  file.seekg(after);
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, file.gcount())));
-
-  std::size_t consumed = 0;
-  json::array lines;
-  for (const auto& line : types::read_log(text, consumed)) {
-    lines.push_back({{"step", line.step},
-                     {"time", to_iso8601(line.time)},
-                     {"stream", std::string(1, line.stream)},
-                     {"text", line.text}});
-  }
-  const bool all_read = text.size() < kLogBytesMax;
-  return io::json_response(200, json::object{{"lines", std::move(lines)},
-                                             {"next", after + static_cast<std::int64_t>(consumed)},
-                                             {"done", all_read && job.state == engine::JobState::kCompleted}});
 }
 
 Result<io::HttpResponse> cancel_run(const Services& services, const io::HttpRequest& request) {
@@ -140,13 +107,7 @@ void add_run_routes(RouteTable& table, const Services& services) {
               const auto id = WEIR_TRY(id_param(request, "id"));
               return io::json_response(200, engine::to_json(WEIR_TRY(services.engine->job(id))));
             });
-  table.add({.method = "GET",
-             .pattern = "/api/v1/jobs/{id}/log",
-             .id = "getJobLog",
-             .summary = "Lines of a job's log; ask again with `next` until `done`.",
-             .query = {{"after", "integer", "The byte to go on from: `next` of the answer before."}},
-             .answer = "Log"},
-            bind(show_log));
+  add_log_routes(table, services);
   table.add({.method = "POST",
              .pattern = "/api/v1/runs/{id}/cancel",
              .permission = Permission::kCancelRun,

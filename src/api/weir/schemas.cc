@@ -90,17 +90,26 @@ constexpr std::string_view kRuns = R"json({
     "summary": {"type": "string", "description": "Markdown that its steps wrote; not to be trusted"},
     "annotations": {"type": "array", "items": {"type": "object", "additionalProperties": true, "required": ["message"],
       "properties": {"message": {"type": "string"}}}}}},
+"LogLine": {"type": "object", "properties": {
+    "at": {"type": "integer", "description": "the byte that it begins at"},
+    "step": {"type": "integer", "description": "-1: the job's own set-up"},
+    "time": {"$ref": "#/components/schemas/Time"},
+    "stream": {"type": "string", "enum": ["o", "c", "e"],
+      "description": "output, a command or group marker, an error of the runner's"},
+    "text": {"type": "string", "description": "without its newline; secrets are masked"}}},
 "Log": {"type": "object", "properties": {
-    "lines": {"type": "array", "items": {"type": "object", "properties": {
-      "step": {"type": "integer", "description": "-1: the job's own set-up"},
-      "time": {"$ref": "#/components/schemas/Time"},
-      "stream": {"type": "string", "enum": ["o", "c", "e"],
-        "description": "output, a command or group marker, an error of the runner's"},
-      "text": {"type": "string", "description": "without its newline; secrets are masked"}}}},
+    "lines": {"type": "array", "items": {"$ref": "#/components/schemas/LogLine"}},
+    "start": {"type": "integer", "description": "the byte that its first line begins at; give it as `before`"},
     "next": {"type": "integer", "description": "give it as `after`"},
+    "size": {"type": "integer", "description": "bytes of the whole log, so far"},
     "done": {"type": "boolean", "description": "nothing will follow"}},
-  "examples": [{"lines": [{"step": 0, "time": "2026-01-01T00:00:01.000000Z", "stream": "o", "text": "AUC 0.71"}],
-    "next": 34, "done": false}]},
+  "examples": [{"lines": [{"at": 0, "step": 0, "time": "2026-01-01T00:00:01.000000Z", "stream": "o", "text": "AUC 0.71"}],
+    "start": 0, "next": 34, "size": 34, "done": false}]},
+"LogFound": {"type": "object", "properties": {
+    "lines": {"type": "array", "items": {"$ref": "#/components/schemas/LogLine"}},
+    "next": {"type": "integer", "description": "give it as `after`"},
+    "size": {"type": "integer", "description": "bytes of the whole log, so far"},
+    "done": {"type": "boolean", "description": "nothing will follow"}}},
 "CancelRequest": {"type": "object", "required": [], "properties": {
     "reason": {"type": "string", "description": "shown with the run"},
     "force": {"type": "boolean", "description": "kill what still runs, always() steps too"}},
@@ -125,6 +134,18 @@ constexpr std::string_view kRuns = R"json({
 })json";
 
 constexpr std::string_view kPulls = R"json({
+"MirrorRequest": {"type": "object", "required": ["url"], "properties": {
+    "url": {"type": "string", "description": "https, http, ssh, git@host:path or file:///path"},
+    "every": {"type": "string", "description": "how often it is fetched, as 5m; when asked unless given"},
+    "token_secret": {"type": "string", "description": "name of the secret that is sent as a bearer token"}},
+  "examples": [{"url": "https://github.com/me/flights.git", "every": "5m"}]},
+"Mirror": {"type": "object", "properties": {
+    "repo": {"type": "string"}, "url": {"type": "string"}, "every": {"type": ["string", "null"]},
+    "token_secret": {"type": ["string", "null"]}, "fetched_at": {"$ref": "#/components/schemas/TimeOrNull"},
+    "problem": {"type": "string", "description": "of the last time; empty if all went well"}}},
+"MirrorList": {"type": "object", "properties": {
+    "mirrors": {"type": "array", "items": {"$ref": "#/components/schemas/Mirror"}}}},
+"MirrorName": {"type": "object", "properties": {"repo": {"type": "string"}}},
 "User": {"type": ["object", "null"], "additionalProperties": true, "properties": {"login": {"type": "string"}}},
 "Side": {"type": "object", "properties": {
     "ref": {"type": "string"}, "sha": {"type": "string"}, "label": {"type": "string"}}},
@@ -138,7 +159,8 @@ constexpr std::string_view kPulls = R"json({
     "title": {"type": "string"}, "body": {"type": "string"}, "state": {"type": "string", "enum": ["open", "closed"]},
     "base": {"type": "string"}, "draft": {"type": "boolean"}},
   "examples": [{"state": "closed"}]},
-"Pull": {"type": "object", "additionalProperties": true, "required": ["number", "state", "merge"], "properties": {
+"Pull": {"type": "object", "additionalProperties": true, "required": ["number", "state", "merge", "waits_for_you"],
+  "properties": {
     "number": {"type": "integer", "minimum": 1}, "repo": {"type": "string"},
     "state": {"type": "string", "enum": ["open", "closed"]},
     "title": {"type": "string"}, "body": {"type": "string", "description": "Markdown; not to be trusted"},
@@ -147,10 +169,21 @@ constexpr std::string_view kPulls = R"json({
     "foreign": {"type": "boolean", "description": "by somebody who may not push: its jobs get no secrets"},
     "head": {"$ref": "#/components/schemas/Side"}, "base": {"$ref": "#/components/schemas/Side"},
     "conflicts": {"$ref": "#/components/schemas/Texts"},
+    "waits_for_you": {"type": "boolean", "description": "for the caller's review"},
+    "reviews": {"type": "array", "items": {"$ref": "#/components/schemas/Review"},
+      "description": "when one is asked for, as are the next"},
+    "comments": {"type": "array", "items": {"$ref": "#/components/schemas/Comment"}},
+    "runs": {"type": "array", "items": {"$ref": "#/components/schemas/Run"}, "description": "of its merge commit; their jobs without steps"},
+    "checks": {"type": "array", "description": "what others said of its newest commit", "items": {"type": "object",
+      "properties": {"name": {"type": "string"}, "state": {"type": "string"}, "description": {"type": "string"},
+        "url": {"type": "string"}}}},
     "merge": {"type": "object", "properties": {
       "allowed": {"type": "boolean"}, "reasons": {"$ref": "#/components/schemas/Texts"}}}}},
 "PullList": {"type": "object", "properties": {
     "pulls": {"type": "array", "items": {"$ref": "#/components/schemas/Pull"}}}},
+"AllPulls": {"type": "object", "properties": {
+    "pulls": {"type": "array", "items": {"$ref": "#/components/schemas/Pull"}},
+    "repos": {"$ref": "#/components/schemas/Texts", "description": "that have pull requests"}}},
 "CommentRequest": {"type": "object", "required": ["body"], "properties": {"body": {"type": "string"}},
   "examples": [{"body": "Nice curve."}]},
 "Comment": {"type": "object", "additionalProperties": true, "required": ["id", "body"], "properties": {
