@@ -146,6 +146,7 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   void issue_and_launch(const RunPtr& run, const JobPtr& job);
   void prepare_starting();
   Result<void> prepare(const RunPtr& run, const JobPtr& job);
+  void put_in_sandbox(const JobNode& job, types::JobSpec& spec) const;
   Result<void> add_resume(const RunPtr& run, const JobNode& job, json::object& env);
   Result<std::string> secrets_of(const RunPtr& run, const JobNode& job, const std::string& token);
   void launch(const RunPtr& run, const JobPtr& job, Result<std::string> token);

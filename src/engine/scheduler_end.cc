@@ -48,7 +48,8 @@ void Scheduler::conclude(const RunPtr& run, const JobPtr& job, JobEnd end) {
   }
   row.outputs = std::move(end.report.outputs);
   row.environment_url = std::move(end.report.environment_url);
-  row.layer = end.report.layer;
+  // Nothing that came out of a sandbox is a ground for other runs.
+  if (!run->row.options.foreign) row.layer = end.report.layer;
   keep_result(run, job, std::move(end.report), conclusion);
   if (!row.layer.empty() && conclusion == Conclusion::kSuccess) {
     std::vector<std::string> chain{row.layer};
@@ -62,10 +63,10 @@ void Scheduler::conclude(const RunPtr& run, const JobPtr& job, JobEnd end) {
   complete(run, job, conclusion, error);
 }
 
-// What went into a job that succeeded is kept with its result.
+// What went into a job that succeeded is kept with its result: it may stand for a later one's.
 void Scheduler::keep_result(const RunPtr& run, const JobPtr& job, JobReport&& report, Conclusion conclusion) {
   std::optional<JobInputs> inputs;
-  if (conclusion == Conclusion::kSuccess) {
+  if (conclusion == Conclusion::kSuccess && !run->row.options.foreign) {
     auto facts = facts_of(run, *job->key, job->row.environment);
     if (auto known = job_inputs(run, *job, facts)) {
       inputs = *std::move(known);

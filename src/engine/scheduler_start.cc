@@ -32,11 +32,6 @@ bool may_ask_for_id_token(const std::optional<types::TokenScopes>& scopes) {
 
 void Scheduler::queue(const RunPtr& run, const JobPtr& job) {
   auto& row = job->row;
-  if (run->row.options.foreign) {
-    return complete(run, job, Conclusion::kFailure,
-                    "the pull request is by somebody who may not push, and its jobs would run with the server's rights: "
-                    "push its commits to a branch of your own after a look at them");
-  }
   if (const auto found = find_place(run, *job); !found) {
     return complete(run, job, Conclusion::kFailure, found.error().message);
   }
@@ -193,6 +188,16 @@ void Scheduler::issue_and_launch(const RunPtr& run, const JobPtr& job) {
   starting_.push_back({run, job});
 }
 
+// A runner that cannot keep the sandbox fails the job before its first step. What jobs share is not handed to it by
+// name: its files go through the server.
+void Scheduler::put_in_sandbox(const JobNode& job, types::JobSpec& spec) const {
+  spec.sandbox.emplace();
+  spec.sandbox->state_dir = deps_.jobs_dir.parent_path().string();
+  if (job.demand.resources.memory_bytes > 0) spec.sandbox->memory_bytes = job.demand.resources.memory_bytes;
+  for (auto* shared : {&spec.checkouts_dir, &spec.blobs_dir, &spec.exchange_dir, &spec.cache_trees_dir})
+    shared->clear();
+}
+
 void Scheduler::prepare_starting() {
   for (const auto& [run, job] : std::exchange(starting_, {})) {
     // The number of a job that was made in the same transaction is known after it only.
@@ -233,6 +238,7 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   spec.cache_trees_dir = deps_.cache_trees_dir;
   spec.actions_dir = deps_.actions_dir;
   spec.actions_url = deps_.actions_url;
+  if (run->row.options.foreign) put_in_sandbox(*job, spec);
   spec.strict = run->row.options.strict || (deps_.strict && deps_.strict(run->row.repo));
   spec.implicit_checkout = !spec.strict && !body.checks_out;
   if (!spec.strict) {
@@ -251,7 +257,8 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   spec.preempt_grace = job->pool->grace;
   facts.github["workspace"] = spec.workspace;
   if (!row.gpus.empty()) body.env["CUDA_VISIBLE_DEVICES"] = fmt::format("{}", fmt::join(row.gpus, ","));
-  if (job->demand.preemptible || row.preemptions > 0) WEIR_TRY(add_resume(run, *job, body.env));
+  const bool resumes = job->demand.preemptible || row.preemptions > 0;
+  if (resumes && !spec.sandbox) WEIR_TRY(add_resume(run, *job, body.env));
   for (const auto& variable : run->row.options.env) body.env[variable.key()] = variable.value();
   spec.contexts = {{"github", std::move(facts.github)},
                    {"env", body.env},

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runner/command.h"
+#include "runner/confinement.h"
 #include "runner/python_env.h"
 #include "runner/server_client.h"
 #include "types/job_spec.h"
@@ -44,6 +45,9 @@ struct ActionRequest {
   std::shared_ptr<Reporter> reporter;
   std::shared_ptr<std::atomic<bool>> stop;  // the step is to end
   std::shared_ptr<const PythonEnv> python;  // the job's environment; null if it has none
+  // Of a job in a sandbox: for what touches files that its steps could have changed. Else null.
+  ConfinementPtr confinement;
+  std::filesystem::path staging;  // a folder that they cannot change
 
   // "" if absent.
   [[nodiscard]] std::string input(std::string_view key) const;

@@ -127,6 +127,11 @@ Result<std::optional<PlacedTree>> save(const ActionRequest& request, const Cache
     // "dir/**" finds files that "dir" has brought along already.
     const std::string name = archive_name(roots, path);
     if (std::ranges::find(entries, name, &ArchiveEntry::name) != entries.end()) continue;
+    // What lies there could not be read anyway.
+    if (request.confinement && name.starts_with("root/")) {
+      return fail(Code::kPermissionDenied, "{} is not the job's: what runs in a sandbox caches its own files only",
+                  path);
+    }
     add_tree(request, roots, path, entries);
     found.emplace_back(path);
   }

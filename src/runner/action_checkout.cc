@@ -1,3 +1,7 @@
+#include <cerrno>
+#include <cstdio>
+
+#include "base/hash.h"
 #include "io/file.h"
 #include "io/git.h"
 #include "runner/action.h"
@@ -51,6 +55,33 @@ Result<void> refuse_unbuilt(const ActionRequest& request) {
   return {};
 }
 
+Result<void> clean_folder(const fs::path& folder) {
+  WEIR_TRY(io::make_dirs(folder));
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) WEIR_TRY(io::remove_tree(entry.path()));
+  return {};
+}
+
+// Steps of a sandbox may have left settings of git's, or links, in the workspace. git works aside therefore; only
+// moving what it made there touches theirs, and that is confined.
+Result<void> check_out_aside(const ActionRequest& request, const fs::path& folder, const CheckoutTarget& target,
+                             bool all_refs) {
+  const fs::path aside = request.staging / random_hex(8);
+  WEIR_TRY(io::make_dirs(aside));
+  WEIR_TRY(check_out(*request.spec, aside, target, all_refs));
+  return run_confined(request.confinement, [&]() -> Result<void> {
+    WEIR_TRY(clean_folder(folder));
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(aside, error)) {
+      const fs::path to = folder / entry.path().filename();
+      if (::rename(entry.path().c_str(), to.c_str()) != 0) {
+        return fail_errno(errno, fmt::format("cannot make {}", to.string()));
+      }
+    }
+    return {};
+  });
+}
+
 Result<ActionResult> run(const ActionRequest& request) {
   WEIR_TRY(refuse_unbuilt(request));
   const fs::path folder = request.input("path").empty()
@@ -60,20 +91,21 @@ Result<ActionResult> run(const ActionRequest& request) {
   const CheckoutTarget target = WEIR_TRY(find_target(git, request));
   request.reporter->line(fmt::format("Syncing repository: {}", request.spec->repository));
 
-  WEIR_TRY(io::make_dirs(folder));
-  if (WEIR_TRY(request.input_bool("clean", true))) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder, error)) WEIR_TRY(io::remove_tree(entry.path()));
-  }
+  const bool clean = WEIR_TRY(request.input_bool("clean", true));
   const bool all_refs =
       request.input_or("fetch-depth", "1") == "0" || WEIR_TRY(request.input_bool("fetch-tags", false));
-  WEIR_TRY(check_out(*request.spec, folder, target, all_refs));
+  if (request.confinement) {
+    WEIR_TRY(check_out_aside(request, folder, target, all_refs));
+  } else {
+    WEIR_TRY(clean ? clean_folder(folder) : io::make_dirs(folder));
+    WEIR_TRY(check_out(*request.spec, folder, target, all_refs));
+  }
   const std::string place = target.ref.empty() ? "detached" : target.ref;
   request.reporter->line(fmt::format("HEAD is now at {} ({})", target.sha, place));
 
   ActionResult result;
   result.outputs = {{"ref", target.ref.empty() ? target.sha : target.ref}, {"commit", target.sha}};
-  if (WEIR_TRY(request.input_bool("persist-credentials", true))) {
+  if (!request.confinement && WEIR_TRY(request.input_bool("persist-credentials", true))) {
     result.hidden_env = git_credentials(*request.spec, request.token);
   }
   return result;

@@ -36,7 +36,7 @@ std::string_view trim(std::string_view text) {
 
 // The version that a file asks for: .nvmrc, .node-version, .tool-versions, package.json.
 Result<std::string> version_of_file(const ActionRequest& request, const std::string& name) {
-  const auto text = io::read_file(request.resolve(name), 1U << 20);
+  const auto text = run_confined(request.confinement, [&] { return io::read_file(request.resolve(name), 1U << 20); });
   if (!text) return fail(Code::kNotFound, "The specified node version file at: {} does not exist", name);
   if (fs::path(name).filename() == "package.json") {
     const auto value = WEIR_TRY(parse_json(*text, name));
@@ -91,7 +91,7 @@ Result<void> set_registry(const ActionRequest& request, ActionResult& result) {
   std::string text = fmt::format("{}:_authToken=${{NODE_AUTH_TOKEN}}\n", url.substr(host));
   text += scope.empty() ? fmt::format("registry={}\n", url) : fmt::format("{}:registry={}\n", scope, url);
   const fs::path file = request.temp_dir / ".npmrc";
-  WEIR_TRY(io::write_file_atomic(file, text, 0600));
+  WEIR_TRY(run_confined(request.confinement, [&] { return io::write_file_atomic(file, text, 0600); }));
   result.env["NPM_CONFIG_USERCONFIG"] = file.string();
   if (!request.env.contains("NODE_AUTH_TOKEN")) result.env["NODE_AUTH_TOKEN"] = "XXXXX-XXXXX-XXXXX-XXXXX";
   return {};

@@ -43,7 +43,7 @@ Result<std::vector<std::string>> wanted_versions(const ActionRequest& request) {
     return versions;
   }
   const std::string name = file.empty() ? ".python-version" : file;
-  auto text = io::read_file(request.resolve(name), 1U << 20);
+  auto text = run_confined(request.confinement, [&] { return io::read_file(request.resolve(name), 1U << 20); });
   if (!text && !file.empty()) {
     return fail(Code::kNotFound, "The specified python version file at: {} doesn't exist.", file);
   }

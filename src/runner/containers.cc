@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "io/file.h"
 #include "runner/program.h"
+#include "runner/sandbox.h"
 #include "runner/step_run.h"
 
 namespace weir::runner {
@@ -52,6 +53,7 @@ std::string Containers::new_name(std::string_view what) const {
 }
 
 Result<void> Containers::require(std::string_view what) {
+  if (job_.spec->sandbox) return fail(Code::kPermissionDenied, "{}: containers are not for {}", what, kSandboxed);
   if (!usable_) {
     const auto path = job_.inherited.find("PATH");
     program_ = find_program("podman", path == job_.inherited.end() ? "" : path->second);

@@ -24,8 +24,14 @@ std::string bytes_of_hex(std::string_view hex) {
 }  // namespace
 
 Result<std::string> hash_file(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // A pipe would never end, nor would some devices.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return fail_errno(errno, fmt::format("cannot open {}", path.string()));
+  struct stat info{};
+  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+    ::close(fd);
+    return fail(Code::kInvalidArgument, "{} is no file whose contents could be hashed", path.string());
+  }
   Sha256 hash;
   std::string buffer(1U << 16, '\0');
   for (;;) {

@@ -15,6 +15,7 @@
 #include "runner/job_state.h"
 #include "runner/loaded_action.h"
 #include "runner/reads.h"
+#include "runner/sandbox.h"
 #include "runner/step_run.h"
 
 namespace weir::runner {
@@ -42,11 +43,19 @@ Result<void> prepare_folders(JobState& job) {
   return {};
 }
 
+Result<void> prepare_sandbox(JobState& job) {
+  if (!job.spec->sandbox) return {};
+  job.sandbox = WEIR_TRY(Sandbox::create(job));
+  job.supervisor->spare_roots();
+  return {};
+}
+
 Result<void> check_out_commit(JobState& job) {
   const auto& spec = *job.spec;
   if (!spec.implicit_checkout || spec.strict) return {};
   WEIR_TRY(check_out(spec, job.workspace, {spec.commit, spec.ref}, false));
-  job.hidden_env = git_credentials(spec, job.token);
+  // Without a network they are of no use.
+  if (!job.sandbox) job.hidden_env = git_credentials(spec, job.token);
   job.line(-1, 'c',
            fmt::format("No actions/checkout step: the job starts with {} at {} checked out (--strict turns this "
                        "off)",
@@ -162,6 +171,11 @@ std::string environment_url(JobState& job, StepState& step) {
 // ground to build on.
 void keep_packages(JobState& job, StepState& step, json::object& fields) {
   if (!job.python || job.spec->strict) return;
+  // No other job builds upon what came out of a sandbox.
+  if (job.sandbox) {
+    [[maybe_unused]] const auto removed = io::remove_tree(job.python->spec().folder);
+    return;
+  }
   json::array layers;
   const bool good = !job.failed && !job.cancelled();
   if (!job.python->has_packages()) {
@@ -188,10 +202,12 @@ void keep_packages(JobState& job, StepState& step, json::object& fields) {
 
 Result<void> finish_job(JobState& job, StepState& step) {
   json::object fields;
-  auto reads = reads_of(job.workspace, job.spec->commit);
+  auto reads = job.sandbox ? json::value(nullptr) : reads_of(job.workspace, job.spec->commit);
   json::object outputs = job_outputs(job, step);
   const std::string url = environment_url(job, step);
   for (const auto& orphan : job.supervisor->end_orphans()) {
+    // A sandbox that is on its way out is nothing that a step has left behind.
+    if (job.sandbox && orphan.ends_with("(bwrap)")) continue;
     job.line(-1, 'c', fmt::format("Terminate orphan process: {}", orphan));
   }
   keep_packages(job, step, fields);
@@ -280,6 +296,7 @@ Result<JobExit> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOp
   auto ready = prepare_folders(job);
   if (ready) ready = prepare_contexts(job);
   for (const auto& [name, value] : secrets.env) job.job_env[name] = value;
+  if (ready) ready = prepare_sandbox(job);
   if (ready) ready = check_out_commit(job);
   job.containers = std::make_shared<Containers>(job);
   if (ready) resolve_actions(job, set_up);

@@ -176,8 +176,9 @@ Result<void> prepare_contexts(JobState& job) {
   set_default(secrets, "GITHUB_TOKEN", job.token);
   job.contexts.values["secrets"] = std::move(secrets);
   member_object(job.contexts.values, "steps");
-  job.contexts.hash_files = [workspace = job.workspace](std::span<const std::string> patterns) {
-    return hash_files({patterns.begin(), patterns.end()}, workspace);
+  job.contexts.hash_files = [&job](std::span<const std::string> patterns) {
+    return run_confined(job.confinement(),
+                        [&] { return hash_files({patterns.begin(), patterns.end()}, job.workspace); });
   };
 
   job.inherited = inherited_environment();

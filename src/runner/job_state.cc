@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runner/sandbox.h"
+
 namespace weir::runner {
 namespace {
 
@@ -47,8 +49,12 @@ void JobState::update_status() {
   job.get_object()["status"] = is_cancelled ? "cancelled" : failed ? "failure" : "success";
 }
 
+ConfinementPtr JobState::confinement() const {
+  return sandbox ? sandbox->confinement() : nullptr;
+}
+
 std::map<std::string, std::string> JobState::process_env(const json::object& env) const {
-  std::map<std::string, std::string> all = inherited;
+  std::map<std::string, std::string> all = sandbox ? sandbox->environment(*this) : inherited;
   for (const auto& [name, value] : hidden_env) all[name] = value;
   for (const auto& [name, value] : env) all[std::string(name)] = workflow::to_text(value);
   // A job that logs to another server must not hand it our token.

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "runner/action.h"
+#include "runner/confinement.h"
 #include "runner/journal.h"
 #include "runner/problem_matcher.h"
 #include "runner/python_env.h"
@@ -27,6 +28,7 @@ namespace weir::runner {
 struct Action;
 struct ActionRun;
 class Containers;
+class Sandbox;
 
 // Tells what outlives a step (what reads the output of a child that it left behind) whether the step still runs.
 class Listening {
@@ -138,6 +140,7 @@ struct JobState : JobView {
   std::map<int, std::filesystem::path> nodes;  // the node that runs actions, by the major version that they want
   ProblemMatchers matchers;
   std::shared_ptr<Containers> containers;
+  std::shared_ptr<Sandbox> sandbox;  // null: the steps have the rights of this process
 
   // A line of the step's log.
   void line(int step, char stream, std::string_view text) const { log->line(step, stream, text); }
@@ -154,6 +157,9 @@ struct JobState : JobView {
   // Brings what expressions see of the job's state up to date.
   void update_status();
   [[nodiscard]] bool cancelled() const { return supervisor && supervisor->cancelled(); }
+
+  // For work of the runner's own on files that the steps could have changed; null without a sandbox.
+  [[nodiscard]] ConfinementPtr confinement() const;
 
   // Whole environment for a process that sees `env`.
   [[nodiscard]] std::map<std::string, std::string> process_env(const json::object& env) const;

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "io/file.h"
+#include "io/process.h"
 
 namespace weir::runner {
 namespace {
@@ -385,6 +386,15 @@ bool PythonEnv::is_own_file(const fs::path& path) const {
   if (name != "pip") return false;
   const auto text = io::read_file(path, 1U << 20);
   return text && *text == pip_script();  // not one that an upgrade of pip put there
+}
+
+void PythonEnv::make_base(const std::map<std::string, std::string>& env) const {
+  if (::access(base_dir().c_str(), F_OK) == 0) return;
+  io::ProcessOptions options;
+  options.argv = {(bin() / "python").string(), "-I", "-c", "import pip"};
+  options.env = env;
+  options.working_dir = spec_.envs_dir;
+  [[maybe_unused]] const auto made = io::run_process(std::move(options));
 }
 
 bool PythonEnv::has_packages() const {

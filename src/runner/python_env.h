@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -52,6 +53,9 @@ class PythonEnv {
   [[nodiscard]] std::filesystem::path site_packages() const;
   // Files of this class's own, below `folder`: a cache of the environment leaves them out.
   [[nodiscard]] bool is_own_file(const std::filesystem::path& path) const;
+
+  // Makes the layer with pip, which is otherwise made when it is first wanted. Where that cannot be there is no pip.
+  void make_base(const std::map<std::string, std::string>& env) const;
 
   // Whether anything was installed.
   [[nodiscard]] bool has_packages() const;

@@ -8,6 +8,7 @@
 #include "runner/loaded_action.h"
 #include "runner/provided_action.h"
 #include "runner/remote_action.h"
+#include "runner/sandbox.h"
 #include "runner/step_run.h"
 #include "runner/step_work.h"
 
@@ -37,11 +38,15 @@ Result<UsesReference> here(const JobState& job, const std::string& uses) {
 }
 
 Result<ActionPtr> local_action(const JobState& job, const UsesReference& uses) {
-  if (!uses.of_commit) return load_action(uses, (job.workspace / uses.path).lexically_normal(), uses.path);
+  const auto load = [&](const std::filesystem::path& folder, std::string_view shown) {
+    // What is wrong in the file is shown: it must not be another's that a link leads to.
+    return run_confined(job.confinement(), [&] { return load_action(uses, folder, shown); });
+  };
+  if (!uses.of_commit) return load((job.workspace / uses.path).lexically_normal(), uses.path);
   const std::filesystem::path own = job.job_dir / "repository";
   std::error_code error;
   if (!std::filesystem::is_directory(own, error)) WEIR_TRY(check_out(*job.spec, own, {job.spec->commit, ""}, false));
-  return load_action(uses, own / uses.path, uses.text);
+  return load(own / uses.path, uses.text);
 }
 
 Result<ActionPtr> known_action(const JobState& job, const UsesReference& uses) {
@@ -123,6 +128,16 @@ Result<ActionPtr> load_fetched(const Fetched& fetched) {
 }
 
 void resolve(JobState& job, StepState& step, Wanted wanted) {
+  if (job.sandbox) {
+    // With whose rights, and from where, would be its author's choice.
+    for (const auto& uses : wanted) {
+      job.actions.insert_or_assign(
+          uses.text,
+          fail(Code::kPermissionDenied, "`uses: {}` would be fetched from elsewhere, which is not done for {}",
+               uses.text, kSandboxed));
+    }
+    return;
+  }
   for (int depth = 0; depth <= kDepthMax && !wanted.empty(); ++depth) {
     const RemoteSource source{.base_url = job.spec->actions_url, .cache = job.spec->actions_dir, .env = job.inherited};
     auto all = work_aside<std::vector<Fetched>>(

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "runner/loaded_action.h"
+#include "runner/sandbox.h"
 #include "runner/step_commands.h"
 #include "runner/step_work.h"
 
@@ -32,15 +33,38 @@ Result<void> change_python(JobState& job, StepState& step, Interpreter interpret
   return set_up_python(job, step, std::move(interpreter), false);
 }
 
+// Those that confine what they do with the workspace themselves: they need the machine's programs as well.
+bool confines_itself(std::string_view name) {
+  constexpr std::string_view kNames[] = {"actions/checkout", "actions/setup-python", "actions/setup-node"};
+  return std::ranges::find(kNames, name) != std::end(kNames);
+}
+
+// Steps of a sandbox have no say in what runs outside of it, as PATH would be, or HOME in paths of built-in actions.
+Result<void> adapt_to_sandbox(const JobState& job, const StepState& step, ActionRequest& request) {
+  constexpr std::string_view kRefused[] = {"aws-actions/configure-aws-credentials", "slack/notify-action"};
+  if (std::ranges::find(kRefused, request.name) != std::end(kRefused)) {
+    return fail(Code::kPermissionDenied, "`uses: {}` is not for {}", step.step.uses, kSandboxed);
+  }
+  request.confinement = job.sandbox->confinement();
+  request.staging = job.sandbox->staging();
+  request.env = job.inherited;
+  for (const auto& [name, value] : job.fixed_env) request.env[name] = value;
+  if (!confines_itself(request.name)) request.env["HOME"] = job.sandbox->home().string();
+  return {};
+}
+
 // Does an action's work on a thread of its own and takes over what it answers. Nothing if the step was ended or failed.
 std::optional<ActionResult> run_function(JobState& job, StepState& step, const ActionRequest& request,
                                          const ActionFunction& function) {
-  auto answer = work_aside<ActionResult>(job, step, [request, function](const WorkTools& tools) {
-    ActionRequest own = request;
-    own.reporter = tools.reporter;
-    own.stop = tools.stop;
-    return function(own);
-  });
+  auto answer =
+      work_aside<ActionResult>(job, step, [request, function](const WorkTools& tools) -> Result<ActionResult> {
+        ActionRequest own = request;
+        own.reporter = tools.reporter;
+        own.stop = tools.stop;
+        // The thread does nothing else, and ends with it.
+        if (own.confinement && !confines_itself(own.name)) WEIR_TRY(own.confinement->confine_thread());
+        return function(own);
+      });
   if (!answer) return std::nullopt;
   if (!*answer) {
     job.error(step, answer->error().message);
@@ -84,10 +108,14 @@ Result<void> set_up_python(JobState& job, StepState& step, Interpreter interpret
              fmt::format("Python {} starts with the packages of {} (--strict turns this off)",
                          minor_version(spec.interpreter.version), below));
   }
-  const bool keep = job.python && job.python->spec().interpreter.version.same_minor(spec.interpreter.version) &&
+  // What a sandbox left in it stays in no other's way: made anew.
+  const bool keep = !job.sandbox && job.python &&
+                    job.python->spec().interpreter.version.same_minor(spec.interpreter.version) &&
                     job.python->has_packages();
   job.python = std::make_shared<PythonEnv>(
       WEIR_TRY(keep ? PythonEnv::adopt(std::move(spec)) : PythonEnv::create(std::move(spec))));
+  // Steps cannot make the layer with pip themselves, which they would as soon as they want it.
+  if (job.sandbox) job.python->make_base(job.inherited);
   return {};
 }
 
@@ -108,11 +136,16 @@ Result<void> run_builtin(JobState& job, StepState& step, const BuiltinAction& ac
                         .token = job.token,
                         .reporter = nullptr,
                         .stop = nullptr,
-                        .python = job.python};
+                        .python = job.python,
+                        .confinement = nullptr,
+                        .staging = {}};
+  if (job.sandbox) WEIR_TRY(adapt_to_sandbox(job, step, request));
   auto result = run_function(job, step, request, action.run);
   if (!result) return {};
   if (result->python) WEIR_TRY(change_python(job, step, *result->python));
-  if (result->python_files_changed && job.python) WEIR_TRY(job.python->refresh());
+  if (result->python_files_changed && job.python) {
+    WEIR_TRY(run_confined(job.confinement(), [&] { return job.python->refresh(); }));
+  }
   if (result->post) {
     PostStep post{.title = "Post " + step.title, .step = step.step, .run = {}};
     post.step.condition = "success()";

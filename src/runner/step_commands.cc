@@ -150,7 +150,8 @@ void change_matchers(JobState& job, StepState& step, const Command& command, std
         job, step, line,
         adds ? "The name of a matcher file is missing." : "Either a file or the property 'owner' must be given.");
   }
-  const auto text = io::read_file(job.workspace / command.data, 1U << 20);
+  const auto text =
+      run_confined(job.confinement(), [&] { return io::read_file(job.workspace / command.data, 1U << 20); });
   if (!text) return fail_command(job, step, line, text.error().message);
   const auto owners = adds ? job.matchers.add(*text) : ProblemMatchers::owners(*text);
   if (!owners) return fail_command(job, step, line, owners.error().message);

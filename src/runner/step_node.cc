@@ -64,8 +64,7 @@ Result<void> run_process(JobState& job, StepState& step, ActionRun& run, const s
   options.argv = {node->string(), file.string()};
   options.working_dir = job.workspace;
   options.env = step.variables;
-  const auto end =
-      WEIR_TRY(job.supervisor->run(std::move(options), take_lines(job, step), time_left(step), cancels(job, step)));
+  const auto end = WEIR_TRY(run_supervised(job, step, std::move(options)));
   if (!report_stop(job, step, end.stopped) && end.status.code != 0) {
     // Actions say themselves what went wrong; one that fell silent does not.
     if (!step.annotations.contains("error")) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "runner/sandbox.h"
 #include "runner/step_commands.h"
 #include "workflow/plan.h"
 
@@ -156,6 +157,17 @@ void run_inner_step(JobState& job, StepState& step) {
 
 Result<void> run_main(JobState& job, StepState& step) {
   return step.step.uses.empty() ? run_script(job, step) : run_action(job, step);
+}
+
+Result<SupervisedEnd> run_supervised(JobState& job, StepState& step, io::ProcessOptions options) {
+  std::optional<Sandbox::Start> start;
+  if (job.sandbox) {
+    start = WEIR_TRY(job.sandbox->wrap(job, options));
+    options = start->options;
+  }
+  auto end = job.supervisor->run(std::move(options), take_lines(job, step), time_left(step), cancels(job, step));
+  if (job.sandbox) job.sandbox->report_limits(job, step);
+  return end;
 }
 
 std::optional<Duration> time_left(const StepState& step) {

@@ -41,6 +41,9 @@ bool report_stop(JobState& job, StepState& step, StopReason reason);
 // Whether the job's cancellation ends this step: not if its `if` holds nevertheless (always(), cancelled()).
 std::function<bool()> cancels(JobState& job, const StepState& step);
 
+// Runs a process of the step to its end; in the job's sandbox if it has one.
+Result<SupervisedEnd> run_supervised(JobState& job, StepState& step, io::ProcessOptions options);
+
 // Takes what a step's processes print: commands and problems as long as the step runs, afterwards lines of its log.
 LineSplitter::Use take_lines(JobState& job, StepState& step);
 

@@ -108,7 +108,9 @@ class ScriptFile {
   ScriptFile& operator=(const ScriptFile&) = delete;
 
   [[nodiscard]] Result<void> write(std::string_view text) const {
-    const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
+    // Steps write to this folder too: a link that one left here must not be written through.
+    ::unlink(path_.c_str());
+    const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0700);
     if (fd < 0) return fail_errno(errno, fmt::format("cannot make {}", path_.string()));
     Result<void> result;
     while (!text.empty()) {
@@ -162,8 +164,7 @@ Result<void> run_script(JobState& job, StepState& step) {
   options.working_dir = job.workspace / folder;
   options.env = step.variables;
   if (contained) options = job.containers->inside(step, std::move(options.argv), options.working_dir);
-  const auto end =
-      WEIR_TRY(job.supervisor->run(std::move(options), take_lines(job, step), time_left(step), cancels(job, step)));
+  const auto end = WEIR_TRY(run_supervised(job, step, std::move(options)));
   if (contained && end.stopped != StopReason::kNone) job.containers->end_inside(step);
   if (!report_stop(job, step, end.stopped) && end.status.code != 0) {
     job.error(step, fmt::format("Process completed with exit code {}.", end.status.code));

@@ -473,6 +473,7 @@ void Supervisor::signal_descendants(Watch& watch, int signal) {
     watch.next_signal_at = SteadyClock::now() + options_.pauses.terminate;
   }
   for (const auto& process : descendants_of(watch)) {
+    if (spare_roots_ && process.pid == watch.pid && signal != SIGKILL) continue;
     ::kill(process.pid, signal);
     if (signal == SIGTERM) ::kill(process.pid, SIGCONT);  // a stopped process would never see it
   }

@@ -105,6 +105,9 @@ class Supervisor {
   // Give every process a mark, by which those of steps that run side by side are told apart once they have lost their
   // parents.
   void mark_processes() { marks_ = true; }
+  // What is started here only waits for what is in a sandbox, and takes it along when it ends: requests to end are for
+  // that one, and only the last signal is for both.
+  void spare_roots() { spare_roots_ = true; }
 
   [[nodiscard]] bool cancelled() const { return cancelled_; }
   [[nodiscard]] bool preempted() const { return preempted_; }  // made room; counts as cancelled too
@@ -158,6 +161,7 @@ class Supervisor {
   int works_ = 0;  // threads that work inside the runner, and reap their own children
   int marks_made_ = 0;
   bool marks_ = false;
+  bool spare_roots_ = false;
   bool cancelled_ = false;
   bool timed_out_ = false;
   bool preempted_ = false;

@@ -131,6 +131,34 @@ std::size_t for_each_line(std::string_view text, Use use) {
 
 }  // namespace
 
+namespace {
+
+json::value sandbox_to_json(const std::optional<JobSandbox>& sandbox) {
+  if (!sandbox) return nullptr;
+  return {
+      {"memory_bytes", sandbox->memory_bytes}, {"processes", sandbox->processes}, {"state_dir", sandbox->state_dir}};
+}
+
+Result<std::optional<JobSandbox>> sandbox_from_json(const json::value& value) {
+  if (value.is_null()) return std::nullopt;
+  const auto* object = value.if_object();
+  if (object == nullptr) {
+    return fail(Code::kInvalidArgument, "job specification: member \"sandbox\" must be an object or null");
+  }
+  JobSandbox sandbox;
+  MemberReader reader(*object, "job specification: sandbox");
+  reader.read("memory_bytes", sandbox.memory_bytes);
+  reader.read("processes", sandbox.processes);
+  reader.read("state_dir", sandbox.state_dir);
+  WEIR_TRY(reader.finish());
+  if (sandbox.memory_bytes <= 0 || sandbox.processes <= 0) {
+    return fail(Code::kInvalidArgument, "job specification: the limits of the sandbox must be above 0");
+  }
+  return sandbox;
+}
+
+}  // namespace
+
 json::value to_json(const JobSpec& spec) {
   json::object object;
   object["version"] = JobSpec::kVersion;
@@ -170,6 +198,7 @@ json::value to_json(const JobSpec& spec) {
   object["container"] = spec.container;
   object["services"] = spec.services;
   object["steps"] = spec.steps;
+  object["sandbox"] = sandbox_to_json(spec.sandbox);
   return object;
 }
 
@@ -225,7 +254,10 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   reader.read("container", spec.container);
   reader.read("services", spec.services);
   reader.read("steps", spec.steps);
+  json::value sandbox;
+  reader.read("sandbox", sandbox);
   WEIR_TRY(reader.finish());
+  spec.sandbox = WEIR_TRY(sandbox_from_json(sandbox));
   return spec;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,13 @@
 #include "base/json.h"
 
 namespace weir::types {
+
+// What holds for a job whose code nobody here has looked at: each process of its steps runs in a sandbox of its own.
+struct JobSandbox {
+  std::int64_t memory_bytes = std::int64_t{2} << 30;  // of all of them together
+  std::int64_t processes = 512;                       // likewise; threads count
+  std::string state_dir;                              // the server's: hidden from them, but for what is the job's
+};
 
 // Everything that a runner needs to run one job, written by the engine as <job dir>/spec.json. Secrets are not in it:
 // they come on the runner's standard input as {"secrets": {...}, "token": "...", "env": {...}, "actions": {...}} and
@@ -43,14 +51,15 @@ struct JobSpec {
   Duration timeout{std::chrono::hours{6}};
   Duration cancel_limit{std::chrono::minutes{5}};   // for always() steps after a cancellation
   Duration preempt_grace{std::chrono::minutes{1}};  // from SIGTERM to SIGKILL when the job is to make room
-  json::object contexts;        // github, env, vars, needs, matrix, strategy, inputs, job, runner (no secrets)
-  json::object env;             // workflow-level and job-level `env`, expressions evaluated
-  json::object outputs;         // the job's `outputs`, expressions not yet evaluated
-  std::string environment_url;  // `environment.url`, expressions not yet evaluated
-  json::object defaults;        // {"run": {"shell": …, "working-directory": …}}
-  json::value container;        // image, or {"image": …, "env": …}; expressions not yet evaluated; null: none
-  json::value services;         // by name the same; null: none
-  json::array steps;            // workflow::Step as JSON, expressions not yet evaluated
+  json::object contexts;              // github, env, vars, needs, matrix, strategy, inputs, job, runner (no secrets)
+  json::object env;                   // workflow-level and job-level `env`, expressions evaluated
+  json::object outputs;               // the job's `outputs`, expressions not yet evaluated
+  std::string environment_url;        // `environment.url`, expressions not yet evaluated
+  json::object defaults;              // {"run": {"shell": …, "working-directory": …}}
+  json::value container;              // image, or {"image": …, "env": …}; expressions not yet evaluated; null: none
+  json::value services;               // by name the same; null: none
+  json::array steps;                  // workflow::Step as JSON, expressions not yet evaluated
+  std::optional<JobSandbox> sandbox;  // nothing: its steps have the rights of the server's user
 };
 
 json::value to_json(const JobSpec& spec);
@@ -72,8 +81,8 @@ Result<Conclusion> parse_conclusion(std::string_view name);
 //   {"type": "job_cancelled"}: the runner was asked to stop, or its time is up
 //   {"type": "job_preempted"}: its last record; the job made room for another one and is to run again
 //   {"type": "job_finished", "conclusion": "success", "outputs": {…}, "environment_url": "…", "layer": "<python
-//   environment folder, if anything was installed>", "reads": {"files": […], "folders": […]}: what of the commit's files it
-//   read, or null if that is unknown}
+//   environment folder, if anything was installed>", "reads": {"files": […], "folders": […]}: what of the commit's
+//   files it read, or null if that is unknown}
 struct JournalRecord {
   std::int64_t sequence = 0;
   TimePoint time;

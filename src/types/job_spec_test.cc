@@ -36,6 +36,7 @@ JobSpec full_spec() {
   spec.environment_url = "${{ steps.deploy.outputs.url }}";
   spec.defaults["run"] = {{"shell", "bash"}};
   spec.steps.push_back({{"run", "true"}});
+  spec.sandbox = JobSandbox{.memory_bytes = 1 << 20, .processes = 9, .state_dir = "/state"};
   return spec;
 }
 
@@ -48,6 +49,18 @@ TEST(JobSpec, ComesBackFromJsonAsItWent) {
   EXPECT_EQ(spec->cancel_limit, std::chrono::seconds{90});
   EXPECT_EQ(spec->python_layers.size(), 2U);
   EXPECT_TRUE(spec->implicit_checkout);
+  ASSERT_TRUE(spec->sandbox);
+  EXPECT_EQ(spec->sandbox->processes, 9);
+}
+
+TEST(JobSpec, ASandboxWithoutLimitsIsRefused) {
+  auto value = to_json(full_spec());
+  value.get_object()["sandbox"].get_object()["processes"] = 0;
+
+  EXPECT_FALSE(job_spec_from_json(value).has_value());
+  // Nor is one forgotten: a specification says that there is none.
+  value.get_object().erase("sandbox");
+  EXPECT_FALSE(job_spec_from_json(value).has_value());
 }
 
 TEST(JobSpec, AMissingMemberIsNamed) {
