@@ -175,6 +175,7 @@ Result<ClientResponse> perform(const ClientRequest& request, const Sink& sink) {
   }
   bool through_proxy = false;
   const auto stream = WEIR_TRY(connect_stream(url, request.timeout, through_proxy));
+  if (request.connected != nullptr) *request.connected = true;
   std::string head = WEIR_TRY(request_head(request, url, through_proxy, body_bytes));
   const bool small = file.fd < 0 && request.body.size() <= kPieceBytes;
   if (small) head += request.body;

@@ -18,6 +18,8 @@ struct ClientRequest {
   std::filesystem::path response_file;         // if set: a 2xx answer's body goes there instead of memory
   Duration timeout{std::chrono::seconds{60}};  // without a byte of progress
   std::size_t response_bytes_max = 256U << 20;
+  // If set: true once there is a connection. From then on a request that failed may have arrived.
+  bool* connected = nullptr;
 };
 
 struct ClientResponse {

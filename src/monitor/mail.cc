@@ -41,12 +41,13 @@ std::string header_text(std::string_view text) {
 
 }  // namespace
 
-std::string compose_mail(std::string_view address, std::string_view text) {
+std::string compose_mail(std::string_view address, std::string_view text, std::string_view id) {
   const std::string_view first_line = text.substr(0, text.find_first_of("\r\n"));
   std::string mail = fmt::format(
       "To: <{}>\nSubject: {}\nAuto-Submitted: auto-generated\nMIME-Version: 1.0\n"
       "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n",
       address, header_text(fmt::format("[weir] {}", head(first_line, kSubjectBytesMax))));
+  if (!id.empty()) mail.insert(0, fmt::format("Message-ID: <{}@weir.invalid>\n", id));
   mail += text;
   if (!mail.ends_with('\n')) mail += '\n';
   return mail;
@@ -68,10 +69,11 @@ Result<std::filesystem::path> find_sendmail() {
       "this machine has no sendmail program, which mailto: needs; install one (msmtp-mta, postfix) or use a webhook");
 }
 
-Result<void> send_mail(const std::filesystem::path& sendmail, std::string_view address, std::string_view text) {
+Result<void> send_mail(const std::filesystem::path& sendmail, std::string_view address, std::string_view text,
+                       std::string_view id) {
   // -i: a line with a single dot is text; -t: whom to send it to stands in the message.
-  auto sent =
-      io::run_checked({.argv = {sendmail.string(), "-i", "-t"}}, compose_mail(address, text), std::chrono::seconds{30});
+  auto sent = io::run_checked({.argv = {sendmail.string(), "-i", "-t"}}, compose_mail(address, text, id),
+                              std::chrono::seconds{30});
   if (!sent) return std::unexpected(sent.error());
   return {};
 }

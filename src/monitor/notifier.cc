@@ -1,8 +1,10 @@
 #include "monitor/notifier.h"
 
+#include "base/hash.h"
 #include "config/mail_address.h"
 #include "io/http_client.h"
 #include "monitor/mail.h"
+#include "monitor/slack.h"
 
 namespace weir::monitor {
 namespace {
@@ -27,6 +29,14 @@ struct Queued {
   std::string message;
   std::int64_t attempts = 0;
   TimePoint created;
+  config::Severity severity = config::Severity::kInfo;
+  bool possibly_repeated = false;
+
+  // The same for each attempt, and another one in another state folder.
+  [[nodiscard]] std::string key() const {
+    return "weir-" +
+           sha256_hex(fmt::format("{}\n{}\n{}", subject, target, created.time_since_epoch().count())).substr(0, 32);
+  }
 };
 
 config::Severity severity_of(const types::Event& event) {
@@ -47,11 +57,23 @@ std::string text_of(const types::Event& event) {
   return text + fmt::format(" (by {})", event.actor);
 }
 
-Result<int> post_json(const std::string& url, const std::string& body) {
-  io::ClientRequest request{.method = "POST", .url = url, .body = body, .timeout = std::chrono::seconds{15}};
+Attempt post_json(const Delivery& delivery) {
+  bool connected = false;
+  io::ClientRequest request{
+      .method = "POST", .url = delivery.url, .body = delivery.body, .timeout = std::chrono::seconds{15}};
+  request.connected = &connected;
   request.headers.set("Content-Type", "application/json");
+  request.headers.set("Idempotency-Key", delivery.id);
+  if (delivery.possibly_repeated) request.headers.set("X-Weir-Possibly-Repeated", "true");
   request.response_bytes_max = 1U << 16;
-  return WEIR_TRY(io::http_exchange(request)).status;
+  const auto answer = io::http_exchange(request);
+  if (answer) return {.status = answer->status};
+  // The address may be a secret: what went wrong is told without it.
+  std::string problem = answer.error().message;
+  const auto address = problem.find(delivery.url.substr(0, delivery.url.find('?')));
+  if (address != std::string::npos)
+    problem.replace(address, delivery.url.substr(0, delivery.url.find('?')).size(), "…");
+  return {.outcome = connected ? Outcome::kUnknown : Outcome::kNotTaken, .problem = std::move(problem)};
 }
 
 Result<void> insert(Transaction& tx, std::string_view target, const Message& message) {
@@ -125,9 +147,10 @@ struct Notifier::Impl : std::enable_shared_from_this<Notifier::Impl> {
   Result<std::vector<Queued>> due();
   Result<std::optional<TimePoint>> next_attempt();
   void deliver(const Queued& queued);
-  Result<int> send(const Queued& queued);
+  Attempt send(const Queued& queued);
+  Result<void> begin(const Queued& queued);
   Result<void> finish(const Queued& queued, State state, std::string_view note);
-  Result<void> try_later(const Queued& queued, std::string_view note);
+  Result<void> try_later(const Queued& queued, bool unsure, std::string_view note);
   Result<void> forget_old();
 };
 
@@ -229,10 +252,18 @@ Result<void> Notifier::Impl::follow_events() {
 Result<std::vector<Queued>> Notifier::Impl::due() {
   return deps.db->load<std::vector<Queued>>([&](store::Reader& reader) {
     return reader.all<Queued>(
-        "SELECT id, subject, target, message, attempts, created_at FROM monitor_notifications WHERE state = ? AND "
+        "SELECT id, subject, target, message, attempts, created_at, severity, sending OR unsure FROM "
+        "monitor_notifications WHERE state = ? AND "
         "next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?",
         {static_cast<std::int64_t>(State::kQueued), deps.clock->now(), kAtOnce}, [](const Row& row) {
-          return Queued{row.integer(0), row.string(1), row.string(2), row.string(3), row.integer(4), row.time(5)};
+          return Queued{row.integer(0),
+                        row.string(1),
+                        row.string(2),
+                        row.string(3),
+                        row.integer(4),
+                        row.time(5),
+                        static_cast<config::Severity>(row.integer(6)),
+                        row.boolean(7)};
         });
   });
 }
@@ -245,28 +276,49 @@ Result<std::optional<TimePoint>> Notifier::Impl::next_attempt() {
   });
 }
 
-Result<int> Notifier::Impl::send(const Queued& queued) {
-  const config::Template target = WEIR_TRY(config::parse_template(queued.target));
-  const std::string address = WEIR_TRY(deps.resolve(target));
-  if (address.starts_with("mailto:")) {
-    const std::string to = WEIR_TRY(config::mail_address(address));
-    WEIR_TRY(send_mail(deps.sendmail.empty() ? WEIR_TRY(find_sendmail()) : deps.sendmail, to, queued.message));
-    return 200;
+Attempt Notifier::Impl::send(const Queued& queued) {
+  const auto not_sent = [](const Error& error) { return Attempt{.problem = error.message}; };
+  const auto target = config::parse_template(queued.target);
+  if (!target) return not_sent(target.error());
+  const auto address = deps.resolve(*target);
+  if (!address) return not_sent(address.error());
+  if (address->starts_with("mailto:")) {
+    const auto to = config::mail_address(*address);
+    if (!to) return not_sent(to.error());
+    const auto program = deps.sendmail.empty() ? find_sendmail() : Result<std::filesystem::path>(deps.sendmail);
+    if (!program) return not_sent(program.error());
+    std::string text = queued.message;
+    if (queued.possibly_repeated) text.append("\n\n").append(repeated_line());
+    const auto sent = send_mail(*program, *to, text, queued.key());
+    if (sent) return {.status = 200};
+    // A program that said no has not taken it; one that was stopped may have.
+    const bool unknown = sent.error().code == Code::kDeadlineExceeded;
+    return {.outcome = unknown ? Outcome::kUnknown : Outcome::kNotTaken, .problem = sent.error().message};
   }
-  const std::string body = json::serialize(json::object{{"text", queued.message}});
-  return deps.post ? deps.post(address, body) : post_json(address, body);
+  const Delivery delivery{.url = *address,
+                          .body = slack_body(queued.message, queued.severity, queued.possibly_repeated),
+                          .id = queued.key(),
+                          .possibly_repeated = queued.possibly_repeated};
+  return deps.post ? deps.post(delivery) : post_json(delivery);
 }
 
 void Notifier::Impl::deliver(const Queued& queued) {
   if (queued.attempts == 0) deps.log->info("notification to {}: {}", queued.target, queued.message);
-  const auto status = send(queued);
-  if (status && *status >= 200 && *status < 300) {
+  if (auto begun = begin(queued); !begun) {
+    deps.log->error("notifications: {}", begun.error().message);
+    return;
+  }
+  const Attempt attempt = send(queued);
+  if (attempt.status >= 200 && attempt.status < 300) {
     if (auto done = finish(queued, State::kSent, ""); !done) deps.log->error("notifications: {}", done.error().message);
     return;
   }
-  const std::string why = status ? fmt::format("the answer was {}", *status) : status.error().message;
+  const std::string why = attempt.status != 0 ? fmt::format("the answer was {}", attempt.status) : attempt.problem;
+  // A gateway that gave up waiting does not know either.
+  const bool unsure = queued.possibly_repeated || attempt.outcome == Outcome::kUnknown || attempt.status == 502 ||
+                      attempt.status == 504;
   const bool over = deps.clock->now() - queued.created >= kGiveUpAfter;
-  auto noted = over ? finish(queued, State::kGivenUp, why) : try_later(queued, why);
+  auto noted = over ? finish(queued, State::kGivenUp, why) : try_later(queued, unsure, why);
   if (!noted) deps.log->error("notifications: {}", noted.error().message);
   if (over) {
     deps.log->error("notification {} to {} given up after {} attempts: {}", queued.subject, queued.target,
@@ -276,21 +328,32 @@ void Notifier::Impl::deliver(const Queued& queued) {
   }
 }
 
-Result<void> Notifier::Impl::finish(const Queued& queued, State state, std::string_view note) {
+// On disk before the attempt: a server that is killed during it finds the row as it is now.
+Result<void> Notifier::Impl::begin(const Queued& queued) {
   return deps.db->write([&](Transaction& tx) -> Result<void> {
-    WEIR_TRY(tx.execute("UPDATE monitor_notifications SET state = ?, attempts = attempts + 1, note = ? WHERE id = ?",
-                        {static_cast<std::int64_t>(state), note, queued.id}));
+    WEIR_TRY(tx.execute("UPDATE monitor_notifications SET sending = 1 WHERE id = ?", {queued.id}));
     return {};
   });
 }
 
-Result<void> Notifier::Impl::try_later(const Queued& queued, std::string_view note) {
+Result<void> Notifier::Impl::finish(const Queued& queued, State state, std::string_view note) {
+  return deps.db->write([&](Transaction& tx) -> Result<void> {
+    WEIR_TRY(tx.execute(
+        "UPDATE monitor_notifications SET state = ?, attempts = attempts + 1, sending = 0, note = ? WHERE id = ?",
+        {static_cast<std::int64_t>(state), note, queued.id}));
+    return {};
+  });
+}
+
+Result<void> Notifier::Impl::try_later(const Queued& queued, bool unsure, std::string_view note) {
   const Duration pause =
       std::min(kPauseMax, Duration{kPauseFirst.count() << std::min<std::int64_t>(queued.attempts, 20)});
   return deps.db->write([&](Transaction& tx) -> Result<void> {
-    WEIR_TRY(tx.execute(
-        "UPDATE monitor_notifications SET attempts = attempts + 1, next_attempt_at = ?, note = ? WHERE id = ?",
-        {deps.clock->now() + pause, note, queued.id}));
+    WEIR_TRY(
+        tx.execute("UPDATE monitor_notifications SET attempts = attempts + 1, sending = 0, unsure = ?, next_attempt_at "
+                   "= ?, note = ? "
+                   "WHERE id = ?",
+                   {unsure, deps.clock->now() + pause, note, queued.id}));
     return {};
   });
 }

@@ -38,6 +38,22 @@ Result<void> queue_message_to(store::Transaction& tx, std::string_view target, c
 // https://, or holds a reference itself: who may send messages may not read secrets by it.
 Result<std::string> target_for(std::string_view address, const std::map<std::string, std::string>& secrets);
 
+// One attempt to give a message to a webhook.
+struct Delivery {
+  std::string url;
+  std::string body;
+  std::string id;                  // of the message at this target, the same for each attempt
+  bool possibly_repeated = false;  // an earlier attempt may have arrived
+};
+
+// How an attempt ended that brought no status.
+enum class Outcome : std::uint8_t { kNotTaken = 1, kUnknown = 2 };
+struct Attempt {
+  int status = 0;  // of the answer; 0 if there was none
+  Outcome outcome = Outcome::kNotTaken;
+  std::string problem;
+};
+
 struct NotifierDeps {
   store::Database* db = nullptr;
   const Clock* clock = nullptr;
@@ -46,16 +62,18 @@ struct NotifierDeps {
   std::function<std::shared_ptr<const config::Config>()> config;
   // "https://…" of a target's template, with secrets filled in.
   std::function<Result<std::string>(const config::Template& target)> resolve;
-  // Sends JSON to an address; gives the status of the answer. Default: io::http_exchange.
-  std::function<Result<int>(const std::string& url, const std::string& body)> post;
+  // Sends JSON to an address. Default: io::http_exchange.
+  std::function<Attempt(const Delivery& delivery)> post;
   std::filesystem::path sendmail;  // takes mail; default: the machine's
 };
 
-// Delivers queued messages to webhooks as {"text": …}, which Slack's incoming webhooks and their many relatives take,
+// Delivers queued messages to webhooks as {"text": …, "blocks": …}, which Slack's incoming webhooks and relatives take,
 // to mailto: addresses by the machine's sendmail, and follows the event log for `notify` entries with `events`. A
-// message that was queued is delivered at least once, also after kill -9; refused or unreachable targets are tried
-// again with growing pauses for a day, then given up with an error in the log. Every message goes to the log too.
-// Secrets are filled in when it is sent and never stored.
+// message that was queued is delivered once, also after kill -9: that an attempt begins is on disk before it does. When
+// it is not known whether one arrived (a crash, or no answer to what was sent), the next is marked as possibly repeated
+// (header X-Weir-Possibly-Repeated, a line in the text) and has the same Idempotency-Key or Message-ID; refused or
+// unreachable targets are tried again with growing pauses for a day, then given up with an error in the log. Every
+// message goes to the log too. Secrets are filled in when it is sent and never stored.
 class Notifier {
  public:
   explicit Notifier(NotifierDeps deps);

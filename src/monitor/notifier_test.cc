@@ -22,28 +22,29 @@ notify:
 
 class NotifierTest : public testing::Test {
  protected:
-  struct Post {
-    std::string url;
-    std::string body;
-  };
+  // What relatives of Slack show of a message.
+  static std::string text_of(const Delivery& post) {
+    return json_string_or(parse_json(post.body, "body").value(), "text", "");
+  }
 
   void start() {
-    notifier = std::make_unique<Notifier>(
-        NotifierDeps{.db = &world.db(),
-                     .clock = &world.loop,
-                     .log = &world.log(),
-                     .loop = &world.box,
-                     .config = [this] { return config; },
-                     .resolve =
-                         [](const config::Template& target) {
-                           return target.resolve({}, {{"SLACK_WEBHOOK", "https://slack/secret"}});
-                         },
-                     .post = [this](const std::string& url, const std::string& body) -> Result<int> {
-                       posts.push_back({url, body});
-                       if (status == 0) return fail(Code::kUnavailable, "connection refused");
-                       return status;
-                     },
-                     .sendmail = sendmail});
+    notifier = std::make_unique<Notifier>(NotifierDeps{.db = &world.db(),
+                                                       .clock = &world.loop,
+                                                       .log = &world.log(),
+                                                       .loop = &world.box,
+                                                       .config = [this] { return config; },
+                                                       .resolve =
+                                                           [](const config::Template& target) {
+                                                             return target.resolve(
+                                                                 {}, {{"SLACK_WEBHOOK", "https://slack/secret"}});
+                                                           },
+                                                       .post = [this](const Delivery& delivery) -> Attempt {
+                                                         posts.push_back(delivery);
+                                                         if (during) during();
+                                                         if (status != 0) return {.status = status};
+                                                         return {.outcome = outcome, .problem = "no answer"};
+                                                       },
+                                                       .sendmail = sendmail});
     ASSERT_TRUE(notifier->start().has_value());
     world.box.pump();
   }
@@ -72,8 +73,10 @@ class NotifierTest : public testing::Test {
 
   TestWorld world;
   std::shared_ptr<const config::Config> config = TestWorld::parse(kYaml);
-  std::vector<Post> posts;
-  int status = 200;
+  std::vector<Delivery> posts;
+  int status = 200;  // 0: no answer
+  Outcome outcome = Outcome::kNotTaken;
+  std::function<void()> during;  // what happens while a message is sent
   std::filesystem::path sendmail;
   std::unique_ptr<Notifier> notifier;
 };
@@ -83,7 +86,7 @@ TEST_F(NotifierTest, SendsWhatSlacksWebhooksTake) {
   queue("alert/1/fired");
   ASSERT_EQ(posts.size(), 1U);
   EXPECT_EQ(posts[0].url, "https://slack/secret");
-  EXPECT_EQ(posts[0].body, R"({"text":"it broke"})");
+  EXPECT_EQ(text_of(posts[0]), "it broke");
 }
 
 TEST_F(NotifierTest, SendsOneMessageOfASubjectToATarget) {
@@ -134,7 +137,10 @@ TEST_F(NotifierTest, MailsWhereMailtoSaysAndTriesAgainWhenTheProgramFails) {
   world.box.advance(seconds{1});
   world.box.pump();
   const std::string text = io::read_file(mail).value_or("");
-  EXPECT_TRUE(text.starts_with("To: <ml@example.com>\nSubject: [weir] gate.refused model/m: auc is 0.5\n")) << text;
+  EXPECT_TRUE(text.starts_with("Message-ID: <weir-")) << text;
+  EXPECT_TRUE(text.find("To: <ml@example.com>\nSubject: [weir] gate.refused model/m: auc is 0.5\n") !=
+              std::string::npos)
+      << text;
   EXPECT_TRUE(posts.empty());
   std::filesystem::remove_all(folder);
 }
@@ -163,7 +169,7 @@ TEST_F(NotifierTest, AQueuedMessageOutlivesTheServer) {
   posts.clear();
   start();
   ASSERT_EQ(posts.size(), 1U);
-  EXPECT_EQ(posts[0].body, R"({"text":"it broke"})");
+  EXPECT_EQ(text_of(posts[0]), "it broke");
 }
 
 TEST_F(NotifierTest, TellsOfEventsThatAreAskedForOnceAlsoAcrossARestart) {
@@ -178,7 +184,7 @@ TEST_F(NotifierTest, TellsOfEventsThatAreAskedForOnceAlsoAcrossARestart) {
   append("gate.passed");
   ASSERT_EQ(posts.size(), 1U);
   EXPECT_EQ(posts[0].url, "https://hooks.example.com/gate");
-  EXPECT_EQ(posts[0].body, R"({"text":"gate.refused model/m: auc is 0.5"})");
+  EXPECT_EQ(text_of(posts[0]), "gate.refused model/m: auc is 0.5");
 
   notifier.reset();
   world.box.pump();
@@ -190,7 +196,7 @@ TEST_F(NotifierTest, TellsOfEventsThatAreAskedForOnceAlsoAcrossARestart) {
                   .has_value());
   start();
   ASSERT_EQ(posts.size(), 2U) << "what happened while nobody listened";
-  EXPECT_EQ(posts[1].body, R"x({"text":"gate.refused model/n (by bob)"})x");
+  EXPECT_EQ(text_of(posts[1]), "gate.refused model/n (by bob)");
 }
 
 TEST(TargetFor, KeepsSecretsAsReferencesAndTakesNone) {
@@ -200,6 +206,80 @@ TEST(TargetFor, KeepsSecretsAsReferencesAndTakesNone) {
   EXPECT_EQ(target_for("http://127.0.0.1:9000/hook", secrets).value(), "http://127.0.0.1:9000/hook");
   EXPECT_FALSE(target_for("https://evil/${{ secrets.HOOK }}", secrets).has_value());
   EXPECT_FALSE(target_for("file:///etc/passwd", secrets).has_value());
+}
+
+TEST_F(NotifierTest, AnAttemptThatWasRefusedIsNoRepetition) {
+  start();
+  status = 503;
+  queue("alert/1/fired");
+  status = 0;
+  world.box.advance(seconds{1});
+  status = 200;
+  world.box.advance(seconds{2});
+  ASSERT_EQ(posts.size(), 3U);
+  for (const Delivery& post : posts) {
+    EXPECT_FALSE(post.possibly_repeated);
+    EXPECT_EQ(post.id, posts[0].id);
+  }
+}
+
+TEST_F(NotifierTest, AnAttemptWithoutAnAnswerMarksAllThatFollow) {
+  start();
+  status = 0;
+  outcome = Outcome::kUnknown;
+  queue("alert/1/fired");
+  EXPECT_FALSE(posts.at(0).possibly_repeated);
+  status = 503;
+  world.box.advance(seconds{1});
+  status = 200;
+  world.box.advance(seconds{2});
+  ASSERT_EQ(posts.size(), 3U);
+  EXPECT_TRUE(posts[1].possibly_repeated);
+  EXPECT_TRUE(posts[2].possibly_repeated) << "the first one may have arrived";
+  EXPECT_EQ(posts[2].id, posts[0].id);
+  EXPECT_NE(text_of(posts[2]).find("may have reached you before"), std::string::npos);
+  EXPECT_NE(posts[2].body.find("context"), std::string::npos);
+}
+
+TEST_F(NotifierTest, ACrashBetweenSendingAndRecordingMarksTheNextAttempt) {
+  start();
+  // The row as a server leaves it that is killed at this moment.
+  std::int64_t sending = -1;
+  during = [&] { sending = world.number("SELECT sending FROM monitor_notifications"); };
+  queue("alert/1/fired");
+  EXPECT_EQ(sending, 1);
+  EXPECT_EQ(world.number("SELECT sending FROM monitor_notifications"), 0);
+  during = nullptr;
+  notifier.reset();
+  ASSERT_TRUE(world.db()
+                  .write([](store::Transaction& tx) -> Result<void> {
+                    WEIR_TRY(tx.execute("UPDATE monitor_notifications SET state = 1, attempts = 0, sending = 1", {}));
+                    return {};
+                  })
+                  .has_value());
+  world.reopen();
+  start();
+  ASSERT_EQ(posts.size(), 2U);
+  EXPECT_TRUE(posts[1].possibly_repeated);
+  EXPECT_EQ(posts[1].id, posts[0].id);
+  EXPECT_EQ(world.number("SELECT state FROM monitor_notifications"), 2);
+}
+
+TEST_F(NotifierTest, SlackReadsNoMarkupIntoAMessage) {
+  start();
+  const auto sent = world.db().write([&](store::Transaction& tx) {
+    return queue_message(tx, config->notify,
+                         {.subject = "note/1", .severity = config::Severity::kPage, .text = "a < b\n<!channel> & all"});
+  });
+  ASSERT_TRUE(sent.has_value());
+  notifier->wake();
+  world.box.pump();
+  ASSERT_EQ(posts.size(), 1U);
+  EXPECT_EQ(posts[0].body.find('<'), std::string::npos) << posts[0].body;
+  const auto body = parse_json(posts[0].body, "body").value();
+  EXPECT_EQ(json::serialize(body.at("blocks").at(0)),
+            R"({"type":"section","text":{"type":"mrkdwn","text":":rotating_light: a &lt; b"}})");
+  EXPECT_EQ(body.at("blocks").as_array().size(), 3U);
 }
 
 TEST_F(NotifierTest, StoresNoSecret) {

@@ -115,6 +115,10 @@ CREATE TABLE monitor_cursors(
   name TEXT PRIMARY KEY,
   sequence BIGINT NOT NULL);
 )"},
+      store::Migration{"monitor/002-attempts", R"(
+ALTER TABLE monitor_notifications ADD COLUMN sending BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE monitor_notifications ADD COLUMN unsure BIGINT NOT NULL DEFAULT 0;
+)"},
   };
   return kMigrations;
 }
