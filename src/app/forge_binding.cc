@@ -13,6 +13,7 @@ Forge::Forge(Parts parts)
     : parts_(std::move(parts)),
       issues_(parts_.db, parts_.triggers),
       checks_(parts_.db, parts_.triggers),
+      releases_(parts_.db, parts_.triggers),
       pulls_({.db = &parts_.db,
               .clock = &parts_.clock,
               .log = &parts_.log,

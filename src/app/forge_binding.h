@@ -9,6 +9,7 @@
 #include "forge/checks.h"
 #include "forge/issues.h"
 #include "forge/pulls.h"
+#include "forge/releases.h"
 
 namespace weir::app {
 
@@ -29,6 +30,7 @@ class Forge {
   [[nodiscard]] forge::Issues& issues() { return issues_; }
   [[nodiscard]] forge::Pulls& pulls() { return pulls_; }
   [[nodiscard]] forge::Checks& checks() { return checks_; }
+  [[nodiscard]] forge::Releases& releases() { return releases_; }
 
   // What a push brought: pull requests follow their branches; refs/for/BRANCH opens one, or brings the one that its
   // author has open there up to date.
@@ -43,6 +45,7 @@ class Forge {
   Parts parts_;
   forge::Issues issues_;
   forge::Checks checks_;
+  forge::Releases releases_;
   forge::Pulls pulls_;
 };
 

@@ -36,6 +36,7 @@ struct Reference {
 constexpr Reference kReferences[] = {
     {"workflow artifact", "engine_artifacts", "sha256", "'run ' || run_id || ', ' || name"},
     {"cache", "engine_caches", "sha256", "repository || ', ' || cache_key"},
+    {"file of a release", "forge_release_assets", "sha256", "'release ' || release || ', ' || name"},
     {"experiment artifact", "track_artifacts", "blob", "folder || '/' || name"},
 };
 

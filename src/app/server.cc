@@ -400,6 +400,7 @@ api::GitHttpOptions ServerImpl::git_options() {
 api::github::Parts ServerImpl::github_parts() {
   const auto options = git_options();
   return {.services = &services_,
+          .releases = &forge_->releases(),
           .server_url = [this] { return url_; },
           .version = std::string(version()),
           .may_push = [this, authorize = options.authorize](

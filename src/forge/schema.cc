@@ -41,6 +41,18 @@ CREATE TABLE forge_checks(
   started_at BIGINT NOT NULL, completed_at BIGINT, title TEXT NOT NULL, summary TEXT NOT NULL, body TEXT NOT NULL,
   annotations TEXT NOT NULL);
 CREATE INDEX forge_checks_commit ON forge_checks(repo, commit_id, id);
+)"},
+                                        store::Migration{"forge/002-releases", R"(
+CREATE TABLE forge_releases(
+  id BIGINT PRIMARY KEY, repo TEXT NOT NULL, tag TEXT NOT NULL, target TEXT NOT NULL, name TEXT NOT NULL,
+  draft BIGINT NOT NULL, prerelease BIGINT NOT NULL, author TEXT NOT NULL, created_at BIGINT NOT NULL,
+  published_at BIGINT, body TEXT NOT NULL);
+CREATE INDEX forge_releases_repo ON forge_releases(repo, tag);
+
+CREATE TABLE forge_release_assets(
+  id BIGINT PRIMARY KEY, release BIGINT NOT NULL, name TEXT NOT NULL, label TEXT NOT NULL, content_type TEXT NOT NULL,
+  sha256 TEXT NOT NULL, size_bytes BIGINT NOT NULL, uploader TEXT NOT NULL, created_at BIGINT NOT NULL);
+CREATE UNIQUE INDEX forge_release_assets_name ON forge_release_assets(release, name);
 )"}};
   return kMigrations;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/weir/routes.h"
+#include "forge/releases.h"
 
 // The part of GitHub's REST API that workflows use, below /api/v3 as GitHub Enterprise Server has it, kept by weir for
 // its own repositories: https://docs.github.com/en/rest. Clients find it by github.api_url (GITHUB_API_URL).
@@ -16,6 +17,7 @@ namespace weir::api::github {
 
 struct Parts {
   const Services* services = nullptr;
+  forge::Releases* releases = nullptr;
   std::function<std::string()> server_url;  // "http://127.0.0.1:4510"
   std::string version;
   // Whether somebody may move refs so, and what follows once they have moved; as of a push by git.
