@@ -62,6 +62,7 @@ struct Approval {
   std::vector<std::string> reviewers;  // as they were when it was requested; empty = none needed
   bool self_review = false;
   std::optional<TimePoint> wait_until;     // not granted before
+  TimePoint expires_at;                    // nobody decides it after this
   std::optional<std::string> reviewed_by;  // also set while a reviewed approval waits for its time
   std::optional<TimePoint> decided_at;
   std::string comment;
@@ -156,7 +157,7 @@ class Access {
   // Closes a pending approval whose subject went away (a cancelled run, a newer rollout): state expired. Fine if it was
   // decided already.
   virtual Result<void> expire(store::Transaction& tx, std::int64_t id, std::string_view reason, std::int64_t cause) = 0;
-  // Grants what was only waiting for its time and expires what nobody decided within 30 days. Gives the time of the
+  // Grants what was only waiting for its time and expires what nobody decided in its environment's time. Gives the time of the
   // next change, if there is one. Call it at start and then (see ApprovalTimer).
   virtual Result<std::optional<TimePoint>> settle(store::Transaction& tx) = 0;
 

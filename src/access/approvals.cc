@@ -9,14 +9,12 @@ namespace {
 
 namespace event_type = types::event_type;
 
-// As on GitHub: after that many days nobody will decide any more.
-constexpr Duration kExpiry = std::chrono::days{30};
 constexpr std::string_view kSelf = "weir";
 
 constexpr std::string_view kColumns =
     "id, state, environment, subject, summary, requested_by, requested_at, ref, run_id, job_id, reviewers, "
     "self_review, "
-    "wait_until, reviewed_by, decided_at, comment, bypassed, event";
+    "wait_until, reviewed_by, decided_at, comment, bypassed, event, expires_at";
 
 Approval read_approval(const store::Row& row) {
   Approval approval;
@@ -40,6 +38,7 @@ Approval read_approval(const store::Row& row) {
   approval.comment = row.string(15);
   approval.bypassed = row.boolean(16);
   approval.event = row.integer(17);
+  approval.expires_at = row.time(18);
   return approval;
 }
 
@@ -52,11 +51,12 @@ json::array names_json(const std::vector<std::string>& names) {
 Result<void> insert(store::Transaction& tx, const Approval& approval) {
   WEIR_TRY(tx.execute(
       "INSERT INTO access_approvals(id, state, environment, subject, summary, requested_by, requested_at, ref, run_id, "
-      "job_id, reviewers, self_review, wait_until, comment, bypassed, event) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, ?)",
+      "job_id, reviewers, self_review, wait_until, comment, bypassed, event, expires_at) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, ?, ?)",
       {approval.id, static_cast<int>(approval.state), approval.environment, approval.subject, approval.summary,
        approval.requested_by, approval.requested_at, approval.ref, approval.run_id, approval.job_id,
-       json::serialize(names_json(approval.reviewers)), approval.self_review, approval.wait_until, approval.event}));
+       json::serialize(names_json(approval.reviewers)), approval.self_review, approval.wait_until, approval.event,
+       approval.expires_at}));
   return {};
 }
 
@@ -186,13 +186,16 @@ Result<Approval> ApprovalDesk::request(store::Transaction& tx, const ApprovalReq
   approval.ref = request.ref;
   approval.run_id = request.run_id;
   approval.job_id = request.job_id;
+  Duration expires = config::Environment{}.expires;
   const auto config = config_ ? config_() : nullptr;
   if (const auto* environment = config ? config->environment(request.environment) : nullptr) {
     WEIR_TRY(check_branch(*environment, request.ref));
     approval.reviewers = environment->reviewers;
     approval.self_review = environment->self_review;
+    expires = environment->expires;
     if (environment->wait.count() > 0) approval.wait_until = tx.now() + environment->wait;
   }
+  approval.expires_at = tx.now() + expires;
   approval.id = WEIR_TRY(tx.next_id("approval"));
   approval.event = WEIR_TRY(tx.append({.type = std::string(event_type::kApprovalRequested),
                                        .actor = request.requested_by,
@@ -257,17 +260,19 @@ Result<std::optional<TimePoint>> ApprovalDesk::settle(store::Transaction& tx) {
   std::optional<TimePoint> next;
   const auto wake_at = [&](TimePoint time) { next = next ? std::min(*next, time) : time; };
   for (auto& approval : pending) {
-    const TimePoint expires = approval.requested_at + kExpiry;
     const bool waits = approval.wait_until && *approval.wait_until > tx.now();
     const bool nothing_else_missing = approval.wait_until && (approval.reviewed_by || approval.reviewers.empty());
     if (nothing_else_missing && !waits) {
       WEIR_TRY(decide(tx, approval, ApprovalState::kGranted, approval.reviewed_by.value_or(std::string(kSelf)), 0));
-    } else if (!nothing_else_missing && expires <= tx.now()) {
-      approval.comment = fmt::format("nobody decided within {}", format_duration(kExpiry));
+    } else if (!nothing_else_missing && approval.expires_at <= tx.now()) {
+      approval.comment =
+          fmt::format("nobody decided within {}", format_duration(approval.expires_at - approval.requested_at));
       WEIR_TRY(decide(tx, approval, ApprovalState::kExpired, kSelf, 0));
     } else {
       // The end of a wait matters also before anybody agreed: somebody may until then.
-      wake_at(waits ? *approval.wait_until : expires);
+      wake_at(waits && nothing_else_missing ? *approval.wait_until
+              : waits                       ? std::min(*approval.wait_until, approval.expires_at)
+                                            : approval.expires_at);
     }
   }
   return next;

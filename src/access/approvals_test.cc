@@ -185,6 +185,35 @@ TEST_F(Approvals, WhatNobodyDecidesExpiresAfterThirtyDays) {
   EXPECT_EQ(world.events().back().type, "approval.expired");
 }
 
+TEST_F(Approvals, AnEnvironmentSaysHowLongItsReviewersHave) {
+  production({.name = "production", .reviewers = {"alice"}, .expires = std::chrono::days{7}});
+  const auto approval = ask();
+  const auto asked_at = world.loop.now();
+  // What the environment says later is for later requests.
+  production({.name = "production", .reviewers = {"alice"}, .expires = std::chrono::days{1}});
+  EXPECT_EQ(settle(), asked_at + std::chrono::days{7});
+  world.loop.advance(std::chrono::days{7} - std::chrono::seconds{1});
+  settle();
+  EXPECT_EQ(world.access().approval(approval->id)->state, ApprovalState::kPending);
+  world.loop.advance(std::chrono::seconds{1});
+  EXPECT_EQ(settle(), std::nullopt);
+  EXPECT_EQ(world.access().approval(approval->id)->state, ApprovalState::kExpired);
+  EXPECT_EQ(json_string_or(world.events().back().payload, "reason", ""), "nobody decided within 7d 0h");
+}
+
+TEST_F(Approvals, AnExpiryBeforeTheEndOfTheWaitIsNotMissed) {
+  production(
+      {.name = "production", .reviewers = {"alice"}, .wait = std::chrono::days{9}, .expires = std::chrono::days{7}});
+  const auto late = ask();
+  const auto reviewed = ask();
+  ASSERT_TRUE(world.access().grant(reviewed->id, kAlice, ""));
+  EXPECT_EQ(settle(), world.loop.now() + std::chrono::days{7});
+  world.loop.advance(std::chrono::days{7});
+  settle();
+  EXPECT_EQ(world.access().approval(late->id)->state, ApprovalState::kExpired);
+  EXPECT_EQ(world.access().approval(reviewed->id)->state, ApprovalState::kPending) << "it only waits for its time";
+}
+
 TEST_F(Approvals, ASubjectThatWentAwayClosesItsApproval) {
   const auto approval = ask();
   const auto expire = [&] {

@@ -72,6 +72,10 @@ CREATE INDEX access_approvals_subject ON access_approvals(subject, id);
       store::Migration{"access/002-token-scopes", R"(
 ALTER TABLE access_tokens ADD COLUMN scopes TEXT NOT NULL DEFAULT '';
 )"},
+      store::Migration{"access/003-approval-expiry", R"(
+ALTER TABLE access_approvals ADD COLUMN expires_at BIGINT NOT NULL DEFAULT 0;
+UPDATE access_approvals SET expires_at = requested_at + 2592000000000;
+)"},
   };
   return kMigrations;
 }

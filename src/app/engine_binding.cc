@@ -13,8 +13,8 @@ engine::ApprovalAnswer answer_of(const access::Approval& approval) {
   switch (approval.state) {
     case access::ApprovalState::kPending: answer.state = engine::ApprovalState::kPending; break;
     case access::ApprovalState::kGranted: answer.state = engine::ApprovalState::kGranted; break;
-    case access::ApprovalState::kRejected:
-    case access::ApprovalState::kExpired: answer.state = engine::ApprovalState::kRejected; break;
+    case access::ApprovalState::kExpired: answer.expired = true; [[fallthrough]];
+    case access::ApprovalState::kRejected: answer.state = engine::ApprovalState::kRejected; break;
   }
   return answer;
 }
@@ -115,8 +115,7 @@ engine::EngineDeps engine_deps(const EngineBinding& binding) {
   deps.issue_job_token = [&access](store::Transaction& tx, const types::JobGrant& grant) {
     return access.issue_job_token(tx, grant);
   };
-  deps.resume_variables = [&db](std::int64_t run,
-                                std::int64_t job) -> Result<std::map<std::string, std::string>> {
+  deps.resume_variables = [&db](std::int64_t run, std::int64_t job) -> Result<std::map<std::string, std::string>> {
     // The experiment run that the job's last turn began goes on: mlflow.start_run() takes its id from here.
     const auto id = WEIR_TRY(db.load<std::optional<std::string>>([&](store::Reader& reader) {
       return reader.first<std::string>(

@@ -103,7 +103,8 @@ json::object to_json(const Environment& environment) {
   return {{"reviewers", to_json(environment.reviewers)},
           {"self_review", environment.self_review},
           {"wait", duration_text(environment.wait)},
-          {"branches", to_json(environment.branches)}};
+          {"branches", to_json(environment.branches)},
+          {"expires", duration_text(environment.expires)}};
 }
 
 json::object to_json(const Monitor& monitor) {

@@ -90,10 +90,11 @@ struct Endpoint {
 // Protection of an environment, as GitHub's: a job or rollout that enters it waits until a reviewer agrees.
 struct Environment {
   std::string name;
-  std::vector<std::string> reviewers;  // any one of them is enough; none = no review
-  bool self_review = false;            // may who asked also agree?
-  Duration wait{0};                    // least time between asking and entering
-  std::vector<std::string> branches;   // patterns of branches that may enter; none = any
+  std::vector<std::string> reviewers;       // any one of them is enough; none = no review
+  bool self_review = false;                 // may who asked also agree?
+  Duration wait{0};                         // least time between asking and entering
+  std::vector<std::string> branches;        // patterns of branches that may enter; none = any
+  Duration expires{std::chrono::days{30}};  // a request that nobody decided ends then, as on GitHub
   bool operator==(const Environment&) const = default;
 };
 

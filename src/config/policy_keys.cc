@@ -39,6 +39,16 @@ void read_wait(Reader& reader, const YamlEntry& entry, Environment& environment)
   }
 }
 
+void read_expires(Reader& reader, const YamlEntry& entry, Environment& environment) {
+  Duration expires = environment.expires;
+  reader.read_duration(*entry.value, expires);
+  if (expires.count() > 0 && expires <= std::chrono::days{365}) {
+    environment.expires = expires;
+  } else {
+    reader.error(*entry.value, "a request waits longer than nothing, and 365d at most");
+  }
+}
+
 void read_severity(Reader& reader, const YamlEntry& entry, Alert& alert) {
   const auto index = reader.choice(*entry.value, kSeverities);
   if (index) alert.severity = *find_severity(kSeverities[*index]);
@@ -159,6 +169,8 @@ std::span<const Key<Environment>> environment_keys() {
                        [](Reader& reader, const YamlEntry& entry, Environment& environment) {
                          reader.read(*entry.value, environment.branches);
                        }},
+      Key<Environment>{"expires", "A request that nobody decided ends after this long.",
+                       R"({"$ref": "#/$defs/duration", "default": "30d", "examples": ["7d"]})", read_expires},
   };
   return kKeys;
 }

@@ -58,6 +58,7 @@ struct ApprovalAnswer {
   std::int64_t id = 0;
   ApprovalState state = ApprovalState::kPending;
   std::string comment;     // why it was rejected
+  bool expired = false;    // rejected because nobody decided in time
   std::int64_t event = 0;  // newest event about it: the cause of what follows
 };
 

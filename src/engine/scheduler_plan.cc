@@ -215,9 +215,10 @@ void Scheduler::apply_approval(const RunPtr& run, const JobPtr& job, const Appro
       row.waiting_for.clear();
       break;
     case ApprovalState::kRejected:
-      complete(run, job, Conclusion::kFailure,
-               fmt::format("environment \"{}\": approval {} was rejected{}{}", row.environment, answer.id,
-                           answer.comment.empty() ? "" : ": ", answer.comment));
+      complete(
+          run, job, Conclusion::kFailure,
+          fmt::format("environment \"{}\": approval {} {}{}{}", row.environment, answer.id,
+                      answer.expired ? "expired" : "was rejected", answer.comment.empty() ? "" : ": ", answer.comment));
       break;
     case ApprovalState::kPending:
       // Nobody can have decided it before: a decision is written after the request, and the writer tells of writes in
