@@ -388,13 +388,14 @@ bool PythonEnv::is_own_file(const fs::path& path) const {
   return text && *text == pip_script();  // not one that an upgrade of pip put there
 }
 
-void PythonEnv::make_base(const std::map<std::string, std::string>& env) const {
-  if (::access(base_dir().c_str(), F_OK) == 0) return;
+Result<void> PythonEnv::make_base(const std::map<std::string, std::string>& env) {
+  if (::access(base_dir().c_str(), F_OK) == 0) return {};
   io::ProcessOptions options;
   options.argv = {(bin() / "python").string(), "-I", "-c", "import pip"};
   options.env = env;
   options.working_dir = spec_.envs_dir;
   [[maybe_unused]] const auto made = io::run_process(std::move(options));
+  return refresh();  // now upon that layer
 }
 
 bool PythonEnv::has_packages() const {

@@ -55,7 +55,7 @@ class PythonEnv {
   [[nodiscard]] bool is_own_file(const std::filesystem::path& path) const;
 
   // Makes the layer with pip, which is otherwise made when it is first wanted. Where that cannot be there is no pip.
-  void make_base(const std::map<std::string, std::string>& env) const;
+  Result<void> make_base(const std::map<std::string, std::string>& env);
 
   // Whether anything was installed.
   [[nodiscard]] bool has_packages() const;

@@ -115,7 +115,7 @@ Result<void> set_up_python(JobState& job, StepState& step, Interpreter interpret
   job.python = std::make_shared<PythonEnv>(
       WEIR_TRY(keep ? PythonEnv::adopt(std::move(spec)) : PythonEnv::create(std::move(spec))));
   // Steps cannot make the layer with pip themselves, which they would as soon as they want it.
-  if (job.sandbox) job.python->make_base(job.inherited);
+  if (job.sandbox) WEIR_TRY(job.python->make_base(job.inherited));
   return {};
 }
 
