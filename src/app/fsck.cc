@@ -97,6 +97,8 @@ Result<std::map<std::string, std::string>> check_references(store::Reader& reade
                                                             FsckReport& report) {
   std::map<std::string, std::string> referred;
   for (const auto& reference : kReferences) {
+    // A state of an older weir has not all of them.
+    if (!WEIR_TRY(reader.integer("SELECT 1 FROM sqlite_master WHERE name = ?", {reference.table}))) continue;
     WEIR_TRY(reader.query(fmt::format("SELECT {0}, min({1}) FROM {2} WHERE {0} <> '' GROUP BY {0}", reference.column,
                                       reference.label, reference.table),
                           {}, [&](const store::Row& row) {

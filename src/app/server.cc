@@ -9,9 +9,10 @@
 #include "access/config_store.h"
 #include "access/schema.h"
 #include "api/actions/service.h"
+#include "api/approval_links.h"
 #include "api/authentication.h"
 #include "api/git/git_http.h"
-#include "api/github/github.h"
+#include "api/github/forward.h"
 #include "api/hooks/hooks.h"
 #include "api/mlflow/routes.h"
 #include "api/weir/live.h"
@@ -73,6 +74,7 @@ class ServerImpl final : public Server {
   Result<void> catch_up();
   [[nodiscard]] api::GitHttpOptions git_options();
   [[nodiscard]] api::github::Parts github_parts();
+  [[nodiscard]] std::optional<api::github::Upstream> upstream(const std::string& repo);
   [[nodiscard]] Result<io::Git> git(const std::string& repo) const;
   [[nodiscard]] Result<std::string> secret(const std::string& name) const;
   Result<void> apply_config(const std::string& repo, const std::string& commit, const types::Identity& identity);
@@ -313,6 +315,7 @@ Result<void> ServerImpl::start_http() {
   api::add_run_routes(table, services_);
   api::add_artifact_routes(table, services_);
   api::add_access_routes(table, services_);
+  api::add_approval_link_routes(router, *access_);
   api::add_insight_routes(table, services_);
   api::add_pull_routes(table, services_);
   api::add_repo_routes(table, services_);
@@ -413,7 +416,24 @@ api::github::Parts ServerImpl::github_parts() {
             }
             return authorize(identity, repo, true, updates);
           },
-          .pushed = options.pushed};
+          .pushed = options.pushed,
+          .upstream = [this](const std::string& repo) { return upstream(repo); }};
+}
+
+// A token that GitHub gave goes to GitHub's API, or the one that the variable names, and nowhere else.
+std::optional<api::github::Upstream> ServerImpl::upstream(const std::string& repo) {
+  auto token = secret("FORWARD_GITHUB_TOKEN");
+  if (!token) return std::nullopt;
+  const auto variables = db_->load<std::map<std::string, std::string>>(
+      [&](store::Reader& reader) { return access_->variables(reader, ""); });
+  const auto mirrors = mirrors_->list();
+  if (!variables || !mirrors) return std::nullopt;
+  const auto named = variables->find("FORWARD_GITHUB_API");
+  const std::string api = named == variables->end() ? "https://api.github.com" : named->second;
+  const auto mirror = std::ranges::find(*mirrors, repo, &event::Mirror::repo);
+  const auto url = mirror == mirrors->end() ? std::string() : api::github::upstream_of(mirror->url, api);
+  if (url.empty()) return std::nullopt;
+  return api::github::Upstream{url, *std::move(token)};
 }
 
 Result<void> ServerImpl::catch_up() {

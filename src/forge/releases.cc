@@ -69,9 +69,9 @@ Result<void> check_release(const Release& release) {
 // A draft reserves no tag.
 Result<void> check_tag_is_free(store::Reader& reader, const Release& release) {
   if (release.draft) return {};
-  const auto other = WEIR_TRY(
-      reader.integer("SELECT id FROM forge_releases WHERE repo = ? AND tag = ? AND draft = 0 AND id <> ?",
-                     {release.repo, release.tag, release.id}));
+  const auto other =
+      WEIR_TRY(reader.integer("SELECT id FROM forge_releases WHERE repo = ? AND tag = ? AND draft = 0 AND id <> ?",
+                              {release.repo, release.tag, release.id}));
   if (other) return fail(Code::kAlreadyExists, "tag_name: the tag {} has a release already", release.tag);
   return {};
 }
@@ -133,8 +133,7 @@ Result<Release> Releases::create(Release release, const types::Identity& identit
 }
 
 Result<Release> Releases::update(const std::string& repo, std::int64_t id,
-                                 const std::function<Result<void>(Release&)>& change,
-                                 const types::Identity& identity) {
+                                 const std::function<Result<void>(Release&)>& change, const types::Identity& identity) {
   auto release = WEIR_TRY(find(repo, id));
   const bool was_draft = release.draft;
   WEIR_TRY(change(release));
@@ -144,10 +143,11 @@ Result<Release> Releases::update(const std::string& repo, std::int64_t id,
                 [&](store::Transaction& tx) -> Result<void> {
                   WEIR_TRY(check_tag_is_free(tx, release));
                   if (publishes) release.published_at = tx.now();
-                  WEIR_TRY(tx.execute("UPDATE forge_releases SET tag = ?, target = ?, name = ?, draft = ?, "
-                                      "prerelease = ?, published_at = ?, body = ? WHERE id = ? AND repo = ?",
-                                      {release.tag, release.target, release.name, release.draft, release.prerelease,
-                                       release.published_at, release.body, id, repo}));
+                  WEIR_TRY(
+                      tx.execute("UPDATE forge_releases SET tag = ?, target = ?, name = ?, draft = ?, "
+                                 "prerelease = ?, published_at = ?, body = ? WHERE id = ? AND repo = ?",
+                                 {release.tag, release.target, release.name, release.draft, release.prerelease,
+                                  release.published_at, release.body, id, repo}));
                   return {};
                 }));
   return release;
@@ -168,8 +168,8 @@ Result<Release> Releases::find(const std::string& repo, std::int64_t id) {
 
 Result<Release> Releases::by_tag(const std::string& repo, const std::string& tag) {
   return db_.load<Release>([&](store::Reader& reader) -> Result<Release> {
-    const auto id = WEIR_TRY(
-        reader.integer("SELECT id FROM forge_releases WHERE repo = ? AND tag = ? AND draft = 0", {repo, tag}));
+    const auto id =
+        WEIR_TRY(reader.integer("SELECT id FROM forge_releases WHERE repo = ? AND tag = ? AND draft = 0", {repo, tag}));
     if (!id) return fail(Code::kNotFound, "repository {} has no release of the tag {}", repo, tag);
     return load_release(reader, repo, *id);
   });
@@ -202,11 +202,11 @@ Result<ReleaseAsset> Releases::add_asset(const std::string& repo, ReleaseAsset a
         tx.execute(fmt::format("INSERT INTO forge_release_assets({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", kAssetColumns),
                    {asset.id, asset.release, asset.name, asset.label, asset.content_type, asset.sha256,
                     asset.size_bytes, asset.uploader, asset.created_at}));
-    WEIR_TRY(tx.append({.type = std::string(types::event_type::kReleaseChanged),
-                        .actor = identity.name,
-                        .subject = fmt::format("repo/{}", repo),
-                        .payload = {{"release", release.id}, {"tag", release.tag}, {"action", "uploaded"},
-                                    {"asset", asset.name}}}));
+    WEIR_TRY(tx.append(
+        {.type = std::string(types::event_type::kReleaseChanged),
+         .actor = identity.name,
+         .subject = fmt::format("repo/{}", repo),
+         .payload = {{"release", release.id}, {"tag", release.tag}, {"action", "uploaded"}, {"asset", asset.name}}}));
     return asset;
   });
 }
@@ -214,11 +214,11 @@ Result<ReleaseAsset> Releases::add_asset(const std::string& repo, ReleaseAsset a
 namespace {
 
 Result<ReleaseAsset> load_asset(store::Reader& reader, const std::string& repo, std::int64_t id) {
-  auto asset = WEIR_TRY(reader.first<ReleaseAsset>(
-      fmt::format("SELECT {} FROM forge_release_assets WHERE id = ? AND release IN "
-                  "(SELECT id FROM forge_releases WHERE repo = ?)",
-                  kAssetColumns),
-      {id, repo}, read_asset));
+  auto asset =
+      WEIR_TRY(reader.first<ReleaseAsset>(fmt::format("SELECT {} FROM forge_release_assets WHERE id = ? AND release IN "
+                                                      "(SELECT id FROM forge_releases WHERE repo = ?)",
+                                                      kAssetColumns),
+                                          {id, repo}, read_asset));
   if (!asset) return fail(Code::kNotFound, "repository {} has no file {} of a release", repo, id);
   return *std::move(asset);
 }

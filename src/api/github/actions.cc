@@ -17,7 +17,7 @@ using engine::Run;
 constexpr Need kReads{"actions", Level::kRead, Permission::kRead};
 constexpr Need kStarts{"actions", Level::kWrite, Permission::kDispatchRun};
 constexpr Need kCancels{"actions", Level::kWrite, Permission::kCancelRun};
-constexpr std::size_t kRunsMax = 1'000;    // that a search gives, as on GitHub
+constexpr std::size_t kRunsMax = 1'000;  // that a search gives, as on GitHub
 constexpr std::size_t kLogBytesMax = 256U << 20;
 constexpr int kChunk = 500;
 
@@ -273,7 +273,8 @@ Result<io::HttpResponse> dispatch_workflow(Call& call) {
 
 Result<io::HttpResponse> dispatch_repository(Call& call) {
   const auto type = WEIR_TRY(json_require_string(call.body, "event_type"));
-  if (type.empty() || type.size() > 100) return fail(Code::kInvalidArgument, "event_type must have 1 to 100 characters");
+  if (type.empty() || type.size() > 100)
+    return fail(Code::kInvalidArgument, "event_type must have 1 to 100 characters");
   WEIR_TRY(call.services().triggers->repository_dispatch(call.repo, type, WEIR_TRY(object_in(call, "client_payload")),
                                                          call.identity()));
   return io::text_response(204, "");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/github/forward.h"
 #include "base/hash.h"
 #include "event/payload.h"
 #include "event/source.h"
@@ -30,6 +31,15 @@ bool is_repository_name(std::string_view name) {
          name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
 }
 
+// "/issues/1?x=y" of "/api/v3/repos/weir/flights/issues/1?x=y", as it was sent; "" if it was sent in another form.
+std::string_view below_repository(std::string_view target) {
+  constexpr std::string_view kRepos = "/api/v3/repos/";
+  if (!target.starts_with(kRepos)) return {};
+  const auto owner = target.find('/', kRepos.size());
+  const auto repo = owner == std::string_view::npos ? owner : target.find('/', owner + 1);
+  return repo == std::string_view::npos ? std::string_view() : target.substr(repo);
+}
+
 io::HttpResponse answer(Call& call, const Need* need, Handler handler) {
   if (need != nullptr) {
     if (!is_repository_name(call.repo)) return error_answer(404, "Not Found: no repository has such a name");
@@ -40,6 +50,12 @@ io::HttpResponse answer(Call& call, const Need* need, Handler handler) {
       return response;
     }
     if (const auto git = call.git(); !git) return error_answer(404, "Not Found: " + git.error().message);
+  }
+  if (need != nullptr && call.parts.upstream && is_forwarded(below_repository(call.request.target))) {
+    if (const auto upstream = call.parts.upstream(call.repo)) {
+      auto answer = forward(*upstream, call.request, below_repository(call.request.target), call.parts.server_url());
+      return answer ? *std::move(answer) : error_answer(answer.error());
+    }
   }
   call.body = json::object{};
   if (!call.request.body.empty() && call.request.body_source == nullptr) {
@@ -109,8 +125,7 @@ Result<void> check_need(const Call& call, const Need& need) {
 }
 
 io::HttpResponse error_answer(int status, std::string_view message) {
-  json::object body{
-      {"message", message}, {"documentation_url", kDocumentation}, {"status", std::to_string(status)}};
+  json::object body{{"message", message}, {"documentation_url", kDocumentation}, {"status", std::to_string(status)}};
   if (status == 422) body["errors"] = json::array{json::object{{"code", "custom"}, {"message", message}}};
   return io::json_response(status, std::move(body));
 }
@@ -129,8 +144,7 @@ Result<Page> page_of(const io::HttpRequest& request) {
   return page;
 }
 
-void set_links(const Call& call, const Page& page, std::size_t total, bool total_is_known,
-               io::HttpResponse& response) {
+void set_links(const Call& call, const Page& page, std::size_t total, bool total_is_known, io::HttpResponse& response) {
   std::string base = call.parts.server_url() + io::percent_encode(call.request.path) + "?";
   for (std::size_t slash = base.find("%2F"); slash != std::string::npos; slash = base.find("%2F", slash)) {
     base.replace(slash, 3, "/");
@@ -240,8 +254,9 @@ std::string default_branch(const io::Git& git) {
 
 std::string base64_encode(std::string_view bytes) {
   std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                   reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  const int size =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
   text.resize(static_cast<std::size_t>(size));
   return text;
 }
@@ -254,11 +269,11 @@ Result<std::string> base64_decode(std::string_view text) {
   if (packed.empty()) return std::string();
   const auto wrong = packed.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=");
   std::string bytes(packed.size() / 4 * 3 + 3, '\0');
-  const int size = wrong != std::string::npos || packed.size() % 4 != 0
-                       ? -1
-                       : EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                         reinterpret_cast<const unsigned char*>(packed.data()),
-                                         static_cast<int>(packed.size()));
+  const int size =
+      wrong != std::string::npos || packed.size() % 4 != 0
+          ? -1
+          : EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                            reinterpret_cast<const unsigned char*>(packed.data()), static_cast<int>(packed.size()));
   if (size < 0) return fail(Code::kInvalidArgument, "content is not valid Base64");
   const auto padding = static_cast<std::size_t>(std::ranges::count(packed, '='));
   if (padding > 2) return fail(Code::kInvalidArgument, "content is not valid Base64");

@@ -56,7 +56,7 @@ Result<io::HttpResponse> combined_status(Call& call) {
   const auto any = [&](auto... states) {
     return std::ranges::any_of(statuses, [&](const Status& one) { return ((one.state == states) || ...); });
   };
-  const std::string_view state = any("error", "failure") ? "failure"
+  const std::string_view state = any("error", "failure")              ? "failure"
                                  : statuses.empty() || any("pending") ? "pending"
                                                                       : "success";
   const auto page = WEIR_TRY(page_of(call.request));
@@ -85,7 +85,8 @@ json::object check_json(const Call& call, const CheckRun& check) {
   if (check.details_url.empty()) object["details_url"] = url;
   auto& output = object["output"].get_object();
   output["annotations_url"] = url + "/annotations";
-  for (const auto& [member, text] : {std::pair{"title", &check.title}, {"summary", &check.summary}, {"text", &check.text}}) {
+  for (const auto& [member, text] :
+       {std::pair{"title", &check.title}, {"summary", &check.summary}, {"text", &check.text}}) {
     if (text->empty()) output[member] = nullptr;
   }
   object["check_suite"] = nullptr;  // weir groups check runs by commit only
@@ -156,8 +157,8 @@ Result<io::HttpResponse> create_check(Call& call) {
   if (!sha) return fail(Code::kInvalidArgument, "No commit found for SHA: {}", head.substr(0, 80));
   check.commit = *sha;
   WEIR_TRY(read_check(call.body, check));
-  return io::json_response(201,
-                           check_json(call, WEIR_TRY(call.services().checks->create(std::move(check), call.identity()))));
+  return io::json_response(
+      201, check_json(call, WEIR_TRY(call.services().checks->create(std::move(check), call.identity()))));
 }
 
 Result<io::HttpResponse> update_check(Call& call) {

@@ -90,8 +90,8 @@ Result<io::HttpResponse> list_comments(Call& call) {
   std::vector<forge::Comment> found;
   const auto page = WEIR_TRY(page_of(call.request));
   while (found.size() <= page.end()) {
-    auto more = WEIR_TRY(
-        call.services().issues->comments(call.repo, subject, found.empty() ? 0 : found.back().id, 100));
+    auto more =
+        WEIR_TRY(call.services().issues->comments(call.repo, subject, found.empty() ? 0 : found.back().id, 100));
     const bool last = more.size() < 100;
     std::ranges::move(more, std::back_inserter(found));
     if (last) break;
@@ -103,13 +103,14 @@ Result<io::HttpResponse> create_comment(Call& call) {
   const auto sha = WEIR_TRY(sha_of(call));
   const auto path = json_string_or(call.body, "path", "");
   if (!path.empty()) WEIR_TRY(check_path(path));
-  const auto comment = WEIR_TRY(call.services().issues->comment({.repo = call.repo,
-                                                                 .subject = "commit/" + sha,
-                                                                 .body = WEIR_TRY(json_require_string(call.body, "body")),
-                                                                 .path = path,
-                                                                 .line = json_int(call.body, "line"),
-                                                                 .commit = sha},
-                                                                call.identity()));
+  const auto comment =
+      WEIR_TRY(call.services().issues->comment({.repo = call.repo,
+                                                .subject = "commit/" + sha,
+                                                .body = WEIR_TRY(json_require_string(call.body, "body")),
+                                                .path = path,
+                                                .line = json_int(call.body, "line"),
+                                                .commit = sha},
+                                               call.identity()));
   return io::json_response(201, comment_json(call, comment));
 }
 
@@ -126,9 +127,9 @@ Result<io::HttpResponse> get_comment(Call& call) {
 Result<io::HttpResponse> change_comment(Call& call) {
   const auto before = WEIR_TRY(comment_of(call));
   return io::json_response(
-      200, comment_json(call, WEIR_TRY(call.services().issues->change_comment(
-                                  call.repo, before.id, WEIR_TRY(json_require_string(call.body, "body")),
-                                  call.identity()))));
+      200, comment_json(call,
+                        WEIR_TRY(call.services().issues->change_comment(
+                            call.repo, before.id, WEIR_TRY(json_require_string(call.body, "body")), call.identity()))));
 }
 
 Result<io::HttpResponse> delete_comment(Call& call) {
@@ -164,21 +165,22 @@ Result<io::HttpResponse> list_pulls(Call& call) {
 
 json::object commit_json(const Call& call, const io::GitCommit& commit) {
   const auto url = call.api_url("/commits/" + commit.sha);
-  return {{"sha", commit.sha},
-          {"node_id", "commit-" + commit.sha},
-          {"url", url},
-          {"html_url", url},
-          {"comments_url", url + "/comments"},
-          {"commit", json::object{{"message", commit.message},
-                                  {"author", person_json(commit, commit.author_time_s)},
-                                  {"committer", person_json(commit, commit.committer_time_s)},
-                                  {"tree", json::object{{"sha", commit.tree},
-                                                        {"url", call.api_url("/git/trees/" + commit.tree)}}},
-                                  {"url", call.api_url("/git/commits/" + commit.sha)}}},
-          // Whoever a commit names as its author need not be known here.
-          {"author", nullptr},
-          {"committer", nullptr},
-          {"parents", parents_json(call, commit, "/commits")}};
+  return {
+      {"sha", commit.sha},
+      {"node_id", "commit-" + commit.sha},
+      {"url", url},
+      {"html_url", url},
+      {"comments_url", url + "/comments"},
+      {"commit",
+       json::object{{"message", commit.message},
+                    {"author", person_json(commit, commit.author_time_s)},
+                    {"committer", person_json(commit, commit.committer_time_s)},
+                    {"tree", json::object{{"sha", commit.tree}, {"url", call.api_url("/git/trees/" + commit.tree)}}},
+                    {"url", call.api_url("/git/commits/" + commit.sha)}}},
+      // Whoever a commit names as its author need not be known here.
+      {"author", nullptr},
+      {"committer", nullptr},
+      {"parents", parents_json(call, commit, "/commits")}};
 }
 
 json::object git_commit_json(const Call& call, const io::GitCommit& commit) {

@@ -9,18 +9,19 @@ using access::Permission;
 
 constexpr Need kReads{"contents", Level::kRead, Permission::kFetch};
 constexpr Need kWrites{"contents", Level::kWrite, Permission::kPush};
-constexpr std::int64_t kInlineMax = 1 << 20;         // beyond, as on GitHub, only raw
-constexpr std::size_t kBodyBytesMax = 64U << 20;     // of a file that is written, in Base64
-constexpr std::size_t kLine = 60;                    // as GitHub breaks Base64
+constexpr std::int64_t kInlineMax = 1 << 20;      // beyond, as on GitHub, only raw
+constexpr std::size_t kBodyBytesMax = 64U << 20;  // of a file that is written, in Base64
+constexpr std::size_t kLine = 60;                 // as GitHub breaks Base64
 
 json::object item_json(const Call& call, const PathItem& item, const std::string& path, const std::string& ref) {
   const auto url = call.api_url(fmt::format("/contents/{}?ref={}", path, io::percent_encode(ref)));
-  const std::string_view type = item.type == "tree"       ? "dir"
-                                : item.type == "commit"   ? "submodule"
-                                : item.mode == "120000"   ? "symlink"
-                                                          : "file";
+  const std::string_view type = item.type == "tree"     ? "dir"
+                                : item.type == "commit" ? "submodule"
+                                : item.mode == "120000" ? "symlink"
+                                                        : "file";
   const auto slash = path.rfind('/');
-  const auto object_url = call.api_url(fmt::format("/git/{}s/{}", item.type == "commit" ? "tree" : item.type, item.object));
+  const auto object_url =
+      call.api_url(fmt::format("/git/{}s/{}", item.type == "commit" ? "tree" : item.type, item.object));
   return {{"type", type},
           {"size", item.size_bytes},
           {"name", slash == std::string::npos ? path : path.substr(slash + 1)},
@@ -63,7 +64,8 @@ Result<io::HttpResponse> get_contents(Call& call) {
   if (item->type == "commit") return io::json_response(200, item_json(call, *item, path, ref));
   if (wants_raw(call)) {
     // Never as a page of this server's: whoever could push would run scripts with its viewers' rights.
-    auto response = io::text_response(200, WEIR_TRY(git.show(commit, path)), "application/vnd.github.raw; charset=utf-8");
+    auto response =
+        io::text_response(200, WEIR_TRY(git.show(commit, path)), "application/vnd.github.raw; charset=utf-8");
     response.headers.set("X-Content-Type-Options", "nosniff");
     response.headers.set("Content-Security-Policy", "default-src 'none'; sandbox");
     return response;

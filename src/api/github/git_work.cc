@@ -15,8 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kFilesMax = 3'000;
-constexpr std::size_t kPatchMax = 64U << 10;       // of one file
-constexpr std::size_t kPatchesMax = 8U << 20;      // of one answer
+constexpr std::size_t kPatchMax = 64U << 10;   // of one file
+constexpr std::size_t kPatchesMax = 8U << 20;  // of one answer
 constexpr std::string_view kEmptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 constexpr std::string_view kSync = "core.fsync=loose-object,reference";
 
@@ -127,8 +127,7 @@ Result<std::vector<std::string>> log_ids(const io::Git& git, const LogQuery& que
 }
 
 Result<std::string> write_blob(const io::Git& git, std::string_view bytes) {
-  return strip(
-      WEIR_TRY(ask(git, {"-c", std::string(kSync), "hash-object", "-w", "--no-filters", "--stdin"}, bytes)));
+  return strip(WEIR_TRY(ask(git, {"-c", std::string(kSync), "hash-object", "-w", "--no-filters", "--stdin"}, bytes)));
 }
 
 Result<std::string> tree_with(const io::Git& git, const std::string& commit, const std::string& path,
@@ -199,7 +198,8 @@ Result<void> check_path(std::string_view path) {
   while (true) {
     const auto slash = rest.find('/');
     std::string part(rest.substr(0, slash));
-    std::ranges::transform(part, part.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::ranges::transform(part, part.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     if (part.empty() || part == "." || part == ".." || part == ".git") return refuse();
     if (slash == std::string_view::npos) return {};
     rest.remove_prefix(slash + 1);

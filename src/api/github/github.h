@@ -15,6 +15,12 @@
 // GitHub documents for a call, and writes to its own repository only; people need the matching access::Permission.
 namespace weir::api::github {
 
+// A repository of GitHub's that one of weir's follows, and a token that may write there.
+struct Upstream {
+  std::string url;  // "https://api.github.com/repos/me/flights"
+  std::string token;
+};
+
 struct Parts {
   const Services* services = nullptr;
   forge::Releases* releases = nullptr;
@@ -27,6 +33,8 @@ struct Parts {
   std::function<Result<void>(const std::string& repo, const std::vector<event::RefUpdate>& updates,
                              const types::Identity& identity)>
       pushed;
+  // Where comments, statuses and check runs of a repository are kept, if not here. Empty: all are here.
+  std::function<std::optional<Upstream>(const std::string& repo)> upstream;
 };
 
 // The services outlive the router. Any thread handles requests.

@@ -36,8 +36,7 @@ json::object issue_json(const Call& call, const forge::Issue& issue) {
   object["labels_url"] = url + "/labels{/name}";
   object["labels"] = labels_json(issue.labels);
   object["user"] = user_json(call, issue.author);
-  object["closed_by"] =
-      issue.closed_by.empty() ? json::value() : json::value(user_json(call, issue.closed_by));
+  object["closed_by"] = issue.closed_by.empty() ? json::value() : json::value(user_json(call, issue.closed_by));
   object["assignee"] = nullptr;
   object["assignees"] = json::array();
   object["milestone"] = nullptr;
@@ -95,10 +94,9 @@ Result<io::HttpResponse> open_issue(Call& call) {
     WEIR_TRY(refuse_member(call.body, member, kNotKept));
   }
   const auto labels = WEIR_TRY(names_in(call.body, "labels"));
-  const auto issue = WEIR_TRY(call.services().issues->open(call.repo, WEIR_TRY(json_require_string(call.body, "title")),
-                                                           json_string_or(call.body, "body", ""),
-                                                           labels.value_or(std::vector<std::string>{}),
-                                                           call.identity()));
+  const auto issue = WEIR_TRY(call.services().issues->open(
+      call.repo, WEIR_TRY(json_require_string(call.body, "title")), json_string_or(call.body, "body", ""),
+      labels.value_or(std::vector<std::string>{}), call.identity()));
   return io::json_response(201, issue_json(call, issue));
 }
 
@@ -131,12 +129,12 @@ Result<io::HttpResponse> change_issue(Call& call) {
   if (before.is_pull) {
     forge::Pulls::Change of_pull;
     of_pull.issue = std::move(change);
-    const auto pull =
-        WEIR_TRY(call.services().pulls->change(call.repo, before.number, of_pull, call.identity()));
+    const auto pull = WEIR_TRY(call.services().pulls->change(call.repo, before.number, of_pull, call.identity()));
     return io::json_response(200, issue_json(call, pull.issue));
   }
   return io::json_response(
-      200, issue_json(call, WEIR_TRY(call.services().issues->change(call.repo, before.number, change, call.identity()))));
+      200,
+      issue_json(call, WEIR_TRY(call.services().issues->change(call.repo, before.number, change, call.identity()))));
 }
 
 Result<io::HttpResponse> list_comments(Call& call) {
@@ -166,10 +164,11 @@ Result<io::HttpResponse> list_comments(Call& call) {
 
 Result<io::HttpResponse> create_comment(Call& call) {
   const auto issue = WEIR_TRY(issue_of(call));
-  const auto comment = WEIR_TRY(call.services().issues->comment({.repo = call.repo,
-                                                                 .subject = fmt::format("issue/{}", issue.number),
-                                                                 .body = WEIR_TRY(json_require_string(call.body, "body"))},
-                                                                call.identity()));
+  const auto comment =
+      WEIR_TRY(call.services().issues->comment({.repo = call.repo,
+                                                .subject = fmt::format("issue/{}", issue.number),
+                                                .body = WEIR_TRY(json_require_string(call.body, "body"))},
+                                               call.identity()));
   return io::json_response(201, comment_json(call, comment));
 }
 
@@ -188,9 +187,9 @@ Result<io::HttpResponse> get_comment(Call& call) {
 Result<io::HttpResponse> change_comment(Call& call) {
   const auto before = WEIR_TRY(comment_of(call));
   return io::json_response(
-      200, comment_json(call, WEIR_TRY(call.services().issues->change_comment(
-                                  call.repo, before.id, WEIR_TRY(json_require_string(call.body, "body")),
-                                  call.identity()))));
+      200, comment_json(call,
+                        WEIR_TRY(call.services().issues->change_comment(
+                            call.repo, before.id, WEIR_TRY(json_require_string(call.body, "body")), call.identity()))));
 }
 
 Result<io::HttpResponse> delete_comment(Call& call) {

@@ -52,7 +52,8 @@ Result<io::HttpResponse> list_pulls(Call& call) {
   }
   const auto sort = call.query("sort", "created");
   if (sort != "created" && sort != "updated") {
-    return fail(Code::kInvalidArgument, "weir sorts pull requests by created or updated, not by {}", sort.substr(0, 80));
+    return fail(Code::kInvalidArgument, "weir sorts pull requests by created or updated, not by {}",
+                sort.substr(0, 80));
   }
   auto head = call.query("head");
   if (const auto colon = head.find(':'); colon != std::string::npos) head.erase(0, colon + 1);
@@ -197,9 +198,9 @@ Result<io::HttpResponse> merge(Call& call) {
       message, head, call.identity());
   if (!merged && merged.error().code == Code::kFailedPrecondition) return error_answer(405, merged.error().message);
   if (!merged) return std::unexpected(merged.error());
-  return io::json_response(200, json::object{{"sha", merged->merged_sha},
-                                             {"merged", true},
-                                             {"message", "Pull Request successfully merged"}});
+  return io::json_response(
+      200,
+      json::object{{"sha", merged->merged_sha}, {"merged", true}, {"message", "Pull Request successfully merged"}});
 }
 
 json::object review_json(const Call& call, const Pull& pull, const forge::Review& review) {
@@ -220,7 +221,8 @@ Result<io::HttpResponse> list_reviews(Call& call) {
 
 Result<io::HttpResponse> create_review(Call& call) {
   const auto pull = WEIR_TRY(pull_of(call));
-  WEIR_TRY(refuse_member(call.body, "comments", "weir takes comments on lines one by one, at /pulls/{number}/comments"));
+  WEIR_TRY(
+      refuse_member(call.body, "comments", "weir takes comments on lines one by one, at /pulls/{number}/comments"));
   const auto event = json_string_or(call.body, "event", "");
   forge::ReviewState state{};
   if (event == "APPROVE") {
@@ -270,13 +272,14 @@ Result<io::HttpResponse> create_line_comment(Call& call) {
   const auto commit = json_string_or(call.body, "commit_id", pull.head_sha);
   const auto sha = commit_of(git, commit);
   if (!sha) return fail(Code::kInvalidArgument, "commit_id \"{}\" is no commit", commit.substr(0, 80));
-  const auto comment = WEIR_TRY(call.services().issues->comment({.repo = call.repo,
-                                                                 .subject = fmt::format("issue/{}", pull.issue.number),
-                                                                 .body = WEIR_TRY(json_require_string(call.body, "body")),
-                                                                 .path = path,
-                                                                 .line = line,
-                                                                 .commit = *sha},
-                                                                call.identity()));
+  const auto comment =
+      WEIR_TRY(call.services().issues->comment({.repo = call.repo,
+                                                .subject = fmt::format("issue/{}", pull.issue.number),
+                                                .body = WEIR_TRY(json_require_string(call.body, "body")),
+                                                .path = path,
+                                                .line = line,
+                                                .commit = *sha},
+                                               call.identity()));
   return io::json_response(201, comment_json(call, comment));
 }
 

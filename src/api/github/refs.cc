@@ -16,7 +16,8 @@ using Ref = std::pair<std::string, std::string>;  // name and object
 Result<std::vector<Ref>> refs_below(const io::Git& git, std::string_view prefix) {
   std::vector<Ref> found;
   for (auto& [name, sha] : WEIR_TRY(git.refs())) {
-    if (!name.starts_with("refs/heads/") && !name.starts_with("refs/tags/") && !name.starts_with("refs/pull/")) continue;
+    if (!name.starts_with("refs/heads/") && !name.starts_with("refs/tags/") && !name.starts_with("refs/pull/"))
+      continue;
     if (name.starts_with(prefix)) found.emplace_back(name, sha);
   }
   return found;
@@ -113,8 +114,8 @@ Result<io::HttpResponse> delete_ref(Call& call) {
 
 Result<io::HttpResponse> get_commit(Call& call) {
   const auto git = WEIR_TRY(call.git());
-  return io::json_response(
-      200, git_commit_json(call, WEIR_TRY(git.commit(WEIR_TRY(commit_of(git, call.param("sha")))))));
+  return io::json_response(200,
+                           git_commit_json(call, WEIR_TRY(git.commit(WEIR_TRY(commit_of(git, call.param("sha")))))));
 }
 
 json::object branch_json(const Call& call, const Ref& ref, std::string_view main) {
@@ -171,11 +172,11 @@ Result<io::HttpResponse> get_protection(Call& call) {
   json::array checks;
   for (const auto& check : rule->checks) checks.emplace_back(check);
   return io::json_response(
-      200, json::object{{"url", call.api_url(fmt::format("/branches/{}/protection", call.param("branch")))},
-                        {"required_status_checks", json::object{{"strict", false}, {"contexts", std::move(checks)}}},
-                        {"required_pull_request_reviews",
-                         json::object{{"required_approving_review_count", rule->reviews}}},
-                        {"allow_force_pushes", json::object{{"enabled", false}}}});
+      200,
+      json::object{{"url", call.api_url(fmt::format("/branches/{}/protection", call.param("branch")))},
+                   {"required_status_checks", json::object{{"strict", false}, {"contexts", std::move(checks)}}},
+                   {"required_pull_request_reviews", json::object{{"required_approving_review_count", rule->reviews}}},
+                   {"allow_force_pushes", json::object{{"enabled", false}}}});
 }
 
 Result<io::HttpResponse> list_tags(Call& call) {

@@ -122,7 +122,8 @@ Result<io::HttpResponse> get_release(Call& call) {
 }
 
 Result<io::HttpResponse> get_by_tag(Call& call) {
-  return io::json_response(200, release_json(call, WEIR_TRY(call.parts.releases->by_tag(call.repo, call.param("tag")))));
+  return io::json_response(200,
+                           release_json(call, WEIR_TRY(call.parts.releases->by_tag(call.repo, call.param("tag")))));
 }
 
 Result<io::HttpResponse> get_latest(Call& call) {

@@ -19,8 +19,8 @@ Result<io::HttpResponse> rate_limit(Call&) {
 }
 
 Result<io::HttpResponse> meta(Call& call) {
-  return io::json_response(200, json::object{{"verifiable_password_authentication", false},
-                                             {"weir_version", call.parts.version}});
+  return io::json_response(
+      200, json::object{{"verifiable_password_authentication", false}, {"weir_version", call.parts.version}});
 }
 
 Result<io::HttpResponse> root(Call& call) {
@@ -36,9 +36,8 @@ Result<io::HttpResponse> get_repository(Call& call) {
   const auto may = [&](Permission permission) {
     return call.services().access->allow(call.identity(), permission, "repo/" + call.repo).has_value();
   };
-  repository["permissions"] = json::object{{"admin", may(Permission::kConfigure)},
-                                           {"push", may(Permission::kPush)},
-                                           {"pull", may(Permission::kFetch)}};
+  repository["permissions"] = json::object{
+      {"admin", may(Permission::kConfigure)}, {"push", may(Permission::kPush)}, {"pull", may(Permission::kFetch)}};
   repository["allow_merge_commit"] = true;
   repository["allow_squash_merge"] = true;
   repository["allow_rebase_merge"] = false;

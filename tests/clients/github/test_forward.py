@@ -1,0 +1,81 @@
+"""What is said of a repository that follows one of GitHub's is said there; a server on this machine stands for GitHub."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from conftest import Failed
+
+
+class Upstream(BaseHTTPRequestHandler):
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.seen.append((self.command, self.path, self.headers.get("Authorization"), body.decode()))
+        status = 401 if self.headers.get("Authorization") != "Bearer ghp_good" else 201 if body else 200
+        page = b"[]" if "page=2" in self.path else b'[{"id": 77, "body": "there"}]'
+        text = (b'{"id": 77, "body": "made"}' if body else page) if status < 400 else b'{"message": "Bad credentials"}'
+        self.send_response(status)
+        if not body and "page=2" not in self.path:
+            self.send_header("Link", '<https://api.github.com/repositories/1/issues/5/comments?page=2>; rel="next"')
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = do_PATCH = do_DELETE = answer
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def upstream(project):
+    fake = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    fake.seen = []
+    fake.url = f"http://127.0.0.1:{fake.server_port}"
+    thread = threading.Thread(target=fake.serve_forever)
+    thread.start()
+    server, token = project.server, project.server.admin_token
+    server.call("PUT", "/api/v1/repos/project/mirror", {"url": f"{fake.url}/me/flights.git"}, token)
+    server.call("PUT", "/api/v1/variables/FORWARD_GITHUB_API", {"value": f"{fake.url}/api/v3"}, token)
+    yield fake
+    fake.shutdown()
+    thread.join()
+    fake.server_close()
+
+
+def set_token(project, value):
+    project.server.call("PUT", "/api/v1/secrets/FORWARD_GITHUB_TOKEN", {"value": value}, project.server.admin_token)
+
+
+def asked(upstream):
+    return [one for one in upstream.seen if one[1].startswith("/api/v3")]
+
+
+def test_comments_and_statuses_go_to_github_with_its_token(project, upstream):
+    create = "return (await octokit.rest.issues.createComment({...at, issue_number: given.n, body: 'x'})).data"
+    assert project.call(create, n=1)["body"] == "x", "without a token they stay here"
+    assert asked(upstream) == []
+    set_token(project, "ghp_good")
+    assert project.call(create, n=5)["id"] == 77
+    listed = project.call("return await octokit.paginate(octokit.rest.issues.listComments, {...at, issue_number: 5})")
+    assert [one["id"] for one in listed] == [77]
+    project.call("await octokit.rest.repos.createCommitStatus({...at, sha: given.sha, state: 'success'})",
+                 sha=project.head)
+    assert [(one[0], one[1].split("?")[0], one[2]) for one in asked(upstream)] == [
+        ("POST", "/api/v3/repos/me/flights/issues/5/comments", "Bearer ghp_good"),
+        ("GET", "/api/v3/repos/me/flights/issues/5/comments", "Bearer ghp_good"),
+        ("GET", "/api/v3/repos/me/flights/issues/5/comments", "Bearer ghp_good"),
+        ("POST", f"/api/v3/repos/me/flights/statuses/{project.head}", "Bearer ghp_good")]
+    assert json.loads(asked(upstream)[0][3]) == {"body": "x"}
+
+
+def test_a_job_needs_its_permissions_there_too_and_a_wrong_token_is_named(project, upstream):
+    set_token(project, "ghp_bad")
+    create = "return await octokit.rest.issues.createComment({...at, issue_number: 5, body: 'x'})"
+    got = project.call(create)
+    assert isinstance(got, Failed) and got["status"] == 502 and "FORWARD_GITHUB_TOKEN" in got["error"], got
+    before = len(asked(upstream))
+    token = project.job_token({"contents": "read"})
+    refused = project.call(create, token=token)
+    assert isinstance(refused, Failed) and refused["status"] == 403 and len(asked(upstream)) == before
