@@ -137,6 +137,7 @@ TEST(Diff, NamesWhatChangesByPath) {
   EXPECT_THAT(
       lines, ElementsAre("environments.production.reviewers[0]: alice -> ",
                          "environments.production.self_review: false -> ", "environments.production.wait: 0s -> ",
+                         "environments.production.expires: 30d -> ",
                          "gates.m[0]: auc >= 0.65 -> auc >= 0.7", "strict: false -> true", "gates.m[1]:  -> f1 > 0.5"));
   EXPECT_TRUE(diff(after, after).empty());
 }
