@@ -15,6 +15,7 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
 }
 
 export const get = <T>(path: string): Promise<T> => call<T>('GET', path);
+export const patch = <T>(path: string, body: unknown): Promise<T> => call<T>('PATCH', path, body);
 export const post = <T>(path: string, body: unknown = {}): Promise<T> => call<T>('POST', path, body);
 
 // The server's events. One connection for all pages.
@@ -56,26 +57,49 @@ export function useHappening(listener: Listener): void {
 
 export interface Loaded<T> { value: T | null; error: string | null; reload: () => void }
 
-// Loads `path`, and again whenever something happens that `concerns` it; bursts are drawn together.
+// Loads `path`, and again whenever something happens that `concerns` it. Bursts are drawn together, and an answer that
+// takes long to make is asked for less often: a run of a thousand jobs tells of hundreds of changes a second.
 // With a `query` it is posted: MLflow's searches want that. Keep its identity while it does not change.
+const PAUSE = 120;
+const newTurn = () => ({ timer: undefined as ReturnType<typeof setTimeout> | undefined, busy: false, again: false, took: 0 });
 export function useLoaded<T>(path: string | null, concerns: (happening: Happening) => boolean = () => false, query?: unknown): Loaded<T> {
   const [value, setValue] = useState<T | null>(null);
   const [error, setError] = useState<string | null>(null);
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const turn = useRef(newTurn());
   const load = useCallback(() => {
+    const state = turn.current;
     if (path === null) return;
-    (query === undefined ? get<T>(path) : post<T>(path, query)).then((next) => { setValue(next); setError(null); }, (reason: Error) => setError(reason.message));
+    if (state.busy) {
+      state.again = true;
+      return;
+    }
+    const began = performance.now();
+    const isCurrent = () => turn.current === state;
+    state.busy = true;
+    (query === undefined ? get<T>(path) : post<T>(path, query)).then(
+      (next) => { if (isCurrent()) { setValue(next); setError(null); } },
+      (reason: Error) => { if (isCurrent()) setError(reason.message); },
+    ).finally(() => {
+      state.busy = false;
+      state.took = performance.now() - began;
+      if (isCurrent() && state.again) soon();
+    });
   }, [path, query]);
+  const soon = () => {
+    const state = turn.current;
+    state.again = false;
+    state.timer ??= setTimeout(() => { state.timer = undefined; load(); }, Math.max(PAUSE, 3 * state.took));
+  };
   useEffect(() => {
     setValue(null);
+    setError(null);
     load();
-    return () => clearTimeout(timer.current);
+    return () => {
+      clearTimeout(turn.current.timer);
+      turn.current = newTurn();
+    };
   }, [load]);
-  useHappening((happening) => {
-    if (!concerns(happening)) return;
-    clearTimeout(timer.current);
-    timer.current = setTimeout(load, 120);
-  });
+  useHappening((happening) => { if (concerns(happening)) soon(); });
   return { value, error, reload: load };
 }
 

@@ -22,6 +22,16 @@ const en = {
   success: 'success', failure: 'failure', cancelled: 'cancelled', skipped: 'skipped', timed_out: 'timed out',
   queued: 'queued', waiting: 'waiting', pending: 'pending', in_progress: 'in progress', completed: 'completed',
   passed: 'passed', refused: 'refused', granted: 'granted', rejected: 'rejected', expired: 'expired', loadingModel: 'loading',
+  pulls: 'Pull requests', pull: 'Pull request', open: 'open', closed: 'closed', merged: 'merged', draft: 'draft', all: 'All', repository: 'Repository',
+  noPulls: 'No pull requests. Open one by weir pr create, or git push … HEAD:refs/for/main', author: 'By', updated: 'Updated', readyToMerge: 'Ready to merge',
+  notReady: 'Cannot be merged yet', wantsTo: '{name} wants to bring {head} into {base}', mergedBy: '{name} merged it', foreign: 'by somebody who may not push',
+  checks: 'Checks', noChecks: 'Nothing checked it yet.', reviews: 'Reviews', noReviews: 'Nobody reviewed it yet.', conversation: 'Conversation', nothingSaid: 'Nothing was said yet.',
+  requestChanges: 'Ask for changes', merge: 'Merge', squash: 'Squash and merge', closePull: 'Close', reopen: 'Open again', yourReview: 'Your comment or review', send: 'Comment only',
+  confirmMerge: 'Merge {head} into {base}?', approved: 'approved', changes_requested: 'asks for changes', commented: 'commented', dismissed: 'dismissed', ofOlder: 'of an older commit',
+  waitsForReview: 'waits for your review', edited: 'edited', noText: 'No description.', readyForReview: 'Ready for review', error: 'error', neutral: 'neutral', action_required: 'needs action',
+  calls: 'Calls', callsOf: '{count} calls', fold: 'Fold', unfold: 'Unfold', reused: 'reused', showMore: 'Show more ({count} left)', reusedFrom: 'the job that made it', deploysTo: 'Deploys to', uses: 'Uses',
+  preempted: 'Made room for another job {count} times, last', preemptedOnce: 'Made room for another job', inLog: 'Show in the log', annotations: 'Annotations', noLogOfReused: 'Its log is that of the job whose result it carries on.',
+  searchLog: 'Search the log', hits: '{count} found', steps: 'Steps', toStart: 'Start', toEnd: 'End', placeInLog: 'Place in the log', earlier: 'Earlier', later: 'Later', errorWord: 'Error', warningWord: 'Warning', noticeWord: 'Notice',
 } as const;
 
 export type Key = keyof typeof en;
@@ -50,6 +60,16 @@ const zh: Catalogue = {
   success: '成功', failure: '失败', cancelled: '已取消', skipped: '已跳过', timed_out: '超时',
   queued: '排队', waiting: '等待', pending: '待定', in_progress: '进行中', completed: '完成',
   passed: '通过', refused: '拒绝', granted: '已批准', rejected: '已拒绝', expired: '已过期', loadingModel: '加载中',
+  pulls: '拉取请求', pull: '拉取请求', open: '打开', closed: '已关闭', merged: '已合并', draft: '草稿', all: '全部', repository: '仓库',
+  noPulls: '没有拉取请求。可用 weir pr create 或 git push … HEAD:refs/for/main 打开一个', author: '作者', updated: '更新', readyToMerge: '可以合并',
+  notReady: '还不能合并', wantsTo: '{name} 想将 {head} 合并到 {base}', mergedBy: '{name} 已合并', foreign: '作者没有推送权限',
+  checks: '检查', noChecks: '还没有检查。', reviews: '评审', noReviews: '还没有人评审。', conversation: '讨论', nothingSaid: '还没有讨论。',
+  requestChanges: '要求修改', merge: '合并', squash: '压缩合并', closePull: '关闭', reopen: '重新打开', yourReview: '您的评论或评审', send: '仅评论',
+  confirmMerge: '将 {head} 合并到 {base}？', approved: '已批准', changes_requested: '要求修改', commented: '已评论', dismissed: '已撤销', ofOlder: '针对较早的提交',
+  waitsForReview: '等待您评审', edited: '已编辑', noText: '没有说明。', readyForReview: '可供评审', error: '错误', neutral: '中性', action_required: '需要处理',
+  calls: '调用', callsOf: '{count} 个调用', fold: '折叠', unfold: '展开', reused: '复用', showMore: '显示更多（还有 {count} 个）', reusedFrom: '产生该结果的作业', deploysTo: '部署到', uses: '使用',
+  preempted: '为其他作业让出 {count} 次，最近', preemptedOnce: '为其他作业让出', inLog: '在日志中显示', annotations: '注释', noLogOfReused: '其日志即产生该结果的作业的日志。',
+  searchLog: '搜索日志', hits: '找到 {count} 处', steps: '步骤', toStart: '开头', toEnd: '末尾', placeInLog: '日志位置', earlier: '更早', later: '更晚', errorWord: '错误', warningWord: '警告', noticeWord: '提示',
 };
 
 export type Language = 'en' | 'zh';

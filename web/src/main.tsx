@@ -7,17 +7,19 @@ import { Alerts, Events } from './pages/events';
 import { ExperimentPage, ExperimentRunPage, Experiments } from './pages/experiments';
 import { ModelPage, Models } from './pages/models';
 import { Overview } from './pages/overview';
+import { PullPage, Pulls } from './pages/pulls';
 import { RunPage } from './pages/run';
 import { Runs } from './pages/runs';
 import './style.css';
 
 const pages: [Key, string, string][] = [
-  ['overview', '#/', 'o'], ['runs', '#/runs', 'r'], ['experiments', '#/experiments', 'x'], ['models', '#/models', 'm'], ['endpoints', '#/endpoints', 'e'], ['alerts', '#/alerts', 'a'], ['events', '#/events', 'l'],
+  ['overview', '#/', 'o'], ['runs', '#/runs', 'r'], ['pulls', '#/pulls', 'p'], ['experiments', '#/experiments', 'x'], ['models', '#/models', 'm'], ['endpoints', '#/endpoints', 'e'], ['alerts', '#/alerts', 'a'], ['events', '#/events', 'l'],
 ];
 
 function page(hash: string) {
-  const [name = '', argument, , detail] = hash.replace(/^#\//, '').split('/').map(decodeURIComponent);
-  if (name === 'runs') return argument ? <RunPage key={argument} id={argument} /> : <Runs />;
+  const [name = '', argument, part, detail, place] = hash.replace(/^#\//, '').split('/').map(decodeURIComponent);
+  if (name === 'runs') return argument ? <RunPage key={argument} id={argument} job={part === 'jobs' ? Number(detail) : null} at={place ? Number(place) : null} /> : <Runs />;
+  if (name === 'pulls') return argument && part ? <PullPage key={`${argument}/${part}`} repo={argument} number={part} /> : <Pulls />;
   // The addresses that MLflow's client prints: #/experiments/1/runs/<id>.
   if (name === 'experiments') return detail ? <ExperimentRunPage key={detail} id={detail} /> : argument ? <ExperimentPage key={argument} id={argument} /> : <Experiments />;
   if (name === 'models') return argument ? <ModelPage key={argument} name={argument} /> : <Models />;

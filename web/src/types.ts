@@ -1,9 +1,10 @@
 // What the REST API gives, as far as the pages use it.
 export interface Step { index: number; name: string; state: string; conclusion: string | null; started_at: string | null; completed_at: string | null }
+export interface Annotation { level: string; message: string; title?: string; file?: string; line?: number; step?: number }
 export interface Job {
-  id: number; key: string; name: string; needs: string[]; state: string; conclusion: string | null; started_at: string | null;
-  completed_at: string | null; environment: string; environment_url: string | null; waiting_for?: string; error?: string; steps: Step[]; summary: string;
-  annotations: { level: string; message: string; file?: string; line?: number }[];
+  id: number; run: number; key: string; name: string; needs: string[]; state: string; conclusion: string | null; started_at: string | null;
+  completed_at: string | null; parent: number | null; calls: string | null; environment: string | null; environment_url: string | null; deployment: boolean;
+  origin: number | null; reason: string; waiting_for?: string; error?: string; steps: Step[]; summary: string; annotations: Annotation[];
 }
 export interface Artifact { id: number; name: string; size_bytes: number; files: { path: string; size_bytes: number }[] }
 export interface Run {
@@ -11,8 +12,21 @@ export interface Run {
   title: string; actor: string; state: string; conclusion: string | null; created_at: string; started_at: string | null;
   completed_at: string | null; reason: string; problem?: string; jobs?: Job[]; artifacts?: Artifact[];
 }
-export interface LogLine { step: number; time: string; stream: string; text: string }
-export interface Approval { id: number; environment: string; subject: string; summary: string; requested_by: string; requested_at: string; state: string; reviewers: string[]; run_id?: number | null }
+export interface LogLine { at: number; step: number; time: string; stream: string; text: string }
+export interface LogAnswer { lines: LogLine[]; start: number; next: number; size: number; done: boolean }
+export interface LogFound { lines: LogLine[]; next: number; size: number; done: boolean }
+export interface Who { login: string }
+export interface Side { ref: string; sha: string; label: string }
+export interface Review { id: number; user: Who | null; state: string; body: string; commit_id: string; submitted_at: string }
+export interface Comment { id: number; user: Who | null; body: string; created_at: string; updated_at: string; path?: string | null; line?: number | null }
+export interface Check { name: string; state: string; description: string; url: string }
+export interface Pull {
+  number: number; repo: string; state: string; title: string; body: string | null; author: string; draft: boolean; merged: boolean; foreign: boolean;
+  head: Side; base: Side; conflicts: string[]; merge: { allowed: boolean; reasons: string[] }; waits_for_you: boolean;
+  created_at: string; updated_at: string; merged_at: string | null; merged_by: Who | null;
+  reviews?: Review[]; comments?: Comment[]; runs?: Run[]; checks?: Check[];
+}
+export interface Approval { id: number; environment: string; subject: string; summary: string; requested_by: string; requested_at: string; state: string; reviewers: string[]; run: number | null }
 export interface EndpointEnvironment {
   name: string; wish: { model: string; version: string | null; state: string; reason: string };
   live: { version: string; since: string } | null; previous: { version: string } | null;

@@ -32,7 +32,7 @@ for (const [language, theme] of [['en', 'light'], ['zh', 'dark']]) {
   for (const name of pages) {
     await page.goto(`${url}/${name}`);
     await page.waitForSelector('main .card');
-    await page.waitForFunction(() => !document.querySelector('main')?.textContent?.includes('Loading…'));
+    await page.waitForFunction(() => !/Loading…|加载中…/.test(document.querySelector('main')?.textContent ?? ''));
     const label = `${name.replaceAll(/[^a-z0-9]+/gi, '-') || 'overview'}-${language}-${theme}`;
     await page.screenshot({ path: `${folder}/${label}.png`, fullPage: true });
     texts[label] = await page.innerText('main');

@@ -1,5 +1,5 @@
-"""The dashboard in a real browser, with the data of a real run: both languages, both themes, no script error, nothing
-loaded from elsewhere, WCAG AA."""
+"""The dashboard in a real browser, with the data of real runs: both languages, both themes, no script error, nothing
+loaded from elsewhere, WCAG AA; what people do there."""
 
 import json
 import os
@@ -11,70 +11,93 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "line"))
-from weir_server import Repository, Server, wait_until  # noqa: E402
+sys.path[:0] = [str(HERE), str(HERE.parent / "line")]
+from make_data import HOSTILE, make_all, pages  # noqa: E402
+from weir_server import Server, wait_until  # noqa: E402
 
-WORKFLOW = """
-name: Browse
-on: push
-jobs:
-  first:
-    runs-on: ubuntu-latest
-    steps:
-      - run: |
-          echo '<script>document.title = "taken over"</script>'
-          echo '### Numbers <img src=x onerror="document.title = 1"> | **bold**' >> "$GITHUB_STEP_SUMMARY"
-  second:
-    needs: first
-    runs-on: ubuntu-latest
-    environment: production
-    steps:
-      - run: echo done
-"""
+pytestmark = pytest.mark.skipif(shutil.which("node") is None or not Path("/usr/bin/chromium").exists(),
+                                reason="needs node and chromium")
 
 
-HOSTILE = "<img src=x onerror=document.title=2>"
-
-
-def log_experiment(server):
-    """A run with a metric and a hostile parameter, and a model version made from it."""
-    def call(path, **body):
-        return server.post(f"/api/2.0/mlflow/{path}", body)
-
-    run = call("runs/create", experiment_id="0", run_name="tried", start_time=1)["run"]["info"]["run_id"]
-    call("runs/log-parameter", run_id=run, key="note", value=HOSTILE)
-    call("runs/log-metric", run_id=run, key="auc", value=0.9375, timestamp=1, step=0)
-    call("registered-models/create", name="m")
-    call("model-versions/create", name="m", source=f"runs:/{run}/model", run_id=run)
-    return run
-
-
-@pytest.mark.skipif(shutil.which("node") is None or not Path("/usr/bin/chromium").exists(), reason="needs node and chromium")
-def test_every_page_shows_its_data_without_an_error(tmp_path):
-    (tmp_path / "state").mkdir()
-    server = Server(tmp_path / "state")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dashboard")
+    (folder / "state").mkdir()
+    server = Server(folder / "state")
     try:
-        repository = Repository(tmp_path / "repository", server)
-        repository.write(".github/workflows/browse.yml", WORKFLOW)
-        repository.write("weir.yaml", "environments:\n  production: {reviewers: [alice]}\n"
-                                      "endpoints:\n  flights: {environments: {production: {model: 'models:/m@champion'}}}\n")
-        repository.commit("Show me")
-        repository.push()
-        wait_until(lambda: server.get("/api/v1/approvals?state=pending")["approvals"], what="an approval")
-        experiment_run = log_experiment(server)
-        pages = ["", "#/runs", "#/runs/1", "#/experiments", "#/experiments/0", f"#/experiments/0/runs/{experiment_run}", "#/models",
-                 "#/models/m", "#/endpoints", "#/endpoints/flights", "#/alerts", "#/events"]
-        folder = Path(os.environ.get("WEIR_SCREENSHOTS", tmp_path))
-        done = subprocess.run(["node", HERE / "browse.mjs", server.url, folder, *pages], capture_output=True, text=True,
-                              timeout=200)
-        assert done.returncode == 0, done.stderr
-        answer = json.loads(done.stdout.splitlines()[-1])
-        assert answer["problems"] == []
-        assert "Show me" in answer["texts"]["-runs-en-light"]
-        assert "等待决定" in answer["texts"]["overview-zh-dark"]
-        assert "0.9375" in answer["texts"]["-experiments-0-en-light"] and HOSTILE in answer["texts"]["-experiments-0-en-light"]
-        assert "0.9375" in answer["texts"][f"-experiments-0-runs-{experiment_run}-zh-dark"]
-        assert "0.9375" in answer["texts"]["-models-m-en-light"]
-        assert "<script>" in answer["texts"]["-runs-1-en-light"] and "Numbers" in answer["texts"]["-runs-1-en-light"]
+        yield server, make_all(server, folder / "repository")
     finally:
         server.stop()
+
+
+def in_browser(script, *arguments):
+    done = subprocess.run(["node", HERE / script, *arguments], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_every_page_shows_its_data_without_an_error(made, tmp_path):
+    server, data = made
+    answer = in_browser("browse.mjs", server.url, os.environ.get("WEIR_SCREENSHOTS", tmp_path), *pages(server, data))
+    assert answer["problems"] == []
+    text = answer["texts"]
+    assert "Show me" in text["-runs-en-light"]
+    assert "等待决定" in text["overview-zh-dark"] and "Change worse" in text["overview-zh-dark"]
+    assert "0.9375" in text["-experiments-0-en-light"] and HOSTILE in text["-experiments-0-en-light"]
+    assert "0.9375" in text[f"-experiments-0-runs-{data['experiment']}-zh-dark"]
+    assert "0.9375" in text["-models-m-en-light"]
+    line = text["-runs-1-en-light"]
+    for part in ("Numbers", "test × 9", "ship (eu)", "pack", "inner"):
+        assert part in line, part
+    assert "Made room for another job" in text[f"-runs-{data['runs']['train']}-en-light"]
+    reused = next(value for name, value in text.items() if name.startswith(f"-runs-{data['runs']['reused']}-") and "en" in name)
+    assert "reused from run #" in reused and "the job that made it" in reused
+    assert "Change conflict" in text["-pulls-en-light"] and "other.md" in text["-pulls-en-light"]
+    assert "Change merged" not in text["-pulls-en-light"]
+    assert "Ready to merge" in text["-pulls-project-2-en-light"] and "0.74" in text["-pulls-project-2-en-light"]
+    assert 'the check "test" is failure' in text["-pulls-project-3-en-light"]
+    assert "已合并" in text["-pulls-project-1-zh-dark"]
+
+
+def test_people_find_places_in_logs_and_review_and_merge(made):
+    """use.mjs goes through the pages as a person does; each of its steps waits for what it expects."""
+    server, data = made
+    jobs = {run: server.get(f"/api/v1/runs/{data['runs'][run]}")["jobs"] for run in ("line", "talk")}
+    answer = in_browser("use.mjs", server.url, data["tokens"]["bob"], str(jobs["talk"][0]["id"]), str(data["runs"]["talk"]))
+    assert answer["problems"] == []
+    # Never the whole of it: the log has megabytes.
+    assert answer["largest_answer"] < 2_000_000
+    assert server.get("/api/v1/repos/project/pulls/2")["merged"]
+    reviews = server.get("/api/v1/repos/project/pulls/3")["reviews"]
+    assert [review["state"] for review in reviews] == ["COMMENTED", "CHANGES_REQUESTED"]
+    assert reviews[1]["body"] == "Not like this."
+
+
+def test_any_place_of_a_log_is_found(made):
+    server, data = made
+    job = server.get(f"/api/v1/runs/{data['runs']['talk']}")["jobs"][0]
+    log = f"/api/v1/jobs/{job['id']}/log"
+    lines, after = [], 0
+    while True:
+        answer = server.get(f"{log}?after={after}&limit=131072")
+        lines += answer["lines"]
+        if answer["next"] == after or answer["done"]:
+            break
+        after = answer["next"]
+    assert answer["size"] > 4_000_000 and lines[0]["at"] == 0
+    assert [line["text"].split()[1] for line in lines if line["text"].startswith("epoch ")] == [str(i) for i in range(1, 60_001)]
+    for place in (1, answer["size"] // 3, answer["size"] - 40):
+        near = server.get(f"{log}?near={place}&limit=131072")["lines"]
+        assert near[:1] == [line for line in lines if line["at"] >= place][:1]
+    middle = lines[len(lines) // 2]["at"]
+    before = server.get(f"{log}?before={middle}&limit=131072")
+    assert before["next"] == middle and before["lines"] == [line for line in lines if before["start"] <= line["at"] < middle]
+    assert server.get(f"{log}?before={1 << 53}&limit=131072")["lines"][-1] == lines[-1]
+    for step in (0, 1, 2):
+        assert server.get(f"{log}?step={step}&limit=131072")["lines"][0] == next(line for line in lines if line["step"] == step)
+    found, after = [], 0
+    while not (answer := server.get(f"{log}/search?q=EPOCH%20599&after={after}"))["done"]:
+        found, after = found + answer["lines"], answer["next"]
+    found += answer["lines"]
+    assert found == [line for line in lines if "epoch 599" in line["text"]] and len(found) == 111
+    assert server.get(f"{log}/search?q=1%201")["lines"] == [line for line in lines if "1 1" in line["text"]][:100]

@@ -1,58 +1,127 @@
+import { useMemo, useState } from 'preact/hooks';
+import { arrange, columnsOf, GAP_X, tally, type CallCell, type Placed, type Plan, type StackCell, type View } from '../graph';
+import { t } from '../i18n';
 import type { Job } from '../types';
 import { State } from './common';
 
-// Jobs in columns by their depth in the graph of needs, with lines between them.
-export function layout(jobs: Job[]): { job: Job; column: number; row: number }[] {
-  const byKey = new Map<string, Job[]>();
-  for (const job of jobs) byKey.set(job.key, [...(byKey.get(job.key) ?? []), job]);
-  const depth = new Map<string, number>();
-  const depthOf = (key: string, seen: Set<string>): number => {
-    const known = depth.get(key);
-    if (known !== undefined) return known;
-    if (seen.has(key)) return 0;
-    seen.add(key);
-    const needs = byKey.get(key)?.[0]?.needs ?? [];
-    const value = needs.length === 0 ? 0 : 1 + Math.max(...needs.map((need) => depthOf(need, seen)));
-    depth.set(key, value);
-    return value;
-  };
-  const rows: number[] = [];
-  return jobs.map((job) => {
-    const column = depthOf(job.key, new Set());
-    const row = rows[column] ?? 0;
-    rows[column] = row + 1;
-    return { job, column, row };
-  });
+const PAGE = 1280, LEGS_PAGE = 120;
+
+export function Tally({ jobs }: { jobs: Job[] }) {
+  return <span class="tally">{tally(jobs).map(([state, count]) => <span key={state}>{count} <State state={state} /></span>)}</span>;
 }
 
-const HEIGHT = 54, GAP_X = 30, GAP_Y = 14, PAGE = 1280;
+interface Hands {
+  chosen: number | null; stack: string | null;
+  choose: (id: number) => void; toggle: (id: string) => void; pick: (id: string, job: number) => void; openStack: (id: string) => void;
+}
+
+// Inside a call its name goes without saying.
+const shortName = (job: Job): string => (job.parent === null ? job.name : job.name.replace(/^.* \/ /, ''));
+const style = (one: Placed) => ({ left: `${one.x}px`, top: `${one.y}px`, width: `${one.width}px`, height: `${one.height}px` });
+
+function CallBox({ at, cell, hands }: { at: Placed; cell: CallCell; hands: Hands }) {
+  const many = cell.calls.length > 1;
+  return (
+    <div class={`call ${many ? 'many' : ''} ${hands.chosen === cell.job.id ? 'chosen' : ''}`} role="group" aria-label={cell.job.name} style={style(at)}>
+      <div class="call-head">
+        {cell.inside.length > 0 && <button type="button" class="fold" aria-expanded={cell.inner !== null} aria-label={`${t(cell.inner ? 'fold' : 'unfold')}: ${cell.job.name}`} onClick={() => hands.toggle(cell.id)}>{cell.inner ? '▾' : '▸'}</button>}
+        {many ? (
+          <select aria-label={t('callsOf', { count: cell.calls.length })} value={String(cell.job.id)} onChange={(event) => { hands.pick(cell.id, Number(event.currentTarget.value)); hands.choose(Number(event.currentTarget.value)); }}>
+            {cell.calls.map((call) => <option key={call.id} value={String(call.id)}>{shortName(call)}</option>)}
+          </select>
+        ) : <button type="button" class="name" aria-pressed={hands.chosen === cell.job.id} onClick={() => hands.choose(cell.job.id)}>{shortName(cell.job)}</button>}
+        {cell.inner && <State state={cell.job.conclusion ?? cell.job.state} />}
+      </div>
+      {cell.inner ? <div class="call-inner"><Layer plan={cell.inner} hands={hands} /></div> : <div class="call-sum">{cell.inside.length > 0 ? <Tally jobs={cell.inside} /> : <State state={cell.job.conclusion ?? cell.job.state} />}</div>}
+    </div>
+  );
+}
+
+function Layer({ plan, hands }: { plan: Plan; hands: Hands }) {
+  return (
+    <div class="graph" style={{ width: `${plan.width}px`, height: `${plan.height}px` }}>
+      <svg width={plan.width} height={plan.height} aria-hidden="true">
+        {plan.lines.map(({ id, from, to }) => {
+          const middle = (from[0] + to[0]) / 2;
+          return <path key={id} d={`M${from[0]} ${from[1]} C${middle} ${from[1]} ${middle} ${to[1]} ${to[0]} ${to[1]}`} />;
+        })}
+      </svg>
+      {plan.cells.map((one) => {
+        const { cell } = one;
+        if (cell.kind === 'call') return <CallBox key={cell.id} at={one} cell={cell} hands={hands} />;
+        if (cell.kind === 'stack') {
+          return (
+            <button key={cell.id} type="button" class={`node many ${hands.stack === cell.id ? 'chosen' : ''}`} aria-expanded={hands.stack === cell.id} style={style(one)} onClick={() => hands.openStack(cell.id)}>
+              <strong>{cell.name} <span class="muted">× {cell.jobs.length}</span></strong>
+              <Tally jobs={cell.jobs} />
+            </button>
+          );
+        }
+        return (
+          <button key={cell.id} type="button" class={`node ${hands.chosen === cell.job.id ? 'chosen' : ''}`} aria-pressed={hands.chosen === cell.job.id} title={cell.job.name} style={style(one)} onClick={() => hands.choose(cell.job.id)}>
+            <strong>{shortName(cell.job)}</strong>
+            <span><State state={cell.job.conclusion ?? cell.job.state} />{cell.job.origin !== null && <span class="muted"> · {t('reused')}</span>}</span>
+          </button>
+        );
+      })}
+    </div>
+  );
+}
+
+// The legs of a matrix: found by name and state, a page of them at a time.
+function Legs({ cell, chosen, onChoose }: { cell: StackCell; chosen: number | null; onChoose: (id: number) => void }) {
+  const [query, setQuery] = useState('');
+  const [state, setState] = useState('');
+  const [shown, setShown] = useState(LEGS_PAGE);
+  const found = cell.jobs.filter((job) => (!state || (job.conclusion ?? job.state) === state) && job.name.toLowerCase().includes(query.toLowerCase()));
+  return (
+    <section class="legs" aria-label={cell.name}>
+      <div class="actions">
+        <input type="search" value={query} placeholder={t('search')} aria-label={`${t('search')}: ${cell.name}`} onInput={(event) => setQuery(event.currentTarget.value)} />
+        <button type="button" aria-pressed={state === ''} onClick={() => setState('')}>{t('all')} {cell.jobs.length}</button>
+        {tally(cell.jobs).map(([one, count]) => <button key={one} type="button" aria-pressed={state === one} onClick={() => setState(one)}>{count} <State state={one} /></button>)}
+      </div>
+      <ul>{found.slice(0, shown).map((job) => (
+        <li key={job.id}><button type="button" class={chosen === job.id ? 'chosen' : ''} aria-pressed={chosen === job.id} onClick={() => onChoose(job.id)}><State state={job.conclusion ?? job.state} /> {shortName(job)}</button></li>
+      ))}</ul>
+      {found.length > shown && <button type="button" onClick={() => setShown(shown + LEGS_PAGE)}>{t('showMore', { count: found.length - shown })}</button>}
+    </section>
+  );
+}
+
+function findStack(plan: Plan, id: string): StackCell | null {
+  for (const { cell } of plan.cells) {
+    if (cell.kind === 'stack' && cell.id === id) return cell;
+    const inner = cell.kind === 'call' && cell.inner ? findStack(cell.inner, id) : null;
+    if (inner) return inner;
+  }
+  return null;
+}
 
 export function JobGraph({ jobs, chosen, onChoose }: { jobs: Job[]; chosen: number | null; onChoose: (id: number) => void }) {
-  const nodes = layout(jobs);
-  // Narrower nodes rather than a long chain of jobs that runs out of the page.
-  const columns = Math.max(...nodes.map((node) => node.column)) + 1;
-  const room = Math.min(globalThis.innerWidth ?? PAGE, PAGE) - 90;
-  const nodeWidth = Math.max(110, Math.min(190, Math.floor((room + GAP_X) / columns) - GAP_X));
-  const x = (column: number) => column * (nodeWidth + GAP_X);
-  const y = (row: number) => row * (HEIGHT + GAP_Y);
-  const width = Math.max(...nodes.map((node) => x(node.column))) + nodeWidth;
-  const height = Math.max(...nodes.map((node) => y(node.row))) + HEIGHT;
+  const [view, setView] = useState<View>({ toggled: new Set(), picked: new Map() });
+  const [stack, setStack] = useState<string | null>(null);
+  const plan = useMemo(() => {
+    // Narrower nodes rather than a long chain of jobs that runs out of the page.
+    const columns = columnsOf(arrange(jobs, view, 190));
+    const room = Math.min(globalThis.innerWidth ?? PAGE, PAGE) - 90;
+    return arrange(jobs, view, Math.max(130, Math.min(190, Math.floor((room + GAP_X) / Math.max(1, columns)) - GAP_X)));
+  }, [jobs, view]);
+  const hands: Hands = {
+    chosen, stack, choose: onChoose,
+    openStack: (id) => setStack(stack === id ? null : id),
+    pick: (id, job) => setView({ ...view, picked: new Map(view.picked).set(id, job) }),
+    toggle: (id) => {
+      const toggled = new Set(view.toggled);
+      if (!toggled.delete(id)) toggled.add(id);
+      setView({ ...view, toggled });
+    },
+  };
+  const open = stack === null ? null : findStack(plan, stack);
   return (
-    <div class="graph" style={{ width: `${width}px`, height: `${height}px` }}>
-      <svg width={width} height={height} aria-hidden="true">
-        {nodes.flatMap((node) => node.job.needs.flatMap((need) => nodes.filter((other) => other.job.key === need).map((other) => {
-          const x1 = x(other.column) + nodeWidth, y1 = y(other.row) + HEIGHT / 2, x2 = x(node.column), y2 = y(node.row) + HEIGHT / 2;
-          const middle = (x1 + x2) / 2;
-          return <path key={`${other.job.id}-${node.job.id}`} d={`M${x1} ${y1} C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`} />;
-        })))}
-      </svg>
-      {nodes.map(({ job, column, row }) => (
-        <button key={job.id} type="button" class={`node ${chosen === job.id ? 'chosen' : ''}`} aria-pressed={chosen === job.id}
-          style={{ left: `${x(column)}px`, top: `${y(row)}px`, width: `${nodeWidth}px`, height: `${HEIGHT}px` }} onClick={() => onChoose(job.id)}>
-          <strong>{job.name}</strong>
-          <State state={job.conclusion ?? job.state} />
-        </button>
-      ))}
-    </div>
+    <>
+      <div class="scroll"><Layer plan={plan} hands={hands} /></div>
+      {open && <Legs key={open.id} cell={open} chosen={chosen} onChoose={onChoose} />}
+    </>
   );
 }

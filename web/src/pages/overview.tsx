@@ -2,7 +2,8 @@ import { eventOf, post, useLoaded } from '../api';
 import { Card, State, Time, Waiting } from '../components/common';
 import { seconds } from '../format';
 import { t } from '../i18n';
-import type { Alert, Approval, Dora, Endpoint, Run } from '../types';
+import type { Alert, Approval, Dora, Endpoint, Pull, Run } from '../types';
+import { pullAddress, pullsChange } from './pulls';
 import { RunTable } from './runs';
 import { useState } from 'preact/hooks';
 
@@ -16,7 +17,7 @@ function ApprovalRow({ approval, onDone }: { approval: Approval; onDone: () => v
       <div>
         <strong>{approval.environment}</strong> · {approval.summary}
         <div class="muted">{t('askedBy', { name: approval.requested_by })} <Time at={approval.requested_at} /> · {approval.reviewers.join(', ')}
-          {approval.run_id ? <> · <a href={`#/runs/${approval.run_id}`}>{t('run')} {approval.run_id}</a></> : null}</div>
+          {approval.run ? <> · <a href={`#/runs/${approval.run}`}>{t('run')} {approval.run}</a></> : null}</div>
         {error && <p class="problem" role="alert">{error}</p>}
       </div>
       <div class="actions">
@@ -34,14 +35,19 @@ export function Overview() {
   const endpoints = useLoaded<{ endpoints: Endpoint[] }>('/endpoints', eventOf('rollout.', 'config.'));
   const runs = useLoaded<{ runs: Run[] }>('/runs?limit=8', eventOf('run.'));
   const dora = useLoaded<Dora>('/dora?days=30', eventOf('rollout.'));
+  const pulls = useLoaded<{ pulls: Pull[] }>('/pulls?waiting=true', pullsChange);
+  const reviews = pulls.value?.pulls ?? [];
   const waiting = approvals.value?.approvals ?? [];
   const open = alerts.value?.alerts ?? [];
   return (
     <>
       <Card title={t('waitsForYou')}>
-        {waiting.length === 0 && open.length === 0 ? <p class="muted">{t('nothingWaits')}</p> : null}
+        {waiting.length === 0 && open.length === 0 && reviews.length === 0 ? <p class="muted">{t('nothingWaits')}</p> : null}
         <ul class="rows">
           {waiting.map((approval) => <ApprovalRow key={approval.id} approval={approval} onDone={approvals.reload} />)}
+          {reviews.map((pull) => (
+            <li key={`${pull.repo}/${pull.number}`}><div><strong>{pull.repo}</strong> · <a href={pullAddress(pull)}>#{pull.number} {pull.title}</a><div class="muted">{pull.author} <Time at={pull.updated_at} /> · {t('waitsForReview')}</div></div><a class="button" href={pullAddress(pull)}>{t('pull')}</a></li>
+          ))}
           {open.map((alert) => (
             <li key={`alert-${alert.id}`}><div><span class={`severity ${alert.severity}`}>{alert.severity}</span> <a href={`#/endpoints/${alert.endpoint}`}>{alert.endpoint}</a> {alert.message}</div><Time at={alert.fired_at} /></li>
           ))}

@@ -1,23 +1,81 @@
-import { useState } from 'preact/hooks';
-import { post, useLoaded } from '../api';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { get, post, useLoaded, type Happening } from '../api';
 import { Card, State, Time, Waiting } from '../components/common';
 import { JobGraph } from '../components/graph';
 import { JobLog } from '../components/log';
+import { lineAddress } from '../components/log_lines';
 import { Markdown } from '../components/markdown';
 import { bytes, duration, shortCommit, shortRef } from '../format';
+import { first } from '../graph';
 import { t } from '../i18n';
-import type { Run } from '../types';
+import { placeOf } from '../log';
+import type { Annotation, Job, LogFound, Run, WeirEvent } from '../types';
 
-export function RunPage({ id }: { id: string }) {
-  const [chosen, setChosen] = useState<number | null>(null);
+const isWebAddress = (address: string | null): address is string => address !== null && /^https?:\/\//.test(address);
+
+// An annotation leads to the line that said it, wherever in the log that is.
+function AnnotationRow({ job, annotation }: { job: Job; annotation: Annotation }) {
+  const [missing, setMissing] = useState(false);
+  // The marker first: the command that said it may hold the same words. A problem matcher's line is as it was printed.
+  const show = async () => {
+    const words = (annotation.message.split('\n')[0] ?? '').slice(0, 200);
+    for (const wanted of [`##[${annotation.level}]${words}`, words]) {
+      const answer = await get<LogFound>(`/jobs/${job.id}/log/search?limit=1&q=${encodeURIComponent(wanted)}`);
+      const line = answer.lines[0];
+      if (!line) continue;
+      location.hash = lineAddress(job, line.at);
+      return;
+    }
+    setMissing(true);
+  };
+  const level = annotation.level === 'error' || annotation.level === 'warning' ? annotation.level : 'notice';
+  return (
+    <li class={level}>
+      <div><strong>{t(`${level}Word`)}{annotation.title ? `: ${annotation.title}` : ''}</strong> {annotation.file && <code>{placeOf(annotation)}</code>}<div class="message">{annotation.message}</div></div>
+      <button type="button" disabled={missing} onClick={() => void show().catch(() => setMissing(true))}>{t('inLog')}</button>
+    </li>
+  );
+}
+
+function Preemptions({ job }: { job: Job }) {
+  const loaded = useLoaded<{ events: WeirEvent[] }>(`/events?subject=job/${job.id}&limit=200`, (happening) => happening.kind === 'event' && happening.data.subject === `job/${job.id}`);
+  const own = (loaded.value?.events ?? []).filter((event) => event.type === 'job.preempted');
+  if (own.length === 0) return null;
+  const last = own.reduce((a, b) => (a.sequence > b.sequence ? a : b));
+  return <p class="note"><span aria-hidden="true">⏸</span> {own.length === 1 ? t('preemptedOnce') : t('preempted', { count: own.length })} <Time at={last.time} /></p>;
+}
+
+function Origin({ id }: { id: number }) {
+  const origin = useLoaded<Job>(`/jobs/${id}`);
+  return origin.value ? <a href={`#/runs/${origin.value.run}/jobs/${id}`}>{t('reusedFrom')}</a> : null;
+}
+
+function JobCard({ job, at }: { job: Job; at: number | null }) {
+  const address = isWebAddress(job.environment_url) ? job.environment_url : null;
+  return (
+    <Card title={<>{job.name} <State state={job.conclusion ?? job.state} /></>} action={<span class="muted">{duration(job.started_at, job.completed_at)}</span>}>
+      {job.environment && <p>{t(job.deployment ? 'deploysTo' : 'uses')} <span class="tag">{job.environment}</span>{address && <a href={address} rel="noreferrer">{address}</a>}</p>}
+      {job.calls && <p>{t('calls')} <code>{job.calls}</code></p>}
+      {job.reason && <p class="note">{job.reason} {job.origin !== null && <Origin id={job.origin} />}</p>}
+      {job.waiting_for && job.state !== 'completed' && <p class="muted">{job.waiting_for}</p>}
+      <Preemptions key={job.id} job={job} />
+      {job.error && <p class="problem">{job.error}</p>}
+      {job.annotations.length > 0 && <ul class="annotations" aria-label={t('annotations')}>{job.annotations.map((annotation, i) => <AnnotationRow key={i} job={job} annotation={annotation} />)}</ul>}
+      {job.calls ? null : job.origin !== null ? <p class="muted">{t('noLogOfReused')}</p> : <JobLog job={job} at={at} />}
+    </Card>
+  );
+}
+
+export function RunPage({ id, job: named, at }: { id: string; job: number | null; at: number | null }) {
   const [error, setError] = useState<string | null>(null);
-  const loaded = useLoaded<Run>(`/runs/${id}`, (happening) =>
-    happening.kind === 'live' ? String(happening.data.run) === id : String(happening.data.subject) === `run/${id}` || String((happening.data.data as { run?: unknown })?.run) === id);
+  const loaded = useLoaded<Run>(`/runs/${id}`, (happening) => concerns(happening, id));
   const run = loaded.value;
+  const jobs = useMemo(() => run?.jobs ?? [], [run]);
+  const choose = (job: number) => { location.hash = `#/runs/${id}/jobs/${job}`; };
+  useEffect(() => setError(null), [run?.state]);
   if (!run) return <Waiting error={loaded.error} />;
-  const jobs = run.jobs ?? [];
-  const job = jobs.find((one) => one.id === chosen) ?? jobs.find((one) => one.conclusion === 'failure') ?? jobs.find((one) => one.state === 'in_progress') ?? jobs[0];
-  const act = (action: string) => post(`/runs/${id}/${action}`).then(loaded.reload, (reason: Error) => setError(reason.message));
+  const job = jobs.find((one) => one.id === named) ?? first(jobs);
+  const act = (action: string, body: unknown = {}) => post(`/runs/${id}/${action}`, body).then(loaded.reload, (reason: Error) => setError(reason.message));
   return (
     <>
       <Card title={<>{run.workflow} <span class="muted">#{run.number}{run.attempt > 1 ? `.${run.attempt}` : ''}</span></>}
@@ -26,17 +84,9 @@ export function RunPage({ id }: { id: string }) {
         <p class="muted">{run.reason} · {run.repo} {shortRef(run.ref)} <code>{shortCommit(run.commit)}</code> · <Time at={run.created_at} /> · {duration(run.started_at, run.completed_at)}</p>
         {error && <p class="problem" role="alert">{error}</p>}
         {run.problem && <pre class="problem">{run.problem}</pre>}
-        {jobs.length > 0 && <div class="scroll"><JobGraph jobs={jobs} chosen={job?.id ?? null} onChoose={setChosen} /></div>}
+        {jobs.length > 0 && <JobGraph jobs={jobs} chosen={job?.id ?? null} onChoose={choose} />}
       </Card>
-      {job && (
-        <Card title={<>{job.name} <State state={job.conclusion ?? job.state} /></>}
-          action={job.environment_url && /^https?:\/\//.test(job.environment_url) ? <a href={job.environment_url} rel="noreferrer">{job.environment}: {job.environment_url}</a> : undefined}>
-          {job.waiting_for && job.state === 'waiting' && <p class="muted">{job.waiting_for}</p>}
-          {job.error && <p class="problem">{job.error}</p>}
-          {job.annotations.map((annotation, i) => <p key={i} class={annotation.level === 'error' ? 'problem' : 'muted'}>{annotation.file ? `${annotation.file}:${annotation.line ?? ''} ` : ''}{annotation.message}</p>)}
-          <JobLog job={job} />
-        </Card>
-      )}
+      {job && <JobCard job={job} at={job.id === named ? at : null} />}
       {jobs.filter((one) => one.summary).map((one) => <Card key={one.id} title={`${t('summary')}: ${one.name}`}><Markdown text={one.summary} /></Card>)}
       {run.artifacts && run.artifacts.length > 0 && (
         <Card title={t('artifacts')}>
@@ -47,4 +97,9 @@ export function RunPage({ id }: { id: string }) {
       )}
     </>
   );
+}
+
+function concerns(happening: Happening, id: string): boolean {
+  if (happening.kind === 'live') return String(happening.data.run) === id;
+  return String(happening.data.subject) === `run/${id}` || String((happening.data.data as { run?: unknown })?.run) === id;
 }
