@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "line")]
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "line")]
+from described import Described  # noqa: E402
 from make_data import HOSTILE, make_all, pages  # noqa: E402
 from weir_server import Server, wait_until  # noqa: E402
 
@@ -71,6 +72,14 @@ def test_people_find_places_in_logs_and_review_and_merge(made):
     reviews = server.get("/api/v1/repos/project/pulls/3")["reviews"]
     assert [review["state"] for review in reviews] == ["COMMENTED", "CHANGES_REQUESTED"]
     assert reviews[1]["body"] == "Not like this."
+
+
+def test_answers_about_pull_requests_are_as_described(made):
+    server, data = made
+    described = Described(server.url)
+    assert described.call("GET", "/api/v1/pulls?state=all&limit=3")["repos"] == ["project"]
+    for number in range(1, 7):
+        described.call("GET", f"/api/v1/repos/project/pulls/{number}", token=data["tokens"]["bob"])
 
 
 def test_any_place_of_a_log_is_found(made):

@@ -44,6 +44,9 @@ def test_answers_about_runs_are_as_described(described, server, project):  # noq
     for job in jobs:
         described.call("GET", f"/api/v1/jobs/{job['id']}")
         assert described.call("GET", f"/api/v1/jobs/{job['id']}/log")["done"]
+        described.call("GET", f"/api/v1/jobs/{job['id']}/log/search?q=a&limit=5")
+        described.call("GET", f"/api/v1/jobs/{job['id']}/log?near=40&limit=131072")
+    described.call("GET", "/api/v1/pulls?state=all")
     described.call("GET", f"/api/v1/runs/{run}/artifacts")
     described.call("POST", f"/api/v1/runs/{run}/rerun", {"failed_only": False}, admin)
     described.call("POST", f"/api/v1/runs/{run}/cancel", {"reason": "enough"}, admin)
