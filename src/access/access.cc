@@ -17,7 +17,7 @@ class LocalAccess final : public Access {
         keys_(std::move(keys)),
         tokens_(db, clock, keys_),
         vault_(db, keys_),
-        approvals_(db, std::move(options.config)) {}
+        approvals_(db, keys_, clock, std::move(options.config)) {}
 
   TokenBook& token_book() { return tokens_; }
 
@@ -86,6 +86,15 @@ class LocalAccess final : public Access {
     return approvals_.expire(tx, id, reason, cause);
   }
   Result<std::optional<TimePoint>> settle(store::Transaction& tx) override { return approvals_.settle(tx); }
+  Result<std::string> approval_link(const Approval& approval, std::string_view reviewer) override {
+    return approvals_.link(approval, reviewer);
+  }
+  Result<Link> read_link(std::string_view link) override {
+    return db_.load<Link>([&](store::Reader& reader) { return approvals_.read_link(reader, link); });
+  }
+  Result<Approval> decide_by_link(std::string_view link, bool grant, std::string_view comment) override {
+    return approvals_.decide_by_link(link, grant, comment);
+  }
   Result<Approval> approval(std::int64_t id) override {
     return db_.load<Approval>([&](store::Reader& reader) { return approvals_.get(reader, id); });
   }

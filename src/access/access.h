@@ -157,9 +157,23 @@ class Access {
   // Closes a pending approval whose subject went away (a cancelled run, a newer rollout): state expired. Fine if it was
   // decided already.
   virtual Result<void> expire(store::Transaction& tx, std::int64_t id, std::string_view reason, std::int64_t cause) = 0;
-  // Grants what was only waiting for its time and expires what nobody decided in its environment's time. Gives the time of the
-  // next change, if there is one. Call it at start and then (see ApprovalTimer).
+  // Grants what was only waiting for its time and expires what nobody decided in its environment's time. Gives the time
+  // of the next change, if there is one. Call it at start and then (see ApprovalTimer).
   virtual Result<std::optional<TimePoint>> settle(store::Transaction& tx) = 0;
+
+  // The last part of an address by which `reviewer` alone decides `approval` alone, without a login and once; it is
+  // good until the approval expires. It is a secret: keep it off logs, events and the database. kFailedPrecondition if
+  // there is nothing to decide, or not by `reviewer`.
+  virtual Result<std::string> approval_link(const Approval& approval, std::string_view reviewer) = 0;
+  struct Link {
+    Approval approval;
+    std::string reviewer;
+  };
+  // What a link is about; changes nothing. kPermissionDenied if weir did not make it, kFailedPrecondition if it was
+  // used, expired, or its approval was decided or withdrawn from its reviewer.
+  virtual Result<Link> read_link(std::string_view link) = 0;
+  // Grants or rejects as the link's reviewer, who has an approver's rights and no more. The event says {"via": "link"}.
+  virtual Result<Approval> decide_by_link(std::string_view link, bool grant, std::string_view comment) = 0;
 
   virtual Result<Approval> approval(std::int64_t id) = 0;
   virtual Result<Approval> approval(store::Reader& reader, std::int64_t id) = 0;

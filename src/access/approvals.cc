@@ -1,7 +1,9 @@
 #include "access/approvals.h"
 
 #include <algorithm>
+#include <charconv>
 
+#include "base/hash.h"
 #include "types/event.h"
 
 namespace weir::access {
@@ -10,6 +12,8 @@ namespace {
 namespace event_type = types::event_type;
 
 constexpr std::string_view kSelf = "weir";
+constexpr std::string_view kLinkPurpose = "approval-link";
+constexpr std::size_t kLinkBytesMax = 1'000;
 
 constexpr std::string_view kColumns =
     "id, state, environment, subject, summary, requested_by, requested_at, ref, run_id, job_id, reviewers, "
@@ -83,13 +87,14 @@ json::object payload_of(const Approval& approval) {
 
 // Closes `approval` as `state`, with its event caused by the newest one about it.
 Result<void> decide(store::Transaction& tx, Approval& approval, ApprovalState state, std::string_view actor,
-                    std::int64_t cause) {
+                    std::int64_t cause, bool by_link = false) {
   approval.state = state;
   approval.decided_at = tx.now();
   auto payload = payload_of(approval);
   if (approval.reviewed_by) payload["by"] = *approval.reviewed_by;
   if (!approval.comment.empty()) payload[state == ApprovalState::kExpired ? "reason" : "comment"] = approval.comment;
   if (approval.bypassed) payload["bypassed"] = true;
+  if (by_link) payload["via"] = "link";
   const std::string_view type = state == ApprovalState::kGranted    ? event_type::kApprovalGranted
                                 : state == ApprovalState::kRejected ? event_type::kApprovalRejected
                                                                     : event_type::kApprovalExpired;
@@ -152,6 +157,22 @@ Result<void> check_branch(const config::Environment& environment, std::string_vi
               environment.name, either_of(environment.branches), ref);
 }
 
+std::int64_t number_of(std::string_view digits) {
+  std::int64_t number = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return number;
+}
+
+std::string text_of_hex(std::string_view digits) {
+  std::string text;
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
+    unsigned byte = 0;
+    std::from_chars(digits.data() + i, digits.data() + i + 2, byte, 16);
+    text += static_cast<char>(byte);
+  }
+  return text;
+}
+
 }  // namespace
 
 bool branch_matches(std::string_view branch, std::string_view pattern) {
@@ -210,38 +231,101 @@ Result<Approval> ApprovalDesk::request(store::Transaction& tx, const ApprovalReq
 }
 
 Result<Approval> ApprovalDesk::grant(std::int64_t id, const types::Identity& identity, std::string_view comment) {
-  return db_.write_with<Approval>([&](store::Transaction& tx) -> Result<Approval> {
-    Approval approval = WEIR_TRY(get(tx, id));
-    WEIR_TRY(check_pending(approval));
-    const bool bypass = WEIR_TRY(may_decide(approval, identity, true));
-    const bool waits = approval.wait_until && *approval.wait_until > tx.now();
-    const bool agreed_before = approval.reviewed_by.has_value();
-    if (agreed_before && !bypass) {
-      return fail(Code::kFailedPrecondition, "{} granted approval {} already; it waits until {}", *approval.reviewed_by,
-                  id, to_iso8601(approval.wait_until.value_or(tx.now())));
-    }
-    approval.reviewed_by = identity.name;
-    approval.comment = comment;
-    approval.bypassed = bypass;
-    // Only an admin cuts a wait short, by agreeing where nothing but time is missing.
-    if (waits && !agreed_before && !approval.reviewers.empty()) {
-      WEIR_TRY(update(tx, approval));
-      return approval;
-    }
-    WEIR_TRY(decide(tx, approval, ApprovalState::kGranted, identity.name, 0));
-    return approval;
-  });
+  return db_.write_with<Approval>(
+      [&](store::Transaction& tx) { return grant_in(tx, id, identity, comment, Via::kToken); });
 }
 
 Result<Approval> ApprovalDesk::reject(std::int64_t id, const types::Identity& identity, std::string_view comment) {
-  return db_.write_with<Approval>([&](store::Transaction& tx) -> Result<Approval> {
-    Approval approval = WEIR_TRY(get(tx, id));
-    WEIR_TRY(check_pending(approval));
-    approval.bypassed = WEIR_TRY(may_decide(approval, identity, false));
-    approval.reviewed_by = identity.name;
-    approval.comment = comment;
-    WEIR_TRY(decide(tx, approval, ApprovalState::kRejected, identity.name, 0));
+  return db_.write_with<Approval>(
+      [&](store::Transaction& tx) { return reject_in(tx, id, identity, comment, Via::kToken); });
+}
+
+Result<Approval> ApprovalDesk::grant_in(store::Transaction& tx, std::int64_t id, const types::Identity& identity,
+                                        std::string_view comment, Via via) {
+  Approval approval = WEIR_TRY(get(tx, id));
+  WEIR_TRY(check_pending(approval));
+  const bool bypass = WEIR_TRY(may_decide(approval, identity, true));
+  const bool waits = approval.wait_until && *approval.wait_until > tx.now();
+  const bool agreed_before = approval.reviewed_by.has_value();
+  if (agreed_before && !bypass) {
+    return fail(Code::kFailedPrecondition, "{} granted approval {} already; it waits until {}", *approval.reviewed_by,
+                id, to_iso8601(approval.wait_until.value_or(tx.now())));
+  }
+  approval.reviewed_by = identity.name;
+  approval.comment = comment;
+  approval.bypassed = bypass;
+  // Only an admin cuts a wait short, by agreeing where nothing but time is missing.
+  if (waits && !agreed_before && !approval.reviewers.empty()) {
+    WEIR_TRY(update(tx, approval));
     return approval;
+  }
+  WEIR_TRY(decide(tx, approval, ApprovalState::kGranted, identity.name, 0, via == Via::kLink));
+  return approval;
+}
+
+Result<Approval> ApprovalDesk::reject_in(store::Transaction& tx, std::int64_t id, const types::Identity& identity,
+                                         std::string_view comment, Via via) {
+  Approval approval = WEIR_TRY(get(tx, id));
+  WEIR_TRY(check_pending(approval));
+  approval.bypassed = WEIR_TRY(may_decide(approval, identity, false));
+  approval.reviewed_by = identity.name;
+  approval.comment = comment;
+  WEIR_TRY(decide(tx, approval, ApprovalState::kRejected, identity.name, 0, via == Via::kLink));
+  return approval;
+}
+
+// "<approval>.<expiry in seconds>.<reviewer as hex>.<signature>"
+Result<std::string> ApprovalDesk::link(const Approval& approval, std::string_view reviewer) {
+  WEIR_TRY(check_pending(approval));
+  if (!is_reviewer(approval, reviewer)) {
+    return fail(Code::kFailedPrecondition, "{} is not a reviewer of approval {}", reviewer, approval.id);
+  }
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(approval.expires_at.time_since_epoch()).count();
+  const std::string told = fmt::format("{}.{}.{}", approval.id, seconds, hex_encode(reviewer));
+  return told + "." + keys_.sign(kLinkPurpose, told);
+}
+
+Result<Access::Link> ApprovalDesk::read_link(store::Reader& reader, std::string_view link) {
+  const auto refuse = [] {
+    return fail(Code::kPermissionDenied, "this is no link that weir made for an approval; copy the whole of it");
+  };
+  const auto end = link.rfind('.');
+  if (end == std::string_view::npos || link.size() > kLinkBytesMax) return refuse();
+  const std::string_view told = link.substr(0, end);
+  if (!equal_constant_time(keys_.sign(kLinkPurpose, told), link.substr(end + 1))) return refuse();
+  // Signed: from here on it is as link() wrote it.
+  const auto first = told.find('.');
+  const auto second = told.find('.', first + 1);
+  const std::int64_t id = number_of(told.substr(0, first));
+  const std::int64_t expires = number_of(told.substr(first + 1, second - first - 1));
+  Access::Link found{.approval = WEIR_TRY(get(reader, id)), .reviewer = text_of_hex(told.substr(second + 1))};
+  WEIR_TRY(check_pending(found.approval));
+  if (TimePoint{std::chrono::seconds{expires}} <= clock_.now()) {
+    return fail(Code::kFailedPrecondition, "the link has expired, and approval {} with it", id);
+  }
+  const auto used = WEIR_TRY(reader.integer(
+      "SELECT used_at FROM access_approval_links WHERE approval = ? AND reviewer = ?", {id, found.reviewer}));
+  if (used) return fail(Code::kFailedPrecondition, "{} has used the link for approval {} already", found.reviewer, id);
+  // A token can be revoked; a link ends when weir.yaml no longer names its reviewer.
+  const auto config = config_ ? config_() : nullptr;
+  const auto* environment = config ? config->environment(found.approval.environment) : nullptr;
+  if (environment == nullptr ||
+      std::ranges::find(environment->reviewers, found.reviewer) == environment->reviewers.end()) {
+    return fail(Code::kFailedPrecondition, "{} is no longer a reviewer of {}", found.reviewer,
+                found.approval.environment);
+  }
+  return found;
+}
+
+Result<Approval> ApprovalDesk::decide_by_link(std::string_view link, bool grant, std::string_view comment) {
+  return db_.write_with<Approval>([&](store::Transaction& tx) -> Result<Approval> {
+    const auto found = WEIR_TRY(read_link(tx, link));
+    const types::Identity identity{.name = found.reviewer, .role = types::Role::kApprover};
+    const Approval decided = grant ? WEIR_TRY(grant_in(tx, found.approval.id, identity, comment, Via::kLink))
+                                   : WEIR_TRY(reject_in(tx, found.approval.id, identity, comment, Via::kLink));
+    WEIR_TRY(tx.execute("INSERT INTO access_approval_links(approval, reviewer, used_at) VALUES(?, ?, ?)",
+                        {found.approval.id, found.reviewer, tx.now()}));
+    return decided;
   });
 }
 

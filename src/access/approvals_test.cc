@@ -214,6 +214,69 @@ TEST_F(Approvals, AnExpiryBeforeTheEndOfTheWaitIsNotMissed) {
   EXPECT_EQ(world.access().approval(reviewed->id)->state, ApprovalState::kPending) << "it only waits for its time";
 }
 
+TEST_F(Approvals, ALinkDecidesOnceAsItsReviewer) {
+  const auto approval = ask();
+  const std::string link = world.access().approval_link(*approval, "alice").value();
+  const auto read = world.access().read_link(link);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->reviewer, "alice");
+  EXPECT_EQ(read->approval.id, approval->id);
+  EXPECT_EQ(world.access().approval(approval->id)->state, ApprovalState::kPending) << "reading decides nothing";
+
+  const auto granted = world.access().decide_by_link(link, true, "on my way");
+  ASSERT_TRUE(granted) << granted.error().message;
+  EXPECT_EQ(granted->state, ApprovalState::kGranted);
+  EXPECT_EQ(granted->reviewed_by, "alice");
+  EXPECT_FALSE(granted->bypassed);
+  EXPECT_EQ(json_string_or(world.events().back().payload, "via", ""), "link");
+  EXPECT_EQ(world.events().back().actor, "alice");
+  EXPECT_EQ(world.access().read_link(link).error().code, Code::kFailedPrecondition);
+  EXPECT_FALSE(world.access().decide_by_link(link, false, ""));
+  for (const auto& event : world.events()) {
+    EXPECT_EQ(json::serialize(event.payload).find(link.substr(link.rfind('.') + 1)), std::string::npos);
+  }
+}
+
+TEST_F(Approvals, ALinkIsForOneReviewerAndOneApproval) {
+  const auto first = ask();
+  const auto second = ask("alice");
+  const std::string link = world.access().approval_link(*first, "alice").value();
+  const std::string signature = link.substr(link.rfind('.'));
+  std::string changed = link;
+  changed[0] = '2';
+  EXPECT_EQ(world.access().read_link(changed).error().code, Code::kPermissionDenied);
+  const std::string bobs = world.access().approval_link(*first, "bob").value();
+  EXPECT_FALSE(world.access().read_link(bobs.substr(0, bobs.rfind('.')) + signature));
+  for (const std::string_view odd : {"", ".", "1", "1.2.3.4", "...", "1..x."}) {
+    EXPECT_EQ(world.access().read_link(odd).error().code, Code::kPermissionDenied) << odd;
+  }
+  EXPECT_FALSE(world.access().approval_link(*first, "carol"));
+  // Nobody reviews themselves by a link either, and a refused decision does not use the link up.
+  const std::string own = world.access().approval_link(*second, "alice").value();
+  EXPECT_EQ(world.access().decide_by_link(own, true, "").error().code, Code::kPermissionDenied);
+  EXPECT_TRUE(world.access().decide_by_link(own, false, ""));
+}
+
+TEST_F(Approvals, ALinkEndsWithItsApprovalAndWithItsReviewersOffice) {
+  const auto approval = ask();
+  const std::string link = world.access().approval_link(*approval, "alice").value();
+  production({.name = "production", .reviewers = {"bob"}});
+  EXPECT_EQ(world.access().decide_by_link(link, true, "").error().code, Code::kFailedPrecondition);
+  production({.name = "production", .reviewers = {"alice", "bob"}});
+  ASSERT_TRUE(world.reopen());
+  EXPECT_TRUE(world.access().read_link(link)) << "also after a restart";
+  world.loop.advance(std::chrono::days{30});
+  EXPECT_EQ(world.access().decide_by_link(link, true, "").error().code, Code::kFailedPrecondition);
+}
+
+TEST_F(Approvals, AUsedLinkDoesNotRejectWhatItGrantedWhileItWaits) {
+  production({.name = "production", .reviewers = {"alice"}, .wait = std::chrono::minutes{10}});
+  const auto approval = ask();
+  const std::string link = world.access().approval_link(*approval, "alice").value();
+  EXPECT_EQ(world.access().decide_by_link(link, true, "")->state, ApprovalState::kPending);
+  EXPECT_FALSE(world.access().decide_by_link(link, false, ""));
+}
+
 TEST_F(Approvals, ASubjectThatWentAwayClosesItsApproval) {
   const auto approval = ask();
   const auto expire = [&] {

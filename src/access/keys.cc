@@ -116,6 +116,11 @@ std::string Keys::hash_token(std::string_view token) const {
   return keyed_hash(token, pepper_.data());
 }
 
+std::string Keys::sign(std::string_view purpose, std::string_view text) const {
+  // No token holds a line break, nor does a purpose.
+  return keyed_hash(fmt::format("{}\n{}", purpose, text), pepper_.data());
+}
+
 std::string Keys::seal(std::string_view text, std::string_view context) const {
   std::string sealed(kNonceBytes + text.size() + kTagBytes, '\0');
   auto* out = reinterpret_cast<unsigned char*>(sealed.data());

@@ -29,6 +29,10 @@ class Keys {
   // BLAKE2b-256 of a token, keyed with the pepper, as hex: a stolen database alone tells nothing.
   [[nodiscard]] std::string hash_token(std::string_view token) const;
 
+  // BLAKE2b-256 of `text` for a purpose, keyed with the pepper, as hex: only this server makes it. What is made for one
+  // purpose is worth nothing for another, or as a token's hash.
+  [[nodiscard]] std::string sign(std::string_view purpose, std::string_view text) const;
+
   // XChaCha20-Poly1305 with a random nonce, as hex. `context` must be the same when opening: a sealed text that was
   // moved to another name does not open.
   [[nodiscard]] std::string seal(std::string_view text, std::string_view context) const;

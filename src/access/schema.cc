@@ -76,6 +76,13 @@ ALTER TABLE access_tokens ADD COLUMN scopes TEXT NOT NULL DEFAULT '';
 ALTER TABLE access_approvals ADD COLUMN expires_at BIGINT NOT NULL DEFAULT 0;
 UPDATE access_approvals SET expires_at = requested_at + 2592000000000;
 )"},
+      store::Migration{"access/004-approval-links", R"(
+CREATE TABLE access_approval_links(
+  approval BIGINT NOT NULL,
+  reviewer TEXT NOT NULL,
+  used_at BIGINT NOT NULL,
+  PRIMARY KEY(approval, reviewer));
+)"},
   };
   return kMigrations;
 }

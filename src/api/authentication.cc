@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include "api/actions/service.h"
+#include "api/approval_links.h"
 #include "api/hooks/hooks.h"
 
 namespace weir::api {
@@ -61,6 +62,7 @@ std::function<std::optional<io::HttpResponse>(io::HttpRequest&)> authentication_
           {Code::kPermissionDenied, "requests that change something must come from weir's own pages"});
     }
     if (actions::proves_itself(request.path) || is_hook_path(request.path)) return std::nullopt;
+    if (request.path.starts_with(kApprovalLinks)) return std::nullopt;  // the link is the proof
     if (request.path == "/health") return std::nullopt;  // answers whoever may connect
     auto identity = access.authenticate(bearer_of(request));
     if (!identity) {
