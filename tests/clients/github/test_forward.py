@@ -5,7 +5,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conftest import Failed
+from github_project import Failed
 
 
 class Upstream(BaseHTTPRequestHandler):

@@ -1,7 +1,7 @@
 """Issues, comments and pull requests through GitHub's own clients."""
 
 import pytest
-from conftest import Failed
+from github_project import Failed
 
 CLIENTS = ["rest", "github", "rest18"]
 

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from conftest import HERE, Failed
+from github_project import HERE, Failed
 from weir_server import Repository, wait_until
 
 SHA = "head_sha: given.head"

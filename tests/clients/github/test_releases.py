@@ -4,7 +4,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from conftest import Failed
+from github_project import Failed
 
 
 def test_a_release_makes_its_tag_and_keeps_its_files(project):

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from conftest import Failed
+from github_project import Failed
 from weir_server import wait_until
 
 
