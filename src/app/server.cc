@@ -268,7 +268,8 @@ Result<void> ServerImpl::start_http() {
       Lineage::open(*db_, *blobs_, *config_, [this](const std::string& model) { return find_champion(*db_, model); }));
   if (options_.serve_models) {
     serving_ = std::make_unique<Serving>(
-        Serving::Parts{*db_, *access_, *config_, *lineage_, *triggers_, clock_, log_, options_.state});
+        Serving::Parts{*db_, *access_, *config_, *lineage_, *triggers_, clock_, log_, options_.state,
+                       [this] { return url_; }});
   }
 
   const auto find_git = [this](const std::string& repo) { return git(repo); };

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "api/approval_links.h"
 #include "app/version.h"
 #include "base/hash.h"
 #include "io/thread_loop.h"
@@ -157,6 +158,10 @@ monitor::NotifierDeps Serving::Impl::notifier_deps() {
     return parts.db.load<std::string>([&](store::Reader& reader) -> Result<std::string> {
       return target.resolve(WEIR_TRY(parts.access.variables(reader, "")), WEIR_TRY(parts.access.secrets(reader, "")));
     });
+  };
+  deps.approval_address = [this](std::int64_t approval, const std::string& reviewer) -> Result<std::string> {
+    const auto link = WEIR_TRY(parts.access.approval_link(WEIR_TRY(parts.access.approval(approval)), reviewer));
+    return fmt::format("{}{}{}", parts.server_url(), api::kApprovalLinks, link);
   };
   return deps;
 }

@@ -27,6 +27,7 @@ class Serving {
     const Clock& clock;
     Log& log;
     std::filesystem::path state;
+    std::function<std::string()> server_url;
   };
 
   explicit Serving(const Parts& parts);

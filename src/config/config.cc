@@ -137,7 +137,10 @@ json::object to_json(const Retrain& retrain) {
 json::object to_json(const Notify& notify) {
   json::array severities;
   for (const auto severity : notify.severities) severities.emplace_back(severity_name(severity));
-  return {{"to", notify.to.text}, {"severity", std::move(severities)}, {"events", to_json(notify.events)}};
+  return {{"to", notify.to.text},
+          {"severity", std::move(severities)},
+          {"events", to_json(notify.events)},
+          {"reviewer", notify.reviewer}};
 }
 
 template <class T>
@@ -340,8 +343,8 @@ std::vector<Change> diff(const Config& before, const Config& after) {
 
 bool is_reserved_endpoint_name(std::string_view name) {
   static constexpr std::array<std::string_view, 21> kReserved = {
-      "api",   "v1",     "v2",     "v3",         "health",       "version",    "metrics",
-      "ping",  "static", "assets", "ajax-api",   "graphql",      "git",        "twirp",
+      "api",   "v1",     "v2",     "v3",         "health",       "version",     "metrics",
+      "ping",  "static", "assets", "ajax-api",   "graphql",      "git",         "twirp",
       "_apis", "apis",   "login",  "index.html", "get-artifact", "favicon.ico", "approval-link"};
   return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
 }

@@ -163,6 +163,7 @@ struct Notify {
   Template to;  // "https://…" (Slack-compatible webhook) or "mailto:…"
   std::vector<Severity> severities = {Severity::kPage, Severity::kWarning};
   std::vector<std::string> events;  // names as in types::event_type
+  std::string reviewer;             // who alone reads there: requests for them bring a link by which they decide
   bool operator==(const Notify&) const = default;
 };
 

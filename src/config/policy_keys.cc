@@ -284,6 +284,10 @@ std::span<const Key<Notify>> notify_keys() {
                   read_severities},
       Key<Notify>{"events", "These events are sent instead.",
                   R"({"$ref": "#/$defs/events", "default": [], "examples": [["gate.refused"]]})", read_events},
+      Key<Notify>{
+          "reviewer", "The reviewer who alone reads there: requests for approval bring a link by which they decide.",
+          R"({"type": "string", "default": "", "examples": ["alice"]})",
+          [](Reader& reader, const YamlEntry& entry, Notify& notify) { reader.read(*entry.value, notify.reviewer); }},
   };
   return kKeys;
 }

@@ -1,5 +1,7 @@
 #include "monitor/notifier.h"
 
+#include <charconv>
+
 #include "base/hash.h"
 #include "config/mail_address.h"
 #include "io/http_client.h"
@@ -31,6 +33,8 @@ struct Queued {
   TimePoint created;
   config::Severity severity = config::Severity::kInfo;
   bool possibly_repeated = false;
+  std::int64_t approval = 0;
+  std::string reviewer;
 
   // The same for each attempt, and another one in another state folder.
   [[nodiscard]] std::string key() const {
@@ -39,9 +43,20 @@ struct Queued {
   }
 };
 
+// Events that somebody should hear of who asked for severities only: a request that waits for a person, and a run
+// that failed.
+bool concerns_people(const types::Event& event) {
+  const json::value payload = event.payload;
+  if (event.type == types::event_type::kApprovalRequested) {
+    const auto* reviewers = json_find(payload, "reviewers");
+    return reviewers != nullptr && reviewers->is_array() && !reviewers->get_array().empty();
+  }
+  return event.type == types::event_type::kRunCompleted && json_string_or(payload, "conclusion", "") == "failure";
+}
+
 config::Severity severity_of(const types::Event& event) {
-  const bool bad =
-      event.type.ends_with(".refused") || event.type.ends_with(".rolled_back") || event.type.ends_with(".rejected");
+  const bool bad = concerns_people(event) || event.type.ends_with(".refused") || event.type.ends_with(".rolled_back") ||
+                   event.type.ends_with(".rejected");
   return bad ? config::Severity::kWarning : config::Severity::kInfo;
 }
 
@@ -80,10 +95,10 @@ Result<void> insert(Transaction& tx, std::string_view target, const Message& mes
   const std::int64_t id = WEIR_TRY(tx.next_id("monitor_notification"));
   WEIR_TRY(
       tx.execute("INSERT INTO monitor_notifications(id, subject, target, severity, message, state, attempts, "
-                 "next_attempt_at, created_at, note) VALUES(?, ?, ?, ?, ?, ?, 0, ?, ?, '') "
+                 "next_attempt_at, created_at, note, approval, reviewer) VALUES(?, ?, ?, ?, ?, ?, 0, ?, ?, '', ?, ?) "
                  "ON CONFLICT(subject, target) DO NOTHING",
                  {id, message.subject, target, static_cast<std::int64_t>(message.severity), message.text,
-                  static_cast<std::int64_t>(State::kQueued), tx.now(), tx.now()}));
+                  static_cast<std::int64_t>(State::kQueued), tx.now(), tx.now(), message.approval, message.reviewer}));
   return {};
 }
 
@@ -126,6 +141,30 @@ Result<void> queue_message(Transaction& tx, const std::vector<config::Notify>& n
   return {};
 }
 
+namespace {
+
+// Gives a request for approval to the entry's reviewer to decide, if it is theirs.
+void address_reviewer(Message& message, const config::Notify& entry, const types::Event& event) {
+  const json::value payload = event.payload;
+  const auto* reviewers = json_find(payload, "reviewers");
+  if (entry.reviewer.empty() || reviewers == nullptr || !reviewers->is_array()) return;
+  for (const auto& name : reviewers->get_array()) {
+    if (!name.is_string() || name.get_string() != entry.reviewer) continue;
+    constexpr std::string_view kSubject = "approval/";
+    const std::string_view number =
+        std::string_view(event.subject).substr(std::min(event.subject.size(), kSubject.size()));
+    std::from_chars(number.data(), number.data() + number.size(), message.approval);
+    message.reviewer = entry.reviewer;
+  }
+}
+
+bool takes(const config::Notify& entry, const types::Event& event) {
+  if (!entry.events.empty()) return std::ranges::find(entry.events, event.type) != entry.events.end();
+  return concerns_people(event) && std::ranges::find(entry.severities, severity_of(event)) != entry.severities.end();
+}
+
+}  // namespace
+
 struct Notifier::Impl : std::enable_shared_from_this<Notifier::Impl> {
   explicit Impl(NotifierDeps given) : deps(std::move(given)) {}
 
@@ -138,7 +177,7 @@ struct Notifier::Impl : std::enable_shared_from_this<Notifier::Impl> {
 
   std::int64_t position = -1;  // of the last event looked at; loop only, after start()
 
-  static bool is_wanted(const config::Config* config, std::string_view type);
+  static bool is_wanted(const config::Config* config, const types::Event& event);
   void wake();
   void round();
   Result<void> find_position();
@@ -191,11 +230,9 @@ void Notifier::Impl::round() {
   });
 }
 
-bool Notifier::Impl::is_wanted(const config::Config* config, std::string_view type) {
+bool Notifier::Impl::is_wanted(const config::Config* config, const types::Event& event) {
   if (config == nullptr) return false;
-  return std::ranges::any_of(config->notify, [&](const config::Notify& entry) {
-    return std::ranges::find(entry.events, type) != entry.events.end();
-  });
+  return std::ranges::any_of(config->notify, [&](const config::Notify& entry) { return takes(entry, event); });
 }
 
 Result<void> Notifier::Impl::find_position() {
@@ -228,16 +265,17 @@ Result<void> Notifier::Impl::follow_events() {
     if (events.empty()) return {};
     const std::int64_t before = std::exchange(position, events.back().sequence);
     const bool any =
-        std::ranges::any_of(events, [&](const types::Event& event) { return is_wanted(config.get(), event.type); });
+        std::ranges::any_of(events, [&](const types::Event& event) { return is_wanted(config.get(), event); });
     if (!any) continue;
     auto queued = deps.db->write([&](Transaction& tx) -> Result<void> {
       for (const types::Event& event : events) {
         for (const config::Notify& entry : config->notify) {
-          if (std::ranges::find(entry.events, event.type) == entry.events.end()) continue;
-          WEIR_TRY(insert(tx, entry.to.text,
-                          {.subject = fmt::format("event/{}", event.sequence),
-                           .severity = severity_of(event),
-                           .text = text_of(event)}));
+          if (!takes(entry, event)) continue;
+          Message message{.subject = fmt::format("event/{}", event.sequence),
+                          .severity = severity_of(event),
+                          .text = text_of(event)};
+          if (event.type == types::event_type::kApprovalRequested) address_reviewer(message, entry, event);
+          WEIR_TRY(insert(tx, entry.to.text, message));
         }
       }
       return keep_position(tx);
@@ -252,9 +290,8 @@ Result<void> Notifier::Impl::follow_events() {
 Result<std::vector<Queued>> Notifier::Impl::due() {
   return deps.db->load<std::vector<Queued>>([&](store::Reader& reader) {
     return reader.all<Queued>(
-        "SELECT id, subject, target, message, attempts, created_at, severity, sending OR unsure FROM "
-        "monitor_notifications WHERE state = ? AND "
-        "next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?",
+        "SELECT id, subject, target, message, attempts, created_at, severity, sending OR unsure, approval, reviewer "
+        "FROM monitor_notifications WHERE state = ? AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?",
         {static_cast<std::int64_t>(State::kQueued), deps.clock->now(), kAtOnce}, [](const Row& row) {
           return Queued{row.integer(0),
                         row.string(1),
@@ -263,7 +300,9 @@ Result<std::vector<Queued>> Notifier::Impl::due() {
                         row.integer(4),
                         row.time(5),
                         static_cast<config::Severity>(row.integer(6)),
-                        row.boolean(7)};
+                        row.boolean(7),
+                        row.integer(8),
+                        row.string(9)};
         });
   });
 }
@@ -282,12 +321,18 @@ Attempt Notifier::Impl::send(const Queued& queued) {
   if (!target) return not_sent(target.error());
   const auto address = deps.resolve(*target);
   if (!address) return not_sent(address.error());
+  std::string text = queued.message;
+  if (!queued.reviewer.empty() && deps.approval_address) {
+    // Without a link, it was decided since.
+    if (const auto link = deps.approval_address(queued.approval, queued.reviewer)) {
+      text.append(fmt::format("\nDecide as {}: {}", queued.reviewer, *link));
+    }
+  }
   if (address->starts_with("mailto:")) {
     const auto to = config::mail_address(*address);
     if (!to) return not_sent(to.error());
     const auto program = deps.sendmail.empty() ? find_sendmail() : Result<std::filesystem::path>(deps.sendmail);
     if (!program) return not_sent(program.error());
-    std::string text = queued.message;
     if (queued.possibly_repeated) text.append("\n\n").append(repeated_line());
     const auto sent = send_mail(*program, *to, text, queued.key());
     if (sent) return {.status = 200};
@@ -296,7 +341,7 @@ Attempt Notifier::Impl::send(const Queued& queued) {
     return {.outcome = unknown ? Outcome::kUnknown : Outcome::kNotTaken, .problem = sent.error().message};
   }
   const Delivery delivery{.url = *address,
-                          .body = slack_body(queued.message, queued.severity, queued.possibly_repeated),
+                          .body = slack_body(text, queued.severity, queued.possibly_repeated),
                           .id = queued.key(),
                           .possibly_repeated = queued.possibly_repeated};
   return deps.post ? deps.post(delivery) : post_json(delivery);
@@ -382,7 +427,7 @@ Result<void> Notifier::start() {
   WEIR_TRY(impl_->find_position());
   impl_->subscription = impl_->deps.db->subscribe([weak = std::weak_ptr(impl_)](const types::Event& event) {
     const auto impl = weak.lock();
-    if (impl && Impl::is_wanted(impl->deps.config().get(), event.type)) impl->wake();
+    if (impl && Impl::is_wanted(impl->deps.config().get(), event)) impl->wake();
   });
   impl_->wake();
   return {};

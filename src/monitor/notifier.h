@@ -25,6 +25,8 @@ struct Message {
   std::string subject;  // what it is about, unique for each message: "alert/7/fired"; a second one of it is not sent
   config::Severity severity = config::Severity::kInfo;
   std::string text;
+  std::int64_t approval = 0;  // what it asks a reviewer to decide
+  std::string reviewer;       // who gets a link for that; "" = nobody
 };
 
 // Queues the message to every target of `notify` that takes its severity, in the transaction of the change that it
@@ -64,6 +66,9 @@ struct NotifierDeps {
   std::function<Result<std::string>(const config::Template& target)> resolve;
   // Sends JSON to an address. Default: io::http_exchange.
   std::function<Attempt(const Delivery& delivery)> post;
+  // The address by which `reviewer` decides an approval; it is made when a message is sent, and kept nowhere. Default:
+  // messages bring none.
+  std::function<Result<std::string>(std::int64_t approval, const std::string& reviewer)> approval_address;
   std::filesystem::path sendmail;  // takes mail; default: the machine's
 };
 

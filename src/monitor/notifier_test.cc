@@ -28,23 +28,26 @@ class NotifierTest : public testing::Test {
   }
 
   void start() {
-    notifier = std::make_unique<Notifier>(NotifierDeps{.db = &world.db(),
-                                                       .clock = &world.loop,
-                                                       .log = &world.log(),
-                                                       .loop = &world.box,
-                                                       .config = [this] { return config; },
-                                                       .resolve =
-                                                           [](const config::Template& target) {
-                                                             return target.resolve(
-                                                                 {}, {{"SLACK_WEBHOOK", "https://slack/secret"}});
-                                                           },
-                                                       .post = [this](const Delivery& delivery) -> Attempt {
-                                                         posts.push_back(delivery);
-                                                         if (during) during();
-                                                         if (status != 0) return {.status = status};
-                                                         return {.outcome = outcome, .problem = "no answer"};
-                                                       },
-                                                       .sendmail = sendmail});
+    notifier = std::make_unique<Notifier>(
+        NotifierDeps{.db = &world.db(),
+                     .clock = &world.loop,
+                     .log = &world.log(),
+                     .loop = &world.box,
+                     .config = [this] { return config; },
+                     .resolve =
+                         [](const config::Template& target) {
+                           return target.resolve({}, {{"SLACK_WEBHOOK", "https://slack/secret"}});
+                         },
+                     .post = [this](const Delivery& delivery) -> Attempt {
+                       posts.push_back(delivery);
+                       if (during) during();
+                       if (status != 0) return {.status = status};
+                       return {.outcome = outcome, .problem = "no answer"};
+                     },
+                     .approval_address = [](std::int64_t approval, const std::string& reviewer) -> Result<std::string> {
+                       return fmt::format("http://weir/approval-link/{}-{}", approval, reviewer);
+                     },
+                     .sendmail = sendmail});
     ASSERT_TRUE(notifier->start().has_value());
     world.box.pump();
   }
@@ -197,6 +200,52 @@ TEST_F(NotifierTest, TellsOfEventsThatAreAskedForOnceAlsoAcrossARestart) {
   start();
   ASSERT_EQ(posts.size(), 2U) << "what happened while nobody listened";
   EXPECT_EQ(text_of(posts[1]), "gate.refused model/n (by bob)");
+}
+
+TEST_F(NotifierTest, TellsOfWaitingApprovalsAndFailedRunsUnasked) {
+  start();
+  const auto tell = [&](std::string type, json::object payload) {
+    ASSERT_TRUE(
+        world.db()
+            .write([&](store::Transaction& tx) -> Result<void> {
+              WEIR_TRY(tx.append(
+                  {.type = std::move(type), .actor = "weir", .subject = "run/7", .payload = std::move(payload)}));
+              return {};
+            })
+            .has_value());
+    world.box.pump();
+  };
+  tell("approval.requested", {{"summary", "deploy"}, {"reviewers", json::array{}}});
+  tell("run.completed", {{"conclusion", "success"}});
+  EXPECT_TRUE(posts.empty());
+  tell("approval.requested", {{"summary", "deploy"}, {"reviewers", json::array{"alice"}}});
+  tell("run.completed", {{"conclusion", "failure"}});
+  ASSERT_EQ(posts.size(), 2U);
+  EXPECT_EQ(text_of(posts[0]), "approval.requested run/7: deploy");
+  EXPECT_EQ(text_of(posts[1]), "run.completed run/7: failure");
+}
+
+TEST_F(NotifierTest, AReviewerGetsALinkThatIsKeptNowhere) {
+  config = TestWorld::parse(
+      "notify:\n  - {to: https://hooks.example.com/alice, reviewer: alice}\n"
+      "  - {to: https://hooks.example.com/all}\n  - {to: https://hooks.example.com/carol, reviewer: carol}\n");
+  start();
+  ASSERT_TRUE(world.db()
+                  .write([&](store::Transaction& tx) -> Result<void> {
+                    WEIR_TRY(tx.append({.type = "approval.requested",
+                                        .actor = "dan",
+                                        .subject = "approval/5",
+                                        .payload = {{"summary", "deploy"}, {"reviewers", json::array{"alice"}}}}));
+                    return {};
+                  })
+                  .has_value());
+  world.box.pump();
+  ASSERT_EQ(posts.size(), 3U);
+  for (const Delivery& post : posts) {
+    const bool hers = post.url.ends_with("/alice");
+    EXPECT_EQ(text_of(post).find("Decide as alice: http://weir/approval-link/5-alice") != std::string::npos, hers);
+  }
+  EXPECT_EQ(world.number("SELECT COUNT(*) FROM monitor_notifications WHERE message LIKE '%approval-link%'"), 0);
 }
 
 TEST(TargetFor, KeepsSecretsAsReferencesAndTakesNone) {

@@ -119,6 +119,10 @@ CREATE TABLE monitor_cursors(
 ALTER TABLE monitor_notifications ADD COLUMN sending BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE monitor_notifications ADD COLUMN unsure BIGINT NOT NULL DEFAULT 0;
 )"},
+      store::Migration{"monitor/003-reviewers", R"(
+ALTER TABLE monitor_notifications ADD COLUMN approval BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE monitor_notifications ADD COLUMN reviewer TEXT NOT NULL DEFAULT '';
+)"},
   };
   return kMigrations;
 }
