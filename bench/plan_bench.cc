@@ -1,6 +1,6 @@
-// How long a large plan takes: a matrix of 10,000 jobs and one that needs them all, from the moment the run is asked for
-// until every job of it is recorded, durably, and waits for a machine; and what the process then holds. The floor beside
-// it: inserting as many rows of the same size into the same database by hand, in one transaction with one sync.
+// How long a large plan takes: a matrix of 10,000 jobs and one that needs them all, from the moment the run is asked
+// for until every job of it is recorded, durably, and waits for a machine; and what the process then holds. The floor
+// beside it: inserting as many rows of the same size into the same database by hand, in one transaction with one sync.
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -53,9 +53,9 @@ double resident_mib() {
 }
 
 std::int64_t count(store::Database& db, std::string_view sql) {
-  return db.load<std::int64_t>([&](store::Reader& reader) -> Result<std::int64_t> {
-               return WEIR_TRY(reader.integer(sql, {})).value_or(0);
-             })
+  return db
+      .load<std::int64_t>(
+          [&](store::Reader& reader) -> Result<std::int64_t> { return WEIR_TRY(reader.integer(sql, {})).value_or(0); })
       .value_or(0);
 }
 
@@ -99,7 +99,8 @@ int run() {
         })) {
       return 1;
     }
-    while (count(*db, "SELECT COUNT(*) FROM engine_jobs WHERE state = 3") < kSide * kSide - 1 && seconds_since(begin) < 60) {
+    while (count(*db, "SELECT COUNT(*) FROM engine_jobs WHERE state = 3") < kSide * kSide - 1 &&
+           seconds_since(begin) < 60) {
       ::usleep(2'000);
     }
     planned = seconds_since(begin);
@@ -123,9 +124,10 @@ int run() {
   db->stop();
   std::error_code ignored;
   std::filesystem::remove_all(root, ignored);
-  fmt::print("plan of {} jobs: {:.2f} s until all are recorded and queued ({:.0f} a second); rows by hand {:.2f} s, {:.1f} "
-             "times that\n",
-             jobs, planned, static_cast<double>(jobs) / planned, floor, planned / floor);
+  fmt::print(
+      "plan of {} jobs: {:.2f} s until all are recorded and queued ({:.0f} a second); rows by hand {:.2f} s, {:.1f} "
+      "times that\n",
+      jobs, planned, static_cast<double>(jobs) / planned, floor, planned / floor);
   fmt::print("memory: {:.0f} MiB at most, {:.0f} before\n", after_mib, before_mib);
   return 0;
 }

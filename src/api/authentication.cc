@@ -63,7 +63,7 @@ std::function<std::optional<io::HttpResponse>(io::HttpRequest&)> authentication_
     }
     if (actions::proves_itself(request.path) || is_hook_path(request.path)) return std::nullopt;
     if (request.path.starts_with(kApprovalLinks)) return std::nullopt;  // the link is the proof
-    if (request.path == "/health") return std::nullopt;  // answers whoever may connect
+    if (request.path == "/health") return std::nullopt;                 // answers whoever may connect
     auto identity = access.authenticate(bearer_of(request));
     if (!identity) {
       auto response = io::error_response(identity.error());

@@ -26,7 +26,8 @@ Forge::Forge(Parts parts)
                 return rule == nullptr ? forge::BranchRule{} : forge::BranchRule{rule->checks, rule->reviews};
               }}) {}
 
-// Jobs of the newest workflow runs of its merge commit, by their name and by their workflow's, and what others set.
+// Jobs of the workflow runs of its newest commit and of that one's merge into the base, by their name and by their
+// workflow's, and what others set.
 Result<std::vector<forge::CheckState>> Forge::states_of(const forge::Pull& pull) {
   std::vector<forge::CheckState> states;
   for (auto& status : WEIR_TRY(checks_.statuses(pull.issue.repo, pull.head_sha))) {
@@ -37,7 +38,7 @@ Result<std::vector<forge::CheckState>> Forge::states_of(const forge::Pull& pull)
     states.push_back({check->name, check->conclusion.empty() ? check->status : check->conclusion});
   }
   // Oldest first: of two of a name the newer counts.
-  auto runs = WEIR_TRY(parts_.engine.runs({.repo = pull.issue.repo, .commit = pull.merge_sha}));
+  auto runs = WEIR_TRY(parts_.engine.runs({.repo = pull.issue.repo, .commit = pull.head_sha}));
   std::ranges::reverse(runs);
   for (const auto& run : runs) {
     const auto word = [](const auto& conclusion, std::string_view state) {

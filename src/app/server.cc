@@ -231,7 +231,8 @@ Result<void> ServerImpl::start_engine() {
       .log = &log_,
       .triggers = triggers_.get(),
       .git = [this](const std::string& repo) -> Result<io::Git> {
-        if (!api::is_repository_name(repo)) return fail(Code::kInvalidArgument, "\"{}\" cannot name a repository", repo);
+        if (!api::is_repository_name(repo))
+          return fail(Code::kInvalidArgument, "\"{}\" cannot name a repository", repo);
         return io::Git::init_bare(options_.state / "repos" / (repo + ".git"));
       },
       .secret = [this](const std::string& name) { return secret(name); },
@@ -267,9 +268,8 @@ Result<void> ServerImpl::start_http() {
   lineage_ = WEIR_TRY(
       Lineage::open(*db_, *blobs_, *config_, [this](const std::string& model) { return find_champion(*db_, model); }));
   if (options_.serve_models) {
-    serving_ = std::make_unique<Serving>(
-        Serving::Parts{*db_, *access_, *config_, *lineage_, *triggers_, clock_, log_, options_.state,
-                       [this] { return url_; }});
+    serving_ = std::make_unique<Serving>(Serving::Parts{*db_, *access_, *config_, *lineage_, *triggers_, clock_, log_,
+                                                        options_.state, [this] { return url_; }});
   }
 
   const auto find_git = [this](const std::string& repo) { return git(repo); };
@@ -403,22 +403,21 @@ api::GitHttpOptions ServerImpl::git_options() {
 
 api::github::Parts ServerImpl::github_parts() {
   const auto options = git_options();
-  return {.services = &services_,
-          .releases = &forge_->releases(),
-          .server_url = [this] { return url_; },
-          .version = std::string(version()),
-          .may_push = [this, authorize = options.authorize](
-                          const types::Identity& identity, const std::string& repo,
-                          const std::vector<event::RefUpdate>& updates) -> Result<void> {
-            if (options_.local_repositories.contains(repo)) {
-              return fail(Code::kPermissionDenied,
-                          "{} is a work tree of yours: its branches are moved by nobody else; push it to a server",
-                          repo);
-            }
-            return authorize(identity, repo, true, updates);
-          },
-          .pushed = options.pushed,
-          .upstream = [this](const std::string& repo) { return upstream(repo); }};
+  return {
+      .services = &services_,
+      .releases = &forge_->releases(),
+      .server_url = [this] { return url_; },
+      .version = std::string(version()),
+      .may_push = [this, authorize = options.authorize](const types::Identity& identity, const std::string& repo,
+                                                        const std::vector<event::RefUpdate>& updates) -> Result<void> {
+        if (options_.local_repositories.contains(repo)) {
+          return fail(Code::kPermissionDenied,
+                      "{} is a work tree of yours: its branches are moved by nobody else; push it to a server", repo);
+        }
+        return authorize(identity, repo, true, updates);
+      },
+      .pushed = options.pushed,
+      .upstream = [this](const std::string& repo) { return upstream(repo); }};
 }
 
 // A token that GitHub gave goes to GitHub's API, or the one that the variable names, and nowhere else.

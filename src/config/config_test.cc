@@ -135,10 +135,10 @@ TEST(Diff, NamesWhatChangesByPath) {
     lines.push_back(fmt::format("{}: {} -> {}", change.path, change.before, change.after));
   }
   EXPECT_THAT(
-      lines, ElementsAre("environments.production.reviewers[0]: alice -> ",
-                         "environments.production.self_review: false -> ", "environments.production.wait: 0s -> ",
-                         "environments.production.expires: 30d -> ",
-                         "gates.m[0]: auc >= 0.65 -> auc >= 0.7", "strict: false -> true", "gates.m[1]:  -> f1 > 0.5"));
+      lines,
+      ElementsAre("environments.production.reviewers[0]: alice -> ", "environments.production.self_review: false -> ",
+                  "environments.production.wait: 0s -> ", "environments.production.expires: 30d -> ",
+                  "gates.m[0]: auc >= 0.65 -> auc >= 0.7", "strict: false -> true", "gates.m[1]:  -> f1 > 0.5"));
   EXPECT_TRUE(diff(after, after).empty());
 }
 

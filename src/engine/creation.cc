@@ -46,6 +46,14 @@ Result<std::vector<bool>> selected_jobs(const Plan& plan, const std::vector<std:
   return selected;
 }
 
+// Of a pull request's run, the commit that it offers: what runs is its merge into the base, made anew when the base
+// moves.
+std::string head_of(const event::RunRequest& request) {
+  const auto* pull = json_find(request.event_payload, "pull_request");
+  const auto* head = pull == nullptr ? nullptr : json_find(*pull, "head");
+  return head == nullptr ? request.commit : json_string_or(*head, "sha", request.commit);
+}
+
 RunRow row_of(const event::PreparedRun& prepared, TimePoint now) {
   const auto& request = prepared.request;
   RunRow row;
@@ -56,6 +64,7 @@ RunRow row_of(const event::PreparedRun& prepared, TimePoint now) {
   row.event = request.event_name;
   row.ref = request.ref;
   row.commit = request.commit;
+  row.head_sha = head_of(request);
   row.title = request.title.empty() ? row.workflow : request.title;
   row.actor = request.actor;
   row.triggering_actor = request.actor;

@@ -147,9 +147,9 @@ struct RunFilter {
   std::optional<std::string> repo;
   std::optional<std::string> workflow;  // file name or path
   std::optional<RunState> state;
-  std::optional<std::string> commit;
-  std::int64_t before = 0;  // ids below it; 0: from the newest
-  int limit = 50;           // 1 to 500
+  std::optional<std::string> commit;  // what ran, or the head of the pull request whose merge ran
+  std::int64_t before = 0;            // ids below it; 0: from the newest
+  int limit = 50;                     // 1 to 500
 };
 
 struct RetentionRules {

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view kRunColumns =
     "id, number, attempt, repo, path, workflow, event, ref, commit_id, title, actor, state, conclusion, created_at, "
-    "started_at, completed_at, reason, problem, cause, created_event";
+    "started_at, completed_at, reason, problem, cause, created_event, head_sha";
 constexpr std::string_view kRunRowColumns =
     "triggering_actor, cancel_requested, cancel_reason, group_name, group_held, head_ref, base_ref, requirements_hash, "
     "workflow_sha256, options, inputs, payload, called";
@@ -94,6 +94,7 @@ void read_run(Columns& columns, Run& run) {
   run.problem = columns.string();
   run.cause = columns.integer();
   run.created_event = columns.integer();
+  run.head_sha = columns.string();
 }
 
 JobRow read_job(const store::Row& row) {
@@ -313,7 +314,10 @@ Result<std::vector<Run>> list_runs(store::Reader& reader, std::optional<std::str
   if (repo) where("repo = ?", *repo);
   if (path) where("path = ?", *path);
   if (state) where("state = ?", number(*state));
-  if (commit) where("commit_id = ?", *commit);
+  if (commit) {
+    where("(commit_id = ? OR head_sha = ?)", *commit);
+    values.emplace_back(*commit);
+  }
   sql += "id < ? ORDER BY id DESC LIMIT ?";
   values.emplace_back(before > 0 ? before : std::numeric_limits<std::int64_t>::max());
   values.emplace_back(limit);
@@ -391,7 +395,8 @@ Result<void> insert_run(store::Transaction& tx, const RunRow& run) {
       "INSERT INTO engine_runs(id, number, attempt, repo, path, workflow, event, ref, commit_id, title, actor, state, "
       "conclusion, created_at, started_at, completed_at, reason, problem, cause, created_event, triggering_actor, "
       "cancel_requested, cancel_reason, group_name, group_held, folders, head_ref, base_ref, requirements_hash, "
-      "workflow_sha256, options, inputs, payload, called) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "workflow_sha256, options, inputs, payload, called, head_sha) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, ?, ?, ?, "
       "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {run.id,
        run.number,
@@ -426,7 +431,8 @@ Result<void> insert_run(store::Transaction& tx, const RunRow& run) {
        json::serialize(to_json(run.options)),
        json::serialize(run.inputs),
        json::serialize(run.payload),
-       json::serialize(run.called)}));
+       json::serialize(run.called),
+       run.head_sha}));
   return {};
 }
 

@@ -62,6 +62,11 @@ ALTER TABLE engine_jobs ADD COLUMN may_reuse BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE engine_jobs ADD COLUMN reason TEXT NOT NULL DEFAULT '';
 ALTER TABLE engine_job_results ADD COLUMN inputs TEXT NOT NULL DEFAULT '';
 CREATE INDEX engine_runs_commit ON engine_runs(commit_id, id);
+)"},
+                                          store::Migration{"engine/006-heads", R"(
+ALTER TABLE engine_runs ADD COLUMN head_sha TEXT NOT NULL DEFAULT '';
+UPDATE engine_runs SET head_sha = commit_id;
+CREATE INDEX engine_runs_head ON engine_runs(head_sha, id);
 )"}};
   return kMigrations;
 }

@@ -54,6 +54,7 @@ json::object to_json(const Run& run) {
           {"event", run.event},
           {"ref", run.ref},
           {"commit", run.commit},
+          {"head_sha", run.head_sha},
           {"title", run.title},
           {"actor", run.actor},
           {"state", run_state_name(run.state)},

@@ -36,6 +36,7 @@ struct Run {
   std::string event;
   std::string ref;
   std::string commit;
+  std::string head_sha;  // of a pull request, the commit that it offers; else the same
   std::string title;
   std::string actor;
   RunState state = RunState::kQueued;

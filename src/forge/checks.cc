@@ -15,7 +15,8 @@ namespace {
 constexpr std::string_view kStatusColumns =
     "id, repo, commit_id, context, state, description, target_url, creator, created_at";
 constexpr std::string_view kCheckColumns =
-    "id, repo, commit_id, name, status, conclusion, details_url, external_id, creator, started_at, completed_at, title, "
+    "id, repo, commit_id, name, status, conclusion, details_url, external_id, creator, started_at, completed_at, "
+    "title, "
     "summary, body, annotations";
 constexpr std::int64_t kReadMax = 1'000;
 constexpr std::size_t kTextMax = 65'535;  // as GitHub takes
@@ -103,13 +104,12 @@ Result<void> check_run(const CheckRun& check) {
 }
 
 types::EventDraft check_draft(const CheckRun& check, const types::Identity& identity) {
-  return {.type = std::string(types::event_type::kCheckSet),
-          .actor = identity.name,
-          .subject = fmt::format("repo/{}", check.repo),
-          .payload = {{"commit", check.commit},
-                      {"name", check.name},
-                      {"status", check.status},
-                      {"conclusion", check.conclusion}}};
+  return {
+      .type = std::string(types::event_type::kCheckSet),
+      .actor = identity.name,
+      .subject = fmt::format("repo/{}", check.repo),
+      .payload = {
+          {"commit", check.commit}, {"name", check.name}, {"status", check.status}, {"conclusion", check.conclusion}}};
 }
 
 event::Occurrence check_occurrence(const CheckRun& check, std::string_view action, const types::Identity& identity) {
@@ -132,17 +132,16 @@ Result<Status> Checks::set(Status status, const types::Identity& identity) {
   payload["sha"] = status.commit;
   const event::Occurrence occurrence{
       .info = {.event = "status"}, .payload = std::move(payload), .actor = identity.name};
-  WEIR_TRY(triggers_.occurred(
-      status.repo, {occurrence}, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
-        status.created_at = tx.now();
-        WEIR_TRY(tx.execute(fmt::format("INSERT INTO forge_statuses({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", kStatusColumns),
-                            {status.id, status.repo, status.commit, status.context, status.state, status.description,
-                             status.target_url, status.creator, status.created_at}));
-        return tx.append({.type = std::string(types::event_type::kStatusSet),
-                          .actor = identity.name,
-                          .subject = fmt::format("repo/{}", status.repo),
-                          .payload = {{"commit", status.commit}, {"context", status.context}, {"state", status.state}}});
-      }));
+  WEIR_TRY(triggers_.occurred(status.repo, {occurrence}, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
+    status.created_at = tx.now();
+    WEIR_TRY(tx.execute(fmt::format("INSERT INTO forge_statuses({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", kStatusColumns),
+                        {status.id, status.repo, status.commit, status.context, status.state, status.description,
+                         status.target_url, status.creator, status.created_at}));
+    return tx.append({.type = std::string(types::event_type::kStatusSet),
+                      .actor = identity.name,
+                      .subject = fmt::format("repo/{}", status.repo),
+                      .payload = {{"commit", status.commit}, {"context", status.context}, {"state", status.state}}});
+  }));
   return status;
 }
 
@@ -164,23 +163,21 @@ Result<CheckRun> Checks::create(CheckRun check, const types::Identity& identity)
   check.id = WEIR_TRY(reserve_number(db_, "check"));
   const bool completed = check.status == "completed";
   const auto occurrence = check_occurrence(check, completed ? "completed" : "created", identity);
-  WEIR_TRY(triggers_.occurred(
-      check.repo, {occurrence}, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
-        if (to_micros(check.started_at) == 0) check.started_at = tx.now();
-        if (completed && !check.completed_at) check.completed_at = tx.now();
-        WEIR_TRY(tx.execute(
-            fmt::format("INSERT INTO forge_checks({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kCheckColumns),
-            {check.id, check.repo, check.commit, check.name, check.status, check.conclusion, check.details_url,
-             check.external_id, check.creator, check.started_at, check.completed_at, check.title, check.summary,
-             check.text, json::serialize(check.annotations)}));
-        return tx.append(check_draft(check, identity));
-      }));
+  WEIR_TRY(triggers_.occurred(check.repo, {occurrence}, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
+    if (to_micros(check.started_at) == 0) check.started_at = tx.now();
+    if (completed && !check.completed_at) check.completed_at = tx.now();
+    WEIR_TRY(tx.execute(
+        fmt::format("INSERT INTO forge_checks({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kCheckColumns),
+        {check.id, check.repo, check.commit, check.name, check.status, check.conclusion, check.details_url,
+         check.external_id, check.creator, check.started_at, check.completed_at, check.title, check.summary, check.text,
+         json::serialize(check.annotations)}));
+    return tx.append(check_draft(check, identity));
+  }));
   return check;
 }
 
 Result<CheckRun> Checks::update(const std::string& repo, std::int64_t id,
-                                const std::function<Result<void>(CheckRun&)>& change,
-                                const types::Identity& identity) {
+                                const std::function<Result<void>(CheckRun&)>& change, const types::Identity& identity) {
   auto check = WEIR_TRY(find(repo, id));
   const bool was_completed = check.status == "completed";
   WEIR_TRY(change(check));
@@ -192,12 +189,12 @@ Result<CheckRun> Checks::update(const std::string& repo, std::int64_t id,
   if (completes) occurrences.push_back(check_occurrence(check, "completed", identity));
   WEIR_TRY(triggers_.occurred(repo, occurrences, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
     if (completes && !check.completed_at) check.completed_at = tx.now();
-    WEIR_TRY(tx.execute("UPDATE forge_checks SET name = ?, status = ?, conclusion = ?, details_url = ?, external_id = ?, "
-                        "started_at = ?, completed_at = ?, title = ?, summary = ?, body = ?, annotations = ? "
-                        "WHERE id = ? AND repo = ?",
-                        {check.name, check.status, check.conclusion, check.details_url, check.external_id,
-                         check.started_at, check.completed_at, check.title, check.summary, check.text,
-                         json::serialize(check.annotations), id, repo}));
+    WEIR_TRY(tx.execute(
+        "UPDATE forge_checks SET name = ?, status = ?, conclusion = ?, details_url = ?, external_id = ?, "
+        "started_at = ?, completed_at = ?, title = ?, summary = ?, body = ?, annotations = ? "
+        "WHERE id = ? AND repo = ?",
+        {check.name, check.status, check.conclusion, check.details_url, check.external_id, check.started_at,
+         check.completed_at, check.title, check.summary, check.text, json::serialize(check.annotations), id, repo}));
     return tx.append(check_draft(check, identity));
   }));
   return check;

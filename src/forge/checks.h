@@ -33,7 +33,7 @@ struct CheckRun {
   std::string commit;
   std::string name;
   std::string status = "queued";  // queued, in_progress or completed
-  std::string conclusion;         // success, failure, neutral, cancelled, skipped, timed_out, action_required; "" before
+  std::string conclusion;  // success, failure, neutral, cancelled, skipped, timed_out, action_required; "" before
   std::string details_url;
   std::string external_id;
   std::string creator;

@@ -71,13 +71,14 @@ TEST_F(ChecksTest, WrongValuesAreNamed) {
 TEST_F(ChecksTest, AConclusionEndsACheckRun) {
   const auto made = checks_->create({.repo = "flights", .commit = commit_, .name = "bench"}, job_).value();
   EXPECT_EQ(made.status, "queued");
-  const auto done = checks_->update("flights", made.id,
-                                    [](CheckRun& check) -> Result<void> {
-                                      check.conclusion = "success";
-                                      check.summary = "| a |";
-                                      return {};
-                                    },
-                                    job_);
+  const auto done = checks_->update(
+      "flights", made.id,
+      [](CheckRun& check) -> Result<void> {
+        check.conclusion = "success";
+        check.summary = "| a |";
+        return {};
+      },
+      job_);
   ASSERT_TRUE(done.has_value()) << done.error().message;
   EXPECT_EQ(done->status, "completed");
   EXPECT_TRUE(done->completed_at.has_value());

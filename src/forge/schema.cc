@@ -42,7 +42,7 @@ CREATE TABLE forge_checks(
   annotations TEXT NOT NULL);
 CREATE INDEX forge_checks_commit ON forge_checks(repo, commit_id, id);
 )"},
-                                        store::Migration{"forge/002-releases", R"(
+                                          store::Migration{"forge/002-releases", R"(
 CREATE TABLE forge_releases(
   id BIGINT PRIMARY KEY, repo TEXT NOT NULL, tag TEXT NOT NULL, target TEXT NOT NULL, name TEXT NOT NULL,
   draft BIGINT NOT NULL, prerelease BIGINT NOT NULL, author TEXT NOT NULL, created_at BIGINT NOT NULL,

@@ -69,7 +69,7 @@ class JobLog {
   int stamp_step_ = 0;
   char stamp_stream_ = 0;
   int stamp_uses_ = 0;
-  std::string masked_;           // kept to spare allocations
+  std::string masked_;  // kept to spare allocations
   std::string sanitized_;
 };
 

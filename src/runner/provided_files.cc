@@ -133,7 +133,8 @@ runs:
         echo "cml $("$folder/bin/cml" --version) is there: $folder/bin/cml"
 )yaml";
 
-const std::string_view kPlainHttp = R"js(// Preloaded into cml: lets it ask the server of its job by http, if that is what the server speaks.
+const std::string_view kPlainHttp =
+    R"js(// Preloaded into cml: lets it ask the server of its job by http, if that is what the server speaks.
 'use strict';
 const http = require('http');
 const https = require('https');

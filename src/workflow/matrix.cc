@@ -136,8 +136,7 @@ Result<std::vector<Combination>> combine(const Job& job, const json::object& obj
   std::size_t size = matrix.vectors.empty() ? 0 : 1;
   for (const auto& [key, values] : matrix.vectors) {
     size *= values->size();
-    if (size > kProductMax)
-      return bad(job, fmt::format("the matrix has more than {} combinations", kCombinationsMax));
+    if (size > kProductMax) return bad(job, fmt::format("the matrix has more than {} combinations", kCombinationsMax));
   }
   std::vector<Combination> out;
   for (std::size_t i = 0; i < size; ++i) {

@@ -246,9 +246,9 @@ class JobReader {
     if (!expansion) {
       schema_.error(*matrix, expansion.error().message);
     } else if (const auto count = expansion->combinations.size(); count > kGithubCombinationsMax) {
-      schema_.report(text::Severity::kWarning, matrix->position(), 1,
-                     fmt::format("the matrix has {} combinations; GitHub runs {} at most", count, kGithubCombinationsMax),
-                     "");
+      schema_.report(
+          text::Severity::kWarning, matrix->position(), 1,
+          fmt::format("the matrix has {} combinations; GitHub runs {} at most", count, kGithubCombinationsMax), "");
     }
   }
 

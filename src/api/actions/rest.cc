@@ -40,7 +40,7 @@ json::object to_rest(const engine::Artifact& artifact, const engine::Run& run, c
           {"updated_at", to_iso8601(artifact.created_at)},
           {"expires_at", std::move(expires_at)},
           {"digest", "sha256:" + artifact.sha256},
-          {"workflow_run", {{"id", run.id}, {"head_branch", branch}, {"head_sha", run.commit}}}};
+          {"workflow_run", {{"id", run.id}, {"head_branch", branch}, {"head_sha", run.head_sha}}}};
 }
 
 // GitHub's form of an error.

@@ -113,22 +113,20 @@ Result<io::HttpResponse> list_all_pulls(const Services& services, const io::Http
   return io::json_response(200, json::object{{"pulls", std::move(list)}, {"repos", std::move(repos)}});
 }
 
-// Its merge commit's runs with their jobs, and what others said of its newest commit.
+// The runs of its newest commit with their jobs, and what others said of it.
 Result<void> add_checks(const Services& services, const forge::Pull& pull, json::object& object) {
   json::array runs;
-  if (!pull.merge_sha.empty()) {
-    for (const auto& run : WEIR_TRY(services.engine->runs({.repo = pull.issue.repo, .commit = pull.merge_sha}))) {
-      auto one = engine::to_json(run);
-      json::array jobs;
-      for (auto& job : WEIR_TRY(services.engine->jobs(run.id))) {
-        job.steps.clear();
-        job.summary.clear();
-        job.annotations.clear();
-        jobs.push_back(engine::to_json(job));
-      }
-      one["jobs"] = std::move(jobs);
-      runs.push_back(std::move(one));
+  for (const auto& run : WEIR_TRY(services.engine->runs({.repo = pull.issue.repo, .commit = pull.head_sha}))) {
+    auto one = engine::to_json(run);
+    json::array jobs;
+    for (auto& job : WEIR_TRY(services.engine->jobs(run.id))) {
+      job.steps.clear();
+      job.summary.clear();
+      job.annotations.clear();
+      jobs.push_back(engine::to_json(job));
     }
+    one["jobs"] = std::move(jobs);
+    runs.push_back(std::move(one));
   }
   object["runs"] = std::move(runs);
   json::array checks;

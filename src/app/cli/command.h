@@ -32,7 +32,7 @@ void add_run(CLI::App& app, Cli& cli);
 void add_lint(CLI::App& app, Cli& cli);
 void add_expr(CLI::App& app, Cli& cli);
 void add_graph(CLI::App& app, Cli& cli);
-void add_run_commands(CLI::App& app, Cli& cli);       // runs logs cancel rerun
+void add_run_commands(CLI::App& app, Cli& cli);  // runs logs cancel rerun
 void add_pr(CLI::App& app, Cli& cli);
 void add_repo(CLI::App& app, Cli& cli);
 void add_approval_commands(CLI::App& app, Cli& cli);  // approve reject

@@ -85,7 +85,8 @@ def run_of_push(project, text):
 
     def started():
         shown = project.server.get("/api/v1/repos/project/pulls/1")
-        return shown["head"]["sha"] == head and shown["runs"] and shown["runs"][0]["id"]
+        runs = [run["id"] for run in shown["runs"] if run["event"] == "pull_request"]
+        return shown["head"]["sha"] == head and runs and runs[0]
     run = project.server.finished(wait_until(started, what="the pull request's run"))
     log = project.server.get(f"/api/v1/jobs/{run['jobs'][0]['id']}/log")["lines"]
     return run, "\n".join(line["text"] for line in log)

@@ -41,12 +41,13 @@ def pr(server, *arguments, token=None, check=True):
     return server.cli("pr", *arguments, "--repo", "project", token=token, check=check)
 
 
-def run_of(server, number, head):
-    """The newest run of the pull request's merge commit."""
+def run_of(server, number):
+    """The newest run of the pull request's merge commit, when all of its head have ended."""
     def found():
         runs = server.get(f"/api/v1/repos/project/pulls/{number}")["runs"]
-        return runs and runs[0]["event"] == "pull_request" and runs[0]["id"]
-    return server.finished(wait_until(found, 60, "the pull request's run"))
+        ended = all(run["state"] == "completed" for run in runs)
+        return ended and next((run["id"] for run in runs if run["event"] == "pull_request"), None)
+    return server.finished(wait_until(found, 60, "the pull request's runs"))
 
 
 def test_a_pull_request_is_checked_reviewed_and_merged(server, project):
@@ -54,7 +55,7 @@ def test_a_pull_request_is_checked_reviewed_and_merged(server, project):
     project.push(token=alice, ref="better")
     made = pr(server, "create", "--head", "better", token=alice).stdout
     assert made.splitlines()[0] == "#1  Better notes", made
-    assert run_of(server, 1, "better")["conclusion"] == "failure"
+    assert run_of(server, 1)["conclusion"] == "failure"
     refused = pr(server, "merge", "1", token=alice, check=False)
     assert refused.returncode != 0
     assert 'the check "test" is failure' in refused.stderr and "0 of 1 approvals" in refused.stderr
@@ -62,7 +63,7 @@ def test_a_pull_request_is_checked_reviewed_and_merged(server, project):
     project.write("model.txt", "good\n")
     project.commit("Mend")
     project.push(token=alice, ref="better")
-    run = run_of(server, 1, "better")
+    run = run_of(server, 1)
     assert run["conclusion"] == "success" and run["ref"] == "refs/pull/1/merge"
     log = "\n".join(line["text"] for line in server.get(f"/api/v1/jobs/{run['jobs'][0]['id']}/log")["lines"])
     assert "event pull_request head better base main" in log
@@ -108,3 +109,19 @@ def test_pull_requests_survive_a_killed_server(server, project):
     server.start()
     assert server.get("/api/v1/repos/project/pulls/1")["state"] == "open"
     assert server.get("/api/v1/repos/project/pulls")["pulls"][0]["number"] == 1
+
+
+def test_a_merge_leaves_the_checks_of_others_standing(server, project):
+    for branch, file in (("one", "one.md"), ("two", "two.md")):
+        project.git("checkout", "-q", "main")
+        project.git("checkout", "-qb", branch)
+        project.write(file, "text\n")
+        project.commit(f"Add {file}")
+        project.push(token=server.admin_token, ref=branch)
+        pr(server, "create", "--head", branch, token=server.admin_token)
+    carol = token(server, "carol", "approver")
+    for number in (1, 2):
+        assert run_of(server, number)["conclusion"] == "success"
+        pr(server, "review", str(number), "--approve", token=carol)
+    pr(server, "merge", "1", token=carol)
+    assert pr(server, "merge", "2", token=carol).stdout == "merged\n"
