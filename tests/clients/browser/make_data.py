@@ -215,7 +215,7 @@ def make_pulls(server, repository, tokens):
 
     def checked(number):
         def found():
-            runs = server.get(f"{base}/{number}")["runs"]
+            runs = [run for run in server.get(f"{base}/{number}")["runs"] if run["event"] == "pull_request"]
             return runs and all(run["state"] == "completed" for run in runs)
         wait_until(found, 120, f"the checks of pull request {number}")
 
