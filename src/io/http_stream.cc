@@ -1,5 +1,6 @@
 #include "io/http_stream.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -54,7 +55,7 @@ class SocketStream final : public ClientStream {
     return ::poll(&wait, 1, 0) > 0;
   }
 
-  int release() { return std::exchange(fd_, -1); }
+  int release() override { return std::exchange(fd_, -1); }
 
  private:
   int fd_;
@@ -112,10 +113,6 @@ Result<SocketPtr> connect_tcp(const std::string& host, std::uint16_t port, Durat
   return fail(last.code, "cannot reach {} at port {}: {}", host, port, last.message);
 }
 
-bool is_this_machine(const std::string& host) {
-  return host == "localhost" || host.ends_with(".localhost") || host == "::1" || host.starts_with("127.");
-}
-
 // no_proxy: names, ".suffixes" or "*", separated by commas.
 bool is_excluded(std::string_view host, std::string_view no_proxy) {
   while (!no_proxy.empty()) {
@@ -159,6 +156,16 @@ Result<void> open_tunnel(SocketStream& stream, const Url& url) {
 }
 
 }  // namespace
+
+bool is_this_machine(const std::string& host) {
+  if (host == "localhost" || host.ends_with(".localhost") || host == "::1") return true;
+  in_addr address{};  // "127.example.com" is somebody else's name
+  return host.starts_with("127.") && ::inet_pton(AF_INET, host.c_str(), &address) == 1;
+}
+
+Result<std::unique_ptr<ClientStream>> connect_host(const std::string& host, std::uint16_t port, Duration limit) {
+  return WEIR_TRY(connect_tcp(host, port, limit));
+}
 
 Result<void> wait_for(int fd, short events, Duration limit) {
   pollfd wait{fd, events, 0};

@@ -35,11 +35,19 @@ class ClientStream {
   virtual Result<std::size_t> write(std::string_view bytes) = 0;         // how many were taken
   // Bytes wait to be read, or the other side has closed.
   virtual bool readable() = 0;
+  // Gives its socket away, e.g. to go on with TLS; it must not be used afterwards. -1 if it speaks TLS already.
+  virtual int release() { return -1; }
 };
 
 // Connects to the address's host, through its proxy if there is one. `through_proxy` says whether the request line must
 // hold the whole address. kUnavailable if nobody answers.
 Result<std::unique_ptr<ClientStream>> connect_stream(const Url& url, Duration limit, bool& through_proxy);
+
+// Connects to a port without a proxy and without TLS. kUnavailable if nobody answers.
+Result<std::unique_ptr<ClientStream>> connect_host(const std::string& host, std::uint16_t port, Duration limit);
+
+// Only this machine is meant: localhost, *.localhost, 127.0.0.0/8, ::1.
+bool is_this_machine(const std::string& host);
 
 // Speaks TLS over a connected socket, which it owns; the certificate must fit `host` and the system's authorities.
 Result<std::unique_ptr<ClientStream>> start_tls(int fd, const std::string& host, Duration limit);
