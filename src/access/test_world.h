@@ -1,7 +1,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -11,6 +10,7 @@
 #include "access/access.h"
 #include "access/schema.h"
 #include "base/fake_loop.h"
+#include "io/test_folder.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace weir::access {
@@ -18,15 +18,10 @@ namespace weir::access {
 // A state folder with a database and an Access on a clock that tests move.
 class TestWorld {
  public:
-  TestWorld() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "weir-access-XXXXXX").string();
-    dir_ = mkdtemp(pattern.data());
-    open_database();
-  }
+  TestWorld() { open_database(); }
   ~TestWorld() {
     access_.reset();
     db_.reset();
-    std::filesystem::remove_all(dir_);
   }
 
   Result<void> open() {
@@ -63,7 +58,7 @@ class TestWorld {
   std::shared_ptr<const config::Config> config = std::make_shared<config::Config>();
 
  private:
-  std::filesystem::path dir_;
+  io::TestFolder dir_;
   Log log_{loop, STDERR_FILENO, LogLevel::kError};
   std::unique_ptr<store::Database> db_;
   std::unique_ptr<Access> access_;

@@ -12,6 +12,7 @@
 #include "engine/test_tables.h"
 #include "io/file.h"
 #include "io/process.h"
+#include "io/test_folder.h"
 #include "store/sqlite/sqlite_database.h"
 
 // A server process is killed with SIGKILL at fifty points of a pipeline of small jobs, and another one takes over.
@@ -105,8 +106,6 @@ int wait_for(pid_t pid) {
 class CrashTest : public testing::Test {
  protected:
   CrashTest() {
-    std::string pattern = (fs::temp_directory_path() / "weir-crash-XXXXXX").string();
-    template_ = ::mkdtemp(pattern.data());
     auto out =
         io::run_checked({.argv = {"/bin/sh", "-ec",
                                   "git init -q --bare repo.git && git init -q w && cd w && git -c user.name=a -c "
@@ -115,10 +114,7 @@ class CrashTest : public testing::Test {
                          .working_dir = template_});
     commit_ = out.value().substr(0, 40);
   }
-  ~CrashTest() override {
-    std::error_code ignored;
-    fs::remove_all(template_, ignored);
-  }
+  ~CrashTest() override {}
 
   fs::path fresh_state(int point) {
     const auto root = template_ / fmt::format("state-{}", point);
@@ -153,7 +149,7 @@ class CrashTest : public testing::Test {
     }
   }
 
-  fs::path template_;
+  io::TestFolder template_;
   std::string commit_;
 };
 

@@ -12,6 +12,7 @@
 #include "engine/test_tables.h"
 #include "io/file.h"
 #include "io/process.h"
+#include "io/test_folder.h"
 #include "store/sqlite/sqlite_database.h"
 
 // The engine with its real database, loop and executor; a shell script stands for weir-runner.
@@ -39,8 +40,6 @@ journal "{\"seq\":4,\"t\":4000000,\"type\":\"job_finished\",\"conclusion\":\"suc
 class EngineTest : public testing::Test {
  protected:
   EngineTest() : log_(clock_, 2, LogLevel::kError) {
-    std::string pattern = (fs::temp_directory_path() / "weir-engine-XXXXXX").string();
-    root_ = ::mkdtemp(pattern.data());
     fs::create_directories(root_ / "jobs");
     std::ofstream(root_ / "runner") << kRunner;
     ::chmod((root_ / "runner").c_str(), 0755);
@@ -58,8 +57,6 @@ class EngineTest : public testing::Test {
     engine_.reset();
     loop_.stop();
     db_->stop();
-    std::error_code ignored;
-    fs::remove_all(root_, ignored);
   }
 
   std::string shell(const std::string& command) {
@@ -146,7 +143,7 @@ class EngineTest : public testing::Test {
 
   SystemClock clock_;
   Log log_;
-  fs::path root_;
+  io::TestFolder root_;
   std::string commit_;
   std::unique_ptr<store::Database> db_;
   io::ThreadLoop loop_;

@@ -13,6 +13,7 @@
 #include <mutex>
 
 #include "io/file.h"
+#include "io/test_folder.h"
 
 namespace weir::engine {
 namespace {
@@ -23,15 +24,8 @@ constexpr std::chrono::seconds kDeadline{20};
 // A folder, a loop and shell scripts in place of weir-runner.
 class LocalExecutorTest : public testing::Test {
  protected:
-  LocalExecutorTest() : log_(clock_, 2, LogLevel::kError) {
-    std::string pattern = (fs::temp_directory_path() / "weir-executor-XXXXXX").string();
-    root_ = ::mkdtemp(pattern.data());
-  }
-  ~LocalExecutorTest() override {
-    loop_.stop();
-    std::error_code ignored;
-    fs::remove_all(root_, ignored);
-  }
+  LocalExecutorTest() : log_(clock_, 2, LogLevel::kError) {}
+  ~LocalExecutorTest() override { loop_.stop(); }
 
   // The script sees its job's folder as $1; `journal` appends a record.
   void runner(const std::string& body) {
@@ -111,7 +105,7 @@ class LocalExecutorTest : public testing::Test {
 
   SystemClock clock_;
   Log log_;
-  fs::path root_;
+  io::TestFolder root_;
   io::ThreadLoop loop_;
   std::mutex mutex_;
   std::condition_variable changed_;

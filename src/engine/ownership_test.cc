@@ -7,6 +7,7 @@
 #include "engine/fake_world.h"
 #include "engine/rows.h"
 #include "engine/test_tables.h"
+#include "io/test_folder.h"
 #include "workflow/workflow.h"
 
 // Who owns what between the engine's memory and its database: writes outlive the engine, and what is told is durable.
@@ -29,8 +30,6 @@ class OwnershipTest : public testing::Test {
       : log_(loop_, null_file_, LogLevel::kError),
         machine_(loop_, [](const types::JobSpec&) { return JobScript{}; }),
         executor_(loop_, machine_, fuse_) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "weir-ownership-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
     db_ =
         std::make_unique<SteppedDatabase>(store::open_sqlite(folder_ / "weir.db", test_tables(), loop_, log_).value());
     engine_ = std::make_unique<Engine>(
@@ -53,8 +52,6 @@ class OwnershipTest : public testing::Test {
     engine_.reset();
     db_.reset();
     ::close(null_file_);
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
   }
 
   std::int64_t create() {
@@ -78,7 +75,7 @@ class OwnershipTest : public testing::Test {
   FakeLoop loop_;
   int null_file_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   Log log_;
-  std::filesystem::path folder_;
+  io::TestFolder folder_;
   std::unique_ptr<SteppedDatabase> db_;
   Machine machine_;
   Fuse fuse_;

@@ -10,6 +10,7 @@
 #include "engine/fake_world.h"
 #include "engine/rows.h"
 #include "engine/test_tables.h"
+#include "io/test_folder.h"
 #include "workflow/workflow.h"
 
 // Plays the files of tests/scenario: a workflow, how its jobs go and what people do, and the timeline that follows from
@@ -128,8 +129,6 @@ class Play {
         start_(loop_.now()),
         log_(loop_, null_file_, LogLevel::kError),
         machine_(loop_, [this](const types::JobSpec& spec) { return script_of(spec); }) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "weir-scenario-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
     auto all = test_tables();
     all.push_back(FakeApprovals::migration());
     db_ = std::make_unique<SteppedDatabase>(store::open_sqlite(folder_ / "weir.db", all, loop_, log_).value());
@@ -140,8 +139,6 @@ class Play {
     executor_.reset();
     db_.reset();
     ::close(null_file_);
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
   }
 
   std::string timeline() {
@@ -308,7 +305,7 @@ class Play {
   TimePoint start_;
   int null_file_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   Log log_;
-  std::filesystem::path folder_;
+  io::TestFolder folder_;
   std::unique_ptr<SteppedDatabase> db_;
   Machine machine_;
   Fuse fuse_;

@@ -9,6 +9,7 @@
 #include "engine/pools.h"
 #include "engine/rows.h"
 #include "engine/test_tables.h"
+#include "io/test_folder.h"
 #include "workflow/workflow.h"
 
 // The engine under random workflows and random faults: servers die between any two effects, commits fail, runners die,
@@ -92,10 +93,9 @@ std::string random_workflow(Random& random, int level = 0) {
   return text;
 }
 
+// In memory where the machine has such a place: the play commits for each step.
 std::filesystem::path temporary_folder() {
-  const char* shared = ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-  std::string pattern = fmt::format("{}/weir-simulation-XXXXXX", shared);
-  return ::mkdtemp(pattern.data());
+  return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 }
 
 class Simulation {
@@ -117,8 +117,6 @@ class Simulation {
     shut_down();
     db_.reset();
     ::close(null_file_);
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
   }
 
   void play() {
@@ -361,7 +359,7 @@ class Simulation {
 
   Random random_;
   FakeLoop loop_;
-  std::filesystem::path folder_;
+  io::TestFolder folder_;
   int null_file_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);  // failed commits are part of the play
   Log log_;
   std::unique_ptr<SteppedDatabase> db_;

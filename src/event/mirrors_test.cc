@@ -8,6 +8,7 @@
 #include "event/schema.h"
 #include "io/file.h"
 #include "io/process.h"
+#include "io/test_folder.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace weir::event {
@@ -31,8 +32,6 @@ class FakeStarter final : public RunStarter {
 class MirrorsTest : public testing::Test {
  protected:
   MirrorsTest() : log_(clock_, null_file_, LogLevel::kError) {
-    std::string pattern = (fs::temp_directory_path() / "weir-mirrors-XXXXXX").string();
-    root_ = ::mkdtemp(pattern.data());
     shell(
         "git init -q -b main theirs && cd theirs && git config user.name a && git config user.email a@b && mkdir -p "
         ".github/workflows && printf 'on: push\\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: x}]}}\\n' > "
@@ -55,8 +54,6 @@ class MirrorsTest : public testing::Test {
     mirrors_.reset();
     triggers_.reset();
     db_->stop();
-    std::error_code ignored;
-    fs::remove_all(root_, ignored);
     ::close(null_file_);
   }
   std::string shell(const std::string& command) {
@@ -84,7 +81,7 @@ class MirrorsTest : public testing::Test {
   SystemClock clock_;
   int null_file_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   Log log_;
-  fs::path root_;
+  io::TestFolder root_;
   std::unique_ptr<store::Database> db_;
   FakeStarter starter_;
   std::unique_ptr<Triggers> triggers_;

@@ -12,6 +12,7 @@
 #include "event/schema.h"
 #include "io/file.h"
 #include "io/process.h"
+#include "io/test_folder.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace weir::event {
@@ -41,8 +42,6 @@ class FakeStarter final : public RunStarter {
 class TriggersTest : public testing::Test {
  protected:
   TriggersTest() : log_(loop_, null_file_, LogLevel::kError) {
-    std::string pattern = (fs::temp_directory_path() / "weir-triggers-XXXXXX").string();
-    root_ = ::mkdtemp(pattern.data());
     EXPECT_TRUE(io::Git::init_bare(root_ / "flights.git").has_value());
     shell(
         "git init -q -b main work && cd work && git remote add origin ../flights.git && git config user.name alice "
@@ -53,8 +52,6 @@ class TriggersTest : public testing::Test {
   ~TriggersTest() override {
     triggers_.reset();
     db_->stop();
-    std::error_code ignored;
-    fs::remove_all(root_, ignored);
     ::close(null_file_);
   }
 
@@ -124,7 +121,7 @@ class TriggersTest : public testing::Test {
   FakeLoop loop_;
   int null_file_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   Log log_;
-  fs::path root_;
+  io::TestFolder root_;
   std::unique_ptr<store::Database> db_;
   ScheduleRules rules_;
   FakeStarter starter_;

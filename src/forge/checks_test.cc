@@ -8,6 +8,7 @@
 #include "base/fake_loop.h"
 #include "event/schema.h"
 #include "forge/schema.h"
+#include "io/test_folder.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace weir::forge {
@@ -19,8 +20,6 @@ using testing::HasSubstr;
 class ChecksTest : public testing::Test {
  protected:
   ChecksTest() : log_(loop_, null_file_, LogLevel::kError) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "weir-checks-XXXXXX").string();
-    root_ = ::mkdtemp(pattern.data());
     std::vector<store::Migration> tables(event::migrations().begin(), event::migrations().end());
     tables.insert(tables.end(), migrations().begin(), migrations().end());
     db_ = store::open_sqlite(root_ / "weir.db", tables, loop_, log_).value();
@@ -30,8 +29,6 @@ class ChecksTest : public testing::Test {
   ~ChecksTest() override {
     triggers_.reset();
     db_->stop();
-    std::error_code ignored;
-    std::filesystem::remove_all(root_, ignored);
     ::close(null_file_);
   }
 
@@ -39,7 +36,7 @@ class ChecksTest : public testing::Test {
   FakeLoop loop_;
   int null_file_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   Log log_;
-  std::filesystem::path root_;
+  io::TestFolder root_;
   std::unique_ptr<store::Database> db_;
   std::unique_ptr<event::Triggers> triggers_;
   std::unique_ptr<Checks> checks_;

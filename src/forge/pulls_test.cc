@@ -12,6 +12,7 @@
 #include "forge/schema.h"
 #include "io/file.h"
 #include "io/process.h"
+#include "io/test_folder.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace weir::forge {
@@ -36,8 +37,6 @@ class FakeStarter final : public event::RunStarter {
 class PullsTest : public testing::Test {
  protected:
   PullsTest() : log_(loop_, null_file_, LogLevel::kError) {
-    std::string pattern = (fs::temp_directory_path() / "weir-pulls-XXXXXX").string();
-    root_ = ::mkdtemp(pattern.data());
     EXPECT_TRUE(io::Git::init_bare(root_ / "flights.git").has_value());
     shell(
         "git init -q -b main work && cd work && git remote add origin ../flights.git && git config user.name alice && "
@@ -70,8 +69,6 @@ class PullsTest : public testing::Test {
     pulls_.reset();
     triggers_.reset();
     db_->stop();
-    std::error_code ignored;
-    fs::remove_all(root_, ignored);
     ::close(null_file_);
   }
 
@@ -107,7 +104,7 @@ class PullsTest : public testing::Test {
   FakeLoop loop_;
   int null_file_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   Log log_;
-  fs::path root_;
+  io::TestFolder root_;
   std::unique_ptr<store::Database> db_;
   FakeStarter starter_;
   std::unique_ptr<event::Triggers> triggers_;

@@ -1,12 +1,12 @@
 #include "gate/gate.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <filesystem>
 
 #include "base/fake_loop.h"
+#include "io/test_folder.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace weir::gate {
@@ -20,8 +20,6 @@ const types::Identity kJob{.name = "job:42", .role = types::Role::kDeveloper, .j
 class GateServiceTest : public testing::Test {
  protected:
   GateServiceTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "weir-gate-XXXXXX").string();
-    dir_ = mkdtemp(pattern.data());
     db = store::open_sqlite(dir_ / "weir.db", migrations(), loop, log).value();
     auto made = std::make_shared<config::Config>();
     made->gates = {{.model = "flight-delay",
@@ -31,10 +29,7 @@ class GateServiceTest : public testing::Test {
     runs[kRun1] = {.run_id = kRun1, .metrics = {{"auc", {.value = 0.7}}}};
     runs[kRun2] = {.run_id = kRun2, .metrics = {{"auc", {.value = 0.72}}}};
   }
-  ~GateServiceTest() override {
-    db.reset();
-    std::filesystem::remove_all(dir_);
-  }
+  ~GateServiceTest() override { db.reset(); }
 
   GateService service() {
     return GateService(
@@ -67,7 +62,7 @@ class GateServiceTest : public testing::Test {
   std::optional<Champion> champion;
 
  private:
-  std::filesystem::path dir_;
+  io::TestFolder dir_;
 };
 
 TEST_F(GateServiceTest, JudgesTheRunThatTheWorkflowMadeAgainstTheLiveVersion) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -11,6 +10,7 @@
 
 #include "base/fake_loop.h"
 #include "insight/why.h"
+#include "io/test_folder.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace weir::insight {
@@ -19,8 +19,6 @@ namespace weir::insight {
 class Story : public testing::Test {
  protected:
   Story() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "weir-insight-XXXXXX").string();
-    dir_ = mkdtemp(pattern.data());
     db = store::open_sqlite(dir_ / "weir.db", {}, loop, log_).value();
     sources = {.experiment_run = [this](const std::string& run_id) -> Result<std::optional<ExperimentRun>> {
                  const auto found = experiments.find(run_id);
@@ -31,10 +29,7 @@ class Story : public testing::Test {
                  return found == commits.end() ? std::nullopt : std::optional(found->second);
                }};
   }
-  ~Story() override {
-    db.reset();
-    std::filesystem::remove_all(dir_);
-  }
+  ~Story() override { db.reset(); }
 
   // Appends an event and moves the clock on by a minute.
   std::int64_t tell(std::string type, std::string actor, std::string subject, json::object payload = {},
@@ -115,7 +110,7 @@ class Story : public testing::Test {
 
  private:
   Log log_{loop, STDERR_FILENO, LogLevel::kError};
-  std::filesystem::path dir_;
+  io::TestFolder dir_;
 };
 
 }  // namespace weir::insight

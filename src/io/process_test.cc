@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "io/file.h"
+#include "io/test_folder.h"
 
 namespace weir::io {
 namespace {
@@ -16,17 +17,11 @@ namespace fs = std::filesystem;
 
 class TemporaryFolder : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "weir-io-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { (void)remove_tree(folder_); }
   void put(const std::string& path, const std::string& text) {
     fs::create_directories((folder_ / path).parent_path());
     std::ofstream(folder_ / path) << text;
   }
-  fs::path folder_;
+  TestFolder folder_;
 };
 using ProcessTest = TemporaryFolder;
 using FileTest = TemporaryFolder;

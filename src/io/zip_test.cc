@@ -1,6 +1,5 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <fstream>
@@ -9,6 +8,7 @@
 #include "base/hash.h"
 #include "io/file.h"
 #include "io/process.h"
+#include "io/test_folder.h"
 #include "io/zip_format.h"
 #include "io/zip_reader.h"
 #include "io/zip_writer.h"
@@ -21,12 +21,6 @@ using ::testing::HasSubstr;
 
 class Zip : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "weir-zip-XXXXXX").string();
-    root_ = ::mkdtemp(pattern.data());
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
   fs::path write(const std::string& name, const std::string& text, mode_t mode = 0644) {
     const fs::path path = root_ / "in" / name;
     fs::create_directories(path.parent_path());
@@ -78,7 +72,7 @@ class Zip : public ::testing::Test {
     return text;
   }
 
-  fs::path root_;
+  TestFolder root_;
   fs::path archive_ = fs::temp_directory_path() / fmt::format("weir-zip-{}.zip", random_hex(6));
 };
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "io/file.h"
+#include "io/test_folder.h"
 
 namespace weir::monitor {
 namespace {
@@ -10,15 +11,12 @@ namespace {
 // A mail program of the test's own.
 struct Program {
   explicit Program(std::string_view script) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "weir-mail-XXXXXX").string();
-    folder = mkdtemp(pattern.data());
     path = folder / "sendmail";
     EXPECT_TRUE(io::write_file_atomic(path, script).has_value());
     std::filesystem::permissions(path, std::filesystem::perms::owner_all);
   }
-  ~Program() { std::filesystem::remove_all(folder); }
 
-  std::filesystem::path folder;
+  io::TestFolder folder;
   std::filesystem::path path;
 };
 

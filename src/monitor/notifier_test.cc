@@ -1,6 +1,7 @@
 #include "monitor/notifier.h"
 
 #include "io/file.h"
+#include "io/test_folder.h"
 #include "monitor/test_world.h"
 
 namespace weir::monitor {
@@ -126,8 +127,7 @@ TEST_F(NotifierTest, TriesAgainWithGrowingPausesUntilTheTargetTakesIt) {
 }
 
 TEST_F(NotifierTest, MailsWhereMailtoSaysAndTriesAgainWhenTheProgramFails) {
-  std::string pattern = (std::filesystem::temp_directory_path() / "weir-sendmail-XXXXXX").string();
-  const std::filesystem::path folder = mkdtemp(pattern.data());
+  const io::TestFolder folder;
   sendmail = folder / "sendmail";
   ASSERT_TRUE(io::write_file_atomic(sendmail, "#!/bin/sh\ntest -e \"$0.up\" && cat >\"$0.mail\"\n").has_value());
   std::filesystem::permissions(sendmail, std::filesystem::perms::owner_all);
@@ -145,7 +145,6 @@ TEST_F(NotifierTest, MailsWhereMailtoSaysAndTriesAgainWhenTheProgramFails) {
               std::string::npos)
       << text;
   EXPECT_TRUE(posts.empty());
-  std::filesystem::remove_all(folder);
 }
 
 TEST_F(NotifierTest, GivesUpAfterADay) {

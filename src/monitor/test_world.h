@@ -10,6 +10,7 @@
 
 #include "base/fake_loop.h"
 #include "config/parse.h"
+#include "io/test_folder.h"
 #include "monitor/schema.h"
 #include "store/sqlite/sqlite_database.h"
 
@@ -54,15 +55,8 @@ class PostBox final : public Loop {
 // A database in a folder of its own, and a clock that tests move.
 class TestWorld {
  public:
-  TestWorld() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "weir-monitor-XXXXXX").string();
-    dir_ = mkdtemp(pattern.data());
-    open();
-  }
-  ~TestWorld() {
-    db_.reset();
-    std::filesystem::remove_all(dir_);
-  }
+  TestWorld() { open(); }
+  ~TestWorld() { db_.reset(); }
 
   // As after a restart.
   void reopen() {
@@ -105,7 +99,7 @@ class TestWorld {
     db_ = *std::move(opened);
   }
 
-  std::filesystem::path dir_;
+  io::TestFolder dir_;
   Log log_{loop, STDERR_FILENO, LogLevel::kError};
   std::unique_ptr<store::Database> db_;
 };

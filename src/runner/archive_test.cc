@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 
 #include "io/process.h"
+#include "io/test_folder.h"
 #include "runner/glob.h"
-#include "runner/test_folder.h"
 
 namespace weir::runner {
 namespace {
@@ -54,7 +54,7 @@ bool is_empty_folder(const fs::path& path) {
 }
 
 TEST(Archive, ComesBackAsItWent) {
-  const TestFolder folder;
+  const io::TestFolder folder;
   folder.write("in/model.pkl", std::string(300'000, 'm'));
   folder.write("in/数据/报告 1.txt", "深度");
   folder.write("in/run.sh", "#!/bin/sh\n");
@@ -80,7 +80,7 @@ TEST(Archive, ComesBackAsItWent) {
 }
 
 TEST(Archive, FilesThatAreThereAreReplaced) {
-  const TestFolder folder;
+  const io::TestFolder folder;
   folder.write("in/x", "new");
   folder.write("out/x", "much older text");
   folder.write("elsewhere", "keep");
@@ -106,7 +106,7 @@ TEST(Archive, HostileNamesAreRefusedAndNothingIsWritten) {
       {{"fine"}, {"pipe", AE_IFIFO}},
   };
   for (const auto& entries : archives) {
-    const TestFolder folder;
+    const io::TestFolder folder;
     write_archive(folder / "a", entries);
     const auto files = unpack(folder / "a", folder / "out");
     ASSERT_FALSE(files.has_value()) << entries.back().name;
@@ -118,7 +118,7 @@ TEST(Archive, HostileNamesAreRefusedAndNothingIsWritten) {
 }
 
 TEST(Archive, LinksOnDiskAreNotFollowed) {
-  const TestFolder folder;
+  const io::TestFolder folder;
   fs::create_directories(folder / "out");
   fs::create_directories(folder / "elsewhere");
   fs::create_directory_symlink(folder / "elsewhere", folder / "out/d");
@@ -128,7 +128,7 @@ TEST(Archive, LinksOnDiskAreNotFollowed) {
 }
 
 TEST(Archive, ATornArchiveIsCorrupt) {
-  const TestFolder folder;
+  const io::TestFolder folder;
   std::string noise;
   for (int i = 0; i < 200'000; ++i) noise += static_cast<char>(i * 2654435761U >> 13);
   folder.write("in", noise);
@@ -142,7 +142,7 @@ TEST(Archive, ATornArchiveIsCorrupt) {
 }
 
 TEST(Archive, AZipComesBackAsItWent) {
-  const TestFolder folder;
+  const io::TestFolder folder;
   folder.write("in/model.pkl", std::string(300'000, 'm'));
   folder.write("in/数据/报告 1.txt", "深度");
   folder.write("in/run.sh", "#!/bin/sh\n");
@@ -196,7 +196,7 @@ TEST(Archive, AHostileZipIsRefusedAndNothingIsWritten) {
         "put('link', 'x' * 5000, 0o120777)", "put('link', 'a\\0b', 0o120777)",
         "put('inside/'); put('link', 'inside', 0o120777); put('link/x')", "put('pipe', '', 0o010644)",
         "put('device', '', 0o060644)", "put('large', b'\\0' * 100001)"}) {
-    const TestFolder folder;
+    const io::TestFolder folder;
     write_zip(folder / "a", script);
     const auto files = unpack(folder / "a", folder / "out", {.bytes_max = 100'000});
     ASSERT_FALSE(files.has_value()) << script;
@@ -208,7 +208,7 @@ TEST(Archive, AHostileZipIsRefusedAndNothingIsWritten) {
 }
 
 TEST(Archive, AZipFollowsNoLinksOnDiskAndKeepsThoseThatStayInside) {
-  const TestFolder folder;
+  const io::TestFolder folder;
   fs::create_directories(folder / "out");
   fs::create_directories(folder / "elsewhere");
   fs::create_directory_symlink(folder / "elsewhere", folder / "out/d");
@@ -223,7 +223,7 @@ TEST(Archive, AZipFollowsNoLinksOnDiskAndKeepsThoseThatStayInside) {
 }
 
 TEST(Archive, ADamagedFileOfAZipDoesNotStay) {
-  const TestFolder folder;
+  const io::TestFolder folder;
   write_zip(folder / "a", "put('second', 'precious bytes')");
   std::string bytes = folder.read("a");
   bytes[bytes.find("precious")] = 'X';
@@ -235,7 +235,7 @@ TEST(Archive, ADamagedFileOfAZipDoesNotStay) {
 }
 
 TEST(Archive, NamesBelowRootsGoToTheirFolders) {
-  const TestFolder folder;
+  const io::TestFolder folder;
   folder.write("in", "x");
   ASSERT_TRUE(pack({{folder / "in", "home/.cache/x"}, {folder / "in", "env/lib/y"}}, folder / "a", {}).has_value());
   ASSERT_TRUE(unpack_rooted(folder / "a", {{"home", folder / "h"}, {"env", folder / "e"}}).has_value());
@@ -246,7 +246,7 @@ TEST(Archive, NamesBelowRootsGoToTheirFolders) {
 }
 
 TEST(Archive, StoppingLeavesNoFile) {
-  const TestFolder folder;
+  const io::TestFolder folder;
   folder.write("in", "x");
   const std::atomic<bool> stop = true;
   const auto packed = pack({{folder / "in", "x"}}, folder / "a", {.stop = &stop});

@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "runner/test_folder.h"
+#include "io/test_folder.h"
 
 namespace weir::runner {
 namespace {
@@ -43,7 +43,7 @@ class CacheTreesTest : public ::testing::Test {
         std::distance(fs::directory_iterator(folder_ / "trees" / kDigest, ignored), fs::directory_iterator()));
   }
 
-  TestFolder folder_;
+  io::TestFolder folder_;
   CacheTrees trees_;
 };
 

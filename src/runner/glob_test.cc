@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "runner/test_folder.h"
+#include "io/test_folder.h"
 
 namespace weir::runner {
 namespace {
@@ -24,7 +24,7 @@ class GlobTest : public ::testing::Test {
     return found;
   }
 
-  TestFolder folder_;
+  io::TestFolder folder_;
 };
 
 TEST_F(GlobTest, AFolderBringsAllThatIsInItFoldersFirst) {
@@ -100,7 +100,7 @@ TEST(NameMatches, BracesAndStars) {
 }
 
 TEST(HashFiles, IsTheHashOfTheHashesInSearchOrder) {
-  const TestFolder folder;
+  const io::TestFolder folder;
   folder.write("b.txt", "two");
   folder.write("a/z.txt", "one");
   const auto binary = [](std::string_view hex) {

@@ -295,7 +295,7 @@ class RemoteAction : public ::testing::Test {
     publish("me/greet", tag);
   }
 
-  TestFolder world_;
+  io::TestFolder world_;
   TestJob job_;
 };
 

@@ -7,7 +7,7 @@
 #include <sstream>
 #include <thread>
 
-#include "runner/test_folder.h"
+#include "io/test_folder.h"
 #include "types/job_spec.h"
 
 namespace weir::runner {
@@ -15,7 +15,7 @@ namespace {
 
 TEST(Journal, RecordsOfSeveralThreadsStandInTheOrderOfTheirNumbers) {
   constexpr std::int64_t kEach = 200;
-  TestFolder folder;
+  io::TestFolder folder;
   SystemClock clock;
   auto journal = Journal::open(folder / "journal.jsonl", clock);
   ASSERT_TRUE(journal.has_value());
@@ -52,7 +52,7 @@ class FullDisk {
 };
 
 TEST(JobLog, LinesThatFindNoRoomAreCountedWhereTheyAreMissing) {
-  TestFolder folder;
+  io::TestFolder folder;
   SystemClock clock;
   const auto log = JobLog::open(folder / "log.txt", clock).value();
   log->line(0, 'o', "one");
@@ -75,7 +75,7 @@ TEST(JobLog, LinesThatFindNoRoomAreCountedWhereTheyAreMissing) {
 }
 
 TEST(Journal, ARecordThatFoundNoRoomLeavesNothingAndTheNextOneIsWhole) {
-  TestFolder folder;
+  io::TestFolder folder;
   SystemClock clock;
   auto journal = Journal::open(folder / "journal.jsonl", clock);
   ASSERT_TRUE(journal.has_value());

@@ -10,7 +10,7 @@
 
 #include "io/file.h"
 #include "io/process.h"
-#include "runner/test_folder.h"
+#include "io/test_folder.h"
 
 namespace weir::runner {
 namespace {
@@ -24,7 +24,7 @@ using ::testing::HasSubstr;
 class PythonEnvTest : public ::testing::Test {
  protected:
   // The base layer with pip takes seconds to make: the tests share one.
-  static void SetUpTestSuite() { envs_ = new TestFolder; }
+  static void SetUpTestSuite() { envs_ = new io::TestFolder; }
   static void TearDownTestSuite() { delete std::exchange(envs_, nullptr); }
 
   void SetUp() override {
@@ -83,8 +83,8 @@ class PythonEnvTest : public ::testing::Test {
     return (folder_ / fmt::format("{}-{}-py3-none-any.whl", package, version)).string();
   }
 
-  static inline TestFolder* envs_ = nullptr;
-  TestFolder folder_;
+  static inline io::TestFolder* envs_ = nullptr;
+  io::TestFolder folder_;
   PythonPlaces places_;
   Interpreter interpreter_;
 };
@@ -218,7 +218,7 @@ TEST_F(PythonEnvTest, TheVirtualEnvironmentOfTheServerIsTheLowestLayer) {
 }
 
 TEST(FindInterpreter, KnowsVersionsByPlaceAndPicksTheNewestThatFits) {
-  const TestFolder folder;
+  const io::TestFolder folder;
   // Any program will do: where it lies tells its version.
   const auto install = [&](const std::string& place) {
     fs::create_directories((folder / place).parent_path());

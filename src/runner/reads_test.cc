@@ -8,7 +8,7 @@
 #include "io/checkout_cache.h"
 #include "io/git.h"
 #include "io/process.h"
-#include "runner/test_folder.h"
+#include "io/test_folder.h"
 
 namespace weir::runner {
 namespace {
@@ -50,7 +50,7 @@ class ReadsTest : public testing::Test {
     return target;
   }
 
-  TestFolder folder_;
+  io::TestFolder folder_;
   std::string commit_;
 };
 

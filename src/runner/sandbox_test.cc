@@ -264,7 +264,7 @@ TEST(ControlGroup, FindsWhereThisProcessIs) {
 
 TEST(Confinement, LinksLeadNowhereFromAConfinedThread) {
   if (!Confinement::available()) GTEST_SKIP();
-  TestFolder folder;
+  io::TestFolder folder;
   fs::create_directories(folder / "own");
   folder.write("secret", "x");
   folder.write("own/file", "y");

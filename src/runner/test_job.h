@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "io/process.h"
-#include "runner/test_folder.h"
+#include "io/test_folder.h"
 #include "types/job_spec.h"
 
 namespace weir::runner {
@@ -177,7 +177,7 @@ class TestJob {
   [[nodiscard]] pid_t pid() const { return process_->pid(); }
   [[nodiscard]] std::filesystem::path dir() const { return folder / "job"; }
 
-  TestFolder folder;
+  io::TestFolder folder;
   types::JobSpec spec;
   json::object secrets;
   json::object actions;

@@ -8,7 +8,7 @@
 
 #include "base/hash.h"
 #include "io/http_server.h"
-#include "runner/test_folder.h"
+#include "io/test_folder.h"
 
 namespace weir::runner {
 

@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "io/file.h"
+#include "io/test_folder.h"
 #include "store/blob_store.h"
 #include "store/sqlite/sqlite_database.h"
 
@@ -22,16 +23,8 @@ constexpr Migration kMigrations[] = {
 
 class StoreTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "weir-store-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    open();
-  }
-  void TearDown() override {
-    database_.reset();
-    (void)io::remove_tree(folder_);
-  }
+  void SetUp() override { open(); }
+  void TearDown() override { database_.reset(); }
   void open() {
     database_.reset();
     auto opened = open_sqlite(folder_ / "weir.db", kMigrations, clock_, log_);
@@ -56,7 +49,7 @@ class StoreTest : public testing::Test {
 
   SystemClock clock_;
   Log log_{clock_, STDERR_FILENO, LogLevel::kError};
-  fs::path folder_;
+  io::TestFolder folder_;
   std::unique_ptr<Database> database_;
 };
 

@@ -2,12 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include "base/hash.h"
 #include "io/file.h"
 #include "io/http_client.h"
 #include "io/http_server.h"
+#include "io/test_folder.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace weir::api::actions {
@@ -29,8 +29,6 @@ class TestClock final : public Clock {
 class ServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "weir-actions-XXXXXX").string();
-    root_ = ::mkdtemp(pattern.data());
     db_ = store::open_sqlite(root_ / "db", engine::run_artifact_migrations(), clock_, log_).value();
     blobs_ = store::open_local_blobs(root_ / "blobs").value();
     artifacts_.emplace(*db_, *blobs_, clock_);
@@ -60,7 +58,6 @@ class ServiceTest : public ::testing::Test {
   void TearDown() override {
     http_.reset();
     db_->stop();
-    fs::remove_all(root_);
   }
 
   json::object variables(bool id_token = false) {
@@ -97,7 +94,7 @@ class ServiceTest : public ::testing::Test {
 
   TestClock clock_;
   Log log_{clock_, 2, LogLevel::kError};
-  fs::path root_;
+  io::TestFolder root_;
   std::atomic<bool> running_ = true;
   std::unique_ptr<store::Database> db_;
   std::unique_ptr<store::BlobStore> blobs_;

@@ -2,12 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <thread>
 
 #include "base/hash.h"
 #include "io/file.h"
+#include "io/test_folder.h"
 
 namespace weir::api::actions {
 namespace {
@@ -34,12 +34,9 @@ class TextSource final : public io::ByteSource {
 class UploadsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "weir-uploads-XXXXXX").string();
-    root_ = ::mkdtemp(pattern.data());
     uploads_.emplace(root_);
     id_ = uploads_->begin(purpose()).value();
   }
-  void TearDown() override { fs::remove_all(root_); }
 
   static UploadPurpose purpose() {
     return {.kind = "artifact",
@@ -69,7 +66,7 @@ class UploadsTest : public ::testing::Test {
     return made;
   }
 
-  fs::path root_;
+  io::TestFolder root_;
   std::optional<Uploads> uploads_;
   std::string id_;
 };

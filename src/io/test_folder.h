@@ -11,19 +11,21 @@
 #include "base/hash.h"
 #include "io/file.h"
 
-namespace weir::runner {
+namespace weir::io {
 
 class TestFolder {
  public:
-  TestFolder() : path_(std::filesystem::path(::testing::TempDir()) / ("weir-runner-" + random_hex(6))) {
+  explicit TestFolder(const std::filesystem::path& parent = ::testing::TempDir())
+      : path_(parent / ("weir-test-" + random_hex(6))) {
     std::filesystem::create_directories(path_);
     path_ = std::filesystem::canonical(path_);
   }
-  ~TestFolder() { [[maybe_unused]] const auto removed = io::remove_tree(path_); }
+  ~TestFolder() { [[maybe_unused]] const auto removed = remove_tree(path_); }
   TestFolder(const TestFolder&) = delete;
   TestFolder& operator=(const TestFolder&) = delete;
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  operator const std::filesystem::path&() const { return path_; }  // NOLINT(google-explicit-constructor)
   [[nodiscard]] std::filesystem::path operator/(const std::filesystem::path& name) const { return path_ / name; }
 
   void write(const std::filesystem::path& name, std::string_view text) const {
@@ -41,4 +43,4 @@ class TestFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace weir::runner
+}  // namespace weir::io
