@@ -214,9 +214,10 @@ Result<Pull> Pulls::change(const std::string& repo, std::int64_t number, const C
                                   : was_draft && !pull.draft     ? "ready_for_review"
                                   : !was_draft && pull.draft     ? "converted_to_draft"
                                                                  : "edited";
-  const auto now = deps_.clock->now();
-  pull.issue.closed_at = pull.issue.open ? std::nullopt : std::optional(now);
-  pull.issue.closed_by = pull.issue.open ? std::string() : identity.name;
+  if (pull.issue.open != was_open) {
+    pull.issue.closed_at = pull.issue.open ? std::nullopt : std::optional(deps_.clock->now());
+    pull.issue.closed_by = pull.issue.open ? std::string() : identity.name;
+  }
   WEIR_TRY(tell(pull, action, action == "closed" ? event_type::kPullClosed : event_type::kPullUpdated, identity,
                 [&](store::Transaction& tx) { return record_state(tx, pull); }));
   return pull;

@@ -1,15 +1,11 @@
 // `uses:` of container actions: their image's program runs instead of a script.
-#include "runner/action_environment.h"
+#include "runner/action_process.h"
 #include "runner/containers.h"
-#include "runner/loaded_action.h"
 #include "runner/program.h"
-#include "runner/step_commands.h"
 #include "runner/step_run.h"
 
 namespace weir::runner {
 namespace {
-
-using types::Conclusion;
 
 std::string input_of(const Inputs& inputs, std::string_view name) {
   const auto found = inputs.find(name);
@@ -51,27 +47,10 @@ Result<void> run_process(JobState& job, StepState& step, ActionRun& run, const s
   const Command command = WEIR_TRY(evaluate_command(job, action.file, inputs));
   process.entrypoint = entrypoint;
   process.arguments = command.arguments;
-  step.variables = job.process_env(step.env);
-  for (const auto& [name, value] : command.env) step.variables.try_emplace(name, value);
-  for (const auto& [name, value] : run.state) step.variables["STATE_" + name] = value;
-  for (const auto& [name, value] : inputs) step.variables[input_variable(name)] = value;
-  for (const auto& [name, value] : action_environment(job)) step.variables[name] = value;
-  step.variables["GITHUB_ACTION"] = action_name(step, action);
-  step.variables["GITHUB_ACTION_REPOSITORY"] = action.repository;
-  step.variables["GITHUB_ACTION_REF"] = action.ref;
-  WEIR_TRY(job.files.prepare(step.variables));
-  process.variables = step.variables;
-  step.saved_state = &run.state;
-  const auto end = WEIR_TRY(job.containers->run_action(step, std::move(process)));
-  if (!report_stop(job, step, end.stopped) && end.status.code != 0) {
-    if (!step.annotations.contains("error")) {
-      job.error(step, fmt::format("{} ended with exit code {}", action.uses, end.status.code));
-    }
-    step.outcome = Conclusion::kFailure;
-  }
-  process_step_files(job, step);
-  step.saved_state = nullptr;
-  return {};
+  return run_action_process(job, step, run, inputs, command.env, [&]() -> Result<SupervisedEnd> {
+    process.variables = step.variables;
+    return job.containers->run_action(step, std::move(process));
+  });
 }
 
 void expect_docker_post(JobState& job, const StepState& step, const std::shared_ptr<ActionRun>& run) {

@@ -1,18 +1,14 @@
 // `uses:` of JavaScript actions: a process of node for what they do first, in their place, and last.
 #include <sys/stat.h>
 
-#include "runner/action_environment.h"
+#include "runner/action_process.h"
 #include "runner/containers.h"
-#include "runner/loaded_action.h"
 #include "runner/node_find.h"
-#include "runner/step_commands.h"
 #include "runner/step_run.h"
 #include "runner/step_work.h"
 
 namespace weir::runner {
 namespace {
-
-using types::Conclusion;
 
 // Older ones are not made for any more; GitHub runs them on the oldest it still has, too.
 constexpr int kOldestNode = 20;
@@ -50,31 +46,14 @@ Result<void> run_process(JobState& job, StepState& step, ActionRun& run, const s
     job.line(step.index, 'c', "JavaScript actions run on the machine itself; they share the container's folders");
   }
 
-  step.variables = job.process_env(step.env);
-  for (const auto& [name, value] : run.state) step.variables["STATE_" + name] = value;
-  for (const auto& [name, value] : inputs) step.variables[input_variable(name)] = value;
-  for (const auto& [name, value] : action_environment(job)) step.variables[name] = value;
-  step.variables["GITHUB_ACTION"] = action_name(step, action);
-  step.variables["GITHUB_ACTION_REPOSITORY"] = action.repository;
-  step.variables["GITHUB_ACTION_REF"] = action.ref;
-  step.variables.erase("NODE_ICU_DATA");
-  WEIR_TRY(job.files.prepare(step.variables));
-  step.saved_state = &run.state;
-  io::ProcessOptions options;
-  options.argv = {node->string(), file.string()};
-  options.working_dir = job.workspace;
-  options.env = step.variables;
-  const auto end = WEIR_TRY(run_supervised(job, step, std::move(options)));
-  if (!report_stop(job, step, end.stopped) && end.status.code != 0) {
-    // Actions say themselves what went wrong; one that fell silent does not.
-    if (!step.annotations.contains("error")) {
-      job.error(step, fmt::format("{} ended with exit code {}", action.uses, end.status.code));
-    }
-    step.outcome = Conclusion::kFailure;
-  }
-  process_step_files(job, step);
-  step.saved_state = nullptr;
-  return {};
+  return run_action_process(job, step, run, inputs, {}, [&]() -> Result<SupervisedEnd> {
+    step.variables.erase("NODE_ICU_DATA");
+    io::ProcessOptions options;
+    options.argv = {node->string(), file.string()};
+    options.working_dir = job.workspace;
+    options.env = step.variables;
+    return run_supervised(job, step, std::move(options));
+  });
 }
 
 void expect_node_post(JobState& job, const StepState& step, const std::shared_ptr<ActionRun>& run) {

@@ -284,6 +284,7 @@ Result<std::string> base64_decode(std::string_view text) {
 void add_routes(io::Router& router, Parts parts) {
   Routes routes(router, std::make_shared<const Parts>(std::move(parts)));
   add_issue_routes(routes);
+  add_comment_routes(routes);
   add_pull_routes(routes);
   add_commit_routes(routes);
   add_check_routes(routes);

@@ -114,30 +114,6 @@ Result<io::HttpResponse> create_comment(Call& call) {
   return io::json_response(201, comment_json(call, comment));
 }
 
-Result<forge::Comment> comment_of(const Call& call) {
-  auto comment = WEIR_TRY(call.services().issues->find_comment(call.repo, WEIR_TRY(call.number("id"))));
-  if (!comment.subject.starts_with("commit/")) return fail(Code::kNotFound, "comment {} is on no commit", comment.id);
-  return comment;
-}
-
-Result<io::HttpResponse> get_comment(Call& call) {
-  return io::json_response(200, comment_json(call, WEIR_TRY(comment_of(call))));
-}
-
-Result<io::HttpResponse> change_comment(Call& call) {
-  const auto before = WEIR_TRY(comment_of(call));
-  return io::json_response(
-      200, comment_json(call,
-                        WEIR_TRY(call.services().issues->change_comment(
-                            call.repo, before.id, WEIR_TRY(json_require_string(call.body, "body")), call.identity()))));
-}
-
-Result<io::HttpResponse> delete_comment(Call& call) {
-  const auto before = WEIR_TRY(comment_of(call));
-  WEIR_TRY(call.services().issues->remove_comment(call.repo, before.id, call.identity()));
-  return io::text_response(204, "");
-}
-
 // Pull requests that bring a commit, or brought it.
 Result<io::HttpResponse> list_pulls(Call& call) {
   const auto git = WEIR_TRY(call.git());
@@ -218,9 +194,6 @@ void add_commit_routes(Routes& routes) {
   routes.repo("GET", "/commits/{ref}/comments", kReads, list_comments);
   routes.repo("POST", "/commits/{ref}/comments", kComments, create_comment);
   routes.repo("GET", "/commits/{ref}/pulls", {"pull-requests", Level::kRead, Permission::kRead}, list_pulls);
-  routes.repo("GET", "/comments/{id}", kReads, get_comment);
-  routes.repo("PATCH", "/comments/{id}", kComments, change_comment);
-  routes.repo("DELETE", "/comments/{id}", kComments, delete_comment);
 }
 
 }  // namespace weir::api::github

@@ -172,32 +172,6 @@ Result<io::HttpResponse> create_comment(Call& call) {
   return io::json_response(201, comment_json(call, comment));
 }
 
-Result<forge::Comment> comment_of(const Call& call) {
-  auto comment = WEIR_TRY(call.services().issues->find_comment(call.repo, WEIR_TRY(call.number("id"))));
-  if (!comment.subject.starts_with("issue/") || !comment.path.empty()) {
-    return fail(Code::kNotFound, "comment {} is on no issue", comment.id);
-  }
-  return comment;
-}
-
-Result<io::HttpResponse> get_comment(Call& call) {
-  return io::json_response(200, comment_json(call, WEIR_TRY(comment_of(call))));
-}
-
-Result<io::HttpResponse> change_comment(Call& call) {
-  const auto before = WEIR_TRY(comment_of(call));
-  return io::json_response(
-      200, comment_json(call,
-                        WEIR_TRY(call.services().issues->change_comment(
-                            call.repo, before.id, WEIR_TRY(json_require_string(call.body, "body")), call.identity()))));
-}
-
-Result<io::HttpResponse> delete_comment(Call& call) {
-  const auto before = WEIR_TRY(comment_of(call));
-  WEIR_TRY(call.services().issues->remove_comment(call.repo, before.id, call.identity()));
-  return io::text_response(204, "");
-}
-
 Result<io::HttpResponse> list_labels(Call& call) {
   const auto labels = WEIR_TRY(issue_of(call)).labels;
   return paged(call, labels, [](const std::string& label) { return labels_json({label})[0]; });
@@ -239,33 +213,6 @@ Result<io::HttpResponse> remove_label(Call& call) {
 
 }  // namespace
 
-json::object comment_json(const Call& call, const forge::Comment& comment) {
-  auto object = forge::to_json(comment);
-  object["node_id"] = fmt::format("comment-{}", comment.id);
-  object["user"] = user_json(call, comment.author);
-  object["author_association"] = "COLLABORATOR";
-  const auto slash = comment.subject.find('/');
-  const auto on = comment.subject.substr(slash + 1);
-  if (comment.subject.starts_with("commit/")) {
-    object["url"] = call.api_url(fmt::format("/comments/{}", comment.id));
-    object["html_url"] = object["url"];  // the dashboard has no page of commits
-    object["commit_id"] = on;
-    object["position"] = nullptr;
-    return object;
-  }
-  object["issue_url"] = call.api_url(fmt::format("/issues/{}", on));
-  object["html_url"] = call.page_url(fmt::format("/pulls/{}/{}", comment.repo, on));
-  if (comment.path.empty()) {
-    object["url"] = call.api_url(fmt::format("/issues/comments/{}", comment.id));
-    for (const auto* member : {"path", "line", "commit_id"}) object.erase(member);
-  } else {
-    object["url"] = call.api_url(fmt::format("/pulls/comments/{}", comment.id));
-    object["pull_request_url"] = call.api_url(fmt::format("/pulls/{}", on));
-    object["side"] = "RIGHT";
-  }
-  return object;
-}
-
 void add_issue_routes(Routes& routes) {
   routes.repo("GET", "/issues", kReads, list_issues);
   routes.repo("POST", "/issues", {"issues", Level::kWrite, Permission::kPropose}, open_issue);
@@ -273,9 +220,6 @@ void add_issue_routes(Routes& routes) {
   routes.repo("PATCH", "/issues/{number}", kWrites, change_issue);
   routes.repo("GET", "/issues/{number}/comments", kReads, list_comments);
   routes.repo("POST", "/issues/{number}/comments", kWrites, create_comment);
-  routes.repo("GET", "/issues/comments/{id}", kReads, get_comment);
-  routes.repo("PATCH", "/issues/comments/{id}", kWrites, change_comment);
-  routes.repo("DELETE", "/issues/comments/{id}", kWrites, delete_comment);
   routes.repo("GET", "/issues/{number}/labels", kReads, list_labels);
   routes.repo("POST", "/issues/{number}/labels", kWrites, add_labels);
   routes.repo("PUT", "/issues/{number}/labels", kWrites, set_labels);

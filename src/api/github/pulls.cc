@@ -1,4 +1,6 @@
 // Pull requests, their files, commits and reviews: https://docs.github.com/en/rest/pulls
+#include "api/weir/pulls.h"
+
 #include <algorithm>
 
 #include "api/github/call.h"
@@ -165,21 +167,9 @@ Result<io::HttpResponse> is_merged(Call& call) {
   return error_answer(404, "Not Found: it has not been merged");
 }
 
-// A branch that asks for checks or reviews takes what has them from everybody who may push; one without rules only from
-// those who may push to it.
-Result<void> may_merge(const Call& call, const Pull& pull) {
-  const auto config = call.services().config->of(call.repo);
-  const auto* rule = config->branch(event::short_ref(pull.base_ref));
-  const bool guarded = rule != nullptr && (!rule->checks.empty() || rule->reviews > 0);
-  const auto git = WEIR_TRY(call.git());
-  if (guarded || pull.base_ref != git.head_ref().value_or("refs/heads/main")) return {};
-  return call.services().access->allow(call.identity(), Permission::kPushProtected,
-                                       fmt::format("repo/{} {}", call.repo, pull.base_ref));
-}
-
 Result<io::HttpResponse> merge(Call& call) {
   const auto pull = WEIR_TRY(pull_of(call));
-  WEIR_TRY(may_merge(call, pull));
+  WEIR_TRY(may_merge(call.services(), pull, call.identity()));
   const auto method = json_string_or(call.body, "merge_method", "merge");
   if (method != "merge" && method != "squash") {
     return error_answer(405, fmt::format("weir merges by merge or squash, not by {}", method.substr(0, 80)));

@@ -1,3 +1,5 @@
+#include "api/weir/pulls.h"
+
 #include <algorithm>
 #include <map>
 #include <ranges>
@@ -208,21 +210,6 @@ Result<io::HttpResponse> review(const Services& services, io::HttpRequest& reque
   return io::json_response(201, forge::to_json(made));
 }
 
-// A branch that asks for something takes what has it from everybody who may push; one without rules only from those
-// who may push to it.
-Result<void> may_merge(const Services& services, const forge::Pull& pull, const types::Identity& identity) {
-  const auto config = services.config->of(pull.issue.repo);
-  const auto branch = event::short_ref(pull.base_ref);
-  const auto* rule = config->branch(branch);
-  const bool guarded = rule != nullptr && (!rule->checks.empty() || rule->reviews > 0);
-  const auto git = WEIR_TRY(services.git(pull.issue.repo));
-  if (!guarded && pull.base_ref == git.head_ref().value_or("refs/heads/main")) {
-    return services.access->allow(identity, access::Permission::kPushProtected,
-                                  fmt::format("repo/{} {}", pull.issue.repo, pull.base_ref));
-  }
-  return services.access->allow(identity, access::Permission::kPush, "repo/" + pull.issue.repo);
-}
-
 Result<io::HttpResponse> merge(const Services& services, io::HttpRequest& request) {
   const auto body = WEIR_TRY(body_object(request));
   const auto number = WEIR_TRY(id_param(request, "id"));
@@ -239,6 +226,19 @@ Result<io::HttpResponse> merge(const Services& services, io::HttpRequest& reques
 }
 
 }  // namespace
+
+Result<void> may_merge(const Services& services, const forge::Pull& pull, const types::Identity& identity) {
+  const auto config = services.config->of(pull.issue.repo);
+  const auto branch = event::short_ref(pull.base_ref);
+  const auto* rule = config->branch(branch);
+  const bool guarded = rule != nullptr && (!rule->checks.empty() || rule->reviews > 0);
+  const auto git = WEIR_TRY(services.git(pull.issue.repo));
+  if (!guarded && pull.base_ref == git.head_ref().value_or("refs/heads/main")) {
+    return services.access->allow(identity, access::Permission::kPushProtected,
+                                  fmt::format("repo/{} {}", pull.issue.repo, pull.base_ref));
+  }
+  return services.access->allow(identity, access::Permission::kPush, "repo/" + pull.issue.repo);
+}
 
 void add_pull_routes(RouteTable& table, const Services& services) {
   using access::Permission;
