@@ -53,6 +53,12 @@ CREATE TABLE forge_release_assets(
   id BIGINT PRIMARY KEY, release BIGINT NOT NULL, name TEXT NOT NULL, label TEXT NOT NULL, content_type TEXT NOT NULL,
   sha256 TEXT NOT NULL, size_bytes BIGINT NOT NULL, uploader TEXT NOT NULL, created_at BIGINT NOT NULL);
 CREATE UNIQUE INDEX forge_release_assets_name ON forge_release_assets(release, name);
+)"},
+                                          store::Migration{"forge/003-attachments", R"(
+CREATE TABLE forge_attachments(
+  repo TEXT NOT NULL, sha256 TEXT NOT NULL, size_bytes BIGINT NOT NULL, content_type TEXT NOT NULL, name TEXT NOT NULL,
+  uploader TEXT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY(repo, sha256));
+CREATE INDEX forge_attachments_file ON forge_attachments(sha256);
 )"}};
   return kMigrations;
 }
