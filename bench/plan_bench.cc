@@ -124,11 +124,13 @@ int run() {
   db->stop();
   std::error_code ignored;
   std::filesystem::remove_all(root, ignored);
-  fmt::print(
-      "plan of {} jobs: {:.2f} s until all are recorded and queued ({:.0f} a second); rows by hand {:.2f} s, {:.1f} "
-      "times that\n",
-      jobs, planned, static_cast<double>(jobs) / planned, floor, planned / floor);
-  fmt::print("memory: {:.0f} MiB at most, {:.0f} before\n", after_mib, before_mib);
+  double load = 0;
+  ::getloadavg(&load, 1);
+  fmt::print("plans: a matrix and one job that needs all of it; load {:.1f}\n", load);
+  fmt::print("  {:42} {:>10.2f} s   {:22} the same number of rows by hand {:.2f} s, {:.1f} times that\n",
+             fmt::format("{} jobs recorded and queued", jobs), planned, "target 1 s", floor, planned / floor);
+  fmt::print("  {:42} {:>8.0f} MiB   {:22} {:.0f} MiB before\n", "memory at most", after_mib, "target 200 MiB",
+             before_mib);
   return 0;
 }
 

@@ -1,13 +1,14 @@
 """Artifacts and caches against a copy of the same bytes: `cp` with a sync, and for caches `cp -al`, in the same run.
 
-Built-in actions and GitHub's own npm clients, which need `./dev setup` (tests/clients/toolkit). Every figure is the
-best of the rounds: the server, the clients and `cp` share a disk with whatever else the machine does.
+Built-in actions and GitHub's own npm clients, which need `./dev setup` (tests/clients/toolkit). They and `cp` take turns, and
+every figure is a median: all share the disk with whatever else the machine does.
 
     python bench/toolkit_bench.py [--mib 1024] [--files 64] [--rounds 3] [--only upload,cache]
 """
 
 import argparse
 import datetime
+import itertools
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 CLIENTS = ROOT / "tests/clients/toolkit"
 sys.path[:0] = [str(CLIENTS), str(ROOT / "tests/clients/line")]
+from measure import in_turns, load, seconds, show  # noqa: E402
 from running_job import Job  # noqa: E402
 from weir_server import Repository, Server, wait_until  # noqa: E402
 
@@ -34,21 +36,13 @@ def make_data(folder: Path, mib: int, files: int) -> None:
         (folder / f"part-{number:03}.bin").write_bytes(text)
 
 
-def seconds(command: list, **options) -> float:
-    begin = time.perf_counter()
-    subprocess.run(command, check=True, **options)
-    return time.perf_counter() - begin
-
-
-def copies(data: Path, folder: Path, rounds: int) -> dict:
-    best = {"cp, sync": [], "cp": [], "cp -al": []}
-    for _ in range(rounds):
-        for name, script in (("cp, sync", 'cp -r "$0" "$1" && find "$1" -type f -exec sync {} +'), ("cp", 'cp -r "$0" "$1"'),
-                             ("cp -al", 'cp -al "$0" "$1"')):
-            target = folder / "copied"
-            best[name].append(seconds(["sh", "-c", script, data, target]))
-            shutil.rmtree(target)
-    return {name: min(times) for name, times in best.items()}
+def copies(data: Path, folder: Path) -> tuple:
+    """Seconds of a copy that is on disk when it ends, of one that is not, and of one that only links."""
+    times = []
+    for script in ('cp -r "$0" "$1" && find "$1" -type f -exec sync {} +', 'cp -r "$0" "$1"', 'cp -al "$0" "$1"'):
+        times.append(seconds(["sh", "-c", script, data, folder / "copied"]))
+        shutil.rmtree(folder / "copied")
+    return tuple(times)
 
 
 WORKFLOW = """
@@ -143,8 +137,47 @@ def client_cache(job, data: Path, key: str) -> tuple:
     return save, restore
 
 
-def best(times: list) -> tuple:
-    return tuple(min(column) for column in zip(*times))
+def measures_of(server, job, repositories, data: Path, folder: Path, only: str) -> dict:
+    """By name, what gives the seconds of one round, each called in turn."""
+    rounds = itertools.count()
+    measures = {"copies": lambda: copies(data, folder)}
+    if "built-in" in only:
+        for level in (0, 6):
+            measures[f"artifact action, level {level}"] = \
+                lambda level=level: built_in_artifacts(server, repositories[0], data, level)
+        measures["cache action"] = lambda: built_in_cache(server, repositories[0], data, next(rounds))
+    if "client" in only:
+        measures["node"] = lambda: seconds(["node", CLIENTS / "client.mjs", "list"], env=job.environment())
+        for level in (0, 6):
+            measures[f"npm artifact, level {level}"] = \
+                lambda level=level: client_artifacts(job, data, folder, level, f"data-{next(rounds)}")
+        measures["npm cache"] = lambda: client_cache(job, data, f"k{next(rounds)}")
+    return measures
+
+
+def report(taken: dict) -> None:
+    synced, copied, linked = taken["copies"]
+    print(f"  cp and sync {synced:.3f} s, cp {copied:.3f} s, cp -al {linked:.3f} s")
+
+    def line(what, time_, peer, name, target=""):
+        show(what, f"{time_:.3f} s", target, f"{time_ / peer:.2f} times {name}")
+
+    for level in (0, 6):
+        if times := taken.get(f"artifact action, level {level}"):
+            line(f"upload-artifact, level {level}", times[0], synced, "cp and sync", "1 copy" if level == 0 else "")
+            line(f"download-artifact, level {level}", times[1], copied, "cp", "1 copy" if level == 0 else "")
+    if times := taken.get("cache action"):
+        line("cache, saved", times[0], synced, "cp and sync")
+        line("cache, restored", times[1], linked, "cp -al", "hard links")
+        line("cache, restored by the next job", times[2], linked, "cp -al", "hard links")
+    node = taken.get("node", 0)
+    for level in (0, 6):
+        if times := taken.get(f"npm artifact, level {level}"):
+            line(f"npm upload, level {level}", times[0] - node, synced, "cp and sync", "1 copy" if level == 0 else "")
+            line(f"npm download, level {level}", times[1] - node, copied, "cp", "1 copy" if level == 0 else "")
+    if times := taken.get("npm cache"):
+        line("npm cache, saved (with tar and zstd)", times[0] - node, synced, "cp and sync")
+        line("npm cache, restored", times[1] - node, copied, "cp")
 
 
 def main() -> None:
@@ -158,42 +191,18 @@ def main() -> None:
         folder = Path(temporary)
         data = folder / "data"
         make_data(data, args.mib, args.files)
-        base = copies(data, folder, args.rounds + 2)
-        print(f"{args.mib} MiB in {args.files} files: " + ", ".join(f"{name} {time_:.3f} s" for name, time_ in base.items()))
-
-        def show(what, time_, against):
-            print(f"{what:44} {time_:8.3f} s {time_ / base[against]:8.2f} x {against}", flush=True)
-
+        print(f"artifacts and caches: {args.mib} MiB in {args.files} files, medians of {args.rounds} taken in turns; {load()}")
         (folder / "state").mkdir()
         server = Server(folder / "state")
         try:
-            repository = Repository(folder / "repository", server)
-            rounds = range(args.rounds)
-            if "built-in" in args.only:
-                for level in (0, 6):
-                    up, down = best([built_in_artifacts(server, repository, data, level) for _ in rounds])
-                    show(f"upload-artifact, level {level}", up, "cp, sync")
-                    show(f"download-artifact, level {level}", down, "cp")
-                save, first, again = best([built_in_cache(server, repository, data, number) for number in rounds])
-                show("cache, saved", save, "cp, sync")
-                show("cache, restored", first, "cp -al")
-                show("cache, restored by the next job", again, "cp -al")
-            if "client" in args.only:
-                job = Job(server, Repository(folder / "waiting", server, "waiting"), folder / "job")
-                start = best([(seconds(["node", CLIENTS / "client.mjs", "list"], env=job.environment(),
-                                       stdout=subprocess.DEVNULL),) for _ in rounds])[0]
-                print(f"node and the client alone: {start:.3f} s, left out below")
-                for level in (0, 6):
-                    up, down = best([client_artifacts(job, data, folder, level, f"data-{level}-{number}")
-                                     for number in rounds])
-                    show(f"npm upload, level {level}", up - start, "cp, sync")
-                    show(f"npm download, level {level}", down - start, "cp")
-                save, restore = best([client_cache(job, data, f"k{number}") for number in rounds])
-                show("npm cache, saved (with tar and zstd)", save - start, "cp, sync")
-                show("npm cache, restored", restore - start, "cp")
-                job.end()
+            repositories = [Repository(folder / "repository", server), Repository(folder / "waiting", server, "waiting")]
+            job = Job(server, repositories[1], folder / "job")
+            taken = in_turns(args.rounds, measures_of(server, job, repositories, data, folder, args.only))
+            job.end()
         finally:
             server.stop()
+        report(taken)
+        print(f"  the start of node and of the client's library was left out of the rows of npm; {load()}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 # shellcheck shell=bash
-# Each benchmark runs its peer in the same run. Names: start workflow http track gateway toolkit; none = all.
+# Each benchmark runs its peer in the same run. Names: start workflow plan log toolkit http track gateway; none = all.
+# BENCH_OPTIONS are handed to a benchmark that is a script.
 cmd_bench() {
   # shellcheck source=tools/dev/build.sh
   source tools/dev/build.sh
   cmd_build --preset release
-  local name wanted=("$@")
-  [ ${#wanted[@]} -gt 0 ] || wanted=(start workflow http track gateway toolkit)
+  local name wanted=("$@") BENCH_OPTIONS=${BENCH_OPTIONS:-}
+  [ ${#wanted[@]} -gt 0 ] || wanted=(start workflow plan log toolkit http track gateway)
   for name in "${wanted[@]}"; do
     say "benchmark: $name"
     case "$name" in
@@ -16,14 +17,18 @@ cmd_bench() {
           [ -x .cache/go/act ] || GOBIN=$ROOT/.cache/go go install github.com/nektos/act@v0.2.89
           act=$ROOT/.cache/go/act
         fi
-        "$VENV/bin/python" bench/workflow_bench.py --weir build/bin/weir --act "${act:-none}"
+        # shellcheck disable=SC2086
+        "$VENV/bin/python" bench/workflow_bench.py --weir build/bin/weir --act "${act:-none}" $BENCH_OPTIONS
         ;;
-      http)
+      plan | http)
         cmake --build build --target benchmarks
-        build/bin/http_bench
+        "build/bin/${name}_bench"
         ;;
-      start | track | gateway | toolkit) PATH="$VENV/bin:$PATH" WEIR_BUILD=$ROOT/build "$VENV/bin/python" "bench/${name}_bench.py" ;;
-      *) die "there is no benchmark \"$name\"; choose start, workflow, http, track, gateway or toolkit" ;;
+      start | log | toolkit | track | gateway)
+        # shellcheck disable=SC2086
+        PATH="$VENV/bin:$PATH" WEIR_BUILD=$ROOT/build "$VENV/bin/python" "bench/${name}_bench.py" $BENCH_OPTIONS
+        ;;
+      *) die "there is no benchmark \"$name\"; choose start, workflow, plan, log, toolkit, http, track or gateway" ;;
     esac
   done
 }
