@@ -67,6 +67,7 @@ engine::EngineDeps engine_deps(const EngineBinding& binding) {
   while (deps.actions_url.ends_with('/')) deps.actions_url.pop_back();
   deps.server_url = binding.server_url;
   deps.git = binding.git;
+  deps.remote_git = binding.remote_git;
   deps.action_variables = binding.action_variables;
 
   auto& access = binding.access;

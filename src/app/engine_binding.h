@@ -27,6 +27,7 @@ struct EngineBinding {
   std::map<std::string, std::string> extra_secrets;
   std::function<Result<io::Git>(const std::string& repo)> git;
   std::function<std::string()> server_url;
+  decltype(engine::EngineDeps::remote_git) remote_git;
   std::function<json::object(const engine::StartingJob& job)> action_variables;
 };
 

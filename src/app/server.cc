@@ -21,6 +21,7 @@
 #include "app/engine_binding.h"
 #include "app/forge_binding.h"
 #include "app/lineage.h"
+#include "app/remote_workflows.h"
 #include "app/schema.h"
 #include "app/serving.h"
 #include "app/version.h"
@@ -88,6 +89,7 @@ class ServerImpl final : public Server {
   std::optional<io::FileLock> lock_;
   std::unique_ptr<store::Database> db_;
   std::unique_ptr<store::BlobStore> blobs_;
+  std::unique_ptr<store::BlobStore> attachments_;  // apart from others, since they are collected
   std::unique_ptr<access::Access> access_;
   std::unique_ptr<access::ConfigStore> config_;
   std::unique_ptr<engine::RunArtifacts> artifacts_;
@@ -106,6 +108,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<api::LiveFeed> feed_;
   std::unique_ptr<io::HttpServer> http_;
   std::atomic<bool> ready_ = false;
+  std::atomic<bool> stopping_ = false;
   bool stopped_ = false;
 };
 
@@ -137,6 +140,7 @@ Result<void> ServerImpl::open_state() {
   const auto migrations = all_migrations();
   db_ = WEIR_TRY(store::open_sqlite(options_.state / "weir.db", migrations, clock_, log_, options_.durability));
   blobs_ = WEIR_TRY(store::open_local_blobs(options_.state / "blobs"));
+  attachments_ = WEIR_TRY(store::open_local_blobs(options_.state / "attachments"));
   if (absent && options_.serve_models) {
     // The folders themselves; what is put into them is synced by those who put it there.
     WEIR_TRY(io::make_dirs(options_.state / "repos"));
@@ -201,6 +205,18 @@ Result<void> ServerImpl::start_engine() {
                         .extra_secrets = options_.extra_secrets};
   binding.git = [this](const std::string& repo) { return git(repo); };
   binding.server_url = [this] { return url_; };
+  WorkflowSources sources{.git = binding.git,
+                          .mirrors = [this] { return mirrors_->list(); },
+                          .server_url = binding.server_url,
+                          .base_url = options_.actions_url,
+                          .cache = options_.state / "actions",
+                          .stopped = &stopping_,
+                          .log = &log_};
+  while (sources.base_url.ends_with('/')) sources.base_url.pop_back();
+  binding.remote_git = [sources = std::move(sources)](const event::RunRequest& run, const std::string& repository,
+                                                      const std::string& ref) {
+    return find_workflows(sources, run, repository, ref);
+  };
   binding.action_variables = [this](const engine::StartingJob& job) { return actions_->job_variables(job); };
   engine_ = std::make_unique<engine::Engine>(engine_deps(binding));
 
@@ -238,7 +254,7 @@ Result<void> ServerImpl::start_engine() {
       .secret = [this](const std::string& name) { return secret(name); },
       .moved = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
                       const types::Identity& identity) { return forge_->pushed(repo, updates, identity, false); }});
-  forge_ = std::make_unique<Forge>(Forge::Parts{*db_, clock_, log_, *triggers_, *engine_, *config_,
+  forge_ = std::make_unique<Forge>(Forge::Parts{*db_, clock_, log_, *triggers_, *engine_, *config_, *attachments_,
                                                 [this](const std::string& repo) { return git(repo); }});
   return {};
 }
@@ -287,6 +303,7 @@ Result<void> ServerImpl::start_http() {
                .issues = &forge_->issues(),
                .pulls = &forge_->pulls(),
                .checks = &forge_->checks(),
+               .attachments = &forge_->attachments(),
                .gate = &lineage_->gate(),
                .insight = lineage_->insight_sources(find_git),
                .git = find_git};
@@ -319,6 +336,7 @@ Result<void> ServerImpl::start_http() {
   api::add_approval_link_routes(router, *access_);
   api::add_insight_routes(table, services_);
   api::add_pull_routes(table, services_);
+  api::add_attachment_routes(table, services_);
   api::add_repo_routes(table, services_);
   api::add_live_route(table, feed_.get());
   api::add_mlflow_routes(
@@ -461,6 +479,7 @@ Result<void> ServerImpl::catch_up() {
 void ServerImpl::stop() {
   if (stopped_) return;
   stopped_ = true;
+  stopping_ = true;
   if (feed_) feed_->close();
   if (http_) http_->stop();
   if (serving_) serving_->stop();

@@ -69,12 +69,27 @@ struct Engine::Impl {
     }
   }
 
-  // A workflow that a job of the request's calls.
-  Result<event::CalledWorkflow> load_workflow(const RunRequest& request, const CallTarget& target) {
+  // A workflow that a job of the request's calls. `seen`: repositories that were asked for already, by
+  // "owner/name@ref", so that what calls each other there is of one commit.
+  using SeenRepositories = std::map<std::string, EngineDeps::RemoteCommit>;
+  Result<event::CalledWorkflow> load_workflow(const RunRequest& request, const CallTarget& target,
+                                              SeenRepositories& seen) {
+    if (target.repository.empty()) return read_workflow(WEIR_TRY(deps.git(request.repo)), request.commit, target.path);
+    const auto name = fmt::format("{}@{}", target.repository, target.ref);
+    auto found = seen.find(name);
+    if (found == seen.end()) {
+      if (!deps.remote_git) {
+        return fail(Code::kInvalidArgument, "workflows of other repositories cannot be fetched here");
+      }
+      found = seen.emplace(name, WEIR_TRY(deps.remote_git(request, target.repository, target.ref))).first;
+    }
+    return read_workflow(found->second.git, found->second.commit, target.path);
+  }
+
+  static Result<event::CalledWorkflow> read_workflow(const io::Git& git, const std::string& commit,
+                                                     const std::string& path) {
     constexpr std::size_t kSizeBytesMax = 1U << 20;
-    auto git = WEIR_TRY(target.repository.empty() ? deps.git(request.repo) : find_repository(target));
-    const auto commit = target.repository.empty() ? request.commit : WEIR_TRY(git.resolve(target.ref));
-    auto text = git.show(commit, target.path);
+    auto text = git.show(commit, path);
     if (!text && text.error().code == Code::kNotFound) {
       return fail(Code::kInvalidArgument, "there is no such file at commit {}", commit.substr(0, 12));
     }
@@ -84,11 +99,6 @@ struct Engine::Impl {
                   kSizeBytesMax);
     }
     return event::CalledWorkflow{.text = *std::move(text), .commit = commit};
-  }
-
-  Result<io::Git> find_repository(const CallTarget& target) {
-    if (deps.remote_git) return deps.remote_git(target.repository, target.ref);
-    return fail(Code::kInvalidArgument, "workflows of other repositories cannot be fetched here");
   }
 
   Result<std::string> requirements_at(const std::string& repo, const std::string& commit) {
@@ -159,7 +169,8 @@ Result<PreparedRun> Engine::prepare(RunRequest request) {
   WEIR_TRY(complete_request(request, impl_->workflows));
   PreparedRun prepared;
   if (request.problem.empty()) {
-    const auto load = [&](const CallTarget& target) { return impl_->load_workflow(request, target); };
+    Impl::SeenRepositories seen;
+    const auto load = [&](const CallTarget& target) { return impl_->load_workflow(request, target, seen); };
     if (auto called = load_called(*request.workflow, impl_->workflows, load)) {
       prepared.called = *std::move(called);
     } else {

@@ -98,8 +98,14 @@ struct EngineDeps {
   // The repository's git access; also gives JobSpec::git_dir.
   std::function<Result<io::Git>(const std::string& repo)> git;
 
-  // A repository that a workflow names by "owner/name", in which `ref` can be resolved. Default: there is none.
-  std::function<Result<io::Git>(const std::string& repository, const std::string& ref)> remote_git;
+  // The repository that a workflow of the run names by "owner/name", and the commit that `ref` means there. May block
+  // for the network. The error says what to do. Default: there is none.
+  struct RemoteCommit {
+    io::Git git;
+    std::string commit;
+  };
+  std::function<Result<RemoteCommit>(const RunRequest& run, const std::string& repository, const std::string& ref)>
+      remote_git;
 
   // Pools in the order in which labels are looked up. Default: local_pool(number of processors).
   std::function<std::vector<RunnerPool>(const std::string& repo)> pools;

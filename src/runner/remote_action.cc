@@ -52,7 +52,7 @@ class ActionGit {
     for (const auto& [name, value] : more) (*options.env)[name] = value;
     auto done = io::run_process(std::move(options), {}, limit);
     if (!done && done.error().code == Code::kNotFound) {
-      return fail(Code::kNotFound, "actions of other repositories need the program git, which is not installed");
+      return fail(Code::kNotFound, "what other repositories have needs the program git, which is not installed");
     }
     if (!done) return std::unexpected(done.error());
     if (done->status.code == 0) return std::move(done->out);
@@ -76,16 +76,25 @@ Result<io::FileLock> lock(const fs::path& path, const std::atomic<bool>& stop) {
   }
 }
 
-class ActionStore {
+class RemoteStore {
  public:
-  ActionStore(const RemoteSource& source, const UsesReference& uses)
+  enum class Wanted : std::uint8_t { kTree, kCommit };
+
+  RemoteStore(const RemoteSource& source, const UsesReference& uses, Wanted wanted)
       : uses_(uses),
+        wanted_(wanted),
         url_(fmt::format("{}/{}", source.base_url, uses.repository)),
         root_(source.cache / sha256_hex(source.base_url).substr(0, 12) / uses.repository),
         git_(source, root_ / "git") {}
 
-  Result<RemoteTree> get(const std::atomic<bool>& stop, Reporter& reporter) {
-    if (is_commit(uses_.ref) && has_tree(uses_.ref)) return tree(uses_.ref);
+  // The commit that the ref means; what is wanted of it is here then.
+  Result<std::string> get(Asking asking, const std::atomic<bool>& stop, Reporter& reporter) {
+    if (is_commit(uses_.ref) && has(uses_.ref)) return uses_.ref;
+    if (asking == Asking::kOnlyKept) {
+      auto last = last_seen();
+      if (!last.empty()) return last;
+      return fail(Code::kNotFound, "{} is not here, and nobody is asked for it", url_);
+    }
     WEIR_TRY(io::make_dirs(root_ / "refs"));
     WEIR_TRY(io::make_dirs(root_ / "trees"));
     const auto held = WEIR_TRY(lock(root_ / "lock", stop));
@@ -93,23 +102,25 @@ class ActionStore {
       WEIR_TRY(git_.run({"init", "--quiet", "--bare", "--template=", (root_ / "git").string()}, kAskLimit));
     }
     if (is_commit(uses_.ref)) {
-      if (!has_tree(uses_.ref)) WEIR_TRY(fetch(uses_.ref, ""));
-      return tree(uses_.ref);
+      if (!has(uses_.ref)) WEIR_TRY(bring(uses_.ref, ""));
+      return uses_.ref;
     }
     auto found = ask();
     if (!found && found.error().code == Code::kUnavailable) {
-      const auto last = io::read_file(ref_file(), 100);
-      const std::string commit = last ? trimmed(*last) : std::string();
-      if (!is_commit(commit) || !has_tree(commit)) return std::unexpected(found.error());
+      auto last = last_seen();
+      if (last.empty()) return std::unexpected(found.error());
       reporter.annotate("warning", fmt::format("{} cannot be reached ({}): {} is used as it was last seen, at {}", url_,
-                                               found.error().message, uses_.text, commit.substr(0, 12)));
-      return tree(commit);
+                                               found.error().message, uses_.text, last.substr(0, 12)));
+      return last;
     }
     const Found target = WEIR_TRY(std::move(found));
-    if (!has_tree(target.commit)) WEIR_TRY(fetch(target.commit, target.name));
+    if (!has(target.commit)) WEIR_TRY(bring(target.commit, target.name));
     WEIR_TRY(io::write_file_atomic(ref_file(), target.commit + "\n"));
-    return tree(target.commit);
+    return target.commit;
   }
+
+  [[nodiscard]] fs::path folder_of(std::string_view commit) const { return root_ / "trees" / commit; }
+  [[nodiscard]] fs::path git_dir() const { return root_ / "git"; }
 
  private:
   struct Found {
@@ -117,9 +128,20 @@ class ActionStore {
     std::string name;  // "refs/tags/v4"
   };
 
-  [[nodiscard]] fs::path folder_of(std::string_view commit) const { return root_ / "trees" / commit; }
   [[nodiscard]] bool has_tree(std::string_view commit) const { return fs::is_directory(folder_of(commit)); }
-  [[nodiscard]] RemoteTree tree(std::string_view commit) const { return {folder_of(commit), std::string(commit)}; }
+  [[nodiscard]] bool has_commit(std::string_view commit) const {
+    return fs::exists(git_dir() / "HEAD") &&
+           git_.run({"cat-file", "-e", fmt::format("{}^{{commit}}", commit)}, kAskLimit).has_value();
+  }
+  [[nodiscard]] bool has(std::string_view commit) const {
+    return wanted_ == Wanted::kTree ? has_tree(commit) : has_commit(commit);
+  }
+  // Where the ref led when somebody last answered; "" if that is not here.
+  [[nodiscard]] std::string last_seen() const {
+    const auto last = io::read_file(ref_file(), 100);
+    auto commit = last ? trimmed(*last) : std::string();
+    return is_commit(commit) && has(commit) ? commit : std::string();
+  }
   // Of a fixed length and without slashes, whatever the ref is called.
   [[nodiscard]] fs::path ref_file() const { return root_ / "refs" / sha256_hex(uses_.ref).substr(0, 32); }
 
@@ -145,7 +167,13 @@ class ActionStore {
     return fail(Code::kNotFound, "{} has neither a branch nor a tag \"{}\"", url_, uses_.ref);
   }
 
-  // Brings a commit here and lays out its files. `name`: a ref that leads to it; "" if none is known.
+  // Makes what is wanted of a commit. `name`: a ref that leads to it; "" if none is known.
+  Result<void> bring(const std::string& commit, const std::string& name) {
+    if (!has_commit(commit)) WEIR_TRY(fetch(commit, name));
+    if (wanted_ == Wanted::kTree) WEIR_TRY(lay_out(commit));
+    return {};
+  }
+
   Result<void> fetch(const std::string& commit, const std::string& name) {
     const std::vector<std::string> head{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"};
     const auto fetch_with = [&](std::vector<std::string> more) {
@@ -166,7 +194,7 @@ class ActionStore {
     } else if (!got) {
       return std::unexpected(got.error());
     }
-    return lay_out(commit);
+    return {};
   }
 
   Result<void> lay_out(const std::string& commit) {
@@ -202,6 +230,7 @@ class ActionStore {
   }
 
   const UsesReference& uses_;
+  Wanted wanted_;
   std::string url_;
   fs::path root_;
   ActionGit git_;
@@ -215,15 +244,22 @@ Result<RemoteTree> fetch_action(const RemoteSource& source, const UsesReference&
     return fail(Code::kUnimplemented, "`uses: {}` cannot be had here: this server fetches no actions. {}", uses.text,
                 instead_of(uses.name));
   }
-  ActionStore store(source, uses);
-  auto got = store.get(stop, reporter);
-  if (got) return got;
-  if (got.error().code == Code::kCancelled) return got;
+  RemoteStore store(source, uses, RemoteStore::Wanted::kTree);
+  auto got = store.get(Asking::kAsk, stop, reporter);
+  if (got) return RemoteTree{store.folder_of(*got), *got};
+  if (got.error().code == Code::kCancelled) return std::unexpected(got.error());
   return fail(
       got.error().code,
       "`uses: {}` cannot be had from {}: {}. If that address cannot be reached from here, keep a mirror, a clone "
       "of the repository as DIR/{}, and start weir with --actions-url file://DIR (or WEIR_ACTIONS_URL); or {}",
       uses.text, source.base_url, got.error().message, uses.repository, instead_of(uses.name));
+}
+
+Result<RemoteCommit> fetch_workflows(const RemoteSource& source, const UsesReference& uses, Asking asking,
+                                     const std::atomic<bool>& stop, Reporter& reporter) {
+  RemoteStore store(source, uses, RemoteStore::Wanted::kCommit);
+  auto commit = WEIR_TRY(store.get(asking, stop, reporter));
+  return RemoteCommit{store.git_dir(), std::move(commit)};
 }
 
 }  // namespace weir::runner

@@ -10,11 +10,11 @@
 
 namespace weir::runner {
 
-// Where actions of other repositories come from, and where they are kept:
+// Where actions and workflows of other repositories come from, and where they are kept:
 //
 //   <cache>/<base>/<owner>/<name>/git/          a bare repository with the commits that were asked for
 //                                refs/<ref>     the commit that a branch or tag was last seen at
-//                                trees/<commit> its files, never changed
+//                                trees/<commit> its files, never changed, of actions
 //                                lock           held while one of these is made
 //
 // <base> is made from the base address, so that those of another one are never taken for these.
@@ -34,5 +34,17 @@ struct RemoteTree {
 // any thread, any number of processes at a time.
 Result<RemoteTree> fetch_action(const RemoteSource& source, const UsesReference& uses, const std::atomic<bool>& stop,
                                 Reporter& reporter);
+
+struct RemoteCommit {
+  std::filesystem::path git_dir;  // a bare repository that has the commit and its files
+  std::string commit;
+};
+
+enum class Asking : std::uint8_t { kAsk, kOnlyKept };
+
+// The same without laying the files out, for a workflow that is called: with kOnlyKept nobody is asked, and what was
+// never seen is kNotFound. The error does not name `uses`.
+Result<RemoteCommit> fetch_workflows(const RemoteSource& source, const UsesReference& uses, Asking asking,
+                                     const std::atomic<bool>& stop, Reporter& reporter);
 
 }  // namespace weir::runner

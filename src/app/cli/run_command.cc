@@ -201,7 +201,7 @@ void add_run(CLI::App& app, Cli& cli) {
   command->add_option("--state", cli.connection.state, "state folder (default: .weir in the repository)");
   command
       ->add_option("--actions-url", arguments->actions_url,
-                   "where actions of other repositories come from; file:// takes a mirror")
+                   "where actions and workflows of other repositories come from; file:// takes a mirror")
       ->envname("WEIR_ACTIONS_URL")
       ->capture_default_str();
   command->add_flag("--strict", arguments->strict, "GitHub's empty machine: no implicit checkout or packages");

@@ -96,7 +96,7 @@ void add_serve(CLI::App& app, Cli& cli) {
   command->add_option("--slots", arguments->slots, "jobs at a time (default: one for each processor)");
   command
       ->add_option("--actions-url", arguments->actions_url,
-                   "where actions of other repositories come from; file:// takes a mirror")
+                   "where actions and workflows of other repositories come from; file:// takes a mirror")
       ->envname("WEIR_ACTIONS_URL")
       ->capture_default_str();
   command->add_flag("--strict", arguments->strict,
