@@ -7,6 +7,16 @@ namespace {
 
 constexpr std::string_view kFor = "refs/for/";
 
+// What jobs wrote into their summaries, where it speaks of attachments.
+Result<void> each_summary(store::Reader& reader, const std::string& repo,
+                          const std::function<void(std::string_view text)>& each) {
+  return reader.query(
+      "SELECT s.summary FROM engine_runs r JOIN engine_jobs j ON j.run = r.id JOIN engine_job_results s ON s.job = "
+      "j.id "
+      "WHERE r.repo = ? AND s.summary LIKE '%/attachments/%'",
+      {repo}, [&](const store::Row& row) { each(row.text(0)); });
+}
+
 }  // namespace
 
 Forge::Forge(Parts parts)
@@ -14,6 +24,7 @@ Forge::Forge(Parts parts)
       issues_(parts_.db, parts_.triggers),
       checks_(parts_.db, parts_.triggers),
       releases_(parts_.db, parts_.triggers),
+      attachments_(parts_.db, parts_.clock, parts_.attachments, each_summary),
       pulls_({.db = &parts_.db,
               .clock = &parts_.clock,
               .log = &parts_.log,

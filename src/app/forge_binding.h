@@ -6,6 +6,7 @@
 
 #include "access/config_store.h"
 #include "engine/engine.h"
+#include "forge/attachments.h"
 #include "forge/checks.h"
 #include "forge/issues.h"
 #include "forge/pulls.h"
@@ -23,6 +24,7 @@ class Forge {
     event::Triggers& triggers;
     engine::Engine& engine;
     access::ConfigStore& config;
+    store::BlobStore& attachments;
     std::function<Result<io::Git>(const std::string& repo)> git;
   };
   explicit Forge(Parts parts);
@@ -31,6 +33,7 @@ class Forge {
   [[nodiscard]] forge::Pulls& pulls() { return pulls_; }
   [[nodiscard]] forge::Checks& checks() { return checks_; }
   [[nodiscard]] forge::Releases& releases() { return releases_; }
+  [[nodiscard]] forge::Attachments& attachments() { return attachments_; }
 
   // What a push brought: pull requests follow their branches; refs/for/BRANCH opens one, or brings the one that its
   // author has open there up to date.
@@ -46,6 +49,7 @@ class Forge {
   forge::Issues issues_;
   forge::Checks checks_;
   forge::Releases releases_;
+  forge::Attachments attachments_;
   forge::Pulls pulls_;
 };
 

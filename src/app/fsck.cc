@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 
 #include "base/hash.h"
 #include "store/blob_store.h"
@@ -39,6 +40,7 @@ constexpr Reference kReferences[] = {
     {"file of a release", "forge_release_assets", "sha256", "'release ' || release || ', ' || name"},
     {"experiment artifact", "track_artifacts", "blob", "folder || '/' || name"},
 };
+constexpr Reference kAttachments[] = {{"attachment", "forge_attachments", "sha256", "repo || ', ' || name"}};
 
 void add_problem(FsckReport& report, std::string problem, std::string_view advice) {
   report.problems.push_back(std::move(problem));
@@ -93,10 +95,11 @@ Result<void> check_payloads(store::Reader& reader, FsckReport& report) {
 }
 
 // The blobs that rows name, each with one of the rows.
-Result<std::map<std::string, std::string>> check_references(store::Reader& reader, const store::BlobStore& blobs,
-                                                            FsckReport& report) {
-  std::map<std::string, std::string> referred;
-  for (const auto& reference : kReferences) {
+using Referred = std::map<std::string, std::string>;
+Result<Referred> check_references(store::Reader& reader, std::span<const Reference> references,
+                                  const store::BlobStore* blobs, FsckReport& report) {
+  Referred referred;
+  for (const auto& reference : references) {
     // A state of an older weir has not all of them.
     if (!WEIR_TRY(reader.integer("SELECT 1 FROM sqlite_master WHERE name = ?", {reference.table}))) continue;
     WEIR_TRY(reader.query(fmt::format("SELECT {0}, min({1}) FROM {2} WHERE {0} <> '' GROUP BY {0}", reference.column,
@@ -104,7 +107,7 @@ Result<std::map<std::string, std::string>> check_references(store::Reader& reade
                           {}, [&](const store::Row& row) {
                             ++report.references;
                             const std::string label = fmt::format("{} ({})", reference.what, row.text(1));
-                            if (!blobs.contains(row.text(0))) {
+                            if (blobs == nullptr || !blobs->contains(row.text(0))) {
                               add_problem(report, fmt::format("{}: its blob {} is not there", label, row.text(0)),
                                           kRestoreBlobs);
                             }
@@ -112,6 +115,21 @@ Result<std::map<std::string, std::string>> check_references(store::Reader& reade
                           }));
   }
   return referred;
+}
+
+// Those of a store, with who needs each.
+Result<void> check_blobs(const store::BlobStore& blobs, const Referred& referred, const FsckOptions& options,
+                         FsckReport& report) {
+  return blobs.for_each([&](const store::BlobInfo& blob) {
+    ++report.blobs;
+    const auto row = referred.find(blob.sha256);
+    if (!options.read_blobs && (blob.size_bytes > kQuickBlobBytes || row == referred.end())) return;
+    ++report.blobs_read;
+    if (const auto sound = blobs.verify(blob.sha256); !sound) {
+      const std::string owner = row == referred.end() ? "nothing" : row->second;
+      add_problem(report, fmt::format("{}; it belongs to: {}", sound.error().message, owner), kRestoreBlobs);
+    }
+  });
 }
 
 }  // namespace
@@ -127,28 +145,27 @@ json::object to_json(const FsckReport& report) {
 
 Result<FsckReport> fsck(const std::filesystem::path& state, const FsckOptions& options) {
   FsckReport report;
-  std::map<std::string, std::string> referred;
+  Referred referred;
+  Referred attached;
   const auto blobs = WEIR_TRY(store::view_local_blobs(state / "blobs"));
+  // A state of an older weir has none.
+  std::unique_ptr<store::BlobStore> attachments;
+  if (std::filesystem::exists(state / "attachments")) {
+    attachments = WEIR_TRY(store::view_local_blobs(state / "attachments"));
+  }
   auto inspected = store::inspect_sqlite(state / "weir.db", [&](store::Reader& reader) -> Result<void> {
     WEIR_TRY(check_events(reader, report));
     WEIR_TRY(check_payloads(reader, report));
-    referred = WEIR_TRY(check_references(reader, *blobs, report));
+    referred = WEIR_TRY(check_references(reader, kReferences, blobs.get(), report));
+    attached = WEIR_TRY(check_references(reader, kAttachments, attachments.get(), report));
     return {};
   });
   if (!inspected) {
     if (inspected.error().code != Code::kCorrupt) return std::unexpected(inspected.error());
     add_problem(report, inspected.error().message, kRestoreDatabase);
   }
-  WEIR_TRY(blobs->for_each([&](const store::BlobInfo& blob) {
-    ++report.blobs;
-    const auto row = referred.find(blob.sha256);
-    if (!options.read_blobs && (blob.size_bytes > kQuickBlobBytes || row == referred.end())) return;
-    ++report.blobs_read;
-    if (const auto sound = blobs->verify(blob.sha256); !sound) {
-      const std::string owner = row == referred.end() ? "nothing" : row->second;
-      add_problem(report, fmt::format("{}; it belongs to: {}", sound.error().message, owner), kRestoreBlobs);
-    }
-  }));
+  WEIR_TRY(check_blobs(*blobs, referred, options, report));
+  if (attachments) WEIR_TRY(check_blobs(*attachments, attached, options, report));
   return report;
 }
 

@@ -117,7 +117,8 @@ std::map<std::string, std::string> Containers::own_variables(const std::map<std:
   std::map<std::string, std::string> own;
   for (const auto& [name, value] : all) {
     const auto outside = job_.inherited.find(name);
-    const bool of_weir = name == "WEIR_URL" || name == "WEIR_TOKEN" || name.starts_with("MLFLOW_");
+    const bool of_weir = name == "WEIR_URL" || name == "WEIR_TOKEN" || name.starts_with("MLFLOW_") ||
+                         name == "CML_COMMENT_PUBLISH_URL" || name == "CML_ASSET_URL";
     if (name == "PATH" || name == "VIRTUAL_ENV" || name == "HOME") continue;
     if (outside == job_.inherited.end() || outside->second != value || of_weir) own.emplace(name, value);
   }

@@ -151,6 +151,18 @@ Result<void> write_event(const JobState& job) {
   return io::write_all(file.get(), text, path.string());
 }
 
+// cml uploads the pictures of its reports to a server of its own, unless these variables name another one. It knows no
+// tokens for that, so that the address holds the job's. Whoever set them otherwise for the server's jobs, is heeded.
+void offer_to_cml(JobState& job) {
+  const auto& spec = *job.spec;
+  const auto scheme_end = spec.server_url.find("://");
+  if (scheme_end == std::string::npos || spec.repository.empty()) return;
+  const auto host = scheme_end + 3;
+  const auto publish = fmt::format("{}job:{}@{}/api/v1/repos/{}/publish", spec.server_url.substr(0, host), job.token,
+                                   spec.server_url.substr(host), spec.repository.substr(spec.repository.find('/') + 1));
+  for (const char* name : {"CML_COMMENT_PUBLISH_URL", "CML_ASSET_URL"}) job.inherited.emplace(name, publish);
+}
+
 bool wants_debug(const JobState& job, std::string_view name) {
   const auto on = [&](const json::object* values) {
     const auto* value = values == nullptr ? nullptr : values->if_contains({name.data(), name.size()});
@@ -190,6 +202,7 @@ Result<void> prepare_contexts(JobState& job) {
   if (!job.token.empty()) {
     job.inherited["MLFLOW_TRACKING_TOKEN"] = job.token;
     job.inherited["WEIR_TOKEN"] = job.token;
+    offer_to_cml(job);
   }
   job.update_status();
   return {};

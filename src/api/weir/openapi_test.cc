@@ -23,6 +23,7 @@ struct Everything {
     add_access_routes(table, services);
     add_insight_routes(table, services);
     add_pull_routes(table, services);
+    add_attachment_routes(table, services);
     add_repo_routes(table, services);
     add_live_route(table, nullptr);
     add_model_routes(table, services, {});

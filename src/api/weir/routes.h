@@ -14,6 +14,7 @@
 #include "engine/run_artifacts.h"
 #include "event/mirrors.h"
 #include "event/triggers.h"
+#include "forge/attachments.h"
 #include "forge/checks.h"
 #include "forge/issues.h"
 #include "forge/pulls.h"
@@ -42,6 +43,7 @@ struct Services {
   forge::Issues* issues = nullptr;
   forge::Pulls* pulls = nullptr;
   forge::Checks* checks = nullptr;
+  forge::Attachments* attachments = nullptr;
   gate::GateService* gate = nullptr;
   insight::Sources insight;
   std::function<Result<io::Git>(const std::string& repo)> git;
@@ -67,7 +69,8 @@ void add_log_routes(RouteTable& table, const Services& services);       // a job
 void add_artifact_routes(RouteTable& table, const Services& services);  // blobs, artifacts, caches
 void add_access_routes(RouteTable& table, const Services& services);    // approvals, tokens, secrets, variables, config
 void add_pull_routes(RouteTable& table, const Services& services);      // pull requests, issues, their comments
-void add_repo_routes(RouteTable& table, const Services& services);      // repositories that follow others
-void add_insight_routes(RouteTable& table, const Services& services);   // events, why, dora, gate, notifications
+void add_attachment_routes(RouteTable& table, const Services& services);  // pictures and files of comments
+void add_repo_routes(RouteTable& table, const Services& services);        // repositories that follow others
+void add_insight_routes(RouteTable& table, const Services& services);     // events, why, dora, gate, notifications
 
 }  // namespace weir::api

@@ -190,6 +190,11 @@ constexpr std::string_view kPulls = R"json({
 "Comment": {"type": "object", "additionalProperties": true, "required": ["id", "body"], "properties": {
     "id": {"type": "integer"}, "body": {"type": "string", "description": "Markdown; not to be trusted"},
     "user": {"$ref": "#/components/schemas/User"}}},
+"Attachment": {"type": "object", "properties": {
+    "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "name": {"type": "string"},
+    "size_bytes": {"type": "integer"}, "content_type": {"type": "string", "description": "by its first bytes"},
+    "picture": {"type": "boolean", "description": "a browser may show it in its place; others are downloaded"},
+    "path": {"type": "string", "description": "for Markdown: ![ROC](path)"}}},
 "ReviewRequest": {"type": "object", "required": ["state"], "properties": {
     "state": {"type": "string", "enum": ["approve", "request-changes", "comment"]}, "body": {"type": "string"}},
   "examples": [{"state": "approve"}]},

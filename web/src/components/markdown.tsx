@@ -1,14 +1,15 @@
 import DOMPurify from 'dompurify';
 import { marked } from 'marked';
-import { isOwnPicture } from '../pictures';
+import { ownPicture } from '../pictures';
 
 // Texts come from jobs and from people outside and are not to be trusted: no scripts, styles or forms, and pictures only
 // from weir itself or in the text, so that nobody elsewhere learns who looks.
 const purify = DOMPurify(window);
 purify.addHook('uponSanitizeElement', (node, data) => {
   if (data.tagName !== 'img' || !(node instanceof HTMLImageElement)) return;
-  if (isOwnPicture(node.getAttribute('src') ?? '', location.origin)) return;
-  node.replaceWith(node.ownerDocument.createTextNode(node.getAttribute('alt') ?? ''));
+  const own = ownPicture(node.getAttribute('src') ?? '', location.origin);
+  if (own) node.setAttribute('src', own);
+  else node.replaceWith(node.ownerDocument.createTextNode(node.getAttribute('alt') ?? ''));
 });
 purify.addHook('afterSanitizeAttributes', (node) => {
   if (node.tagName === 'A') node.setAttribute('rel', 'noreferrer noopener nofollow');
