@@ -27,6 +27,7 @@ insight::ExperimentRun experiment_run_of(const track::Run& run) {
   shown.started_at = from_millis(run.info.start_ms);
   shown.workflow_run = run.info.workflow_run;
   for (const auto& metric : run.metrics) shown.metrics[metric.key] = metric.value;
+  for (const auto& param : run.params) shown.params[param.key] = param.value;
   for (const auto& input : run.inputs) {
     shown.datasets.push_back({input.dataset.name, input.dataset.digest, context_of(input)});
   }

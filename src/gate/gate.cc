@@ -216,6 +216,30 @@ Result<Verdict> GateService::judge(const Request& request, const types::Identity
   return verdict;
 }
 
+Result<Comparison> GateService::compare(const Request& request, const std::string& base_run) {
+  const Facts facts(sources_, request);
+  const std::string model = facts.model().value_or("");
+  Comparison comparison{.candidate = WEIR_TRY(facts.candidate(model))};
+  std::optional<ModelFacts> champion;
+  if (!model.empty()) champion = WEIR_TRY(facts.champion(model, comparison.warnings));
+  if (base_run.empty()) {
+    comparison.base = champion;
+    comparison.base_is_champion = champion.has_value();
+  } else {
+    comparison.base = WEIR_TRY(sources_.run_facts(base_run));
+    comparison.base->run_id = base_run;
+    comparison.base_is_champion = champion && champion->run_id == base_run;
+    if (comparison.base_is_champion) comparison.base->version = champion->version;
+  }
+  if (auto rules = facts.rules(model)) {
+    comparison.rules = *std::move(rules);
+    comparison.verdict = evaluate(comparison.rules, comparison.candidate, champion);
+  } else if (rules.error().code != Code::kNotFound) {
+    return std::unexpected(std::move(rules).error());
+  }
+  return comparison;
+}
+
 Result<std::optional<Record>> GateService::latest(store::Reader& reader, std::string_view model,
                                                   std::string_view version, std::string_view run_id) {
   // A verdict from before the registration knows the run only.

@@ -55,6 +55,16 @@ struct Champion {
   std::string run_id;
 };
 
+// A candidate beside what it is compared with. Nothing of it is recorded.
+struct Comparison {
+  ModelFacts candidate;
+  std::optional<ModelFacts> base;       // none: there is nothing to compare with
+  bool base_is_champion = false;        // it serves production
+  std::vector<config::GateRule> rules;  // of weir.yaml, or the request's; none where nobody wrote any
+  std::optional<Verdict> verdict;       // by these rules, against the champion; none without rules
+  std::vector<std::string> warnings;
+};
+
 // Fetches facts, judges and records. Any thread; not from inside a write.
 class GateService {
  public:
@@ -77,6 +87,11 @@ class GateService {
   // kInvalidArgument for a rule that cannot be read; kNotFound if neither weir.yaml nor the request has rules, or there
   // is no such run or version.
   Result<Verdict> judge(const Request& request, const types::Identity& actor, std::int64_t cause = 0);
+
+  // The candidate beside the champion, or beside the experiment run `base_run` if that is not "". Without `model` in
+  // the request, and without a gate that tells it, there is no champion. Errors as of judge(), but rules need not be
+  // there.
+  Result<Comparison> compare(const Request& request, const std::string& base_run);
 
   // The newest record about a version, or about the experiment run it came from.
   static Result<std::optional<Record>> latest(store::Reader& reader, std::string_view model, std::string_view version,

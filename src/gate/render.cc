@@ -48,6 +48,12 @@ std::size_t width_of(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
+json::value number_or_null(const std::optional<double>& value) {
+  return value ? json::value(*value) : json::value();
+}
+
+}  // namespace
+
 std::string escape_markdown(std::string_view text) {
   std::string escaped;
   for (const char c : printable(text)) {
@@ -64,12 +70,6 @@ std::string escape_markdown(std::string_view text) {
   }
   return escaped;
 }
-
-json::value number_or_null(const std::optional<double>& value) {
-  return value ? json::value(*value) : json::value();
-}
-
-}  // namespace
 
 std::string to_text(const Verdict& verdict) {
   using Cells = std::array<std::string, 5>;

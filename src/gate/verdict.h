@@ -72,6 +72,9 @@ struct Verdict {
 Verdict evaluate(std::span<const config::GateRule> rules, const ModelFacts& candidate,
                  const std::optional<ModelFacts>& champion);
 
+// Text from outside for a cell of a Markdown table: it steers neither the table nor a page.
+std::string escape_markdown(std::string_view text);
+
 // The table for a log, aligned with blanks, one line a rule and a last line with the outcome. No colours.
 std::string to_text(const Verdict& verdict);
 // The same as a Markdown table for a job summary. Names are escaped.

@@ -31,6 +31,7 @@ struct ExperimentRun {
   TimePoint started_at;
   std::optional<std::int64_t> workflow_run;
   std::map<std::string, double> metrics;
+  std::map<std::string, std::string> params;
   struct Dataset {
     std::string name;
     std::string digest;
