@@ -10,6 +10,7 @@ namespace weir::api::actions {
 namespace {
 
 using access::Permission;
+using Level = types::TokenScopes::Level;
 
 constexpr Duration kDownloadLimit = std::chrono::minutes{10};
 
@@ -41,6 +42,15 @@ json::object to_rest(const engine::Artifact& artifact, const engine::Run& run, c
           {"expires_at", std::move(expires_at)},
           {"digest", "sha256:" + artifact.sha256},
           {"workflow_run", {{"id", run.id}, {"head_branch", branch}, {"head_sha", run.head_sha}}}};
+}
+
+// A job whose workflow says `permissions` needs the scope that GitHub documents for these calls.
+Result<void> check_scope(const types::Identity& identity, Level level) {
+  if (!identity.job_id || !identity.scopes || identity.scopes->of("actions") >= level) return {};
+  return fail(Code::kPermissionDenied,
+              "Resource not accessible by integration: the `permissions` of {}'s workflow give it actions: {}; write "
+              "`actions: {}` there",
+              identity.name, types::level_name(identity.scopes->of("actions")), types::level_name(level));
 }
 
 // GitHub's form of an error.
@@ -75,6 +85,7 @@ Result<engine::Run> Service::rest_run(const io::HttpRequest& request, std::int64
 
 Result<io::HttpResponse> Service::rest_list(io::HttpRequest& request) {
   WEIR_TRY(parts_.allow(request.identity, Permission::kRead, request.path));
+  WEIR_TRY(check_scope(request.identity, Level::kRead));
   const auto run = WEIR_TRY(rest_run(request, WEIR_TRY(positive(request.params["run"], "run_id"))));
   const auto per_page =
       std::min<std::int64_t>(WEIR_TRY(positive(request.query_value("per_page").value_or("30"), "per_page")), 100);
@@ -93,6 +104,7 @@ Result<io::HttpResponse> Service::rest_list(io::HttpRequest& request) {
 
 Result<engine::Artifact> Service::rest_artifact(const io::HttpRequest& request, Permission permission) {
   WEIR_TRY(parts_.allow(request.identity, permission, request.path));
+  WEIR_TRY(check_scope(request.identity, permission == Permission::kRead ? Level::kRead : Level::kWrite));
   auto artifact = WEIR_TRY(parts_.artifacts->find(WEIR_TRY(positive(request.params.at("artifact"), "artifact_id"))));
   WEIR_TRY(rest_run(request, artifact.run_id));
   return artifact;

@@ -48,10 +48,15 @@ class ServiceTest : public ::testing::Test {
     parts.job_runs = [this](std::int64_t run, std::int64_t job) -> Result<bool> {
       return run == 3 && job == 5 && running_;
     };
+    parts.allow = [](const types::Identity&, access::Permission, std::string_view) -> Result<void> { return {}; };
     parts.default_ref = [](const std::string&) -> Result<std::string> { return "refs/heads/main"; };
     parts.server_url = [this] { return fmt::format("http://127.0.0.1:{}", http_ ? http_->port() : 1); };
     service_ = Service::open(std::move(parts)).value();
     io::Router router;
+    router.before([this](io::HttpRequest& request) -> std::optional<io::HttpResponse> {
+      request.identity = caller_;
+      return std::nullopt;
+    });
     service_->add_routes(router);
     http_ = io::HttpServer::start({.pool_threads = 2}, std::move(router), log_).value();
   }
@@ -96,6 +101,7 @@ class ServiceTest : public ::testing::Test {
   Log log_{clock_, 2, LogLevel::kError};
   io::TestFolder root_;
   std::atomic<bool> running_ = true;
+  types::Identity caller_;  // of the REST API; changed between calls only
   std::unique_ptr<store::Database> db_;
   std::unique_ptr<store::BlobStore> blobs_;
   std::optional<engine::RunArtifacts> artifacts_;
@@ -162,6 +168,34 @@ TEST_F(ServiceTest, NamesInEitherCaseAreUnderstood) {
   EXPECT_EQ(send("PUT", address, "text").status, 201);
   EXPECT_EQ(call("FinalizeArtifact", {{"name", "n"}, {"size", 4}}, token()).status, 200);
   EXPECT_EQ(call("FinalizeArtifact", json::object{{"name", "other"}}, token()).status, 404);
+}
+
+TEST_F(ServiceTest, TheRestCallsNeedTheScopeActions) {
+  ASSERT_EQ(send("PUT", create(), "text").status, 201);
+  ASSERT_EQ(call("FinalizeArtifact", {{"name", "n"}, {"size", "4"}}, token()).status, 200);
+  const std::string base = fmt::format("http://127.0.0.1:{}/api/v3/repos/o/r/actions", http_->port());
+  const std::string list = base + "/runs/3/artifacts";
+  const std::string one = base + "/artifacts/1";
+  const auto with = [&](std::map<std::string, std::string> permissions) {
+    caller_ = {.name = "job:5", .job_id = 5, .run_id = 3};
+    caller_.scopes = types::TokenScopes::from_workflow(permissions);
+  };
+  const auto statuses = [&] {
+    return std::vector{send("GET", list).status, send("GET", one).status, send("GET", one + "/zip").status,
+                       send("DELETE", one).status};
+  };
+  with({{"contents", "write"}});
+  EXPECT_THAT(statuses(), testing::Each(403));
+  EXPECT_THAT(send("GET", list).body, HasSubstr("`actions: read`"));
+  with({{"actions", "read"}});
+  EXPECT_THAT(statuses(), testing::ElementsAre(200, 200, 302, 403));
+  EXPECT_THAT(send("DELETE", one).body, HasSubstr("`actions: write`"));
+  with({{"actions", "write"}});
+  EXPECT_THAT(statuses(), testing::ElementsAre(200, 200, 302, 204));
+  caller_ = {.name = "job:5", .job_id = 5, .run_id = 3};
+  EXPECT_EQ(send("GET", list).status, 200) << "a workflow without `permissions` limits nothing";
+  caller_ = {.name = "alice"};
+  EXPECT_EQ(send("GET", list).status, 200) << "people have roles";
 }
 
 TEST_F(ServiceTest, AnIdTokenNeedsItsOwnPermission) {
