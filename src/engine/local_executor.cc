@@ -303,7 +303,9 @@ Result<void> LocalExecutor::start(const JobLaunch& launch) {
                                      .stdin_fd = input.get(),
                                      .stdout_fd = lock.get(),
                                      .stderr_fd = lock.get(),
-                                     .new_session = true});
+                                     .new_session = true,
+                                     // As Supervisor::hold_signals() does: its first moments are no time to be ended.
+                                     .held_signals = {SIGTERM, SIGINT, SIGUSR1}});
   if (!process) {
     impl_->unfollow(entry);
     return std::unexpected(std::move(process).error());

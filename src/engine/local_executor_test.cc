@@ -35,6 +35,15 @@ class LocalExecutorTest : public testing::Test {
     ::chmod((root_ / "runner").c_str(), 0755);
   }
 
+  // One that comes to listen for signals, which are held until then. (Shells leave them so.)
+  void listening_runner(const std::string& body) {
+    runner(
+        "test -n \"$LISTENS\" || LISTENS=1 exec python3 -c 'import os, signal, sys; "
+        "signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM}); "
+        "os.execv(\"/bin/bash\", [\"bash\", *sys.argv[1:]])' \"$0\" \"$@\"\n" +
+        body);
+  }
+
   std::unique_ptr<LocalExecutor> executor() {
     return std::make_unique<LocalExecutor>(loop_, log_, LocalExecutor::Options{.runner = root_ / "runner"});
   }
@@ -161,8 +170,18 @@ TEST_F(LocalExecutorTest, AMissingRunnerIsAnErrorThatNamesIt) {
   EXPECT_NE(started.error().message.find("runner"), std::string::npos);
 }
 
-TEST_F(LocalExecutorTest, CancelReachesTheRunnerAndKillReachesWhatItStarted) {
+TEST_F(LocalExecutorTest, ARunnerThatIsCancelledBeforeItListensIsNotEndedByIt) {
   runner(
+      "journal '{\"type\":\"job_started\"}'; kill -TERM $$; kill -INT $$; kill -USR1 $$\n"
+      "journal '{\"type\":\"job_finished\",\"conclusion\":\"success\"}'");
+  const auto executor = this->executor();
+  listen(*executor);
+  ASSERT_TRUE(start(*executor, launch(1)).has_value());
+  EXPECT_EQ(wait_for_end(1).error, "");
+}
+
+TEST_F(LocalExecutorTest, CancelReachesTheRunnerAndKillReachesWhatItStarted) {
+  listening_runner(
       "trap 'journal \"{\\\"type\\\":\\\"job_finished\\\",\\\"conclusion\\\":\\\"cancelled\\\"}\"; exit 0' TERM\n"
       "journal '{\"type\":\"job_started\"}'; touch ready; while test -e \"$0\"; do read -r -t 1 < <(:); done");
   const auto executor = this->executor();
@@ -239,7 +258,7 @@ TEST_F(LocalExecutorTest, AnotherJobsProcessesAreSpared) {
 }
 
 TEST_F(LocalExecutorTest, NoCallbackComesOnceTheExecutorHasGone) {
-  runner(
+  listening_runner(
       "journal '{\"type\":\"job_started\"}'; trap 'exit 0' TERM\n"
       "while test -e \"$0\" && ! test -e go; do echo line >> log.txt; done");
   std::atomic<bool> gone = false;

@@ -62,9 +62,10 @@ void set_up(SpawnAttributes& spawn, const ProcessOptions& options) {
   sigdelset(&defaults, SIGKILL);
   sigdelset(&defaults, SIGSTOP);
   posix_spawnattr_setsigdefault(&spawn.attributes, &defaults);
-  sigset_t none;
-  sigemptyset(&none);
-  posix_spawnattr_setsigmask(&spawn.attributes, &none);
+  sigset_t held;
+  sigemptyset(&held);
+  for (const int signal : options.held_signals) sigaddset(&held, signal);
+  posix_spawnattr_setsigmask(&spawn.attributes, &held);
   posix_spawnattr_setflags(&spawn.attributes, flags);
 
   if (options.stdin_fd >= 0) {

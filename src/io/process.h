@@ -24,6 +24,8 @@ struct ProcessOptions {
   int stderr_fd = -1;                                     // -1: inherit
   bool new_group = true;                                  // own process group, so that kill_group reaches every child
   bool new_session = false;                               // own session: survives this process and its terminal
+  // Blocked from its first moment on, so that none of them ends a program that has not come to listen for them yet.
+  std::vector<int> held_signals;
 };
 
 // How a process ended.

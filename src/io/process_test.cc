@@ -69,6 +69,15 @@ TEST_F(ProcessTest, ATimeLimitEndsTheWholeGroup) {
   EXPECT_EQ(slow.error().code, Code::kDeadlineExceeded);
 }
 
+TEST_F(ProcessTest, SignalsThatAreHeldEndNobodyWhoHasNotComeToListen) {
+  ProcessOptions options{.argv = {"sh", "-c", "kill -TERM $$; kill -INT $$; echo lives; kill -HUP $$; echo too long"},
+                         .held_signals = {SIGTERM, SIGINT}};
+  const auto done = run_process(std::move(options));
+  ASSERT_TRUE(done.has_value());
+  EXPECT_EQ(done->out, "lives\n");
+  EXPECT_EQ(done->status.signal, SIGHUP);
+}
+
 TEST_F(ProcessTest, ASignalIsReportedAsTheShellDoes) {
   auto process = Process::start({.argv = {"sleep", "60"}});
   ASSERT_TRUE(process);
