@@ -12,6 +12,9 @@ Result<std::vector<RunRequest>> requests_of(const TriggerDeps& deps, const Sourc
   if (!payload.contains("repository")) payload["repository"] = repository_payload(facts);
   if (!payload.contains("sender")) payload["sender"] = user_payload(occurrence.actor);
   if (!payload.contains("action") && !occurrence.info.action.empty()) payload["action"] = occurrence.info.action;
+  if (auto* pull = payload.if_contains("pull_request"); pull != nullptr && pull->is_object()) {
+    add_pull_repositories(pull->get_object(), facts);
+  }
   std::string title = occurrence.title;
   std::vector<RunRequest> requests;
   const auto& files_commit = occurrence.files_commit.empty() ? head : occurrence.files_commit;

@@ -43,6 +43,24 @@ json::object repository_payload(const PayloadFacts& facts) {
           {"clone_url", url + ".git"}};
 }
 
+void add_pull_repositories(json::object& pull, const PayloadFacts& facts) {
+  for (const std::string_view side : {"head", "base"}) {
+    auto* branch = pull.if_contains(side);
+    if (branch == nullptr || !branch->is_object()) continue;
+    auto& repo = branch->get_object()["repo"];
+    const auto* mark = json_find(repo, "fork");
+    const bool fork = mark != nullptr && mark->is_bool() && mark->get_bool();
+    auto repository = repository_payload(facts);
+    repository["fork"] = fork;
+    if (const auto* user = pull.if_contains("user"); fork && user != nullptr) {
+      const auto owner = json_string_or(*user, "login", "");
+      repository["owner"] = user_payload(owner);
+      repository["full_name"] = fmt::format("{}/{}", owner, name_of(facts.repository));
+    }
+    repo = std::move(repository);
+  }
+}
+
 json::object commit_payload(const io::GitCommit& commit, const PayloadFacts& facts) {
   const json::object author{{"name", commit.author_name}, {"email", commit.author_email}};
   return {{"id", commit.sha},

@@ -27,6 +27,9 @@ bool is_no_object(std::string_view object_id);
 
 json::object user_payload(std::string_view name);
 json::object repository_payload(const PayloadFacts& facts);
+// Adds the repositories of the two branches to github.event.pull_request, which conditions compare with
+// github.repository; a head with {"repo": {"fork": true}} gets one of its author's.
+void add_pull_repositories(json::object& pull, const PayloadFacts& facts);
 json::object commit_payload(const io::GitCommit& commit, const PayloadFacts& facts);
 
 // `commits`: what the push brought, newest first; the first is the head.

@@ -37,7 +37,10 @@ Result<Push> read_push(const TriggerDeps& deps, const Source& source, const RefU
                        const types::Identity& identity) {
   Push push{.update = update};
   if (is_no_object(update.after)) return push;
-  const auto commit = WEIR_TRY(source.git.resolve(update.after));  // a tag's object leads to its commit
+  auto found = source.git.resolve(update.after);  // a tag's object leads to its commit
+  // Or to a file or folder: such a tag is recorded, and nothing at it could run.
+  if (!found && found.error().code == Code::kNotFound && update.ref.starts_with("refs/tags/")) return push;
+  const auto commit = WEIR_TRY(std::move(found));
   push.default_branch = update.ref == source.default_ref;
   auto files = WEIR_TRY(read_workflow_files(source.git, commit));
   if (push.default_branch && deps.default_branch_pushed) {
@@ -69,6 +72,34 @@ Result<Push> read_push(const TriggerDeps& deps, const Source& source, const RefU
   }
   if (push.default_branch) push.default_branch_files = std::move(files);
   return push;
+}
+
+// `create` and `delete`: a branch or tag came or went. They run at what came, or at the head of the default branch.
+Result<std::vector<RunRequest>> ref_requests(const TriggerDeps& deps, const Source& source, const RefUpdate& update,
+                                             const types::Identity& identity) {
+  const bool comes = is_no_object(update.before);
+  if (identity.job_id || comes == is_no_object(update.after)) return std::vector<RunRequest>{};
+  // Without a default branch there is no file that could listen.
+  if (!source.git.resolve(source.default_ref)) return std::vector<RunRequest>{};
+  std::string commit;
+  if (comes) {
+    auto found = source.git.resolve(update.after);
+    if (!found && found.error().code == Code::kNotFound) return std::vector<RunRequest>{};  // a tag of a file or folder
+    commit = WEIR_TRY(std::move(found));
+  }
+  const std::string_view kind = update.ref.starts_with("refs/tags/") ? "tag" : "branch";
+  const Occurrence occurrence{.info = {.event = comes ? "create" : "delete"},
+                              .files_commit = commit,
+                              .commit = commit,
+                              .ref = comes ? update.ref : std::string(),
+                              .payload = {{"ref", short_ref(update.ref)},
+                                          {"ref_type", kind},
+                                          {"master_branch", short_ref(source.default_ref)},
+                                          {"pusher_type", "user"}},
+                              .reason = fmt::format("{} {} {} by {}", kind, short_ref(update.ref),
+                                                    comes ? "created" : "deleted", identity.name),
+                              .actor = identity.name};
+  return requests_of(deps, source, occurrence);
 }
 
 // The last object that was recorded for a ref; "" if it never was.
@@ -122,7 +153,9 @@ struct Triggers::Impl {
     for (const auto& update : updates) {
       if (!is_branch_or_tag(update.ref)) continue;
       Prepared prepared{.push = WEIR_TRY(read_push(deps, source, update, identity))};
-      for (auto& request : prepared.push.requests) {
+      auto requests = WEIR_TRY(ref_requests(deps, source, update, identity));
+      std::ranges::move(prepared.push.requests, std::back_inserter(requests));
+      for (auto& request : requests) {
         prepared.runs.push_back(WEIR_TRY(deps.starter->prepare(std::move(request))));
       }
       pushes.push_back(std::move(prepared));

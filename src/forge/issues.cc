@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "event/occurrence.h"
+#include "forge/pull_rows.h"
 #include "types/event.h"
 
 namespace weir::forge {
@@ -66,14 +67,17 @@ std::string subject_of(const Issue& issue) {
   return fmt::format("{}/{}/{}", issue.is_pull ? "pull" : "issue", issue.repo, issue.number);
 }
 
-Result<void> check_labels(const std::vector<std::string>& labels) {
-  if (labels.size() > kLabelsMax) return fail(Code::kInvalidArgument, "at most {} labels may be given", kLabelsMax);
-  for (const auto& label : labels) {
-    if (label.empty() || label.size() > 50) {
-      return fail(Code::kInvalidArgument, "the label \"{}\" must have 1 to 50 characters", label.substr(0, 60));
-    }
+std::vector<event::Occurrence> occurrences_of(const Issue& issue, std::vector<Activity> activities,
+                                              const types::Identity& identity) {
+  std::vector<event::Occurrence> occurrences;
+  for (auto& activity : activities) {
+    activity.payload["issue"] = to_json(issue);
+    occurrences.push_back({.info = {.event = "issues", .action = std::move(activity.action)},
+                           .payload = std::move(activity.payload),
+                           .title = issue.title,
+                           .actor = identity.name});
   }
-  return {};
+  return occurrences;
 }
 
 // The number of "issue/7"; 0 for another subject.
@@ -101,6 +105,16 @@ Result<Comment> load_comment(store::Reader& reader, const std::string& repo, std
 }
 
 }  // namespace
+
+Result<void> check_labels(const std::vector<std::string>& labels) {
+  if (labels.size() > kLabelsMax) return fail(Code::kInvalidArgument, "at most {} labels may be given", kLabelsMax);
+  for (const auto& label : labels) {
+    if (label.empty() || label.size() > 50) {
+      return fail(Code::kInvalidArgument, "the label \"{}\" must have 1 to 50 characters", label.substr(0, 60));
+    }
+  }
+  return {};
+}
 
 Result<void> check_text(std::string_view title, std::string_view body) {
   if (title.find_first_not_of(" \t\r\n") == std::string_view::npos) {
@@ -155,11 +169,12 @@ Result<Issue> Issues::open(const std::string& repo, const std::string& title, co
               .body = body,
               .author = identity.name,
               .labels = labels};
-  const event::Occurrence occurrence{.info = {.event = "issues", .action = "opened"},
-                                     .payload = {{"issue", to_json(issue)}},
-                                     .title = title,
-                                     .actor = identity.name};
-  WEIR_TRY(triggers_.occurred(repo, {occurrence}, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
+  auto unlabeled = issue;
+  unlabeled.labels.clear();
+  auto activities = activities_of(unlabeled, issue);
+  activities.insert(activities.begin(), {.action = "opened"});
+  const auto occurrences = occurrences_of(issue, std::move(activities), identity);
+  WEIR_TRY(triggers_.occurred(repo, occurrences, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
     WEIR_TRY(insert_issue(tx, issue));
     return tx.append({.type = std::string(types::event_type::kIssueOpened),
                       .actor = identity.name,
@@ -171,27 +186,20 @@ Result<Issue> Issues::open(const std::string& repo, const std::string& title, co
 
 Result<Issue> Issues::change(const std::string& repo, std::int64_t number, const IssueChange& change,
                              const types::Identity& identity) {
-  auto issue = WEIR_TRY(find(repo, number));
-  const bool was_open = issue.open;
+  const std::scoped_lock lock(mutex_);
+  const auto before = WEIR_TRY(find(repo, number));
+  if (before.is_pull) return fail(Code::kInvalidArgument, "{} is a pull request; change it as one", number);
+  auto issue = before;
   if (change.title) issue.title = *change.title;
   if (change.body) issue.body = *change.body;
   if (change.labels) issue.labels = *change.labels;
+  if (change.open) issue.open = *change.open;
   WEIR_TRY(check_text(issue.title, issue.body));
   WEIR_TRY(check_labels(issue.labels));
-  if (change.open && issue.is_pull) {
-    return fail(Code::kInvalidArgument, "{} is a pull request; close it as one", number);
-  }
-  if (change.open) issue.open = *change.open;
-  const std::string_view action = was_open == issue.open ? "edited" : issue.open ? "reopened" : "closed";
-  const event::Occurrence occurrence{
-      .info = {.event = issue.is_pull ? "pull_request" : "issues", .action = std::string(action)},
-      .payload = {{"issue", to_json(issue)}},
-      .title = issue.title,
-      .actor = identity.name};
-  std::vector<event::Occurrence> occurrences;
-  if (!issue.is_pull) occurrences.push_back(occurrence);
+  const auto occurrences = occurrences_of(issue, activities_of(before, issue), identity);
+  const bool closes = before.open && !issue.open;
   WEIR_TRY(triggers_.occurred(repo, occurrences, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
-    if (was_open && !issue.open) {
+    if (closes) {
       issue.closed_at = tx.now();
       issue.closed_by = identity.name;
     } else if (issue.open) {
@@ -200,10 +208,8 @@ Result<Issue> Issues::change(const std::string& repo, std::int64_t number, const
     }
     issue.updated_at = tx.now();
     WEIR_TRY(update_issue(tx, issue));
-    const auto type = action == "closed" ? types::event_type::kIssueClosed
-                      : issue.is_pull    ? types::event_type::kPullUpdated
-                                         : types::event_type::kIssueUpdated;
-    return tx.append({.type = std::string(type),
+    const std::string_view action = occurrences.empty() ? "edited" : std::string_view(occurrences.front().info.action);
+    return tx.append({.type = std::string(closes ? types::event_type::kIssueClosed : types::event_type::kIssueUpdated),
                       .actor = identity.name,
                       .subject = subject_of(issue),
                       .payload = {{"title", issue.title}, {"action", action}}});
@@ -243,32 +249,55 @@ Result<std::vector<Issue>> Issues::list(const std::string& repo, const IssueFilt
   return issues;
 }
 
-Result<Comment> Issues::comment(Comment comment, const types::Identity& identity) {
-  WEIR_TRY(check_text("a comment", comment.body));
-  if (comment.body.empty()) return fail(Code::kInvalidArgument, "the comment must not be empty");
-  comment.author = identity.name;
-  comment.id = WEIR_TRY(reserve_number(db_, "comment"));
+// Writes a comment's coming, change or going, and starts what listens to it. Those on commits start nothing, as with
+// GitHub.
+Result<void> Issues::tell(const Comment& comment, std::string_view action, std::string_view type,
+                          const types::Identity& identity, json::object changes,
+                          const std::function<Result<void>(store::Transaction&)>& write) {
   std::vector<event::Occurrence> occurrences;
   std::string subject = fmt::format("repo/{}", comment.repo);
   if (const auto number = number_of(comment.subject); number != 0) {
     const auto issue = WEIR_TRY(find(comment.repo, number));
     subject = subject_of(issue);
-    occurrences.push_back({.info = {.event = "issue_comment", .action = "created"},
-                           .payload = {{"issue", to_json(issue)}, {"comment", to_json(comment)}},
-                           .title = issue.title,
-                           .actor = identity.name});
+    json::object payload{{"comment", to_json(comment)}};
+    if (!changes.empty()) payload["changes"] = std::move(changes);
+    if (issue.is_pull && !comment.path.empty()) {
+      const auto pull =
+          WEIR_TRY(db_.load<Pull>([&](store::Reader& reader) { return load_pull(reader, comment.repo, number); }));
+      occurrences.push_back(occurrence_of(pull, "pull_request_review_comment", action, std::move(payload), identity));
+    } else {
+      payload["issue"] = to_json(issue);
+      occurrences.push_back({.info = {.event = "issue_comment", .action = std::string(action)},
+                             .payload = std::move(payload),
+                             .title = issue.title,
+                             .actor = identity.name});
+    }
   }
   WEIR_TRY(triggers_.occurred(comment.repo, occurrences, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
-    comment.created_at = comment.updated_at = tx.now();
-    WEIR_TRY(
-        tx.execute(fmt::format("INSERT INTO forge_comments({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kCommentColumns),
-                   {comment.id, comment.repo, comment.subject, comment.author, comment.path, comment.line,
-                    comment.commit, comment.created_at, comment.updated_at, comment.body}));
-    return tx.append({.type = std::string(types::event_type::kCommentCreated),
+    WEIR_TRY(write(tx));
+    return tx.append({.type = std::string(type),
                       .actor = identity.name,
                       .subject = subject,
                       .payload = {{"comment", comment.id}, {"on", comment.subject}}});
   }));
+  return {};
+}
+
+Result<Comment> Issues::comment(Comment comment, const types::Identity& identity) {
+  WEIR_TRY(check_text("a comment", comment.body));
+  if (comment.body.empty()) return fail(Code::kInvalidArgument, "the comment must not be empty");
+  comment.author = identity.name;
+  comment.id = WEIR_TRY(reserve_number(db_, "comment"));
+  WEIR_TRY(
+      tell(comment, "created", types::event_type::kCommentCreated, identity, {},
+           [&](store::Transaction& tx) -> Result<void> {
+             comment.created_at = comment.updated_at = tx.now();
+             WEIR_TRY(tx.execute(
+                 fmt::format("INSERT INTO forge_comments({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kCommentColumns),
+                 {comment.id, comment.repo, comment.subject, comment.author, comment.path, comment.line, comment.commit,
+                  comment.created_at, comment.updated_at, comment.body}));
+             return {};
+           }));
   return comment;
 }
 
@@ -276,32 +305,29 @@ Result<Comment> Issues::change_comment(const std::string& repo, std::int64_t id,
                                        const types::Identity& identity) {
   WEIR_TRY(check_text("a comment", body));
   if (body.empty()) return fail(Code::kInvalidArgument, "the comment must not be empty");
-  return db_.write_with<Comment>([&](store::Transaction& tx) -> Result<Comment> {
-    auto comment = WEIR_TRY(load_comment(tx, repo, id));
-    WEIR_TRY(may_edit(comment, identity));
-    comment.body = body;
-    comment.updated_at = tx.now();
-    WEIR_TRY(
-        tx.execute("UPDATE forge_comments SET body = ?, updated_at = ? WHERE id = ?", {body, comment.updated_at, id}));
-    WEIR_TRY(tx.append({.type = std::string(types::event_type::kCommentUpdated),
-                        .actor = identity.name,
-                        .subject = fmt::format("repo/{}", repo),
-                        .payload = {{"comment", id}, {"on", comment.subject}}}));
-    return comment;
-  });
+  const std::scoped_lock lock(mutex_);
+  auto comment = WEIR_TRY(find_comment(repo, id));
+  WEIR_TRY(may_edit(comment, identity));
+  const auto before = std::exchange(comment.body, body);
+  WEIR_TRY(tell(comment, "edited", types::event_type::kCommentUpdated, identity,
+                {{"body", json::object{{"from", before}}}}, [&](store::Transaction& tx) -> Result<void> {
+                  comment.updated_at = tx.now();
+                  WEIR_TRY(tx.execute("UPDATE forge_comments SET body = ?, updated_at = ? WHERE id = ?",
+                                      {body, comment.updated_at, id}));
+                  return {};
+                }));
+  return comment;
 }
 
 Result<void> Issues::remove_comment(const std::string& repo, std::int64_t id, const types::Identity& identity) {
-  return db_.write([&](store::Transaction& tx) -> Result<void> {
-    const auto comment = WEIR_TRY(load_comment(tx, repo, id));
-    WEIR_TRY(may_edit(comment, identity));
-    WEIR_TRY(tx.execute("DELETE FROM forge_comments WHERE id = ?", {id}));
-    WEIR_TRY(tx.append({.type = std::string(types::event_type::kCommentDeleted),
-                        .actor = identity.name,
-                        .subject = fmt::format("repo/{}", repo),
-                        .payload = {{"comment", id}, {"on", comment.subject}}}));
-    return {};
-  });
+  const std::scoped_lock lock(mutex_);
+  const auto comment = WEIR_TRY(find_comment(repo, id));
+  WEIR_TRY(may_edit(comment, identity));
+  return tell(comment, "deleted", types::event_type::kCommentDeleted, identity, {},
+              [&](store::Transaction& tx) -> Result<void> {
+                WEIR_TRY(tx.execute("DELETE FROM forge_comments WHERE id = ?", {id}));
+                return {};
+              });
 }
 
 Result<Comment> Issues::find_comment(const std::string& repo, std::int64_t id) {
@@ -316,6 +342,24 @@ Result<std::vector<Comment>> Issues::comments(const std::string& repo, std::stri
                     kCommentColumns),
         {repo, subject, after, std::clamp<std::int64_t>(limit, 1, 100)}, read_comment);
   });
+}
+
+std::vector<Activity> activities_of(const Issue& before, const Issue& after) {
+  std::vector<Activity> all;
+  if (before.open != after.open) all.push_back({.action = after.open ? "reopened" : "closed"});
+  const auto of_labels = [&](const Issue& has, const Issue& lacks, std::string_view action) {
+    for (const auto& label : has.labels) {
+      if (std::ranges::find(lacks.labels, label) != lacks.labels.end()) continue;
+      all.push_back({.action = std::string(action), .payload = {{"label", json::object{{"name", label}}}}});
+    }
+  };
+  of_labels(after, before, "labeled");
+  of_labels(before, after, "unlabeled");
+  json::object changes;
+  if (before.title != after.title) changes["title"] = json::object{{"from", before.title}};
+  if (before.body != after.body) changes["body"] = json::object{{"from", before.body}};
+  if (!changes.empty()) all.push_back({.action = "edited", .payload = {{"changes", std::move(changes)}}});
+  return all;
 }
 
 json::object to_json(const Issue& issue) {

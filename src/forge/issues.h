@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -70,7 +72,7 @@ class Issues {
  public:
   Issues(store::Database& db, event::Triggers& triggers) : db_(db), triggers_(triggers) {}
 
-  // Event `issues`.
+  // Event `issues`. A pull request is changed by Pulls: kInvalidArgument here.
   Result<Issue> open(const std::string& repo, const std::string& title, const std::string& body,
                      const std::vector<std::string>& labels, const types::Identity& identity);
   Result<Issue> change(const std::string& repo, std::int64_t number, const IssueChange& change,
@@ -78,7 +80,8 @@ class Issues {
   Result<Issue> find(const std::string& repo, std::int64_t number);
   Result<std::vector<Issue>> list(const std::string& repo, const IssueFilter& filter);
 
-  // On "issue/7" (event `issue_comment`) or "commit/<sha>".
+  // On "issue/7" or "commit/<sha>". Events `issue_comment` and, on a line of what a pull request changes,
+  // `pull_request_review_comment`: created, edited, deleted.
   Result<Comment> comment(Comment comment, const types::Identity& identity);
   // Its author, or a person with the role approver or more.
   Result<Comment> change_comment(const std::string& repo, std::int64_t id, const std::string& body,
@@ -90,9 +93,22 @@ class Issues {
                                         std::int64_t limit);
 
  private:
+  Result<void> tell(const Comment& comment, std::string_view action, std::string_view type,
+                    const types::Identity& identity, json::object changes,
+                    const std::function<Result<void>(store::Transaction&)>& write);
+
   store::Database& db_;
   event::Triggers& triggers_;
+  std::mutex mutex_;  // one change at a time
 };
+
+// What a change of an issue or pull request is to workflows, as `types` of `on:` names it.
+struct Activity {
+  std::string action;
+  json::object payload;  // what github.event has for it: the label that came or went, the texts that changed
+};
+// `edited` last; nothing if nothing changed.
+std::vector<Activity> activities_of(const Issue& before, const Issue& after);
 
 // For those who write issues in transactions of their own (pulls.cc).
 // Numbers come first, in a transaction of their own: the payload of what happens names them.
@@ -101,6 +117,7 @@ std::string issue_series(const std::string& repo);
 Result<void> insert_issue(store::Transaction& tx, Issue& issue);
 Result<Issue> load_issue(store::Reader& reader, const std::string& repo, std::int64_t number);
 Result<void> update_issue(store::Transaction& tx, const Issue& issue);
+Result<void> check_labels(const std::vector<std::string>& labels);
 Result<void> check_text(std::string_view title, std::string_view body);
 
 // Members as GitHub's webhooks and REST API name them, without addresses.

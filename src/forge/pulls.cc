@@ -33,6 +33,20 @@ Result<void> set_ref(const io::Git& git, const std::string& ref, const std::stri
   return git.move_ref(ref, before, after);
 }
 
+// What a change of a pull request is to workflows: what it is to issues, and its own.
+std::vector<Activity> activities_of(const Pull& before, const Pull& after) {
+  auto all = activities_of(before.issue, after.issue);
+  if (before.base_ref != after.base_ref) {
+    if (all.empty() || all.back().action != "edited") {
+      all.push_back({.action = "edited", .payload = {{"changes", json::object()}}});
+    }
+    const json::object from{{"from", event::short_ref(before.base_ref)}};
+    all.back().payload["changes"].as_object()["base"] = json::object{{"ref", from}};
+  }
+  if (before.draft != after.draft) all.push_back({.action = after.draft ? "converted_to_draft" : "ready_for_review"});
+  return all;
+}
+
 // Actions whose workflows run on the merge commit, which conflicts keep from being there.
 bool needs_merge_commit(std::string_view action) {
   return action != "closed";
@@ -85,38 +99,51 @@ Result<void> Pulls::refresh(Pull& pull, const io::Git& git) const {
   return set_ref(git, merge_ref(pull), pull.merge_sha);
 }
 
+event::Occurrence occurrence_of(const Pull& pull, std::string_view event, std::string_view action, json::object payload,
+                                const types::Identity& identity) {
+  const auto& commit = pull.merge_sha.empty() ? pull.head_sha : pull.merge_sha;
+  payload["action"] = action;
+  payload["number"] = pull.issue.number;
+  payload["pull_request"] = to_json(pull);
+  std::string what(event);
+  std::ranges::replace(what, '_', ' ');
+  event::Occurrence occurrence{.info = {.event = std::string(event),
+                                        .ref = merge_ref(pull),
+                                        .base_ref = pull.base_ref,
+                                        .action = std::string(action)},
+                               .files_commit = commit,
+                               .commit = commit,
+                               .ref = merge_ref(pull),
+                               .head_ref = event::short_ref(pull.head_ref),
+                               .base_ref = event::short_ref(pull.base_ref),
+                               .payload = std::move(payload),
+                               .title = pull.issue.title,
+                               .reason = fmt::format("{} #{} {} by {}", what, pull.issue.number, action, identity.name),
+                               .actor = identity.name};
+  occurrence.options.foreign = pull.is_foreign;
+  return occurrence;
+}
+
 // Writes something about a pull request, and starts what listens to it.
-Result<void> Pulls::tell(const Pull& pull, std::string_view action, std::string_view type,
+Result<void> Pulls::tell(const Pull& pull, std::vector<Activity> activities, std::string_view type,
                          const types::Identity& identity,
                          const std::function<Result<void>(store::Transaction&)>& write) {
-  const json::object payload{{"action", action}, {"number", pull.issue.number}, {"pull_request", to_json(pull)}};
+  const auto git = WEIR_TRY(deps_.git(pull.issue.repo));
   std::vector<event::Occurrence> occurrences;
-  const auto add = [&](std::string event, std::string commit, std::string ref) {
-    occurrences.push_back(
-        {.info = {.event = std::move(event), .ref = ref, .base_ref = pull.base_ref, .action = std::string(action)},
-         .files_commit = commit,
-         .commit = commit,
-         .ref = ref,
-         .head_ref = event::short_ref(pull.head_ref),
-         .base_ref = event::short_ref(pull.base_ref),
-         .payload = payload,
-         .title = pull.issue.title,
-         .reason = fmt::format("pull request #{} {} by {}", pull.issue.number, action, identity.name),
-         .actor = identity.name});
-    occurrences.back().options.foreign = pull.is_foreign;
-  };
-  const auto& commit = pull.merge_sha.empty() ? pull.head_sha : pull.merge_sha;
-  if (!action.empty() && (!pull.merge_sha.empty() || !needs_merge_commit(action))) {
-    add("pull_request", commit, merge_ref(pull));
-    const auto git = WEIR_TRY(deps_.git(pull.issue.repo));
-    const auto base = git.merge_base(pull.base_sha, pull.head_sha);
-    auto changed = base ? git.changed_paths(*base, pull.head_sha) : Result<std::vector<std::string>>();
-    if (base && changed) occurrences.back().info.changed_paths = *std::move(changed);
-  }
-  // Runs on the base branch, with its files: what a pull request brings is not trusted.
-  if (!action.empty()) {
-    add("pull_request_target", pull.base_sha, pull.base_ref);
-    occurrences.back().options.foreign = false;
+  for (auto& activity : activities) {
+    auto trusted = occurrence_of(pull, "pull_request_target", activity.action, activity.payload, identity);
+    // Runs on the base branch, with its files: what a pull request brings is not trusted.
+    trusted.files_commit = trusted.commit = pull.base_sha;
+    trusted.ref = trusted.info.ref = pull.base_ref;
+    trusted.options.foreign = false;
+    if (!pull.merge_sha.empty() || !needs_merge_commit(activity.action)) {
+      auto occurrence = occurrence_of(pull, "pull_request", activity.action, std::move(activity.payload), identity);
+      const auto base = git.merge_base(pull.base_sha, pull.head_sha);
+      auto changed = base ? git.changed_paths(*base, pull.head_sha) : Result<std::vector<std::string>>();
+      if (base && changed) occurrence.info.changed_paths = *std::move(changed);
+      occurrences.push_back(std::move(occurrence));
+    }
+    occurrences.push_back(std::move(trusted));
   }
   WEIR_TRY(deps_.triggers->occurred(pull.issue.repo, occurrences, identity,
                                     [&](store::Transaction& tx) -> Result<std::int64_t> {
@@ -166,10 +193,11 @@ Result<Pull> Pulls::open(const NewPull& wanted, const types::Identity& identity)
   WEIR_TRY(check_text(pull.issue.title, pull.issue.body));
   pull.issue.number = WEIR_TRY(reserve_number(*deps_.db, issue_series(wanted.repo)));
   WEIR_TRY(refresh(pull, git));
-  WEIR_TRY(tell(pull, "opened", event_type::kPullOpened, identity, [&](store::Transaction& tx) -> Result<void> {
-    WEIR_TRY(insert_issue(tx, pull.issue));
-    return insert_pull(tx, pull);
-  }));
+  WEIR_TRY(tell(pull, {{.action = "opened"}}, event_type::kPullOpened, identity,
+                [&](store::Transaction& tx) -> Result<void> {
+                  WEIR_TRY(insert_issue(tx, pull.issue));
+                  return insert_pull(tx, pull);
+                }));
   return pull;
 }
 
@@ -193,32 +221,26 @@ Result<std::optional<Pull>> Pulls::of_branch(const std::string& repo, const std:
 Result<Pull> Pulls::change(const std::string& repo, std::int64_t number, const Change& change,
                            const types::Identity& identity) {
   const std::scoped_lock lock(mutex_);
-  auto pull = WEIR_TRY(find(repo, number));
+  const auto before = WEIR_TRY(find(repo, number));
+  auto pull = before;
   const auto git = WEIR_TRY(deps_.git(repo));
-  const bool was_open = pull.issue.open;
-  const bool was_draft = pull.draft;
   if (change.issue.title) pull.issue.title = *change.issue.title;
   if (change.issue.body) pull.issue.body = *change.issue.body;
   if (change.issue.labels) pull.issue.labels = *change.issue.labels;
+  if (change.issue.open) pull.issue.open = *change.issue.open;
   if (change.draft) pull.draft = *change.draft;
-  WEIR_TRY(check_text(pull.issue.title, pull.issue.body));
-  if (change.issue.open && *change.issue.open != was_open) {
-    if (pull.merged_at) return fail(Code::kFailedPrecondition, "pull request #{} was merged", number);
-    pull.issue.open = *change.issue.open;
-  }
   if (change.base) pull.base_ref = branch_ref(*change.base);
-  const bool reopened = pull.issue.open && !was_open;
-  if (change.base || reopened) WEIR_TRY(refresh(pull, git));
-  const std::string_view action = reopened                       ? "reopened"
-                                  : was_open && !pull.issue.open ? "closed"
-                                  : was_draft && !pull.draft     ? "ready_for_review"
-                                  : !was_draft && pull.draft     ? "converted_to_draft"
-                                                                 : "edited";
-  if (pull.issue.open != was_open) {
+  WEIR_TRY(check_text(pull.issue.title, pull.issue.body));
+  WEIR_TRY(check_labels(pull.issue.labels));
+  const bool moves = pull.issue.open != before.issue.open;
+  if (moves && pull.merged_at) return fail(Code::kFailedPrecondition, "pull request #{} was merged", number);
+  if (pull.base_ref != before.base_ref || (moves && pull.issue.open)) WEIR_TRY(refresh(pull, git));
+  if (moves) {
     pull.issue.closed_at = pull.issue.open ? std::nullopt : std::optional(deps_.clock->now());
     pull.issue.closed_by = pull.issue.open ? std::string() : identity.name;
   }
-  WEIR_TRY(tell(pull, action, action == "closed" ? event_type::kPullClosed : event_type::kPullUpdated, identity,
+  const auto type = moves && !pull.issue.open ? event_type::kPullClosed : event_type::kPullUpdated;
+  WEIR_TRY(tell(pull, activities_of(before, pull), type, identity,
                 [&](store::Transaction& tx) { return record_state(tx, pull); }));
   return pull;
 }
@@ -241,16 +263,8 @@ Result<Review> Pulls::review(const std::string& repo, std::int64_t number, Revie
                 .state = state,
                 .body = body,
                 .commit = pull.head_sha};
-  const event::Occurrence occurrence{
-      .info = {.event = "pull_request_review", .action = "submitted"},
-      .files_commit = pull.merge_sha,
-      .commit = pull.merge_sha.empty() ? pull.head_sha : pull.merge_sha,
-      .ref = merge_ref(pull),
-      .head_ref = event::short_ref(pull.head_ref),
-      .base_ref = event::short_ref(pull.base_ref),
-      .payload = {{"action", "submitted"}, {"review", to_json(review)}, {"pull_request", to_json(pull)}},
-      .title = pull.issue.title,
-      .actor = identity.name};
+  const auto occurrence =
+      occurrence_of(pull, "pull_request_review", "submitted", {{"review", to_json(review)}}, identity);
   WEIR_TRY(deps_.triggers->occurred(repo, {occurrence}, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
     review.submitted_at = tx.now();
     WEIR_TRY(insert_review(tx, repo, number, review));
@@ -350,7 +364,7 @@ Result<void> Pulls::close_merged(Pull& pull, const std::string& commit, const ty
   pull.merged_at = pull.issue.closed_at = deps_.clock->now();
   pull.merged_by = pull.issue.closed_by = identity.name;
   pull.merged_sha = commit;
-  return tell(pull, "closed", event_type::kPullMerged, identity,
+  return tell(pull, {{.action = "closed"}}, event_type::kPullMerged, identity,
               [&](store::Transaction& tx) { return record_state(tx, pull); });
 }
 
@@ -392,7 +406,7 @@ Result<void> Pulls::look_at(Pull pull, const io::Git& git, const types::Identity
     pull.issue.open = false;
     pull.issue.closed_at = deps_.clock->now();
     pull.issue.closed_by = identity.name;
-    return tell(pull, "closed", event_type::kPullClosed, identity,
+    return tell(pull, {{.action = "closed"}}, event_type::kPullClosed, identity,
                 [&](store::Transaction& tx) { return record_state(tx, pull); });
   }
   if (*head == before.head_sha && *base == before.base_sha) return {};
@@ -401,8 +415,11 @@ Result<void> Pulls::look_at(Pull pull, const io::Git& git, const types::Identity
     return close_merged(pull, *base, identity);
   }
   WEIR_TRY(refresh(pull, git));
-  const bool pushed = pull.head_sha != before.head_sha;
-  return tell(pull, pushed ? "synchronize" : "", event_type::kPullUpdated, identity,
+  std::vector<Activity> activities;
+  if (pull.head_sha != before.head_sha) {
+    activities.push_back({.action = "synchronize", .payload = {{"before", before.head_sha}, {"after", pull.head_sha}}});
+  }
+  return tell(pull, std::move(activities), event_type::kPullUpdated, identity,
               [&](store::Transaction& tx) { return record_state(tx, pull); });
 }
 
@@ -419,6 +436,8 @@ json::object to_json(const Pull& pull) {
   };
   object["draft"] = pull.draft;
   object["head"] = side(pull.head_ref, pull.head_sha);
+  // As if it came from a fork: conditions of workflows tell what may be trusted by this.
+  if (pull.is_foreign) object["head"].as_object()["repo"] = json::object{{"fork", true}};
   object["base"] = side(pull.base_ref, pull.base_sha);
   object["merged"] = pull.merged_at.has_value();
   object["merged_at"] = pull.merged_at ? json::value(to_iso8601(*pull.merged_at)) : json::value();

@@ -130,13 +130,18 @@ class Pulls {
   Result<void> refresh(Pull& pull, const io::Git& git) const;
   Result<void> look_at(Pull pull, const io::Git& git, const types::Identity& identity);
   Result<void> record_state(store::Transaction& tx, const Pull& pull) const;
-  Result<void> tell(const Pull& pull, std::string_view action, std::string_view type, const types::Identity& identity,
-                    const std::function<Result<void>(store::Transaction&)>& write);
+  Result<void> tell(const Pull& pull, std::vector<Activity> activities, std::string_view type,
+                    const types::Identity& identity, const std::function<Result<void>(store::Transaction&)>& write);
   Result<void> close_merged(Pull& pull, const std::string& commit, const types::Identity& identity);
 
   PullDeps deps_;
   std::mutex mutex_;  // one change of a pull request at a time
 };
+
+// Something that happened to a pull request, for workflows at the commit that merges it (at its newest one if it has
+// conflicts). Runs of foreign ones are confined.
+event::Occurrence occurrence_of(const Pull& pull, std::string_view event, std::string_view action, json::object payload,
+                                const types::Identity& identity);
 
 // github.event.pull_request, without addresses.
 json::object to_json(const Pull& pull);

@@ -224,6 +224,71 @@ TEST_F(PullsTest, OneWhoseBranchGoesIsClosed) {
   EXPECT_FALSE(pulls_->find("flights", 1)->issue.open);
 }
 
+// A change as the API brings it.
+Pulls::Change labels(std::vector<std::string> names) {
+  Pulls::Change change;
+  change.issue.labels = std::move(names);
+  return change;
+}
+
+TEST_F(PullsTest, ALabelThatComesOrGoesAndEachEditStartsWhatAsksForIt) {
+  write(".github/workflows/ci.yml",
+        "on: {pull_request: {types: [labeled, unlabeled, edited, ready_for_review, converted_to_draft]}}\n"
+        "jobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}\n");
+  push("better");
+  open();
+  started();
+  ASSERT_TRUE(pulls_->change("flights", 1, labels({"gpu", "slow"}), alice_).has_value());
+  EXPECT_EQ(starter_.runs.back().event_payload.at("label").at("name"), "slow");
+  EXPECT_THAT(started(), ElementsAre("pull_request labeled", "pull_request labeled"));
+  ASSERT_TRUE(pulls_->change("flights", 1, labels({"slow", "fast"}), alice_).has_value());
+  EXPECT_THAT(started(), ElementsAre("pull_request labeled", "pull_request unlabeled"));
+  ASSERT_TRUE(pulls_->change("flights", 1, labels({"slow", "fast"}), alice_).has_value());
+  EXPECT_THAT(started(), ElementsAre()) << "nothing changed";
+  Pulls::Change change;
+  change.draft = true;
+  change.issue.title = "Better still";
+  ASSERT_TRUE(pulls_->change("flights", 1, change, alice_).has_value());
+  EXPECT_EQ(starter_.runs.front().event_payload.at("changes").at("title").at("from"), "Change better");
+  EXPECT_THAT(started(), ElementsAre("pull_request edited", "pull_request converted_to_draft"));
+}
+
+TEST_F(PullsTest, AnEditOfAClosedOneLeavesWhenAndByWhomItWasClosed) {
+  open();
+  Pulls::Change change;
+  change.issue.open = false;
+  const auto closed = pulls_->change("flights", 1, change, alice_).value();
+  loop_.advance(std::chrono::hours{1});
+  change = {};
+  change.issue.title = "Given up";
+  const auto edited = pulls_->change("flights", 1, change, bob_).value();
+  EXPECT_EQ(edited.issue.closed_at, closed.issue.closed_at);
+  EXPECT_EQ(edited.issue.closed_by, "alice");
+}
+
+TEST_F(PullsTest, WhateverRunsTheCodeOfAForeignOneKnowsThatItIsForeign) {
+  write(".github/workflows/ci.yml",
+        "on: [pull_request, pull_request_review, pull_request_review_comment]\n"
+        "jobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}\n");
+  push("better");
+  const types::Identity eve{.name = "eve", .role = types::Role::kViewer};
+  const auto pull = pulls_->open({.repo = "flights", .head = "better", .is_foreign = true}, eve).value();
+  ASSERT_TRUE(pulls_->review("flights", 1, ReviewState::kApproved, "", bob_).has_value());
+  Issues issues(*db_, *triggers_);
+  ASSERT_TRUE(
+      issues.comment({.repo = "flights", .subject = "issue/1", .body = "why?", .path = "train.py", .line = 1}, bob_)
+          .has_value());
+  ASSERT_EQ(starter_.runs.size(), 3U);
+  for (const auto& run : starter_.runs) {
+    EXPECT_TRUE(run.options.foreign) << run.event_name;
+    EXPECT_EQ(run.commit, pull.merge_sha) << run.event_name;
+    const auto& head = run.event_payload.at("pull_request").at("head").at("repo");
+    EXPECT_EQ(head.at("full_name"), "eve/flights") << run.event_name;
+    EXPECT_TRUE(head.at("fork").as_bool());
+    EXPECT_FALSE(run.event_payload.at("pull_request").at("base").at("repo").at("fork").as_bool());
+  }
+}
+
 TEST_F(PullsTest, CommentsStartWorkflowsButThoseOfJobsDoNot) {
   open();
   started();
@@ -238,11 +303,33 @@ TEST_F(PullsTest, CommentsStartWorkflowsButThoseOfJobsDoNot) {
   const types::Identity job{.name = "job:7", .role = types::Role::kDeveloper, .job_id = 7, .run_id = 3};
   ASSERT_TRUE(issues.comment({.repo = "flights", .subject = "issue/1", .body = "accuracy 0.9"}, job).has_value());
   EXPECT_THAT(started(), ElementsAre());
-  EXPECT_EQ(issues.comments("flights", "issue/1", 0, 10)->size(), 2U);
+  EXPECT_EQ(issues.comments("flights", "issue/1", 0, 10)->size(), 1U);
   EXPECT_FALSE(issues.change_comment("flights", comment->id, "mine now", job).has_value());
+  ASSERT_TRUE(issues.change_comment("flights", comment->id, "/retest gpu", bob_).has_value());
+  EXPECT_EQ(starter_.runs.back().event_payload.at("changes").at("body").at("from"), "/retest");
+  ASSERT_TRUE(issues.remove_comment("flights", comment->id, bob_).has_value());
+  EXPECT_THAT(started(), ElementsAre("issue_comment edited", "issue_comment deleted"));
   EXPECT_EQ(issues.open("flights", "Drift", "text", {"drift"}, bob_)->number, 2);
   EXPECT_FALSE(issues.open("flights", " ", "", {}, bob_).has_value());
   EXPECT_EQ(issues.list("flights", {.is_pull = false, .label = "drift"})->size(), 1U);
+}
+
+TEST_F(PullsTest, IssuesStartWorkflowsByWhatHappensToThem) {
+  write(".github/workflows/triage.yml", "on: issues\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}\n");
+  shell("cd work && git checkout -q main");
+  push("main");
+  Issues issues(*db_, *triggers_);
+  const auto issue = issues.open("flights", "Drift", "text", {"drift"}, bob_).value();
+  EXPECT_THAT(started(), ElementsAre("issues opened", "issues labeled"));
+  const auto change = [&](const IssueChange& wanted) {
+    ASSERT_TRUE(issues.change("flights", issue.number, wanted, bob_).has_value());
+  };
+  change({.title = "Drift in March", .body = {}, .open = {}, .labels = std::vector<std::string>{}});
+  EXPECT_THAT(started(), ElementsAre("issues unlabeled", "issues edited"));
+  change({.title = {}, .body = {}, .open = false, .labels = {}});
+  EXPECT_EQ(issues.find("flights", issue.number)->closed_by, "bob");
+  change({.title = {}, .body = {}, .open = true, .labels = {}});
+  EXPECT_THAT(started(), ElementsAre("issues closed", "issues reopened"));
 }
 
 }  // namespace

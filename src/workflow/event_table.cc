@@ -12,12 +12,15 @@ constexpr std::string_view kPullRequestTypes =
     "review_request_removed auto_merge_enabled auto_merge_disabled "
     "stacked";
 
+constexpr std::string_view kRaisedOfPulls =
+    "opened edited closed reopened synchronize labeled unlabeled converted_to_draft ready_for_review";
+
 constexpr auto kEvents = std::to_array<EventInfo>({
     {.name = "branch_protection_rule", .types = "created edited deleted"},
-    {.name = "check_run", .types = "completed created rerequested requested_action"},
+    {.name = "check_run", .types = "completed created rerequested requested_action", .raised = "created completed"},
     {.name = "check_suite", .types = "completed"},
-    {.name = "create"},
-    {.name = "delete"},
+    {.name = "create", .raised = "*"},
+    {.name = "delete", .raised = "*"},
     {.name = "deployment"},
     {.name = "deployment_status"},
     {.name = "discussion",
@@ -27,12 +30,13 @@ constexpr auto kEvents = std::to_array<EventInfo>({
     {.name = "fork"},
     {.name = "gollum"},
     {.name = "image_version", .types = "created ready deleted", .filters = "names versions"},
-    {.name = "issue_comment", .types = "created edited deleted"},
+    {.name = "issue_comment", .types = "created edited deleted", .raised = "*"},
     {.name = "issues",
      .types = "opened edited deleted transferred pinned unpinned closed reopened assigned unassigned labeled unlabeled "
-              "locked unlocked milestoned demilestoned field_added field_removed typed untyped"},
+              "locked unlocked milestoned demilestoned field_added field_removed typed untyped",
+     .raised = "opened edited closed reopened labeled unlabeled"},
     {.name = "label", .types = "created edited deleted"},
-    {.name = "merge_group", .types = "checks_requested", .filters = "branches"},
+    {.name = "merge_group", .types = "checks_requested", .filters = "branches", .by_webhook = false},
     {.name = "milestone", .types = "created closed opened edited deleted"},
     {.name = "page_build"},
     {.name = "project", .types = "created closed reopened edited deleted"},
@@ -42,24 +46,33 @@ constexpr auto kEvents = std::to_array<EventInfo>({
     {.name = "pull_request",
      .types = kPullRequestTypes,
      .default_types = "opened synchronize reopened",
-     .filters = "branches paths"},
-    {.name = "pull_request_comment", .types = "created edited deleted"},
-    {.name = "pull_request_review", .types = "submitted edited dismissed"},
-    {.name = "pull_request_review_comment", .types = "created edited deleted"},
+     .filters = "branches paths",
+     .raised = kRaisedOfPulls,
+     .by_webhook = false},
+    {.name = "pull_request_comment", .types = "created edited deleted", .by_webhook = false},
+    {.name = "pull_request_review", .types = "submitted edited dismissed", .raised = "submitted", .by_webhook = false},
+    {.name = "pull_request_review_comment", .types = "created edited deleted", .raised = "*", .by_webhook = false},
     {.name = "pull_request_target",
      .types = kPullRequestTypes,
      .default_types = "opened synchronize reopened",
-     .filters = "branches paths"},
-    {.name = "push", .filters = "branches tags paths"},
-    {.name = "registry_package", .types = "published updated"},
-    {.name = "release", .types = "published unpublished created edited deleted prereleased released"},
-    {.name = "repository_dispatch", .any_type = true},
-    {.name = "schedule", .own_form = true},
-    {.name = "status"},
+     .filters = "branches paths",
+     .raised = kRaisedOfPulls,
+     .by_webhook = false},
+    {.name = "push", .filters = "branches tags paths", .raised = "*"},
+    {.name = "registry_package", .types = "published updated", .raised = "published"},
+    {.name = "release",
+     .types = "published unpublished created edited deleted prereleased released",
+     .raised = "published created edited deleted prereleased released"},
+    {.name = "repository_dispatch", .any_type = true, .raised = "*"},
+    {.name = "schedule", .own_form = true, .raised = "*"},
+    {.name = "status", .raised = "*"},
     {.name = "watch", .types = "started"},
-    {.name = "workflow_call", .own_form = true},
-    {.name = "workflow_dispatch", .own_form = true},
-    {.name = "workflow_run", .types = "requested completed in_progress", .filters = "workflows branches"},
+    {.name = "workflow_call", .own_form = true, .raised = "*"},
+    {.name = "workflow_dispatch", .own_form = true, .raised = "*"},
+    {.name = "workflow_run",
+     .types = "requested completed in_progress",
+     .filters = "workflows branches",
+     .raised = "*"},
 });
 
 }  // namespace
@@ -71,6 +84,12 @@ std::span<const EventInfo> event_table() {
 const EventInfo* find_event(std::string_view name) {
   const auto found = std::ranges::find(kEvents, name, &EventInfo::name);
   return found == kEvents.end() ? nullptr : &*found;
+}
+
+bool is_raised(const EventInfo& event, std::string_view activity) {
+  if (event.raised.empty() || event.raised == "*" || activity.empty()) return !event.raised.empty();
+  const auto words = event_words(event.raised);
+  return std::ranges::find(words, activity) != words.end();
 }
 
 std::vector<std::string_view> event_words(std::string_view list) {

@@ -14,7 +14,12 @@ struct EventInfo {
   std::string_view filters;        // further keys: "branches" (and branches-ignore), "tags", "paths", "workflows", …
   bool any_type = false;           // `types` are the sender's own words
   bool own_form = false;           // schedule, workflow_call, workflow_dispatch: read in a way of their own
+  std::string_view raised;         // activities that happen in weir; "*": all, or the event, if it has none
+  bool by_webhook = true;          // a webhook of GitHub's brings it for a repository that weir follows
 };
+
+// Whether `activity` of it ("" for one without) can happen in weir itself.
+bool is_raised(const EventInfo& event, std::string_view activity);
 
 // Every event, by name.
 std::span<const EventInfo> event_table();

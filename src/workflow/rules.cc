@@ -6,6 +6,7 @@
 #include <array>
 
 #include "text/yaml.h"
+#include "workflow/event_table.h"
 #include "workflow/expression.h"
 #include "workflow/letters.h"
 
@@ -21,6 +22,7 @@ constexpr std::string_view kMutable = "mutable-action";
 constexpr std::string_view kWide = "wide-permissions";
 constexpr std::string_view kMissing = "missing-permissions";
 constexpr std::string_view kForeign = "foreign-checkout";
+constexpr std::string_view kSilent = "silent-event";
 
 constexpr auto kRules = std::to_array<LintRule>({
     {.name = kInjection,
@@ -28,6 +30,7 @@ constexpr auto kRules = std::to_array<LintRule>({
     {.name = kMutable, .what = "an action or image of others at a tag or branch, which they can move"},
     {.name = kWide, .what = "rights that every job of the workflow gets, though few need them"},
     {.name = kForeign, .what = "code of a foreign pull request is checked out where secrets and rights are at hand"},
+    {.name = kSilent, .what = "an event or activity that GitHub knows and weir never raises"},
     {.name = kMissing, .what = "no `permissions`, so that the repository's setting decides", .by_default = false},
 });
 
@@ -76,6 +79,7 @@ class RuleChecker {
   std::vector<text::Diagnostic> run() {
     const YamlNode& root = document_.root();
     check_workflow_permissions(root);
+    if (const YamlNode* on = child(root, "on")) check_events(*on);
     if (const YamlNode* jobs = child(root, "jobs")) {
       for (const auto& job : jobs->entries()) check_job(job);
     }
@@ -115,6 +119,40 @@ class RuleChecker {
   }
   void report(std::string_view rule, const YamlNode& node, std::string message, std::string hint) {
     report(rule, node.position(), node.length(), std::move(message), std::move(hint));
+  }
+
+  // ---- events
+
+  void check_events(const YamlNode& on) {
+    if (on.is_map()) {
+      for (const auto& entry : on.entries()) check_event(entry.key, entry.position, *entry.value);
+    } else if (on.is_sequence()) {
+      for (const YamlNode* item : on.items()) check_event(item->text(), item->position(), *item);
+    } else {
+      check_event(on.text(), on.position(), on);
+    }
+  }
+
+  void check_event(std::string_view name, text::Position place, const YamlNode& value) {
+    const EventInfo* event = find_event(name);
+    if (event == nullptr) return;
+    const std::string hint = event->by_webhook ? "GitHub's webhook can bring it: POST /hooks/<repository>/github" : "";
+    if (!is_raised(*event, "")) {
+      report(kSilent, place, static_cast<int>(name.size()), fmt::format("nothing in weir raises \"{}\"", name), hint);
+      return;
+    }
+    const YamlNode* types = value.is_map() ? child(value, "types") : nullptr;
+    if (types == nullptr || event->any_type) return;
+    const auto check_type = [&](const YamlNode& type) {
+      if (is_raised(*event, type.text())) return;
+      report(kSilent, type, fmt::format("nothing in weir raises the activity \"{}\" of \"{}\"", type.text(), name),
+             hint);
+    };
+    if (types->is_sequence()) {
+      for (const YamlNode* type : types->items()) check_type(*type);
+    } else {
+      check_type(*types);
+    }
   }
 
   // ---- rights

@@ -44,6 +44,17 @@ TEST(Rules, WhatStrangersWriteIsFoundInScripts) {
   }
 }
 
+TEST(Rules, EventsThatNeverHappenHereAreFound) {
+  const auto on = [](const std::string& text) {
+    return findings("on: " + text + "\npermissions: {}\njobs: {a: {runs-on: x, steps: [{run: x}]}}\n");
+  };
+  EXPECT_EQ(on("[push, discussion]"), Texts{"1:12 silent-event"});
+  EXPECT_EQ(on("watch"), Texts{"1:5 silent-event"});
+  EXPECT_EQ(on("{pull_request: {types: [labeled, assigned]}}"), Texts{"1:38 silent-event"});
+  EXPECT_EQ(on("{merge_group: , issues: {types: opened}}"), Texts{"1:6 silent-event"});
+  EXPECT_EQ(on("{repository_dispatch: {types: [whatever]}, pull_request: , release: , create: }"), Texts{});
+}
+
 TEST(Rules, AFindingPointsAtThePartThatIsUnsafe) {
   EXPECT_EQ(in_script("github.sha }} ${{ github.head_ref"), Texts{"7:41 script-injection"});
   EXPECT_EQ(

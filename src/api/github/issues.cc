@@ -110,6 +110,15 @@ Result<void> may_change(const Call& call, const forge::Issue& issue) {
   return call.services().access->allow(call.identity(), Permission::kPush, "repo/" + call.repo);
 }
 
+// An issue, or the issue that a pull request is.
+Result<forge::Issue> change_subject(const Call& call, const forge::Issue& before, const forge::IssueChange& change) {
+  const auto& services = call.services();
+  if (!before.is_pull) return services.issues->change(call.repo, before.number, change, call.identity());
+  forge::Pulls::Change of_pull;
+  of_pull.issue = change;
+  return WEIR_TRY(services.pulls->change(call.repo, before.number, of_pull, call.identity())).issue;
+}
+
 Result<io::HttpResponse> change_issue(Call& call) {
   const auto before = WEIR_TRY(issue_of(call));
   WEIR_TRY(may_change(call, before));
@@ -126,15 +135,7 @@ Result<io::HttpResponse> change_issue(Call& call) {
     }
     change.open = *state == "open";
   }
-  if (before.is_pull) {
-    forge::Pulls::Change of_pull;
-    of_pull.issue = std::move(change);
-    const auto pull = WEIR_TRY(call.services().pulls->change(call.repo, before.number, of_pull, call.identity()));
-    return io::json_response(200, issue_json(call, pull.issue));
-  }
-  return io::json_response(
-      200,
-      issue_json(call, WEIR_TRY(call.services().issues->change(call.repo, before.number, change, call.identity()))));
+  return io::json_response(200, issue_json(call, WEIR_TRY(change_subject(call, before, change))));
 }
 
 Result<io::HttpResponse> list_comments(Call& call) {
@@ -180,8 +181,7 @@ Result<io::HttpResponse> list_labels(Call& call) {
 // Adds, replaces or takes away labels, and gives those that there are then.
 Result<io::HttpResponse> put_labels(const Call& call, const forge::Issue& issue, std::vector<std::string> labels) {
   WEIR_TRY(may_change(call, issue));
-  const forge::IssueChange change{.title = {}, .body = {}, .open = {}, .labels = labels};
-  WEIR_TRY(call.services().issues->change(call.repo, issue.number, change, call.identity()));
+  WEIR_TRY(change_subject(call, issue, {.title = {}, .body = {}, .open = {}, .labels = labels}));
   return io::json_response(200, labels_json(labels));
 }
 
