@@ -102,7 +102,7 @@ struct Uploads::Upload {
   Result<void> receive(const Block& block, io::ByteSource& source) const;
   Result<void> record(std::string_view name, const Block& block);
   void give_back(const Block& block);
-  Result<void> hash_on();
+  Result<void> hash_on(bool for_commit, const std::stop_token& stop = {});
   Result<void> hash_to(std::int64_t total);
   Result<std::string> assemble(const std::vector<Block>& parts);
   Result<void> start_again();
@@ -200,14 +200,15 @@ void Uploads::Upload::give_back(const Block& block) {
   changed.notify_all();
 }
 
-// Hashes what lies whole behind what was hashed already, unless somebody does so.
-Result<void> Uploads::Upload::hash_on() {
+// Hashes what lies whole behind what was hashed already, unless somebody does so. Whoever commits does it alone.
+Result<void> Uploads::Upload::hash_on(bool for_commit, const std::stop_token& stop) {
   std::unique_lock lock(mutex);
-  if (hashing) return {};
+  if (hashing || (!for_commit && (committing || staged))) return {};
   hashing = true;
   Result<void> result;
   std::string buffer;
-  for (auto next = written.find(hashed_bytes); result && next != written.end() && next->second > 0;
+  const auto ends = [&] { return stop.stop_requested() || (!for_commit && committing); };
+  for (auto next = written.find(hashed_bytes); result && next != written.end() && next->second > 0 && !ends();
        next = written.find(hashed_bytes)) {
     const std::int64_t begin = next->first;
     const std::int64_t size = next->second;
@@ -228,9 +229,8 @@ Result<void> Uploads::Upload::hash_on() {
 
 Result<void> Uploads::Upload::hash_to(std::int64_t total) {
   for (;;) {
-    WEIR_TRY(hash_on());
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return !hashing; });
+    WEIR_TRY(hash_on(true));
+    const std::scoped_lock lock(mutex);
     if (hashed_bytes == total) return {};
     if (!written.contains(hashed_bytes)) return fail(Code::kInternal, "the upload's blocks do not fit together");
   }
@@ -260,8 +260,9 @@ Result<std::string> Uploads::Upload::assemble(const std::vector<Block>& parts) {
 }
 
 Result<void> Uploads::Upload::start_again() {
-  const std::scoped_lock lock(mutex);
-  if (writers > 0 || hashing || committing) return fail(Code::kUnavailable, "another request writes to this upload");
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [&] { return !hashing; });
+  if (writers > 0 || committing) return fail(Code::kUnavailable, "another request writes to this upload");
   staged.reset();
   order.clear();
   blocks.clear();
@@ -289,6 +290,7 @@ Result<void> Uploads::Upload::commit(const std::vector<std::string>& names) {
       parts.push_back(found->second);
     }
     committing = true;
+    changed.wait(lock, [&] { return !hashing; });  // ends with its block, and nobody begins
   }
   auto result = put_together(names, parts);
   const std::scoped_lock lock(mutex);
@@ -325,8 +327,29 @@ Result<void> Uploads::Upload::put_together(const std::vector<std::string>& names
   return {};
 }
 
-Uploads::Uploads(fs::path root, Limits limits) : root_(std::move(root)), limits_(limits) {}
+Uploads::Uploads(fs::path root, Limits limits)
+    : root_(std::move(root)), limits_(limits), hasher_([this](const std::stop_token& stop) { hash_all(stop); }) {}
 Uploads::~Uploads() = default;
+
+void Uploads::hash_behind(std::shared_ptr<Upload> upload) {
+  const std::scoped_lock lock(to_hash_mutex_);
+  to_hash_.insert(std::move(upload));
+  to_hash_changed_.notify_one();
+}
+
+// The hasher's thread: so a sender need not wait for the digest of one block before it sends the next.
+void Uploads::hash_all(const std::stop_token& stop) {
+  for (;;) {
+    std::shared_ptr<Upload> upload;
+    {
+      std::unique_lock lock(to_hash_mutex_);
+      if (!to_hash_changed_.wait(lock, stop, [&] { return !to_hash_.empty(); })) return;
+      upload = std::move(to_hash_.extract(to_hash_.begin()).value());
+    }
+    // An error shows again when the upload is committed.
+    [[maybe_unused]] const auto hashed = upload->hash_on(false, stop);
+  }
+}
 
 Result<std::string> Uploads::begin(const UploadPurpose& purpose) {
   const std::string id = random_hex(16);
@@ -386,7 +409,8 @@ Result<void> Uploads::put_block(const std::string& id, const std::string& block,
     return received;
   }
   WEIR_TRY(upload->record("=" + block, place));
-  return upload->hash_on();
+  hash_behind(upload);
+  return {};
 }
 
 Result<void> Uploads::commit(const std::string& id, const std::vector<std::string>& blocks) {

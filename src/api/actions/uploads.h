@@ -1,5 +1,6 @@
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -7,8 +8,11 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -39,7 +43,8 @@ struct StagedUpload {
 
 // Uploads under way: bytes that clients send in blocks, several at a time and in any order, each on disk before its
 // answer. Blocks go into one file in the order in which they begin, which is nearly always that of the list at the end,
-// and are hashed behind the writer: then the file is the upload. In another order they are copied once.
+// and are hashed behind the writer, while the next ones come: then the file is the upload. In another order they are
+// copied once.
 //
 // One folder each below `root`: what was sent survives a restart of the server (not a power cut: the upload fails then,
 // and its job has gone too). Any thread.
@@ -77,11 +82,18 @@ class Uploads {
  private:
   struct Upload;
   Result<std::shared_ptr<Upload>> open(const std::string& id);
+  void hash_behind(std::shared_ptr<Upload> upload);
+  void hash_all(const std::stop_token& stop);
 
   std::filesystem::path root_;
   Limits limits_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Upload>> open_;
+
+  std::mutex to_hash_mutex_;
+  std::condition_variable_any to_hash_changed_;
+  std::set<std::shared_ptr<Upload>> to_hash_;  // blocks of theirs came
+  std::jthread hasher_;                        // last: it ends before what it uses
 };
 
 }  // namespace weir::api::actions
