@@ -116,3 +116,37 @@ def test_without_a_secret_nothing_is_taken(server, upstream):
     status, answer = deliver(server, "gitlab", {}, {"X-Gitlab-Token": "", "X-Gitlab-Event": "Push Hook"})
     assert status == 404 and "weir secret set HOOK_GITLAB" in answer["message"]
     assert deliver(server, "elsewhere", {}, {})[0] == 404
+
+
+def test_a_tag_may_name_a_file_or_a_folder_and_starts_nothing(server, repository):
+    repository.write(".github/workflows/ci.yml", """\
+on: {push: {tags: ["**"]}}
+jobs: {a: {runs-on: ubuntu-latest, steps: [{run: "echo ${{ github.event_name }} ${{ github.ref }}"}]}}
+""")
+    repository.commit()
+    repository.push()
+    repository.git("tag", "key", "HEAD:.github/workflows/ci.yml")
+    repository.git("tag", "-a", "-m", "The folder", "flows", "HEAD:.github")
+    repository.git("tag", "v1")
+    # Several at once: one without a commit keeps none of the others.
+    repository.push(ref="--tags")
+    runs = lambda: sorted((r["event"], r["ref"]) for r in server.get("/api/v1/runs")["runs"] if "tags" in r["ref"])
+    wait_until(runs, 30, "the run of v1")
+    assert runs() == [("push", "refs/tags/v1")]
+    pushed = lambda: sorted((e["data"]["ref"], e["data"]["after"].strip("0") != "") for e in
+                            server.get("/api/v1/events?limit=200", server.admin_token)["events"]
+                            if e["type"] == "repo.pushed" and "tags" in e["data"]["ref"])
+    assert pushed() == [("refs/tags/flows", True), ("refs/tags/key", True), ("refs/tags/v1", True)]
+    # Moved to a commit and back, deleted, and found by a server that starts anew.
+    repository.git("tag", "-f", "key", "HEAD")
+    repository.push(ref="+refs/tags/key")
+    wait_until(lambda: len(runs()) == 2, 30, "the run of key")
+    repository.git("tag", "-f", "key", "HEAD:.github")
+    repository.push(ref="+refs/tags/key")
+    repository.push(ref=":refs/tags/flows")
+    server.stop()
+    server.start()
+    assert len(pushed()) == 6 and ("refs/tags/flows", False) in pushed()
+    assert len(runs()) == 2, runs()
+    log = (server.state.parent / "serve.log").read_text()
+    assert "error" not in log, log
