@@ -57,8 +57,11 @@ Result<std::vector<std::string>> read_block_list(std::string_view xml) {
 
 Result<std::string> Service::begin_upload(const UploadPurpose& purpose) {
   forget_ended();
-  const std::string id = WEIR_TRY(uploads_.begin(purpose));
-  return sign_address(fmt::format("/actions/uploads/{}/{}", id, purpose.kind), "w", kUploadLimit);
+  return upload_address(WEIR_TRY(uploads_.begin(purpose)), purpose.kind);
+}
+
+std::string Service::upload_address(const std::string& id, std::string_view kind) const {
+  return sign_address(fmt::format("/actions/uploads/{}/{}", id, kind), "w", kUploadLimit);
 }
 
 Result<io::HttpResponse> Service::put_upload(io::HttpRequest& request) {

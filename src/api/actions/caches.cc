@@ -20,32 +20,63 @@ json::object not_ok(std::string_view message) {
 
 }  // namespace
 
-Result<json::value> Service::create_cache(const JobProof& job, const json::value& request) {
+// An upload that becomes the cache when its bytes are there. kAlreadyExists if there is one, or one is on its way.
+Result<std::string> Service::reserve_cache(const JobProof& job, const std::string& key, const std::string& version) {
+  WEIR_TRY(check_cache(key, version));
   const auto run = WEIR_TRY(parts_.run(job.run));
-  UploadPurpose purpose{.kind = "cache",
-                        .run = job.run,
-                        .job = job.job,
-                        .name = text_field(request, "key"),
-                        .version = text_field(request, "version"),
-                        .repository = run.repo,
-                        .ref = run.ref,
-                        .format = {},
-                        .expires_at = {}};
-  WEIR_TRY(check_cache(purpose.name, purpose.version));
-  const auto known =
-      WEIR_TRY(parts_.artifacts->lookup_cache(run.repo, run.ref, run.ref, purpose.name, {}, purpose.version));
-  if (known) return not_ok(fmt::format("there is a cache \"{}\" already; caches do not change", purpose.name));
+  const UploadPurpose purpose{.kind = "cache",
+                              .run = job.run,
+                              .job = job.job,
+                              .name = key,
+                              .version = version,
+                              .repository = run.repo,
+                              .ref = run.ref,
+                              .format = {},
+                              .expires_at = {}};
+  if (WEIR_TRY(parts_.artifacts->lookup_cache(run.repo, run.ref, run.ref, key, {}, version))) {
+    return fail(Code::kAlreadyExists, "there is a cache \"{}\" already; caches do not change", key);
+  }
   for (const auto& id : uploads_.find([&](const UploadPurpose& other) {
          return other.kind == purpose.kind && other.repository == purpose.repository && other.ref == purpose.ref &&
                 other.name == purpose.name && other.version == purpose.version;
        })) {
     const auto other = WEIR_TRY(uploads_.purpose(id));
     if (other.job != job.job && parts_.job_runs(other.run, other.job).value_or(false)) {
-      return not_ok(fmt::format("job {} is saving the cache \"{}\" already", other.job, purpose.name));
+      return fail(Code::kAlreadyExists, "job {} is saving the cache \"{}\" already", other.job, key);
     }
     uploads_.remove(id);
   }
-  return json::object{{"ok", true}, {"signed_upload_url", WEIR_TRY(begin_upload(purpose))}, {"message", ""}};
+  forget_ended();
+  return uploads_.begin(purpose);
+}
+
+Result<std::int64_t> Service::save_cache(const std::string& upload, const json::value& size_bytes) {
+  const auto purpose = WEIR_TRY(uploads_.purpose(upload));
+  const auto staged = WEIR_TRY(take_upload(upload, size_bytes, {}));
+  uploads_.remove(upload);
+  return parts_.artifacts->save_cache(purpose.repository, purpose.ref, purpose.version,
+                                      {.key = purpose.name, .sha256 = staged.sha256, .size_bytes = staged.size_bytes});
+}
+
+Result<std::optional<engine::Cache>> Service::find_cache(const JobProof& job, const std::string& key,
+                                                         std::vector<std::string> prefixes,
+                                                         const std::string& version) {
+  const auto run = WEIR_TRY(parts_.run(job.run));
+  WEIR_TRY(check_cache(key, version));
+  // A key is a prefix, too: the client says so, and GitHub's service takes it so.
+  prefixes.insert(prefixes.begin(), key);
+  return parts_.artifacts->lookup_cache(run.repo, run.ref, parts_.default_ref(run.repo).value_or(run.ref), key,
+                                        prefixes, version);
+}
+
+std::string Service::cache_download(const engine::Cache& cache) const {
+  return sign_address(fmt::format("/actions/caches/{}/cache", cache.sha256), "r", kDownloadLimit);
+}
+
+Result<json::value> Service::create_cache(const JobProof& job, const json::value& request) {
+  const auto id = reserve_cache(job, text_field(request, "key"), text_field(request, "version"));
+  if (!id && id.error().code == Code::kAlreadyExists) return not_ok(id.error().message);
+  return json::object{{"ok", true}, {"signed_upload_url", upload_address(WEIR_TRY(id), "cache")}, {"message", ""}};
 }
 
 Result<json::value> Service::finalize_cache(const JobProof& job, const json::value& request) {
@@ -55,36 +86,22 @@ Result<json::value> Service::finalize_cache(const JobProof& job, const json::val
     return purpose.kind == "cache" && purpose.job == job.job && purpose.name == key && purpose.version == version;
   });
   if (ids.empty()) return fail(Code::kNotFound, "this job saves no cache \"{}\"", key);
-  const auto purpose = WEIR_TRY(uploads_.purpose(ids.front()));
-  const auto staged = WEIR_TRY(take_upload(ids.front(), field(request, "size_bytes"), {}));
-  uploads_.remove(ids.front());
-  auto entry = parts_.artifacts->save_cache(purpose.repository, purpose.ref, version,
-                                            {.key = key, .sha256 = staged.sha256, .size_bytes = staged.size_bytes});
+  const auto entry = save_cache(ids.front(), field(request, "size_bytes"));
   if (!entry && entry.error().code == Code::kAlreadyExists) return not_ok(entry.error().message);
-  WEIR_TRY(entry);
-  return json::object{{"ok", true}, {"entry_id", fmt::format("{}", *entry)}, {"message", ""}};
+  return json::object{{"ok", true}, {"entry_id", fmt::format("{}", WEIR_TRY(entry))}, {"message", ""}};
 }
 
 Result<json::value> Service::cache_address(const JobProof& job, const json::value& request) {
-  const auto run = WEIR_TRY(parts_.run(job.run));
-  const std::string key = text_field(request, "key");
-  const std::string version = text_field(request, "version");
-  WEIR_TRY(check_cache(key, version));
   std::vector<std::string> prefixes;
   if (const auto& keys = field(request, "restore_keys"); keys.is_array()) {
     for (const auto& prefix : keys.get_array()) {
       if (prefix.is_string() && !prefix.get_string().empty()) prefixes.emplace_back(prefix.get_string());
     }
   }
-  // A key is a prefix, too: the client says so, and GitHub's service takes it so.
-  prefixes.insert(prefixes.begin(), key);
-  const auto found = WEIR_TRY(parts_.artifacts->lookup_cache(
-      run.repo, run.ref, parts_.default_ref(run.repo).value_or(run.ref), key, prefixes, version));
+  const auto found =
+      WEIR_TRY(find_cache(job, text_field(request, "key"), std::move(prefixes), text_field(request, "version")));
   if (!found) return json::object{{"ok", false}, {"signed_download_url", ""}, {"matched_key", ""}};
-  return json::object{{"ok", true},
-                      {"signed_download_url",
-                       sign_address(fmt::format("/actions/caches/{}/cache", found->sha256), "r", kDownloadLimit)},
-                      {"matched_key", found->key}};
+  return json::object{{"ok", true}, {"signed_download_url", cache_download(*found)}, {"matched_key", found->key}};
 }
 
 }  // namespace weir::api::actions

@@ -81,7 +81,8 @@ Result<JobProof> job_of(const json::object& claims) {
 }  // namespace
 
 bool proves_itself(std::string_view path) {
-  return path.starts_with("/twirp/") || path.starts_with("/actions/") || path.starts_with("/.well-known/");
+  return path.starts_with("/twirp/") || path.starts_with("/actions/") || path.starts_with("/.well-known/") ||
+         path.starts_with("/_apis/artifactcache/");
 }
 
 const json::value& field(const json::value& message, std::string_view name) {
@@ -183,6 +184,7 @@ void Service::add_routes(io::Router& router) {
   router.handle("GET", "/.well-known/openid-configuration", bind(&Service::openid_configuration));
   router.handle("GET", "/.well-known/jwks", bind(&Service::key_set));
   add_rest_routes(router);
+  add_old_cache_routes(router);
 }
 
 Result<json::object> Service::read_bearer(std::string_view purpose, const io::HttpRequest& request) const {

@@ -88,6 +88,20 @@ class Service {
   Result<io::HttpResponse> openid_configuration(io::HttpRequest& request);
   Result<io::HttpResponse> key_set(io::HttpRequest& request);
 
+  // What both versions of the cache service do.
+  Result<std::string> reserve_cache(const JobProof& job, const std::string& key, const std::string& version);
+  Result<std::int64_t> save_cache(const std::string& upload, const json::value& size_bytes);
+  Result<std::optional<engine::Cache>> find_cache(const JobProof& job, const std::string& key,
+                                                  std::vector<std::string> prefixes, const std::string& version);
+  [[nodiscard]] std::string cache_download(const engine::Cache& cache) const;
+
+  void add_old_cache_routes(io::Router& router);
+  Result<io::HttpResponse> old_lookup(io::HttpRequest& request, const JobProof& job);
+  Result<io::HttpResponse> old_reserve(io::HttpRequest& request, const JobProof& job);
+  Result<io::HttpResponse> old_chunk(io::HttpRequest& request, const JobProof& job);
+  Result<io::HttpResponse> old_commit(io::HttpRequest& request, const JobProof& job);
+  Result<std::string> old_upload(const io::HttpRequest& request, const JobProof& job);
+
   Result<io::HttpResponse> rest_list(io::HttpRequest& request);
   Result<io::HttpResponse> rest_get(io::HttpRequest& request);
   Result<io::HttpResponse> rest_download(io::HttpRequest& request);
@@ -103,6 +117,7 @@ class Service {
   [[nodiscard]] std::string sign_address(std::string_view path, std::string_view allows, Duration limit) const;
   [[nodiscard]] Result<void> check_address(const io::HttpRequest& request, std::string_view allows) const;
   Result<std::string> begin_upload(const UploadPurpose& purpose);
+  [[nodiscard]] std::string upload_address(const std::string& id, std::string_view kind) const;
   Result<StagedUpload> take_upload(const std::string& id, const json::value& size, const json::value& hash);
 
   Parts parts_;

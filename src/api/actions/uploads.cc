@@ -413,6 +413,16 @@ Result<void> Uploads::put_block(const std::string& id, const std::string& block,
   return {};
 }
 
+Result<std::map<std::string, std::int64_t>> Uploads::blocks(const std::string& id) {
+  const auto upload = WEIR_TRY(open(id));
+  const std::scoped_lock lock(upload->mutex);
+  std::map<std::string, std::int64_t> all;
+  for (const auto& [name, block] : upload->blocks) {
+    if (name.starts_with('=')) all.emplace(name.substr(1), block.size_bytes);
+  }
+  return all;
+}
+
 Result<void> Uploads::commit(const std::string& id, const std::vector<std::string>& blocks) {
   std::vector<std::string> names;
   names.reserve(blocks.size());

@@ -70,6 +70,8 @@ class Uploads {
   // kInvalidArgument if other bytes come, kResourceExhausted past a limit.
   Result<void> put_block(const std::string& id, const std::string& block, std::int64_t size_bytes,
                          io::ByteSource& source);
+  // The blocks that came, with their sizes.
+  Result<std::map<std::string, std::int64_t>> blocks(const std::string& id);
   // The upload is these blocks in this order. kInvalidArgument for one that did not come.
   Result<void> commit(const std::string& id, const std::vector<std::string>& blocks);
   // The upload as a whole, in one piece.

@@ -34,6 +34,13 @@ const calls = {
     const cache = await import('@actions/cache')
     return (await cache.restoreCache(paths, key, restoreKeys, options)) ?? null
   },
+  // By the client of before the cache service's version 2.
+  async oldSave({ paths, key, options }) {
+    return (await import('cache-v1')).saveCache(paths, key, options)
+  },
+  async oldRestore({ paths, key, restoreKeys, options }) {
+    return (await (await import('cache-v1')).restoreCache(paths, key, restoreKeys, options)) ?? null
+  },
   async idToken({ audience }) {
     const core = await import('@actions/core')
     return core.getIDToken(audience)

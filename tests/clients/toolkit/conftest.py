@@ -21,7 +21,8 @@ def packages():
     for name, version in wanted.items():
         found = HERE / "node_modules" / name / "package.json"
         assert found.exists(), f"{name} is not installed: run ./dev setup"
-        assert json.loads(found.read_text())["version"] == version, f"{name} must be {version}: run ./dev setup"
+        # One under another name: "npm:NAME@VERSION".
+        assert json.loads(found.read_text())["version"] == version.rsplit("@")[-1], f"{name} must be {version}: run ./dev setup"
 
 
 @pytest.fixture

@@ -70,6 +70,7 @@ class Job:
                 "ACTIONS_RESULTS_URL": self.server.url + "/",
                 "ACTIONS_RUNTIME_URL": self.server.url + "/actions/",
                 "ACTIONS_RUNTIME_TOKEN": self.token(),
+                "ACTIONS_CACHE_URL": self.server.url + "/",
                 "ACTIONS_CACHE_SERVICE_V2": "True",
                 "GITHUB_SERVER_URL": f"http://weir.localhost:{port}",
                 "GITHUB_WORKSPACE": str(self.folder / "workspace"),
