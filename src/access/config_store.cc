@@ -88,6 +88,11 @@ std::shared_ptr<const config::Config> ConfigStore::of(const std::string& reposit
   return found == parts_.end() ? std::make_shared<config::Config>() : found->second;
 }
 
+std::map<std::string, std::shared_ptr<const config::Config>> ConfigStore::all() const {
+  const std::scoped_lock lock(mutex_);
+  return parts_;
+}
+
 std::string ConfigStore::repository_of_endpoint(std::string_view endpoint) const {
   const std::scoped_lock lock(mutex_);
   for (const auto& [repository, config] : parts_) {

@@ -29,6 +29,8 @@ class ConfigStore {
   [[nodiscard]] std::shared_ptr<const config::Config> current() const;
   // The configuration of one repository; defaults if it has no weir.yaml.
   [[nodiscard]] std::shared_ptr<const config::Config> of(const std::string& repository) const;
+  // The configurations of all repositories that have one, by their names.
+  [[nodiscard]] std::map<std::string, std::shared_ptr<const config::Config>> all() const;
   // The repository whose weir.yaml names the endpoint, or the model in `retrain` or `gates`. "" if none does.
   [[nodiscard]] std::string repository_of_endpoint(std::string_view endpoint) const;
   [[nodiscard]] std::string repository_of_model(std::string_view model) const;

@@ -30,6 +30,7 @@
 #include "engine/run_artifacts.h"
 #include "io/file.h"
 #include "io/git.h"
+#include "event/data_watcher.h"
 #include "io/http_server.h"
 #include "io/thread_loop.h"
 #include "store/blob_store.h"
@@ -86,6 +87,7 @@ class ServerImpl final : public Server {
   std::string url_;
 
   // In order of construction; destroyed in reverse.
+  Result<void> open_data_watcher();
   std::optional<io::FileLock> lock_;
   std::unique_ptr<store::Database> db_;
   std::unique_ptr<store::BlobStore> blobs_;
@@ -116,6 +118,7 @@ Result<void> ServerImpl::start() {
   WEIR_TRY(open_state());
   WEIR_TRY(start_engine());
   WEIR_TRY(start_http());
+  std::unique_ptr<event::DataWatcher> data_;
   WEIR_TRY(catch_up());
   ready_ = true;
   return {};
@@ -131,6 +134,7 @@ Result<void> ServerImpl::open_state() {
   std::error_code absent;
   const auto size_bytes = fs::file_size(options_.state / "weir.db", absent);
   if ((absent || size_bytes == 0) && fs::exists(options_.state / "keys" / "master.key")) {
+  if (options_.serve_models) WEIR_TRY(open_data_watcher());
     return fail(
         Code::kCorrupt,
         "the metadata database {} is {}, but the state has been in use; restore it from a backup, or give an empty "
@@ -275,6 +279,24 @@ Result<void> ServerImpl::apply_config(const std::string& repo, const std::string
   const auto applied = WEIR_TRY(config_->apply(repo, commit, text.value_or(""), identity.name, 0));
   if (!applied.problems.empty()) {
     log_.warning("weir.yaml of {} at {} is refused, the one before stays: {}", repo, commit.substr(0, 12),
+Result<void> ServerImpl::open_data_watcher() {
+  event::DataWatcherDeps deps{.db = db_.get(),
+                              .clock = &clock_,
+                              .log = &log_,
+                              .roots = WEIR_TRY(event::WatchRoots::make(options_.watch_roots)),
+                              .listings = options_.state / "watched"};
+  deps.git = [this](const std::string& repo) { return git(repo); };
+  deps.watches = [this] {
+    std::map<std::string, std::vector<config::DataWatch>> watches;
+    for (const auto& [repo, config] : config_->all()) {
+      if (!config->data.empty()) watches[repo] = config->data;
+    }
+    return watches;
+  };
+  data_ = std::make_unique<event::DataWatcher>(std::move(deps));
+  return {};
+}
+
                  applied.problems.front().message);
   }
   return {};
@@ -319,6 +341,7 @@ Result<void> ServerImpl::start_http() {
   // The port is bound early, so that jobs learn the address; nothing is served before what was missed is caught up.
   router.before([this](io::HttpRequest&) -> std::optional<io::HttpResponse> {
     if (ready_) return std::nullopt;
+               .data = data_.get(),
     auto response = io::error_response({Code::kUnavailable, "the server is starting; try again in a moment"});
     response.headers.set("Retry-After", "1");
     return response;
@@ -355,6 +378,7 @@ Result<void> ServerImpl::start_http() {
                                 .secret = [this](const std::string&, std::string_view source) {
                                   std::string name = "HOOK_" + std::string(source);
                                   std::ranges::transform(name, name.begin(), [](unsigned char c) {
+  api::add_trigger_routes(table, services_);
                                     return static_cast<char>(std::toupper(c));
                                   });
                                   return secret(name);
@@ -490,6 +514,7 @@ void ServerImpl::stop() {
   if (engine_) engine_->stop();
   if (executor_) executor_->detach();
   if (loop_) loop_->stop();
+  if (data_) WEIR_TRY(data_->start());
   if (db_) db_->stop();
   std::error_code ignored;
   fs::remove(options_.state / "server.json", ignored);
@@ -505,6 +530,7 @@ Result<std::unique_ptr<Server>> Server::start(Options options, const Clock& cloc
 
 Result<fs::path> find_runner() {
   if (const char* named = std::getenv("WEIR_RUNNER"); named != nullptr && *named != '\0') return fs::path(named);
+  if (data_) data_->stop();
   std::error_code ignored;
   const fs::path own = fs::read_symlink("/proc/self/exe", ignored);
   fs::path beside = own.parent_path() / "weir-runner";

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "access/access.h"
 #include "base/log.h"
@@ -37,6 +38,8 @@ class Server {
     store::Durability durability = store::Durability::kEachWrite;
     bool serve_models = true;                          // gateway, rollouts and monitor; `weir run` needs none
     std::map<std::string, std::string> extra_secrets;  // of this process only (`weir run -s`)
+    // Folders and beginnings of addresses that weir.yaml may name under `data`; none: no data is watched there.
+    std::vector<std::string> watch_roots;
   };
 
   // kFailedPrecondition if another process owns the state or the port is taken.

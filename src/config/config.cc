@@ -134,6 +134,10 @@ json::object to_json(const Retrain& retrain) {
   return {{"when", std::move(when)}, {"cooldown", duration_text(retrain.cooldown)}, {"run", retrain.run}};
 }
 
+json::object to_json(const DataWatch& data) {
+  return {{"watch", data.watch}, {"settle", duration_text(data.settle)}, {"every", duration_text(data.every)}};
+}
+
 json::object to_json(const Notify& notify) {
   json::array severities;
   for (const auto severity : notify.severities) severities.emplace_back(severity_name(severity));
@@ -285,6 +289,11 @@ const Branch* Config::branch(std::string_view name) const {
   return by_name(branches, &Branch::name, name);
 }
 
+DataWatch::Kind DataWatch::kind() const {
+  if (watch.starts_with('/')) return Kind::kFiles;
+  return watch.find("://") == std::string::npos ? Kind::kDvc : Kind::kAddress;
+}
+
 json::object to_json(const Config& config) {
   json::object gates;
   for (const auto& gate : config.gates) {
@@ -314,6 +323,7 @@ json::object to_json(const Config& config) {
           {"notify", std::move(notify)},
           {"runners", std::move(runners)},
           {"branches", std::move(branches)},
+          {"data", keyed(config.data, &DataWatch::name)},
           {"schedules",
            json::object{{"missed", config.schedules.missed}, {"jitter", duration_text(config.schedules.jitter)}}},
           {"strict", config.strict}};

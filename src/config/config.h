@@ -184,6 +184,22 @@ struct Schedules {
   bool operator==(const Schedules&) const = default;
 };
 
+// Data whose updates start workflows: the event data.changed.
+struct DataWatch {
+  enum class Kind : std::uint8_t {
+    kFiles,    // "/srv/arrivals", "/srv/arrivals/**/*.csv": a file, folder or pattern on the server's machine
+    kAddress,  // "https://example.com/airports.csv"
+    kDvc,      // "data/raw.dvc", "dvc.lock": of the repository's default branch
+  };
+  std::string name;
+  std::string watch;
+  Duration settle{std::chrono::seconds{10}};  // nothing has changed for this long: a change is complete
+  Duration every{std::chrono::minutes{1}};    // between two looks, where the machine does not tell of changes
+
+  [[nodiscard]] Kind kind() const;
+  bool operator==(const DataWatch&) const = default;
+};
+
 struct Config {
   std::vector<Endpoint> endpoints;
   std::vector<Environment> environments;
@@ -193,6 +209,7 @@ struct Config {
   std::vector<Notify> notify;
   std::vector<Runner> runners;
   std::vector<Branch> branches;
+  std::vector<DataWatch> data;
   Schedules schedules;
   bool strict = false;  // GitHub's empty machine: no implicit checkout, no shared Python layers
 

@@ -172,6 +172,7 @@ std::string document_of(const std::string& name, const json::value& value) {
       {"runner", "{{\"runners\": {{\"r\": {}}}}}"},
       {"schedules", "{{\"schedules\": {}}}"},
       {"branch", "{{\"branches\": {{\"b\": {}}}}}"},
+      {"data", "{{\"data\": {{\"d\": {}}}}}"},
   };
   const auto place = kPlaces.find(name);
   return place == kPlaces.end() ? "" : fmt::format(fmt::runtime(place->second), as_yaml(value));
@@ -186,7 +187,7 @@ TEST(Schema, EveryKeyIsAcceptedWithItsExampleAndNoOther) {
   for (const auto& [name, definition] : schema->at("$defs").as_object()) {
     if (definition.as_object().contains("properties")) maps[std::string(name)] = definition.as_object();
   }
-  EXPECT_EQ(maps.size(), 15U);
+  EXPECT_EQ(maps.size(), 16U);
   for (const auto& [name, definition] : maps) {
     EXPECT_FALSE(definition.at("additionalProperties").as_bool()) << name;
     for (const auto& [key, property] : definition.at("properties").as_object()) {
@@ -197,6 +198,7 @@ TEST(Schema, EveryKeyIsAcceptedWithItsExampleAndNoOther) {
       json::object map;
       if (name == "alert") map["when"] = "drift > 0.3";
       if (name == "notify") map["to"] = "https://example.com";
+      if (name == "data") map["watch"] = "data/raw.dvc";
       for (const auto& example : property.at("examples").as_array()) {
         map[key] = example;
         const auto text = document_of(name, map);
@@ -207,7 +209,7 @@ TEST(Schema, EveryKeyIsAcceptedWithItsExampleAndNoOther) {
       EXPECT_THAT(problems(document_of(name, map)), HasSubstr("unknown key")) << name;
     }
   }
-  EXPECT_EQ(keys, 59);  // a new key needs an example that a test reads
+  EXPECT_EQ(keys, 63);  // a new key needs an example that a test reads
 }
 
 TEST(Schema, DefaultsAreThoseOfTheParser) {
@@ -216,6 +218,7 @@ TEST(Schema, DefaultsAreThoseOfTheParser) {
     json::object map;
     if (name == "alert") map["when"] = "drift > 0.3";
     if (name == "notify") map["to"] = "https://example.com";
+    if (name == "data") map["watch"] = "data/raw.dvc";
     const auto bare = document_of(name, map);
     const auto& definition = name.empty() ? schema : schema.at("$defs").at(name);
     for (const auto& [key, property] : definition.at("properties").as_object()) {

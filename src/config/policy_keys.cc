@@ -385,6 +385,10 @@ std::span<const Key<Config>> root_keys() {
                   R"({"type": "object", "additionalProperties": {"$ref": "#/$defs/branch"},
                       "examples": [{"main": {"checks": ["test"], "reviews": 1}}]})",
                   read_branches},
+      Key<Config>{"data", "What is watched for updates: the event data.changed.",
+                  R"({"type": "object", "additionalProperties": {"$ref": "#/$defs/data"},
+                      "examples": [{"arrivals": {"watch": "/srv/flights/arrivals", "settle": "1m"}}]})",
+                  read_data},
       Key<Config>{"schedules", "How workflows with `on: schedule` start.",
                   R"({"$ref": "#/$defs/schedules", "examples": [{"jitter": "5m"}]})",
                   [](Reader& reader, const YamlEntry& entry, Config& config) {

@@ -145,6 +145,7 @@ std::span<const Key<Schedules>> schedules_keys();
 std::span<const Key<Branch>> branch_keys();
 
 void read_endpoints(Reader& reader, const text::YamlEntry& entry, Config& config);
+std::span<const Key<DataWatch>> data_keys();
 void read_environments(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_gates(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_monitors(Reader& reader, const text::YamlEntry& entry, Config& config);
@@ -154,3 +155,4 @@ void read_runners(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_branches(Reader& reader, const text::YamlEntry& entry, Config& config);
 
 }  // namespace weir::config
+void read_data(Reader& reader, const text::YamlEntry& entry, Config& config);

@@ -66,8 +66,10 @@ std::string json_schema() {
   definitions["runner"] = schema_of(runner_keys());
   definitions["schedules"] = schema_of(schedules_keys());
   definitions["branch"] = schema_of(branch_keys());
+  definitions["data"] = schema_of(data_keys());
   definitions["alert"].get_object()["required"] = json::array{"when"};
   definitions["notify"].get_object()["required"] = json::array{"to"};
+  definitions["data"].get_object()["required"] = json::array{"watch"};
 
   json::object schema{{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "weir.yaml"}};
   for (auto& [name, value] : schema_of(root_keys())) schema[name] = value;

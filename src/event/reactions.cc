@@ -203,7 +203,15 @@ std::vector<Reactions::Meaning> Reactions::meanings_of(const types::Event& event
                         .repo = text_of(event.payload, "repo"),
                         .payload = workflow_run_payload(event, action)});
   }
-  if (std::ranges::find(kDispatched, event.type) != kDispatched.end()) {
+  if (event.type == event_type::kDataChanged) {
+    // Its repository alone configured it. What a job pushed starts nothing, as its push does not.
+    if (event.actor.starts_with("job:")) return meanings;
+    meanings.push_back({.info = {.event = "repository_dispatch",
+                                 .action = event.type,
+                                 .action_of = fmt::format("{}.{}", event.type, text_of(event.payload, "name"))},
+                        .repo = text_of(event.payload, "repo"),
+                        .payload = repository_dispatch_payload(event.type, "", client_payload(event))});
+  } else if (std::ranges::find(kDispatched, event.type) != kDispatched.end()) {
     meanings.push_back({.info = {.event = "repository_dispatch", .action = event.type},
                         .payload = repository_dispatch_payload(event.type, "", client_payload(event))});
   }

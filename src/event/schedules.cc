@@ -69,6 +69,25 @@ Result<void> store_schedules(store::Transaction& tx, const std::string& repo, co
   return {};
 }
 
+Result<std::vector<ScheduleView>> list_schedules(store::Database& db, TimePoint now) {
+  auto views = WEIR_TRY(db.load<std::vector<ScheduleView>>([](store::Reader& reader) {
+    return reader.all<ScheduleView>(
+        "SELECT repo, path, cron, timezone, last_fired FROM event_schedules ORDER BY repo, path, cron, timezone", {},
+        [](const store::Row& row) {
+          return ScheduleView{row.string(0), row.string(1), row.string(2), row.string(3), row.time(4), std::nullopt};
+        });
+  }));
+  for (auto& view : views) {
+    const auto cron = workflow::Cron::parse(view.cron);
+    if (!cron) continue;
+    const auto zone =
+        view.timezone.empty() ? Result<workflow::TimeZone>(std::unexpected(Error{})) : load_time_zone(view.timezone);
+    if (view.timezone.empty()) view.next = cron->next(now);
+    if (zone) view.next = cron->next(now, *zone);
+  }
+  return views;
+}
+
 void Schedules::start() {
   deps_.loop->post([weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->run();

@@ -14,6 +14,18 @@ namespace weir::event {
 // those that stay keep when they last fired.
 Result<void> store_schedules(store::Transaction& tx, const std::string& repo, const std::vector<WorkflowFile>& files);
 
+// A schedule as it stands.
+struct ScheduleView {
+  std::string repo;
+  std::string path;
+  std::string cron;
+  std::string timezone;  // "": UTC
+  TimePoint last_fired;  // or when it came to the default branch
+  std::optional<TimePoint> next;
+};
+// The schedules of every repository, with their next time (jitter is not counted).
+Result<std::vector<ScheduleView>> list_schedules(store::Database& db, TimePoint now);
+
 // Fires schedules when their time has come, and what was missed as the rules say. That it fired and the run are one
 // transaction, so neither a crash nor a second server's tick loses or doubles one. Ticks on the loop.
 class Schedules : public std::enable_shared_from_this<Schedules> {

@@ -36,6 +36,11 @@ CREATE TABLE event_mirrors(
 CREATE TABLE event_deliveries(
   source TEXT NOT NULL, id TEXT NOT NULL, received_at BIGINT NOT NULL, PRIMARY KEY(source, id));
 CREATE INDEX event_deliveries_time ON event_deliveries(received_at);
+)"},
+                                          store::Migration{"event/005-data", R"(
+CREATE TABLE event_data(
+  repo TEXT NOT NULL, name TEXT NOT NULL, watch TEXT NOT NULL, looked BIGINT NOT NULL, digest TEXT NOT NULL,
+  seen TEXT NOT NULL, problem TEXT NOT NULL, changed_at BIGINT, event BIGINT NOT NULL, PRIMARY KEY(repo, name));
 )"}};
   return kMigrations;
 }

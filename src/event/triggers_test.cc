@@ -426,6 +426,30 @@ TEST_F(TriggersTest, WhatTheLogTellsStartsWhoeverListensAndAFailedStartIsTriedAg
   EXPECT_EQ(package.event_payload.at("registry_package").as_object().at("name").as_string(), "flight-delay");
 }
 
+TEST_F(TriggersTest, DataThatHasChangedStartsWhatListensInItsRepository) {
+  write(".github/workflows/any.yml", workflow("{repository_dispatch: {types: [data.changed]}}"));
+  write(".github/workflows/both.yml", workflow("{repository_dispatch: {types: [data.changed.raw, data.changed]}}"));
+  write(".github/workflows/raw.yml", workflow("{repository_dispatch: {types: [data.changed.raw]}}"));
+  pushed(push());
+  ASSERT_TRUE(triggers_->start().has_value());
+  const auto changed = [&](const std::string& repo, const std::string& name, const std::string& actor) {
+    append({.type = "data.changed",
+            .actor = actor,
+            .subject = "data/" + repo + "/" + name,
+            .payload = {{"repo", repo}, {"name", name}}});
+    loop_.run_ready();
+    return std::exchange(starter_.runs, {});
+  };
+  const auto runs = changed("flights", "raw", "weir");
+  ASSERT_EQ(runs.size(), 3U);
+  EXPECT_EQ(runs[2].event_payload.at("action").as_string(), "data.changed");
+  EXPECT_EQ(runs[2].event_payload.at("client_payload").as_object().at("payload").as_object().at("name").as_string(),
+            "raw");
+  EXPECT_EQ(changed("flights", "airports", "weir").size(), 2U);
+  EXPECT_EQ(changed("trains", "raw", "weir").size(), 0U) << "another repository's data";
+  EXPECT_EQ(changed("flights", "raw", "job:7").size(), 0U) << "what a job pushes starts nothing";
+}
+
 TEST_F(TriggersTest, RunsThatStartEachOtherStopAfterThreeLevels) {
   write(".github/workflows/again.yml", workflow("{workflow_run: {workflows: [Again], types: [completed]}}"));
   pushed(push());

@@ -74,7 +74,9 @@ inline constexpr std::string_view kVariableSet = "variable.set";  // variable/<n
 inline constexpr std::string_view kVariableDeleted = "variable.deleted";
 inline constexpr std::string_view kMirrorSet = "mirror.set";  // repo/<name> {url, every}
 inline constexpr std::string_view kMirrorRemoved = "mirror.removed";
-inline constexpr std::string_view kIssueOpened = "issue.opened";  // issue/<repo>/<number> {title}
+inline constexpr std::string_view kDataChanged = "data.changed";  // data/<repo>/<name> {repo, name, before, after}
+inline constexpr std::string_view kDataUnreadable = "data.unreadable";  // {repo, name, problem}; once until it is well
+inline constexpr std::string_view kIssueOpened = "issue.opened";        // issue/<repo>/<number> {title}
 inline constexpr std::string_view kIssueUpdated = "issue.updated";
 inline constexpr std::string_view kIssueClosed = "issue.closed";
 inline constexpr std::string_view kPullOpened = "pull.opened";  // pull/<repo>/<number> {title, head, base}
@@ -109,7 +111,7 @@ inline constexpr std::array kEventTypes = {
     event_type::kPullUpdated,      event_type::kPullReviewed,      event_type::kPullMerged,
     event_type::kPullClosed,       event_type::kCommentCreated,    event_type::kCommentUpdated,
     event_type::kCommentDeleted,   event_type::kStatusSet,         event_type::kCheckSet,
-    event_type::kReleaseChanged,
+    event_type::kReleaseChanged,   event_type::kDataChanged,       event_type::kDataUnreadable,
 };
 
 }  // namespace weir::types

@@ -90,8 +90,10 @@ std::string list_refusal(const std::vector<std::string>& list, std::string_view 
 }
 
 TriggerMatch match_event(const EventTrigger& trigger, const TriggerInfo& info) {
-  if (!info.action.empty() && !trigger.types.empty() &&
-      std::ranges::find(trigger.types, info.action) == trigger.types.end()) {
+  const auto named = [&](const std::string& type) {
+    return type == info.action || (!type.empty() && type == info.action_of);
+  };
+  if (!info.action.empty() && !trigger.types.empty() && std::ranges::none_of(trigger.types, named)) {
     return {false,
             fmt::format("the activity \"{}\" is not in types ({})", info.action, fmt::join(trigger.types, ", "))};
   }

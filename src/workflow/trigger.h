@@ -13,10 +13,11 @@ namespace weir::workflow {
 
 // What happened.
 struct TriggerInfo {
-  std::string event;     // "push", "pull_request", "workflow_dispatch", "schedule", "release", …
-  std::string ref;       // "refs/heads/main", "refs/tags/v1"; of workflow_run: what the other run was of
-  std::string base_ref;  // pull requests and merge groups: the target branch, "main" or "refs/heads/main"
-  std::string action;    // "opened", "published", of repository_dispatch the event_type; "" passes
+  std::string event;      // "push", "pull_request", "workflow_dispatch", "schedule", "release", …
+  std::string ref;        // "refs/heads/main", "refs/tags/v1"; of workflow_run: what the other run was of
+  std::string base_ref;   // pull requests and merge groups: the target branch, "main" or "refs/heads/main"
+  std::string action;     // "opened", "published", of repository_dispatch the event_type; "" passes
+  std::string action_of;  // a narrower name of the same, which `types` may give instead: "data.changed.arrivals"; or ""
   // Files that the push or pull request changed; nothing if that is unknown, which passes `paths` filters, as a push of
   // a new branch does on GitHub.
   std::optional<std::vector<std::string>> changed_paths;

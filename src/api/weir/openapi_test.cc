@@ -28,6 +28,7 @@ struct Everything {
     add_live_route(table, nullptr);
     add_model_routes(table, services, {});
     add_endpoint_routes(table, {});
+    add_trigger_routes(table, services);
     table.add_openapi_route("1.2.3");
   }
 };

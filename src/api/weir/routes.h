@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "engine/run_artifacts.h"
+#include "event/data_watcher.h"
 #include "event/mirrors.h"
 #include "event/triggers.h"
 #include "forge/attachments.h"
@@ -40,6 +41,7 @@ struct Services {
   engine::RunArtifacts* artifacts = nullptr;
   event::Triggers* triggers = nullptr;
   event::Mirrors* mirrors = nullptr;
+  event::DataWatcher* data = nullptr;  // null where no data is watched
   forge::Issues* issues = nullptr;
   forge::Pulls* pulls = nullptr;
   forge::Checks* checks = nullptr;
@@ -71,6 +73,7 @@ void add_access_routes(RouteTable& table, const Services& services);    // appro
 void add_pull_routes(RouteTable& table, const Services& services);      // pull requests, issues, their comments
 void add_attachment_routes(RouteTable& table, const Services& services);  // pictures and files of comments
 void add_repo_routes(RouteTable& table, const Services& services);        // repositories that follow others
+void add_trigger_routes(RouteTable& table, const Services& services);     // schedules, watched data
 void add_insight_routes(RouteTable& table, const Services& services);     // events, why, dora, gate, notifications
 
 }  // namespace weir::api

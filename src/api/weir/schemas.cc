@@ -147,6 +147,30 @@ constexpr std::string_view kPulls = R"json({
 "MirrorList": {"type": "object", "properties": {
     "mirrors": {"type": "array", "items": {"$ref": "#/components/schemas/Mirror"}}}},
 "MirrorName": {"type": "object", "properties": {"repo": {"type": "string"}}},
+"Schedule": {"type": "object", "properties": {
+    "repo": {"type": "string"}, "path": {"type": "string", "description": "of the workflow file"},
+    "cron": {"type": "string"}, "timezone": {"type": "string"},
+    "last_fired": {"$ref": "#/components/schemas/Time"}, "next": {"$ref": "#/components/schemas/TimeOrNull"}}},
+"WatchedData": {"type": "object", "properties": {
+    "repo": {"type": "string"}, "name": {"type": "string", "description": "as its weir.yaml names it"},
+    "watch": {"type": "string", "description": "the path or address"},
+    "kind": {"type": "string", "enum": ["files", "address", "dvc"]},
+    "settle": {"type": "string"}, "every": {"type": "string"},
+    "state": {"type": "string", "enum": ["new", "watching", "absent", "changing", "problem"]},
+    "noticed": {"type": "boolean", "description": "the machine tells of changes at once; else it is looked at from time to time"},
+    "seen": {"type": ["object", "null"], "additionalProperties": true, "description": "as in the event's `after`"},
+    "looked_at": {"$ref": "#/components/schemas/TimeOrNull"},
+    "changing_since": {"$ref": "#/components/schemas/TimeOrNull"},
+    "changed_at": {"$ref": "#/components/schemas/TimeOrNull"},
+    "event": {"$ref": "#/components/schemas/IdOrNull"},
+    "problem": {"type": "string", "description": "empty if all is well"}},
+  "examples": [{"repo": "flights", "name": "arrivals", "watch": "/srv/flights/arrivals", "kind": "files", "settle": "1m",
+    "every": "1m", "state": "watching", "noticed": true, "seen": {"files": 12, "size": 4096,
+    "newest": "2026-01-01T00:00:00.000000Z", "digest": "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9"},
+    "looked_at": "2026-01-01T00:01:00.000000Z", "changing_since": null, "changed_at": null, "event": null, "problem": ""}]},
+"Triggers": {"type": "object", "properties": {
+    "schedules": {"type": "array", "items": {"$ref": "#/components/schemas/Schedule"}},
+    "data": {"type": "array", "items": {"$ref": "#/components/schemas/WatchedData"}}}},
 "User": {"type": ["object", "null"], "additionalProperties": true, "properties": {"login": {"type": "string"}}},
 "Side": {"type": "object", "properties": {
     "ref": {"type": "string"}, "sha": {"type": "string"}, "label": {"type": "string"}}},
@@ -306,6 +330,7 @@ constexpr std::string_view kAccess = R"json({
     "schedules": {"type": "object", "additionalProperties": {"type": "string"}},
     "strict": {"type": "boolean"}}}
 })json";
+    "data": {"type": "object", "additionalProperties": {"type": "object"}},
 
 constexpr std::string_view kInsight = R"json({
 "Event": {"type": "object", "description": "A row of the event log, as a CloudEvent", "properties": {

@@ -35,6 +35,7 @@ void add_graph(CLI::App& app, Cli& cli);
 void add_run_commands(CLI::App& app, Cli& cli);  // runs logs cancel rerun
 void add_pr(CLI::App& app, Cli& cli);
 void add_repo(CLI::App& app, Cli& cli);
+void add_triggers(CLI::App& app, Cli& cli);
 void add_approval_commands(CLI::App& app, Cli& cli);  // approve reject
 void add_release_commands(CLI::App& app, Cli& cli);   // gate deploy rollback
 void add_insight_commands(CLI::App& app, Cli& cli);   // why dora events

@@ -18,6 +18,7 @@ struct ServeArguments {
   int slots = 0;
   bool strict = false;
   std::string actions_url = Server::kActionsUrl;
+  std::vector<std::string> watch_roots;
   bool verbose = false;
 };
 
@@ -66,6 +67,7 @@ Result<int> serve(Cli& cli, const ServeArguments& arguments) {
   options.slots = arguments.slots;
   options.strict = arguments.strict;
   options.actions_url = arguments.actions_url;
+  options.watch_roots = arguments.watch_roots;
   WEIR_TRY(read_listen(arguments.listen, options));
   Log log(cli.clock, STDERR_FILENO, arguments.verbose ? LogLevel::kDebug : LogLevel::kInfo);
   auto server = WEIR_TRY(Server::start(options, cli.clock, log));
@@ -99,6 +101,11 @@ void add_serve(CLI::App& app, Cli& cli) {
                    "where actions and workflows of other repositories come from; file:// takes a mirror")
       ->envname("WEIR_ACTIONS_URL")
       ->capture_default_str();
+  command
+      ->add_option("--watch-root", arguments->watch_roots,
+                   "a folder, or the beginning of a http(s):// address, whose data repositories may watch; repeatable")
+      ->take_all()
+      ->allow_extra_args(false);
   command->add_flag("--strict", arguments->strict,
                     "give every job GitHub's empty machine: no implicit checkout or packages");
   command->add_flag("-v,--verbose", arguments->verbose, "log more");

@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   add_run_commands(app, cli);
   add_pr(app, cli);
   add_repo(app, cli);
+  add_triggers(app, cli);
   add_approval_commands(app, cli);
   add_release_commands(app, cli);
   add_insight_commands(app, cli);
