@@ -47,12 +47,59 @@ SCOPES = ["actions", "artifact-metadata", "attestations", "checks", "code-qualit
           "deployments", "discussions", "drives", "id-token", "issues", "models", "packages", "pages", "pull-requests",
           "repository-projects", "security-events", "statuses", "vulnerability-alerts"]
 
-EVENTS = ["branch_protection_rule", "check_run", "check_suite", "create", "delete", "deployment", "deployment_status",
-          "discussion", "discussion_comment", "fork", "gollum", "image_version", "issue_comment", "issues", "label",
-          "merge_group", "milestone", "page_build", "project", "project_card", "project_column", "public", "pull_request",
-          "pull_request_comment", "pull_request_review", "pull_request_review_comment", "pull_request_target", "push",
-          "registry_package", "release", "repository_dispatch", "schedule", "status", "watch", "workflow_call",
-          "workflow_dispatch", "workflow_run"]
+# Every event that `on:` may name, with its activities.
+EVENTS = {
+    "branch_protection_rule": "created edited deleted",
+    "check_run": "completed created rerequested requested_action",
+    "check_suite": "completed",
+    "create": "",
+    "delete": "",
+    "deployment": "",
+    "deployment_status": "",
+    "discussion":
+        "created edited deleted transferred pinned unpinned labeled unlabeled locked unlocked "
+        "category_changed answered unanswered",
+    "discussion_comment": "created edited deleted",
+    "fork": "",
+    "gollum": "",
+    "image_version": "created ready deleted",
+    "issue_comment": "created edited deleted",
+    "issues":
+        "opened edited deleted transferred pinned unpinned closed reopened assigned unassigned "
+        "labeled unlabeled locked unlocked milestoned demilestoned field_added field_removed typed "
+        "untyped",
+    "label": "created edited deleted",
+    "merge_group": "checks_requested",
+    "milestone": "created closed opened edited deleted",
+    "page_build": "",
+    "project": "created closed reopened edited deleted",
+    "project_card": "created moved converted edited deleted",
+    "project_column": "created updated moved deleted",
+    "public": "",
+    "pull_request":
+        "assigned unassigned labeled unlabeled opened edited closed reopened synchronize "
+        "converted_to_draft locked unlocked enqueued dequeued milestoned demilestoned "
+        "ready_for_review review_requested review_request_removed auto_merge_enabled "
+        "auto_merge_disabled stacked",
+    "pull_request_comment": "created edited deleted",
+    "pull_request_review": "submitted edited dismissed",
+    "pull_request_review_comment": "created edited deleted",
+    "pull_request_target":
+        "assigned unassigned labeled unlabeled opened edited closed reopened synchronize "
+        "converted_to_draft locked unlocked enqueued dequeued milestoned demilestoned "
+        "ready_for_review review_requested review_request_removed auto_merge_enabled "
+        "auto_merge_disabled stacked",
+    "push": "",
+    "registry_package": "published updated",
+    "release": "published unpublished created edited deleted prereleased released",
+    "repository_dispatch": "",
+    "schedule": "",
+    "status": "",
+    "watch": "started",
+    "workflow_call": "",
+    "workflow_dispatch": "",
+    "workflow_run": "requested completed in_progress",
+}
 
 
 class Row:
@@ -165,29 +212,34 @@ def permission_rows(folder):
 
 
 def event_rows(folder):
-    """Whether each event is accepted, and whether weir's own sources raise it."""
-    for event in EVENTS:
-        body = "[{cron: '0 2 * * *'}]" if event == "schedule" else ""
+    """Whether each event is accepted, and which of its activities happen in weir: what `weir lint` warns of never does."""
+    for event, types in EVENTS.items():
+        body = "[{cron: '0 2 * * *'}]" if event == "schedule" else f"{{types: [{', '.join(types.split())}]}}" if types else ""
         (folder / f"{event}.yml").write_text(f"on:\n  {event}: {body}\njobs: {{a: {{runs-on: x, steps: [{{run: x}}]}}}}\n")
     errors = lint(folder, [f"{event}.yml" for event in EVENTS])
-    # The layer that turns what happens into runs names every event that it raises.
-    sources = "".join(path.read_text() for path in sorted((ROOT / "src" / "event").glob("*.cc"))
-                      if not path.stem.endswith("_test"))
-    raised = set(re.findall(r'\.?event(?:_name)? = "(\w+)"', sources))
-    for listed in re.findall(r"k(?:Listened|Events)\b[^;]*;", sources):
-        raised.update(re.findall(r'"(\w+)"', listed))
     rows = []
-    for event in EVENTS:
+    for event, types in EVENTS.items():
+        silent = silent_in(folder / f"{event}.yml")
+        by_webhook = any("hint" in warning for warning in silent)
+        never = [match[1] for warning in silent if (match := re.search(r'the activity "(\w+)"', warning["message"]))]
         if f"{event}.yml" in errors:
             status = "refused: " + errors[f"{event}.yml"]
         elif event == "workflow_call":
             status = "works: jobs call it"
-        elif event in raised:
-            status = "works: weir raises it"
+        elif silent and not never:
+            status = "accepted; only a webhook of GitHub's brings it" if by_webhook else "accepted; nothing brings it"
         else:
-            status = "accepted; nothing in weir raises it"
+            status = "works: weir raises it"
+            raised = [word for word in types.split() if word not in never]
+            if raised:
+                status += f" ({', '.join(raised)})"
         rows.append((event, status))
     return rows
+
+
+def silent_in(file):
+    done = subprocess.run([WEIR, "lint", "--json", file], capture_output=True, text=True, check=False)
+    return [found for found in json.loads(done.stdout)["problems"] if found.get("rule") == "silent-event"]
 
 
 def builtin_actions():
