@@ -2,6 +2,9 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "api/actions/service.h"
 #include "api/approval_links.h"
 #include "api/hooks/hooks.h"
@@ -10,6 +13,14 @@ namespace weir::api {
 namespace {
 
 constexpr std::string_view kCookie = "weir_token=";
+
+// What follows the scheme, whose letters know no case (RFC 9110): actions/checkout sends "basic". Nothing for another.
+std::optional<std::string_view> after_scheme(std::string_view authorization, std::string_view scheme) {
+  const auto same = [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); };
+  if (authorization.size() <= scheme.size() || authorization[scheme.size()] != ' ') return std::nullopt;
+  if (!std::ranges::equal(authorization.substr(0, scheme.size()), scheme, same)) return std::nullopt;
+  return authorization.substr(scheme.size() + 1);
+}
 
 // The password of "user:password" in base64; "" if it is no base64.
 std::string basic_password(std::string_view encoded) {
@@ -29,10 +40,12 @@ std::string basic_password(std::string_view encoded) {
 
 std::string bearer_of(const io::HttpRequest& request) {
   const std::string_view authorization = request.headers.get("Authorization");
-  if (authorization.starts_with("Bearer ")) return std::string(authorization.substr(7));
-  if (authorization.starts_with("token ")) return std::string(authorization.substr(6));  // GitHub's clients
-  if (authorization.starts_with("Basic ") && authorization.size() < 4096)
-    return basic_password(authorization.substr(6));
+  for (const std::string_view scheme : {"Bearer", "token"}) {  // the latter by GitHub's clients
+    if (const auto token = after_scheme(authorization, scheme)) return std::string(*token);
+  }
+  if (const auto encoded = after_scheme(authorization, "Basic"); encoded && authorization.size() < 4096) {
+    return basic_password(*encoded);
+  }
   if (!authorization.empty()) return std::string(authorization);  // an unknown scheme is a wrong token, not none
   std::string_view cookies = request.headers.get("Cookie");
   while (!cookies.empty()) {

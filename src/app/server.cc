@@ -413,6 +413,7 @@ Result<void> ServerImpl::start_http() {
 
 api::GitHttpOptions ServerImpl::git_options() {
   api::GitHttpOptions options;
+  add_repository_pages(router, [this](const std::string& repo) { return api::is_repository_name(repo) && git(repo); });
   options.repos = options_.state / "repos";
   options.authorize = [this](const types::Identity& identity, std::string_view repo, bool write,
                              std::span<const event::RefUpdate> updates) -> Result<void> {

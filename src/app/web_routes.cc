@@ -1,6 +1,9 @@
 #include "app/web_routes.h"
 
+#include <array>
+
 #include "base/hash.h"
+#include "io/http_uri.h"
 
 namespace weir::app {
 namespace {
@@ -19,6 +22,41 @@ constexpr std::string_view kPolicy =
     "form-action 'none'; frame-ancestors 'none'";
 
 }  // namespace
+
+void add_repository_pages(io::Router& router, std::function<bool(const std::string& repo)> is_there) {
+  struct Page {
+    std::string_view pattern;
+    std::string_view target;
+  };
+  // {repo} and {id} are put into the target as they are: names and numbers.
+  static constexpr std::array kPages = {
+      Page{"/weir/{repo}", "/#/repos/{repo}"},
+      Page{"/weir/{repo}.git", "/#/repos/{repo}"},
+      Page{"/weir/{repo}/commit/{id}", "/#/repos/{repo}"},
+      Page{"/weir/{repo}/actions", "/#/repos/{repo}"},
+      Page{"/weir/{repo}/pull/{id}", "/#/pulls/{repo}/{id}"},
+      Page{"/weir/{repo}/issues/{id}", "/#/pulls/{repo}/{id}"},
+      Page{"/weir/{repo}/actions/runs/{id}", "/#/runs/{id}"},
+  };
+  for (const auto& page : kPages) {
+    router.handle("GET", page.pattern, [page, is_there](io::HttpRequest& request) {
+      const auto repo = request.params["repo"];
+      if (!is_there(repo)) {
+        return io::text_response(404, fmt::format("there is no repository {}\n", io::percent_encode(repo)));
+      }
+      std::string target(page.target);
+      for (const std::string_view name : {"repo", "id"}) {
+        const auto mark = fmt::format("{{{}}}", name);
+        const auto at = target.find(mark);
+        if (at != std::string::npos)
+          target.replace(at, mark.size(), io::percent_encode(request.params[std::string(name)]));
+      }
+      auto response = io::text_response(302, "");
+      response.headers.set("Location", target);
+      return response;
+    });
+  }
+}
 
 void add_web_routes(io::Router& router) {
   for (const auto& file : web_files()) {

@@ -352,10 +352,11 @@ std::vector<Change> diff(const Config& before, const Config& after) {
 }
 
 bool is_reserved_endpoint_name(std::string_view name) {
-  static constexpr std::array<std::string_view, 21> kReserved = {
+  static constexpr std::array<std::string_view, 22> kReserved = {
       "api",   "v1",     "v2",     "v3",         "health",       "version",     "metrics",
       "ping",  "static", "assets", "ajax-api",   "graphql",      "git",         "twirp",
-      "_apis", "apis",   "login",  "index.html", "get-artifact", "favicon.ico", "approval-link"};
+      "_apis", "apis",   "login",  "index.html", "get-artifact", "favicon.ico", "approval-link",
+      "weir"};
   return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
 }
 

@@ -32,6 +32,8 @@ bool is_no_object(std::string_view object_id) {
 
 json::object repository_payload(const PayloadFacts& facts) {
   const auto url = fmt::format("{}/{}", facts.server_url, facts.repository);
+  const auto git = url + ".git";
+  // There is one way to a repository: who asks for another protocol's address gets this one, which works.
   return {{"name", name_of(facts.repository)},
           {"full_name", facts.repository},
           {"owner", user_payload(owner_of(facts.repository))},
@@ -40,7 +42,9 @@ json::object repository_payload(const PayloadFacts& facts) {
           {"private", true},
           {"html_url", url},
           {"url", url},
-          {"clone_url", url + ".git"}};
+          {"clone_url", git},
+          {"git_url", git},
+          {"ssh_url", git}};
 }
 
 void add_pull_repositories(json::object& pull, const PayloadFacts& facts) {

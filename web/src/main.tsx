@@ -8,6 +8,7 @@ import { ExperimentPage, ExperimentRunPage, Experiments } from './pages/experime
 import { ModelPage, Models } from './pages/models';
 import { Overview } from './pages/overview';
 import { PullPage, Pulls } from './pages/pulls';
+import { RepositoryPage } from './pages/repository';
 import { RunPage } from './pages/run';
 import { Runs } from './pages/runs';
 import './style.css';
@@ -19,6 +20,7 @@ const pages: [Key, string, string][] = [
 function page(hash: string) {
   const [name = '', argument, part, detail, place] = hash.replace(/^#\//, '').split('/').map(decodeURIComponent);
   if (name === 'runs') return argument ? <RunPage key={argument} id={argument} job={part === 'jobs' ? Number(detail) : null} at={place ? Number(place) : null} /> : <Runs />;
+  if (name === 'repos' && argument) return <RepositoryPage key={argument} name={argument} />;
   if (name === 'pulls') return argument && part ? <PullPage key={`${argument}/${part}`} repo={argument} number={part} /> : <Pulls />;
   // The addresses that MLflow's client prints: #/experiments/1/runs/<id>.
   if (name === 'experiments') return detail ? <ExperimentRunPage key={detail} id={detail} /> : argument ? <ExperimentPage key={argument} id={argument} /> : <Experiments />;

@@ -12,6 +12,10 @@ export interface Run {
   title: string; actor: string; state: string; conclusion: string | null; created_at: string; started_at: string | null;
   completed_at: string | null; reason: string; problem?: string; jobs?: Job[]; artifacts?: Artifact[];
 }
+export interface Triggers {
+  schedules: { repo: string; path: string; cron: string; timezone: string; next: string | null }[];
+  data: { repo: string; name: string; watch: string; state: string; changed_at: string | null; problem: string }[];
+}
 export interface LogLine { at: number; step: number; time: string; stream: string; text: string }
 export interface LogAnswer { lines: LogLine[]; start: number; next: number; size: number; done: boolean }
 export interface LogFound { lines: LogLine[]; next: number; size: number; done: boolean }

@@ -387,7 +387,7 @@ void add_git_routes(io::Router& router, GitHttpOptions options, Log& log) {
   const auto git = std::make_shared<GitHttp>(std::move(options), log);
   // Reading refs starts a process and may wait for it: with the bodies that stream, not with the short requests.
   const io::RouteOptions streaming{.stream_request = true};
-  for (const std::string_view base : {"/git/{repo}.git", "/git/{repo}"}) {
+  for (const std::string_view base : {"/git/{repo}.git", "/git/{repo}", "/weir/{repo}.git", "/weir/{repo}"}) {
     const std::string prefix{base};
     router.handle(
         "GET", prefix + "/info/refs", [git](io::HttpRequest& request) { return git->info_refs(request); }, streaming);

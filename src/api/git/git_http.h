@@ -35,8 +35,8 @@ struct GitHttpOptions {
       pushed;
 };
 
-// Git's smart HTTP protocol (gitprotocol-http) at /git/<name>.git, through the `git` program: clone, fetch (versions 0
-// and 2) and push. Pushing to a name that is not there makes the repository, for developers but not for jobs. The
+// Git's smart HTTP protocol (gitprotocol-http) at /git/<name>.git, and where GitHub's clients look for it,
+// /weir/<name> with and without ".git", through the `git` program: clone, fetch (versions 0 and 2) and push. Pushing to a name that is not there makes the repository, for developers but not for jobs. The
 // authentication filter sets the identity; who lacks a right without having given a token is asked for one (401,
 // Basic).
 //

@@ -219,9 +219,11 @@ json::object repository_json(const Call& call, std::string_view branch) {
   repository["node_id"] = fmt::format("repository-{}", id);
   repository["owner"] = user_json(call, call.owner);
   repository["url"] = call.api_url();
-  repository["html_url"] = call.page_url("/");
-  repository["clone_url"] = fmt::format("{}/git/{}.git", call.parts.server_url(), call.repo);
-  repository["git_url"] = repository["clone_url"];
+  // Whatever owner the caller has put into the path, the repository has one address.
+  repository["html_url"] = fmt::format("{}/weir/{}", call.parts.server_url(), call.repo);
+  for (const std::string_view key : {"clone_url", "git_url", "ssh_url"}) {
+    repository[key] = fmt::format("{}/weir/{}.git", call.parts.server_url(), call.repo);
+  }
   repository["visibility"] = "private";
   repository["fork"] = false;
   repository["archived"] = false;
