@@ -138,13 +138,43 @@ json::object to_json(const DataWatch& data) {
   return {{"watch", data.watch}, {"settle", duration_text(data.settle)}, {"every", duration_text(data.every)}};
 }
 
+json::array to_json(const std::vector<Severity>& severities) {
+  json::array names;
+  for (const auto severity : severities) names.emplace_back(severity_name(severity));
+  return names;
+}
+
+std::string time_of_day(int minutes) {
+  return fmt::format("{:02}:{:02}", minutes / 60, minutes % 60);
+}
+
 json::object to_json(const Notify& notify) {
-  json::array severities;
-  for (const auto severity : notify.severities) severities.emplace_back(severity_name(severity));
-  return {{"to", notify.to.text},
-          {"severity", std::move(severities)},
-          {"events", to_json(notify.events)},
-          {"reviewer", notify.reviewer}};
+  json::object object{{"to", notify.to.text},
+                      {"severity", to_json(notify.severities)},
+                      {"events", to_json(notify.events)},
+                      {"environments", to_json(notify.environments)},
+                      {"models", to_json(notify.models)},
+                      {"reviewer", notify.reviewer},
+                      {"template", notify.text},
+                      {"format", notify.webhook_format() == NotifyFormat::kJson ? "json" : "slack"},
+                      {"secret", notify.secret.text}};
+  if (notify.quiet) {
+    object["quiet"] = json::object{{"from", time_of_day(notify.quiet->from)},
+                                   {"to", time_of_day(notify.quiet->to)},
+                                   {"time_zone", notify.quiet->time_zone},
+                                   {"except", to_json(notify.quiet->except)}};
+  }
+  return object;
+}
+
+json::object to_json(const Mail& mail) {
+  const bool is_v6 = mail.host.find(':') != std::string::npos;
+  return {{"server", fmt::format(fmt::runtime(is_v6 ? "{}://[{}]:{}" : "{}://{}:{}"),
+                                 mail.implicit_tls ? "smtps" : "smtp", mail.host, mail.port)},
+          {"tls", mail.tls ? "required" : "off"},
+          {"from", mail.from},
+          {"user", mail.user.text},
+          {"password", mail.password.text}};
 }
 
 template <class T>
@@ -315,18 +345,20 @@ json::object to_json(const Config& config) {
   for (const auto& branch : config.branches) {
     branches[branch.name] = json::object{{"checks", to_json(branch.checks)}, {"reviews", branch.reviews}};
   }
-  return {{"endpoints", keyed(config.endpoints, &Endpoint::name)},
-          {"environments", keyed(config.environments, &Environment::name)},
-          {"gates", std::move(gates)},
-          {"monitors", keyed(config.monitors, &Monitor::endpoint)},
-          {"retrain", keyed(config.retrain, &Retrain::model)},
-          {"notify", std::move(notify)},
-          {"runners", std::move(runners)},
-          {"branches", std::move(branches)},
-          {"data", keyed(config.data, &DataWatch::name)},
-          {"schedules",
-           json::object{{"missed", config.schedules.missed}, {"jitter", duration_text(config.schedules.jitter)}}},
-          {"strict", config.strict}};
+  json::object object = {{"endpoints", keyed(config.endpoints, &Endpoint::name)},
+                         {"environments", keyed(config.environments, &Environment::name)},
+                         {"gates", std::move(gates)},
+                         {"monitors", keyed(config.monitors, &Monitor::endpoint)},
+                         {"retrain", keyed(config.retrain, &Retrain::model)},
+                         {"notify", std::move(notify)},
+                         {"runners", std::move(runners)},
+                         {"branches", std::move(branches)},
+                         {"data", keyed(config.data, &DataWatch::name)},
+                         {"schedules", json::object{{"missed", config.schedules.missed},
+                                                    {"jitter", duration_text(config.schedules.jitter)}}},
+                         {"strict", config.strict}};
+  if (config.mail) object["mail"] = to_json(*config.mail);
+  return object;
 }
 
 std::vector<Change> diff(const Config& before, const Config& after) {
@@ -353,10 +385,9 @@ std::vector<Change> diff(const Config& before, const Config& after) {
 
 bool is_reserved_endpoint_name(std::string_view name) {
   static constexpr std::array<std::string_view, 22> kReserved = {
-      "api",   "v1",     "v2",     "v3",         "health",       "version",     "metrics",
-      "ping",  "static", "assets", "ajax-api",   "graphql",      "git",         "twirp",
-      "_apis", "apis",   "login",  "index.html", "get-artifact", "favicon.ico", "approval-link",
-      "weir"};
+      "api",    "v1",         "v2",           "v3",          "health",        "version", "metrics", "ping",
+      "static", "assets",     "ajax-api",     "graphql",     "git",           "twirp",   "_apis",   "apis",
+      "login",  "index.html", "get-artifact", "favicon.ico", "approval-link", "weir"};
   return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
 }
 

@@ -158,13 +158,55 @@ struct Retrain {
   bool operator==(const Retrain&) const = default;
 };
 
+// When the messages of a target wait, to be sent as one at the end.
+struct Quiet {
+  int from = 0;  // minutes of the day
+  int to = 0;    // at or before `from`: on the next day
+  std::string time_zone = "UTC";
+  std::vector<Severity> except = {Severity::kPage};  // these do not wait
+  bool operator==(const Quiet&) const = default;
+};
+
+// What a webhook gets.
+enum class NotifyFormat : std::uint8_t { kSlack = 1, kJson = 2 };
+
 // Where alerts and events are sent. With `events`, those; else alerts and notifications of these severities.
 struct Notify {
-  Template to;  // "https://…" (Slack-compatible webhook) or "mailto:…"
+  Template to;  // "https://…" or "mailto:…"
   std::vector<Severity> severities = {Severity::kPage, Severity::kWarning};
-  std::vector<std::string> events;  // names as in types::event_type
-  std::string reviewer;             // who alone reads there: requests for them bring a link by which they decide
+  std::vector<std::string> events;        // names as in types::event_type
+  std::vector<std::string> environments;  // patterns; none = whatever it is about
+  std::vector<std::string> models;        // patterns; none = whatever it is about
+  std::string reviewer;                   // who alone reads there: requests for them bring a link by which they decide
+  std::optional<Quiet> quiet;
+  std::string text;                    // with expressions over kMessageContexts; "" = weir's own words
+  std::optional<NotifyFormat> format;  // default: kJson with a secret, else kSlack
+  Template secret;                     // of the signature (Standard Webhooks); "" = none
+  std::string repository;              // whose weir.yaml it is; "" = of all. Not of the file
+
+  [[nodiscard]] NotifyFormat webhook_format() const {
+    return format.value_or(secret.text.empty() ? NotifyFormat::kSlack : NotifyFormat::kJson);
+  }
   bool operator==(const Notify&) const = default;
+};
+
+// What the expressions of `template` may look at, with the members of each; none: it is a text itself.
+struct MessageContext {
+  std::string_view name;
+  std::vector<std::string_view> members;
+};
+const std::vector<MessageContext>& message_contexts();
+
+// The server that takes mail; without one, this machine's sendmail does.
+struct Mail {
+  std::string host;
+  std::uint16_t port = 0;
+  bool implicit_tls = false;  // smtps: from the first byte
+  bool tls = true;            // false: a way that is safe without
+  std::string from;
+  Template user;
+  Template password;
+  bool operator==(const Mail&) const = default;
 };
 
 // A label of `runs-on`.
@@ -207,11 +249,14 @@ struct Config {
   std::vector<Monitor> monitors;
   std::vector<Retrain> retrain;
   std::vector<Notify> notify;
+  std::optional<Mail> mail;
   std::vector<Runner> runners;
   std::vector<Branch> branches;
   std::vector<DataWatch> data;
   Schedules schedules;
   bool strict = false;  // GitHub's empty machine: no implicit checkout, no shared Python layers
+  // Of a server's configuration: whose weir.yaml names "endpoint/flights" or "model/flight-delay". Not of the file.
+  std::map<std::string, std::string, std::less<>> repositories;
 
   // By name; null when the file does not mention it.
   [[nodiscard]] const Endpoint* endpoint(std::string_view name) const;

@@ -169,6 +169,8 @@ std::string document_of(const std::string& name, const json::value& value) {
       {"alert", "{{\"endpoints\": {{\"e\": {{}}}}, \"monitors\": {{\"e\": {{\"alerts\": [{}]}}}}}}"},
       {"retrain", "{{\"retrain\": {{\"m\": {}}}}}"},
       {"notify", "{{\"notify\": [{}]}}"},
+      {"quiet", R"({{"notify": [{{"to": "https://example.com", "quiet": {}}}]}})"},
+      {"mail", "{{\"mail\": {}}}"},
       {"runner", "{{\"runners\": {{\"r\": {}}}}}"},
       {"schedules", "{{\"schedules\": {}}}"},
       {"branch", "{{\"branches\": {{\"b\": {}}}}}"},
@@ -176,6 +178,16 @@ std::string document_of(const std::string& name, const json::value& value) {
   };
   const auto place = kPlaces.find(name);
   return place == kPlaces.end() ? "" : fmt::format(fmt::runtime(place->second), as_yaml(value));
+}
+
+// What a map of the definition cannot do without.
+json::object needed_of(const std::string& name) {
+  if (name == "alert") return {{"when", "drift > 0.3"}};
+  if (name == "notify") return {{"to", "https://example.com"}};
+  if (name == "data") return {{"watch", "data/raw.dvc"}};
+  if (name == "quiet") return {{"from", "22:00"}, {"to", "07:00"}};
+  if (name == "mail") return {{"server", "smtps://smtp.example.com"}, {"from", "weir@example.com"}};
+  return {};
 }
 
 TEST(Schema, EveryKeyIsAcceptedWithItsExampleAndNoOther) {
@@ -187,18 +199,18 @@ TEST(Schema, EveryKeyIsAcceptedWithItsExampleAndNoOther) {
   for (const auto& [name, definition] : schema->at("$defs").as_object()) {
     if (definition.as_object().contains("properties")) maps[std::string(name)] = definition.as_object();
   }
-  EXPECT_EQ(maps.size(), 16U);
+  EXPECT_EQ(maps.size(), 18U);
   for (const auto& [name, definition] : maps) {
     EXPECT_FALSE(definition.at("additionalProperties").as_bool()) << name;
+    ASSERT_FALSE(document_of(name, {}).empty()) << "say where " << name << " stands";
     for (const auto& [key, property] : definition.at("properties").as_object()) {
       SCOPED_TRACE(name + "." + std::string(key));
       ++keys;
       ASSERT_TRUE(property.as_object().contains("examples"));
       EXPECT_FALSE(property.at("description").as_string().empty());
       json::object map;
-      if (name == "alert") map["when"] = "drift > 0.3";
-      if (name == "notify") map["to"] = "https://example.com";
-      if (name == "data") map["watch"] = "data/raw.dvc";
+      for (const auto& [needed, value] : needed_of(name)) map[needed] = value;
+      if (name == "mail" && key == "user") map["password"] = "${{ secrets.SMTP_PASSWORD }}";
       for (const auto& example : property.at("examples").as_array()) {
         map[key] = example;
         const auto text = document_of(name, map);
@@ -209,16 +221,14 @@ TEST(Schema, EveryKeyIsAcceptedWithItsExampleAndNoOther) {
       EXPECT_THAT(problems(document_of(name, map)), HasSubstr("unknown key")) << name;
     }
   }
-  EXPECT_EQ(keys, 63);  // a new key needs an example that a test reads
+  EXPECT_EQ(keys, 79);  // a new key needs an example that a test reads
 }
 
 TEST(Schema, DefaultsAreThoseOfTheParser) {
   const auto schema = parse_json(json_schema(), "schema").value();
   const auto with_default = [&](const std::string& name) {
     json::object map;
-    if (name == "alert") map["when"] = "drift > 0.3";
-    if (name == "notify") map["to"] = "https://example.com";
-    if (name == "data") map["watch"] = "data/raw.dvc";
+    for (const auto& [needed, value] : needed_of(name)) map[needed] = value;
     const auto bare = document_of(name, map);
     const auto& definition = name.empty() ? schema : schema.at("$defs").at(name);
     for (const auto& [key, property] : definition.at("properties").as_object()) {
@@ -226,8 +236,9 @@ TEST(Schema, DefaultsAreThoseOfTheParser) {
     }
     EXPECT_EQ(parsed(document_of(name, map)), parsed(bare)) << name;
   };
-  for (const char* name : {"", "endpoint", "endpoint_environment", "capture", "rollout", "environment", "monitor",
-                           "drift", "accuracy", "alert", "retrain", "notify", "runner", "schedules", "branch"}) {
+  for (const char* name :
+       {"", "endpoint", "endpoint_environment", "capture", "rollout", "environment", "monitor", "drift", "accuracy",
+        "alert", "retrain", "notify", "quiet", "mail", "runner", "schedules", "branch"}) {
     with_default(name);
   }
 }

@@ -29,5 +29,17 @@ TEST(MailAddress, IsCheckedInWeirYaml) {
             "\"mailto:ml@example.com,boss@example.com\" is not a mail address, expected mailto:name@example.com");
 }
 
+TEST(MailServer, SaysHowMailIsProtected) {
+  EXPECT_EQ(mail_server("smtps://smtp.example.com").value(),
+            (Mail{.host = "smtp.example.com", .port = 465, .implicit_tls = true}));
+  EXPECT_EQ(mail_server("smtp://smtp.example.com/").value(), (Mail{.host = "smtp.example.com", .port = 587}));
+  EXPECT_EQ(mail_server("smtp://[::1]:2525").value(), (Mail{.host = "::1", .port = 2525}));
+  for (const std::string_view wrong :
+       {"", "smtp.example.com", "smtp://", "smtp://:25", "smtp://a:0", "smtp://a:65536", "smtp://a:x", "smtp://u:p@a",
+        "smtp://a/b", "smtp://::1", "https://a", "smtp://a b", "smtp://a\r\nQUIT"}) {
+    EXPECT_FALSE(mail_server(wrong).has_value()) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace weir::config

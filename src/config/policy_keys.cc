@@ -1,10 +1,8 @@
-// The keys of `environments:`, `gates:`, `monitors:`, `retrain:`, `notify:`, `runners:` and of the file itself.
+// The keys of `environments:`, `gates:`, `monitors:`, `retrain:`, `runners:` and of the file itself.
 #include <algorithm>
 #include <array>
 
-#include "config/mail_address.h"
 #include "config/reader.h"
-#include "types/event.h"
 
 namespace weir::config {
 namespace {
@@ -105,35 +103,6 @@ void read_workflow(Reader& reader, const YamlEntry& entry, Retrain& retrain) {
   } else {
     reader.error(*entry.value, fmt::format("\"{}\" is not a workflow's path", path),
                  "e.g. .github/workflows/ml-pipeline.yml");
-  }
-}
-
-void read_to(Reader& reader, const YamlEntry& entry, Notify& notify) {
-  reader.read_template(*entry.value, notify.to);
-  const std::string& to = notify.to.text;
-  if (to.starts_with("mailto:") && to.find("${{") == std::string::npos) {
-    if (const auto address = mail_address(to); !address) reader.error(*entry.value, address.error().message);
-    return;
-  }
-  const bool is_address = to.starts_with("https://") || to.starts_with("http://") || to.starts_with("mailto:");
-  if (!to.empty() && !is_address && !to.starts_with("${{")) {
-    reader.error(*entry.value, fmt::format("\"{}\" is no address", to),
-                 "use https://… (a webhook that takes Slack's messages), mailto:… or ${{ secrets.NAME }}");
-  }
-}
-
-void read_severities(Reader& reader, const YamlEntry& entry, Notify& notify) {
-  notify.severities.clear();
-  for (const auto* item : reader.items(*entry.value, "a list of severities")) {
-    const auto index = reader.choice(*item, kSeverities);
-    if (index) notify.severities.push_back(*find_severity(kSeverities[*index]));
-  }
-}
-
-void read_events(Reader& reader, const YamlEntry& entry, Notify& notify) {
-  for (const auto* item : reader.items(*entry.value, "a list of events")) {
-    const auto index = reader.choice(*item, types::kEventTypes);
-    if (index) notify.events.emplace_back(types::kEventTypes[*index]);
   }
 }
 
@@ -274,24 +243,6 @@ std::span<const Key<Retrain>> retrain_keys() {
   return kKeys;
 }
 
-std::span<const Key<Notify>> notify_keys() {
-  static constexpr std::array kKeys = {
-      Key<Notify>{
-          "to", "A webhook that takes Slack's messages, or mailto: and an address, sent by this machine's sendmail.",
-          R"({"type": "string", "examples": ["${{ secrets.SLACK_WEBHOOK }}", "mailto:ml@example.com"]})", read_to},
-      Key<Notify>{"severity", "Alerts and notifications of these severities are sent.",
-                  R"({"$ref": "#/$defs/severities", "default": ["page", "warning"], "examples": [["page"]]})",
-                  read_severities},
-      Key<Notify>{"events", "These events are sent instead.",
-                  R"({"$ref": "#/$defs/events", "default": [], "examples": [["gate.refused"]]})", read_events},
-      Key<Notify>{
-          "reviewer", "The reviewer who alone reads there: requests for approval bring a link by which they decide.",
-          R"({"type": "string", "default": "", "examples": ["alice"]})",
-          [](Reader& reader, const YamlEntry& entry, Notify& notify) { reader.read(*entry.value, notify.reviewer); }},
-  };
-  return kKeys;
-}
-
 std::span<const Key<Runner>> runner_keys() {
   static constexpr std::array kKeys = {
       Key<Runner>{"executor", "Where jobs of this label run.",
@@ -377,6 +328,10 @@ std::span<const Key<Config>> root_keys() {
                   R"({"type": "array", "items": {"$ref": "#/$defs/notify"},
                       "examples": [[{"to": "mailto:ml@example.com", "events": ["gate.refused"]}]]})",
                   read_notify},
+      Key<Config>{"mail", "The server that takes mail; without one this machine's sendmail does.",
+                  R"({"$ref": "#/$defs/mail",
+                      "examples": [{"server": "smtps://smtp.example.com", "from": "weir@example.com"}]})",
+                  read_mail},
       Key<Config>{"runners", "Labels of runs-on.",
                   R"({"type": "object", "additionalProperties": {"$ref": "#/$defs/runner"},
                       "examples": [{"gpu": {"executor": "local", "slots": 1}}]})",
@@ -441,20 +396,6 @@ void read_retrain(Reader& reader, const YamlEntry& entry, Config& config) {
     read_map(reader, *one.value, retrain_keys(), retrain, fmt::format("retrain \"{}\"", one.key));
     config.retrain.push_back(std::move(retrain));
   });
-}
-
-void read_notify(Reader& reader, const YamlEntry& entry, Config& config) {
-  if (!entry.value->is_sequence()) {
-    reader.error(*entry.value, fmt::format("notify must be a list, not {}", entry.value->kind_name()),
-                 "begin each address with \"- to: …\"");
-    return;
-  }
-  for (const auto* item : entry.value->items()) {
-    Notify notify;
-    read_map(reader, *item, notify_keys(), notify, "an entry of notify");
-    if (item->is_map() && item->find("to") == nullptr) reader.error(*item, "an entry of notify needs `to`, an address");
-    config.notify.push_back(std::move(notify));
-  }
 }
 
 void read_branches(Reader& reader, const YamlEntry& entry, Config& config) {

@@ -41,7 +41,8 @@ std::optional<std::string> Reader::scalar(const text::YamlNode& node, std::strin
     error(node,
           fmt::format("a secret cannot stand here, where it would be shown: ${{{{ secrets.{} }}}}",
                       parsed->secrets.front()),
-          "secrets are for notify's `to`; use ${{ vars.NAME }} for what is not secret");
+          "secrets are for `to` and `secret` of notify and `user` and `password` of mail; use ${{ vars.NAME }} for "
+          "what is not secret");
     return std::nullopt;
   }
   for (const auto& name : parsed->variables) {

@@ -140,19 +140,22 @@ std::span<const Key<Monitor::Accuracy>> accuracy_keys();
 std::span<const Key<Alert>> alert_keys();
 std::span<const Key<Retrain>> retrain_keys();
 std::span<const Key<Notify>> notify_keys();
+std::span<const Key<Quiet>> quiet_keys();
+std::span<const Key<Mail>> mail_keys();
 std::span<const Key<Runner>> runner_keys();
 std::span<const Key<Schedules>> schedules_keys();
 std::span<const Key<Branch>> branch_keys();
+std::span<const Key<DataWatch>> data_keys();
 
 void read_endpoints(Reader& reader, const text::YamlEntry& entry, Config& config);
-std::span<const Key<DataWatch>> data_keys();
 void read_environments(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_gates(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_monitors(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_retrain(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_notify(Reader& reader, const text::YamlEntry& entry, Config& config);
+void read_mail(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_runners(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_branches(Reader& reader, const text::YamlEntry& entry, Config& config);
+void read_data(Reader& reader, const text::YamlEntry& entry, Config& config);
 
 }  // namespace weir::config
-void read_data(Reader& reader, const text::YamlEntry& entry, Config& config);

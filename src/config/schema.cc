@@ -63,12 +63,16 @@ std::string json_schema() {
   definitions["alert"] = schema_of(alert_keys());
   definitions["retrain"] = schema_of(retrain_keys());
   definitions["notify"] = schema_of(notify_keys());
+  definitions["quiet"] = schema_of(quiet_keys());
+  definitions["mail"] = schema_of(mail_keys());
   definitions["runner"] = schema_of(runner_keys());
   definitions["schedules"] = schema_of(schedules_keys());
   definitions["branch"] = schema_of(branch_keys());
   definitions["data"] = schema_of(data_keys());
   definitions["alert"].get_object()["required"] = json::array{"when"};
   definitions["notify"].get_object()["required"] = json::array{"to"};
+  definitions["quiet"].get_object()["required"] = json::array{"from", "to"};
+  definitions["mail"].get_object()["required"] = json::array{"server", "from"};
   definitions["data"].get_object()["required"] = json::array{"watch"};
 
   json::object schema{{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "weir.yaml"}};

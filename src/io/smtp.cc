@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <chrono>
 
 #include "base/hash.h"
@@ -15,7 +14,6 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr std::string_view kSchemes[] = {"smtps://", "smtp://"};
 constexpr std::size_t kQuotedBytesMax = 300;             // of an answer in an error
 constexpr Duration kPatience{std::chrono::seconds{10}};  // for one answer
 
@@ -196,42 +194,6 @@ class Session {
 };
 
 }  // namespace
-
-Result<SmtpServer> parse_smtp_address(std::string_view address) {
-  const auto bad = [&](std::string_view why) {
-    return fail(Code::kInvalidArgument,
-                "\"{}\" is no mail server: {}; expected smtps://smtp.example.com or smtp://smtp.example.com:587",
-                address.substr(0, 200), why);
-  };
-  SmtpServer server;
-  std::string_view rest = address;
-  if (rest.starts_with(kSchemes[0])) {
-    server.tls = SmtpTls::kImplicit;
-    server.port = 465;
-    rest.remove_prefix(kSchemes[0].size());
-  } else if (rest.starts_with(kSchemes[1])) {
-    rest.remove_prefix(kSchemes[1].size());
-  } else {
-    return bad("it does not begin with smtps:// or smtp://");
-  }
-  if (rest.find('@') != std::string_view::npos) return bad("user and password have keys of their own");
-  if (rest.ends_with('/')) rest.remove_suffix(1);
-  std::string_view host = rest;
-  const auto bracket = rest.find(']');
-  const auto colon = rest.find(':', bracket == std::string_view::npos ? 0 : bracket);
-  if (colon != std::string_view::npos) {
-    host = rest.substr(0, colon);
-    const std::string_view digits = rest.substr(colon + 1);
-    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), server.port);
-    if (error != std::errc{} || stop != digits.data() + digits.size() || server.port == 0)
-      return bad("its port is wrong");
-  }
-  const bool bracketed = host.starts_with('[') && host.ends_with(']');
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  if (!fits_host(host) || (!bracketed && host.find(':') != std::string_view::npos)) return bad("it names no host");
-  server.host = host;
-  return server;
-}
 
 std::string SmtpReply::text() const {
   std::string result;

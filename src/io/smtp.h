@@ -28,10 +28,6 @@ struct SmtpServer {
   bool operator==(const SmtpServer&) const = default;
 };
 
-// "smtps://smtp.example.com", "smtp://smtp.example.com:587": host, port and how it is protected. kInvalidArgument for
-// anything else, a user name or a path in it too.
-Result<SmtpServer> parse_smtp_address(std::string_view address);
-
 // What a server answered to one command: its code and lines.
 struct SmtpReply {
   int code = 0;

@@ -209,20 +209,6 @@ TEST(Smtp, AnAddressCannotBecomeACommand) {
   }
 }
 
-TEST(SmtpAddress, SaysHowMailIsProtected) {
-  const auto implicit = parse_smtp_address("smtps://smtp.example.com").value();
-  EXPECT_EQ(implicit, (SmtpServer{.host = "smtp.example.com", .port = 465, .tls = SmtpTls::kImplicit}));
-  const auto upgraded = parse_smtp_address("smtp://smtp.example.com/").value();
-  EXPECT_EQ(upgraded, (SmtpServer{.host = "smtp.example.com", .port = 587, .tls = SmtpTls::kStartTls}));
-  EXPECT_EQ(parse_smtp_address("smtp://[::1]:2525").value().host, "::1");
-  EXPECT_EQ(parse_smtp_address("smtp://[::1]:2525").value().port, 2525);
-  for (const std::string_view wrong :
-       {"", "smtp.example.com", "smtp://", "smtp://:25", "smtp://a:0", "smtp://a:65536", "smtp://a:x", "smtp://u:p@a",
-        "smtp://a/b", "smtp://::1", "https://a", "smtp://a b", "smtp://a\r\nQUIT"}) {
-    EXPECT_FALSE(parse_smtp_address(wrong).has_value()) << wrong;
-  }
-}
-
 TEST(SmtpData, HasNoLineThatEndsItEarly) {
   EXPECT_EQ(smtp_data("a\n.\n..b\r\nc"), "a\r\n..\r\n...b\r\nc\r\n.\r\n");
   EXPECT_EQ(smtp_data("a\r.\rb\n\n"), "a\r\n..\r\nb\r\n\r\n.\r\n");

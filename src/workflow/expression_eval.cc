@@ -559,11 +559,15 @@ std::vector<Expression::Reference> Expression::references() const {
   return out;
 }
 
-std::optional<ExpressionError> find_unknown(const ExpressionNode& node) {
+std::optional<ExpressionError> find_unknown(const ExpressionNode& node, const json::object* given) {
   static constexpr Scope kAnywhere{
       .place = "an expression", .status_functions = true, .status_arguments = true, .hash_files = true};
   Scope scope = kAnywhere;
-  scope.contexts = context_names();
+  std::vector<std::string_view> names(context_names().begin(), context_names().end());
+  if (given != nullptr) {
+    for (const auto& member : *given) names.emplace_back(member.key());
+  }
+  scope.contexts = names;
   std::vector<ExpressionError> errors;
   check_node(node, scope, errors);
   if (errors.empty()) return std::nullopt;
@@ -571,7 +575,11 @@ std::optional<ExpressionError> find_unknown(const ExpressionNode& node) {
 }
 
 Result<TypedValue> Expression::evaluate_typed(const Contexts& contexts) const {
-  if (tree_->unknown) return std::unexpected(Error{Code::kInvalidArgument, describe(*tree_->unknown, tree_->text)});
+  if (tree_->unknown) {
+    // Texts outside of workflows have contexts of their own.
+    const auto unknown = find_unknown(tree_->root, &contexts.values);
+    if (unknown) return std::unexpected(Error{Code::kInvalidArgument, describe(*unknown, tree_->text)});
+  }
   const auto value = Evaluator(contexts).evaluate(tree_->root);
   if (!value) return std::unexpected(Error{Code::kInvalidArgument, describe(value.error(), tree_->text)});
   return TypedValue{.kind = value->kind_name(), .value = value->to_json()};

@@ -87,7 +87,7 @@ struct Expression::Tree {
 };
 
 // The first name or function that is known nowhere, or call with a wrong number of arguments: such an expression gives
-// no value, even where it would not get as far.
-std::optional<ExpressionError> find_unknown(const ExpressionNode& node);
+// no value, even where it would not get as far. The members of `given` are contexts too.
+std::optional<ExpressionError> find_unknown(const ExpressionNode& node, const json::object* given = nullptr);
 
 }  // namespace weir::workflow

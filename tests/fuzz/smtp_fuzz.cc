@@ -1,5 +1,6 @@
 #include <string_view>
 
+#include "config/mail_address.h"
 #include "io/smtp.h"
 #include "require.h"
 
@@ -50,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const std::string_view content = std::string_view(wire).substr(0, wire.size() - 3);
   require(content.empty() || content.ends_with("\r\n"));
   require(!content.starts_with(".\r\n") && content.find("\r\n.\r\n") == std::string_view::npos);
-  if (const auto server = parse_smtp_address(input)) {
+  if (const auto server = weir::config::mail_server(input)) {
     require(!server->host.empty() && server->host.find_first_of("\r\n <>@/") == std::string::npos && server->port > 0);
   }
   return 0;
