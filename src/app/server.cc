@@ -16,6 +16,7 @@
 #include "api/hooks/hooks.h"
 #include "api/mlflow/routes.h"
 #include "api/weir/live.h"
+#include "api/weir/report.h"
 #include "api/weir/routes.h"
 #include "api/weir/serving.h"
 #include "app/engine_binding.h"
@@ -358,6 +359,7 @@ Result<void> ServerImpl::start_http() {
   api::add_access_routes(table, services_);
   api::add_approval_link_routes(router, *access_);
   api::add_insight_routes(table, services_);
+  api::add_report_route(table, services_);
   api::add_pull_routes(table, services_);
   api::add_attachment_routes(table, services_);
   api::add_repo_routes(table, services_);

@@ -93,6 +93,14 @@ class GateService {
   // there.
   Result<Comparison> compare(const Request& request, const std::string& base_run);
 
+  // The newest experiment run with metrics that a workflow run made, and the one behind a version.
+  Result<std::optional<std::string>> made_by(std::int64_t workflow_run) {
+    return sources_.run_of_workflow(workflow_run);
+  }
+  Result<std::string> run_of_version(const std::string& model, const std::string& version) {
+    return sources_.run_of_version(model, version);
+  }
+
   // The newest record about a version, or about the experiment run it came from.
   static Result<std::optional<Record>> latest(store::Reader& reader, std::string_view model, std::string_view version,
                                               std::string_view run_id);

@@ -221,7 +221,7 @@ Report make_report(const gate::Comparison& comparison, const Params& params, con
   report.params = params_that_differ(params, base_params);
   report.base = comparison.base_is_champion ? "champion version " + comparison.base->version
                 : base_name.empty()         ? run_name(*comparison.base)
-                                            : fmt::format("{} ({})", base_name, run_name(*comparison.base));
+                                            : fmt::format("{}, {}", base_name, run_name(*comparison.base));
   if (from_other_run && other_rows(comparison.candidate, *comparison.base)) {
     report.warnings.push_back(fmt::format("{} was scored on other rows than {}: their numbers differ by that, too",
                                           report.candidate, report.base));
@@ -239,7 +239,7 @@ std::string to_markdown(const Report& report) {
     }
   } else {
     text += fmt::format("| Metric | This change | {} | Difference | |\n|---|---:|---:|---:|---|\n",
-                        first_upper(escape_markdown(report.base)));
+                        escape_markdown(report.base.starts_with("champion ") ? first_upper(report.base) : report.base));
     for (const auto& metric : report.metrics) {
       text += fmt::format("| {} | {} | {} | {} | {} |\n", escape_markdown(metric.name), number(metric.value),
                           number(metric.base), difference(metric), words_of(metric.change).mark);

@@ -37,7 +37,7 @@ struct ReportParam {
 struct Report {
   std::string model;      // "" where it has no name
   std::string candidate;  // "run 3f2a91bc"
-  std::string base;       // "champion version 1", "main (run 0a1b2c3d)"; "" if there is nothing to compare with
+  std::string base;       // "champion version 1", "main, run 0a1b2c3d"; "" if there is nothing to compare with
   std::vector<ReportMetric> metrics;
   std::vector<ReportParam> params;  // that differ
   std::optional<gate::Verdict> verdict;

@@ -74,7 +74,7 @@ TEST(Report, WithABranchInsteadOfAChampionItsOwnNumbersCount) {
   auto all = example();
   all.base_is_champion = false;
   const auto report = make_report(all, {}, {}, "main");
-  EXPECT_EQ(report.base, "main (run ab000000)");
+  EXPECT_EQ(report.base, "main, run ab000000");
   EXPECT_DOUBLE_EQ(*metric(report, "auc").base, 0.9);
   EXPECT_EQ(metric(report, "auc").change, Change::kWorse);
 }

@@ -28,7 +28,9 @@ const std::vector<BuiltinAction>& all_actions() {
                                               cache_save_action(),
                                               aws_credentials_action(),
                                               notify_action(),
-                                              gate_action()};
+                                              gate_action(),
+                                              report_action(),
+                                              comment_action()};
   return all;
 }
 

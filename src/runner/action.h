@@ -112,6 +112,8 @@ BuiltinAction cache_restore_action();
 BuiltinAction cache_save_action();
 BuiltinAction notify_action();
 BuiltinAction gate_action();
+BuiltinAction report_action();
+BuiltinAction comment_action();
 BuiltinAction setup_node_action();
 BuiltinAction aws_credentials_action();
 

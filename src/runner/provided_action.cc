@@ -23,9 +23,7 @@ const std::vector<ProvidedAction>& all_provided() {
        {{"action.yml", provided::kGithubScriptAction}, {"main.js", provided::kGithubScriptMain}},
        {"@actions/core@1", "@actions/github@6", "@actions/exec@1", "@actions/glob@0.5", "@actions/io@1",
         "@octokit/plugin-retry@6", "@octokit/plugin-request-log@4"}},
-      {"iterative/setup-cml",
-       {{"action.yml", provided::kSetupCmlAction}, {"plain-http.cjs", provided::kPlainHttp}},
-       {}},
+      {"iterative/setup-cml", {{"action.yml", provided::kSetupCmlAction}, {"helpers.cjs", provided::kCmlHelpers}}, {}},
       {"iterative/setup-dvc", {{"action.yml", provided::kSetupDvcAction}}, {}},
   };
   return all;

@@ -102,17 +102,16 @@ runs:
         ACTION: ${{ github.action_path }}
       run: |
         VERSION=${VERSION#v}
-        # cml asks every server but github.com by https; weir's own may speak http.
-        asks_here() {
-          case $GITHUB_SERVER_URL in https:*) return ;; esac
+        # cml as it runs here: helpers.cjs says what it needs.
+        runs_here() {
           mkdir -p "$RUNNER_TEMP/weir-cml"
           printf '#!/bin/sh\nNODE_OPTIONS="--require \\"%s\\" $NODE_OPTIONS" exec "%s" "$@"\n' \
-            "$ACTION/plain-http.cjs" "$1" > "$RUNNER_TEMP/weir-cml/cml"
+            "$ACTION/helpers.cjs" "$1" > "$RUNNER_TEMP/weir-cml/cml"
           chmod +x "$RUNNER_TEMP/weir-cml/cml"
           echo "$RUNNER_TEMP/weir-cml" >> "$GITHUB_PATH"
         }
         if program=$(command -v cml) && { [ "$VERSION" = latest ] || [ "$(cml --version)" = "$VERSION" ]; }; then
-          asks_here "$program"
+          runs_here "$program"
           echo "cml $(cml --version) is there: $program"
           exit 0
         fi
@@ -129,13 +128,16 @@ runs:
           fi
         fi
         echo "$folder/bin" >> "$GITHUB_PATH"
-        asks_here "$folder/bin/cml"
+        runs_here "$folder/bin/cml"
         echo "cml $("$folder/bin/cml" --version) is there: $folder/bin/cml"
 )yaml";
 
-const std::string_view kPlainHttp =
-    R"js(// Preloaded into cml: lets it ask the server of its job by http, if that is what the server speaks.
+const std::string_view kCmlHelpers =
+    R"js(// Preloaded into cml.
 'use strict';
+// By it cml's reader of file types would ask for a file of its own as if it were on the web; cml needs it for nothing.
+delete globalThis.fetch;
+// cml asks every server but github.com by https; weir's own may speak http.
 const http = require('http');
 const https = require('https');
 const own = new URL(process.env.GITHUB_API_URL || process.env.GITHUB_SERVER_URL || 'https://github.com');

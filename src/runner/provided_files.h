@@ -8,7 +8,7 @@ namespace weir::runner::provided {
 extern const std::string_view kGithubScriptAction;
 extern const std::string_view kGithubScriptMain;
 extern const std::string_view kSetupCmlAction;
-extern const std::string_view kPlainHttp;
+extern const std::string_view kCmlHelpers;
 extern const std::string_view kSetupDvcAction;
 
 }  // namespace weir::runner::provided

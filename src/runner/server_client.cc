@@ -75,6 +75,10 @@ Result<ServerAnswer> ServerClient::post(std::string_view path, const json::value
                    .response_file = {}});
 }
 
+Result<ServerAnswer> ServerClient::post_file(std::string_view path, const std::filesystem::path& file) {
+  return exchange({.method = "POST", .path = std::string(path), .body = {}, .body_file = file, .response_file = {}});
+}
+
 Result<void> ServerClient::put_blob(const std::filesystem::path& file, std::string_view sha256) {
   const auto answer = WEIR_TRY(exchange(
       {.method = "PUT", .path = fmt::format("/blobs/{}", sha256), .body = {}, .body_file = file, .response_file = {}}));

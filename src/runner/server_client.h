@@ -33,6 +33,9 @@ class ServerClient {
   Result<ServerAnswer> get(std::string_view path);
   Result<ServerAnswer> post(std::string_view path, const json::value& body);
 
+  // Sends a file as it is.
+  Result<ServerAnswer> post_file(std::string_view path, const std::filesystem::path& file);
+
   // Uploads a file as the blob `sha256`, downloads a blob to a file (and checks it: kCorrupt).
   Result<void> put_blob(const std::filesystem::path& file, std::string_view sha256);
   Result<void> get_blob(std::string_view sha256, const std::filesystem::path& file);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "api/weir/live.h"
+#include "api/weir/report.h"
 #include "api/weir/routes.h"
 #include "api/weir/serving.h"
 
@@ -22,6 +23,7 @@ struct Everything {
     add_artifact_routes(table, services);
     add_access_routes(table, services);
     add_insight_routes(table, services);
+    add_report_route(table, services);
     add_pull_routes(table, services);
     add_attachment_routes(table, services);
     add_repo_routes(table, services);

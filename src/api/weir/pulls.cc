@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 #include <ranges>
 
 #include "api/weir/routes.h"
@@ -187,14 +188,58 @@ Result<io::HttpResponse> change_pull(const Services& services, io::HttpRequest& 
                  request.identity));
 }
 
+// Keys stand in the text, where neither people nor pages see them.
+Result<std::string> key_mark(const std::string& key) {
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  const bool fits =
+      !key.empty() && key.size() <= 100 && kLetters.contains(key.front()) && key.find("--") == std::string::npos &&
+      std::ranges::all_of(key, [&](char c) { return kLetters.contains(c) || std::string_view("._/ -").contains(c); });
+  if (fits) return fmt::format("<!-- weir: {} -->", key);
+  return fail(
+      Code::kInvalidArgument,
+      "the key \"{}\" must begin with a letter or digit and have at most 100 letters, digits, blanks and . _ / -",
+      key.substr(0, 120));
+}
+
+// The newest comment of the caller's with the mark. Jobs have theirs in common.
+Result<std::optional<forge::Comment>> comment_with(const Services& services, const std::string& repo,
+                                                   const std::string& subject, std::string_view mark,
+                                                   const types::Identity& identity) {
+  constexpr std::int64_t kPage = 100;
+  std::optional<forge::Comment> found;
+  for (std::int64_t after = 0;;) {
+    auto page = WEIR_TRY(services.issues->comments(repo, subject, after, kPage));
+    if (!page.empty()) after = page.back().id;
+    const bool last = std::ssize(page) < kPage;
+    for (auto& one : page) {
+      const bool own = identity.job_id ? one.author.starts_with("job:") : one.author == identity.name;
+      if (own && one.body.ends_with(mark)) found = std::move(one);
+    }
+    if (last) return found;
+  }
+}
+
 Result<io::HttpResponse> comment(const Services& services, io::HttpRequest& request) {
+  static std::mutex keyed;  // two that come at once make one comment
   const auto body = WEIR_TRY(body_object(request));
-  const auto number = WEIR_TRY(id_param(request, "id"));
-  const auto made = WEIR_TRY(services.issues->comment({.repo = request.params["repo"],
-                                                       .subject = fmt::format("issue/{}", number),
-                                                       .body = WEIR_TRY(json_require_string(body, "body"))},
-                                                      request.identity));
-  return io::json_response(201, forge::to_json(made));
+  forge::Comment said{.repo = request.params["repo"],
+                      .subject = fmt::format("issue/{}", WEIR_TRY(id_param(request, "id"))),
+                      .body = WEIR_TRY(json_require_string(body, "body"))};
+  const auto key = json_string(body, "key");
+  if (!key) {
+    return io::json_response(201, forge::to_json(WEIR_TRY(services.issues->comment(said, request.identity))));
+  }
+  const auto mark = WEIR_TRY(key_mark(*key));
+  said.body.resize(said.body.find_last_not_of(" \t\r\n") + 1);
+  if (said.body.empty()) return fail(Code::kInvalidArgument, "the comment must not be empty");
+  said.body += "\n\n" + mark;
+  const std::scoped_lock lock(keyed);
+  const auto before = WEIR_TRY(comment_with(services, said.repo, said.subject, mark, request.identity));
+  if (!before) {
+    return io::json_response(201, forge::to_json(WEIR_TRY(services.issues->comment(said, request.identity))));
+  }
+  const auto changed = services.issues->change_comment(said.repo, before->id, said.body, request.identity);
+  return io::json_response(200, forge::to_json(WEIR_TRY(changed)));
 }
 
 Result<io::HttpResponse> review(const Services& services, io::HttpRequest& request) {
@@ -292,10 +337,11 @@ void add_pull_routes(RouteTable& table, const Services& services) {
              .pattern = "/api/v1/repos/{repo}/pulls/{id}/comments",
              .permission = Permission::kPropose,
              .id = "commentPull",
-             .summary = "Says something about a pull request, or an issue.",
+             .summary = "Says something about a pull request, or an issue; with a key, in the comment that has it.",
              .request = "CommentRequest",
              .answer = "Comment",
-             .status = 201},
+             .status = 201,
+             .other_status = 200},
             bind(comment));
   table.add({.method = "POST",
              .pattern = "/api/v1/repos/{repo}/pulls/{id}/reviews",

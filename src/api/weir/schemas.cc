@@ -209,7 +209,9 @@ constexpr std::string_view kPulls = R"json({
 "AllPulls": {"type": "object", "properties": {
     "pulls": {"type": "array", "items": {"$ref": "#/components/schemas/Pull"}},
     "repos": {"$ref": "#/components/schemas/Texts", "description": "that have pull requests"}}},
-"CommentRequest": {"type": "object", "required": ["body"], "properties": {"body": {"type": "string"}},
+"CommentRequest": {"type": "object", "required": ["body"], "properties": {"body": {"type": "string"},
+    "key": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._/ -]{0,99}$",
+      "description": "the caller's comment with this key is changed, if there is one; jobs share theirs"}},
   "examples": [{"body": "Nice curve."}]},
 "Comment": {"type": "object", "additionalProperties": true, "required": ["id", "body"], "properties": {
     "id": {"type": "integer"}, "body": {"type": "string", "description": "Markdown; not to be trusted"},
@@ -392,6 +394,29 @@ constexpr std::string_view kInsight = R"json({
     "findings": [{"rule": "auc >= 0.60", "metric": "auc", "passed": false, "reason": "auc is 0.51, at least 0.6 is wanted",
       "candidate": 0.51, "champion": null, "limit": 0.6, "comparison": ">="}],
     "warnings": [], "text": "", "markdown": ""}]},
+"ReportRequest": {"type": "object", "required": [], "properties": {
+    "model": {"type": "string", "description": "may be left out where one gate tells it, or nobody gave it a name"},
+    "version": {"type": ["string", "integer"]},
+    "run_id": {"type": "string", "description": "of an experiment"},
+    "workflow_run": {"type": "integer", "description": "the newest experiment run that it made; a job's own unless given"},
+    "metrics": {"type": "object", "additionalProperties": {"type": "number"}},
+    "compare": {"type": "string",
+      "description": "champion, a version, a branch or an experiment run; unless given the champion, or the default branch where there is none"},
+    "repo": {"type": "string", "description": "whose branches are meant"}},
+  "examples": [{"model": "flight-delay", "workflow_run": 7, "compare": "main"}]},
+"Report": {"type": "object", "properties": {
+    "model": {"type": "string"}, "candidate": {"type": "string"},
+    "base": {"type": "string", "description": "what it is compared with; empty: there is nothing yet"},
+    "metrics": {"type": "array", "items": {"type": "object", "properties": {
+      "name": {"type": "string"}, "value": {"$ref": "#/components/schemas/NumberOrNull"},
+      "base": {"$ref": "#/components/schemas/NumberOrNull"}, "difference": {"$ref": "#/components/schemas/NumberOrNull"},
+      "change": {"type": "string", "enum": ["", "same", "better", "worse", "changed"]}}}},
+    "params": {"type": "array", "description": "that differ", "items": {"type": "object", "properties": {
+      "name": {"type": "string"}, "value": {"$ref": "#/components/schemas/TextOrNull"},
+      "base": {"$ref": "#/components/schemas/TextOrNull"}}}},
+    "gate": {"anyOf": [{"$ref": "#/components/schemas/Verdict"}, {"type": "null"}],
+      "description": "what it would say; nothing is recorded. null: there are no rules"},
+    "warnings": {"$ref": "#/components/schemas/Texts"}, "markdown": {"type": "string"}, "text": {"type": "string"}}},
 "Judged": {"type": "object", "properties": {"version": {"type": "string"}, "run_id": {"type": "string"}}},
 "Severity": {"type": "string", "enum": ["info", "warning", "page"]},
 "Notification": {"type": "object", "required": ["message"], "properties": {

@@ -3,7 +3,6 @@
 #include <cstdlib>
 
 #include "io/file.h"
-#include "io/http_client.h"
 
 namespace weir::app {
 namespace {
@@ -84,12 +83,23 @@ Result<ApiClient> ApiClient::connect(const Connection& connection) {
 Result<json::value> ApiClient::call(std::string_view method, std::string_view path, const json::value* body) {
   io::ClientRequest request;
   request.method = method;
-  request.url = url_ + std::string(path);
-  if (!token_.empty()) request.headers.set("Authorization", "Bearer " + token_);
   if (body != nullptr) {
     request.body = json::serialize(*body);
     request.headers.set("Content-Type", "application/json");
   }
+  return exchange(path, std::move(request));
+}
+
+Result<json::value> ApiClient::post_file(std::string_view path, const fs::path& file) {
+  io::ClientRequest request;
+  request.method = "POST";
+  request.body_file = file;
+  return exchange(path, std::move(request));
+}
+
+Result<json::value> ApiClient::exchange(std::string_view path, io::ClientRequest request) {
+  request.url = url_ + std::string(path);
+  if (!token_.empty()) request.headers.set("Authorization", "Bearer " + token_);
   const auto response = io::http_exchange(request);
   if (!response) {
     return fail(response.error().code, "cannot talk to weir at {}: {}; does `weir serve` run?", url_,

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/json.h"
+#include "io/http_client.h"
 
 namespace weir::app {
 
@@ -30,6 +31,8 @@ class ApiClient {
   Result<json::value> put(std::string_view path, const json::value& body) { return call("PUT", path, &body); }
   Result<json::value> patch(std::string_view path, const json::value& body) { return call("PATCH", path, &body); }
   Result<json::value> remove(std::string_view path) { return call("DELETE", path, nullptr); }
+  // Sends a file as it is.
+  Result<json::value> post_file(std::string_view path, const std::filesystem::path& file);
   // Server-sent events until `on_event` gives false or the server stops.
   Result<void> stream(std::string_view path,
                       const std::function<bool(std::string_view event, std::string_view data)>& on_event);
@@ -38,6 +41,7 @@ class ApiClient {
 
  private:
   Result<json::value> call(std::string_view method, std::string_view path, const json::value* body);
+  Result<json::value> exchange(std::string_view path, io::ClientRequest request);
   std::string url_;
   std::string token_;
 };

@@ -1,10 +1,14 @@
 #include <CLI/CLI.hpp>
+#include <iostream>
+#include <iterator>
 
 #include "app/cli/api_client.h"
 #include "app/cli/command.h"
 #include "app/cli/print.h"
+#include "app/cli/work_tree.h"
+#include "io/file.h"
 #include "io/git.h"
-#include "io/process.h"
+#include "runner/markdown_pictures.h"
 
 // weir pr: pull requests of a server's repository.
 namespace weir::app {
@@ -22,24 +26,10 @@ struct PullArguments {
   std::string state = "open";
   std::string review = "comment";
   std::string method = "merge";
+  std::string file;
+  std::string key;
   bool draft = false;
-  bool push = true;
 };
-
-// The server's repository that the work tree's remote leads to: .../git/<name>.git
-Result<std::string> repository_of_work_tree() {
-  const auto git = WEIR_TRY(io::Git::discover(fs::current_path()));
-  io::ProcessOptions options;
-  options.argv = {"git", "--git-dir=" + git.git_dir().string(), "remote", "-v"};
-  std::istringstream lines(WEIR_TRY(io::run_checked(std::move(options))));
-  for (std::string line; std::getline(lines, line);) {
-    const auto at = line.find("/git/");
-    const auto end = line.find(".git", at == std::string::npos ? 0 : at + 5);
-    if (at == std::string::npos || end == std::string::npos) continue;
-    return line.substr(at + 5, end - at - 5);
-  }
-  return fail(Code::kNotFound, "no remote of this repository leads to a weir server; name it: --repo NAME");
-}
 
 Result<std::string> repository(const PullArguments& arguments) {
   return arguments.repo.empty() ? repository_of_work_tree() : Result<std::string>(arguments.repo);
@@ -160,6 +150,39 @@ Result<int> post(Cli& cli, const PullArguments& arguments, std::string_view rest
   return 0;
 }
 
+// What --body or --file says, with the pictures that the file shows uploaded.
+Result<std::string> comment_text(ApiClient& client, const std::string& repo, const PullArguments& arguments) {
+  if (arguments.file.empty()) return arguments.body;
+  constexpr std::uint64_t kTextMax = 1U << 20;
+  const fs::path file = arguments.file;
+  const bool is_input = arguments.file == "-";
+  const std::string text =
+      is_input ? std::string(std::istreambuf_iterator<char>(std::cin), {}) : WEIR_TRY(io::read_file(file, kTextMax));
+  return runner::with_pictures(
+      text, is_input ? fs::current_path() : file.parent_path(), [&](const fs::path& picture) -> Result<std::string> {
+        const auto taken =
+            WEIR_TRY(client.post_file(fmt::format("/api/v1/repos/{}/attachments?name={}", url_encode(repo),
+                                                  url_encode(picture.filename().string())),
+                                      picture));
+        return json_string_or(taken, "path", "");
+      });
+}
+
+Result<int> comment(Cli& cli, const PullArguments& arguments) {
+  auto client = WEIR_TRY(ApiClient::connect(cli.connection));
+  const auto repo = WEIR_TRY(repository(arguments));
+  json::object body{{"body", WEIR_TRY(comment_text(client, repo, arguments))}};
+  if (!arguments.key.empty()) body["key"] = arguments.key;
+  const auto said = WEIR_TRY(client.post(path_of(repo, arguments, "/comments"), body));
+  if (cli.json) {
+    print_json(said);
+  } else {
+    const bool is_new = json_string_or(said, "created_at", "") == json_string_or(said, "updated_at", "");
+    print_line(is_new ? "said" : "changed what was said");
+  }
+  return 0;
+}
+
 Result<int> close(Cli& cli, const PullArguments& arguments, std::string_view state) {
   auto client = WEIR_TRY(ApiClient::connect(cli.connection));
   return show(cli, WEIR_TRY(client.patch(path_of(WEIR_TRY(repository(arguments)), arguments), {{"state", state}})));
@@ -201,12 +224,15 @@ void add_pr(CLI::App& app, Cli& cli) {
       add_one(*group, cli, arguments, "view", "Show one: its checks, reviews and comments", "weir pr view 7");
   viewed->callback([&cli, arguments] { cli.action = [&cli, arguments] { return view(cli, *arguments); }; });
 
-  auto* commented =
-      add_one(*group, cli, arguments, "comment", "Say something", "weir pr comment 7 --body \"Nice curve.\"");
-  commented->add_option("--body", arguments->body, "in Markdown")->required();
-  commented->callback([&cli, arguments] {
-    cli.action = [&cli, arguments] { return post(cli, *arguments, "/comments", {{"body", arguments->body}}, "said"); };
-  });
+  auto* commented = add_one(*group, cli, arguments, "comment", "Say something, with pictures",
+                            "weir pr comment 7 --body \"Nice curve.\"\n"
+                            "weir pr comment 7 --file report.md --key metrics   # ![ROC](plots/roc.png) is uploaded");
+  auto* said = commented->add_option_group("text");
+  said->add_option("--body", arguments->body, "in Markdown");
+  said->add_option("--file", arguments->file, "Markdown file whose pictures are uploaded; - is the standard input");
+  said->require_option(1);
+  commented->add_option("--key", arguments->key, "change your comment with this key, if there is one");
+  commented->callback([&cli, arguments] { cli.action = [&cli, arguments] { return comment(cli, *arguments); }; });
 
   auto* reviewed =
       add_one(*group, cli, arguments, "review", "Approve it, or ask for changes",
