@@ -428,6 +428,7 @@ json::object to_json(const Approval& approval) {
   object["run"] = approval.run_id ? json::value(*approval.run_id) : json::value();
   object["job"] = approval.job_id ? json::value(*approval.job_id) : json::value();
   object["wait_until"] = time(approval.wait_until);
+  object["expires_at"] = to_iso8601(approval.expires_at);
   object["reviewed_by"] = approval.reviewed_by ? json::value(*approval.reviewed_by) : json::value();
   object["decided_at"] = time(approval.decided_at);
   return object;

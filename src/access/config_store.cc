@@ -120,7 +120,17 @@ Result<std::shared_ptr<const config::Config>> ConfigStore::merge(const Parts& pa
     WEIR_TRY(join(merged->monitors, part->monitors, "monitor of", [](const auto& m) { return m.endpoint; }));
     WEIR_TRY(join(merged->retrain, part->retrain, "retraining of", by_model));
     WEIR_TRY(join(merged->runners, part->runners, "runner", [](const auto& r) { return r.label; }));
-    merged->notify.insert(merged->notify.end(), part->notify.begin(), part->notify.end());
+    for (config::Notify entry : part->notify) {
+      entry.repository = repository;
+      merged->notify.push_back(std::move(entry));
+    }
+    if (part->mail && merged->mail && part->mail != merged->mail) {
+      return fail(Code::kAlreadyExists, "another repository's weir.yaml names another server for mail");
+    }
+    if (part->mail) merged->mail = part->mail;
+    for (const auto& endpoint : part->endpoints) merged->repositories["endpoint/" + endpoint.name] = repository;
+    for (const auto& gate : part->gates) merged->repositories["model/" + gate.model] = repository;
+    for (const auto& retrain : part->retrain) merged->repositories["model/" + retrain.model] = repository;
   }
   return merged;
 }

@@ -82,6 +82,8 @@ bool allowed_host(std::string_view host_header, const ListenAddress& listen) {
   const auto given = split(host_header);
   if (!given) return false;
   if (!is_loopback(listen.host)) return true;
+  // A proxy may forward either the name that people use or that of this machine.
+  if (const auto named = split(listen.public_host); named && named->host == given->host) return true;
   if (given->port.value_or(80) != listen.port) return false;
   return is_loopback(given->host) || given->host.ends_with(".localhost");
 }

@@ -51,5 +51,15 @@ TEST(Loopback, IsThisMachineOnly) {
   }
 }
 
+TEST(AllowedHost, TakesTheNameThatPeopleUseThroughAProxy) {
+  const ListenAddress behind{"127.0.0.1", 4510, "weir.example.com:8443"};
+  EXPECT_TRUE(allowed_host("weir.example.com:8443", behind));
+  EXPECT_TRUE(allowed_host("WEIR.example.com", behind));
+  EXPECT_TRUE(allowed_host("127.0.0.1:4510", behind));
+  EXPECT_FALSE(allowed_host("evil.example.com", behind));
+  EXPECT_FALSE(allowed_host("weir.example.com.evil.org", behind));
+  EXPECT_FALSE(allowed_host("weir.example.com", kLocal));
+}
+
 }  // namespace
 }  // namespace weir::access

@@ -22,6 +22,7 @@
 #include "app/engine_binding.h"
 #include "app/forge_binding.h"
 #include "app/lineage.h"
+#include "app/notifications.h"
 #include "app/remote_workflows.h"
 #include "app/schema.h"
 #include "app/serving.h"
@@ -29,10 +30,11 @@
 #include "app/web_routes.h"
 #include "engine/local_executor.h"
 #include "engine/run_artifacts.h"
+#include "event/data_watcher.h"
 #include "io/file.h"
 #include "io/git.h"
-#include "event/data_watcher.h"
 #include "io/http_server.h"
+#include "io/http_stream.h"
 #include "io/thread_loop.h"
 #include "store/blob_store.h"
 #include "store/sqlite/sqlite_database.h"
@@ -51,6 +53,18 @@ Result<io::FileLock> own(const fs::path& path) {
       return lock;
     std::this_thread::sleep_for(std::chrono::milliseconds{10});
   }
+}
+
+// The part of an address that a Host header holds.
+std::string public_authority(const std::string& url) {
+  const auto parsed = io::parse_url(url);
+  return parsed ? parsed->authority : std::string();
+}
+
+// Others than this machine's people connect: themselves, or a proxy for them.
+bool is_reached_from_elsewhere(const Server::Options& options) {
+  const auto reached = io::parse_url(options.public_url);
+  return !access::is_loopback(options.host) || (reached && !access::is_loopback(reached->host));
 }
 
 class ServerImpl final : public Server {
@@ -73,6 +87,7 @@ class ServerImpl final : public Server {
  private:
   Result<void> open_state();
   Result<void> start_engine();
+  Result<void> open_data_watcher();
   Result<void> start_http();
   Result<void> catch_up();
   [[nodiscard]] api::GitHttpOptions git_options();
@@ -88,7 +103,6 @@ class ServerImpl final : public Server {
   std::string url_;
 
   // In order of construction; destroyed in reverse.
-  Result<void> open_data_watcher();
   std::optional<io::FileLock> lock_;
   std::unique_ptr<store::Database> db_;
   std::unique_ptr<store::BlobStore> blobs_;
@@ -104,9 +118,11 @@ class ServerImpl final : public Server {
   std::unique_ptr<event::Triggers> triggers_;
   std::unique_ptr<Forge> forge_;
   std::unique_ptr<event::Mirrors> mirrors_;
+  std::unique_ptr<event::DataWatcher> data_;
   std::unique_ptr<access::ApprovalTimer> approval_timer_;
   std::unique_ptr<Lineage> lineage_;
   std::unique_ptr<Serving> serving_;
+  std::unique_ptr<Notifications> notifications_;
   api::Services services_;
   std::unique_ptr<api::LiveFeed> feed_;
   std::unique_ptr<io::HttpServer> http_;
@@ -118,8 +134,8 @@ class ServerImpl final : public Server {
 Result<void> ServerImpl::start() {
   WEIR_TRY(open_state());
   WEIR_TRY(start_engine());
+  if (options_.serve_models) WEIR_TRY(open_data_watcher());
   WEIR_TRY(start_http());
-  std::unique_ptr<event::DataWatcher> data_;
   WEIR_TRY(catch_up());
   ready_ = true;
   return {};
@@ -135,7 +151,6 @@ Result<void> ServerImpl::open_state() {
   std::error_code absent;
   const auto size_bytes = fs::file_size(options_.state / "weir.db", absent);
   if ((absent || size_bytes == 0) && fs::exists(options_.state / "keys" / "master.key")) {
-  if (options_.serve_models) WEIR_TRY(open_data_watcher());
     return fail(
         Code::kCorrupt,
         "the metadata database {} is {}, but the state has been in use; restore it from a backup, or give an empty "
@@ -159,7 +174,7 @@ Result<void> ServerImpl::open_state() {
   config_ = WEIR_TRY(access::ConfigStore::open(*db_));
   access_ = WEIR_TRY(access::Access::open(*db_, clock_, log_,
                                           {.keys_dir = options_.state / "keys",
-                                           .tokens_required = !access::is_loopback(options_.host),
+                                           .tokens_required = is_reached_from_elsewhere(options_),
                                            .config = [this] { return config_->current(); }}));
   artifacts_ = std::make_unique<engine::RunArtifacts>(*db_, *blobs_, clock_);
   api::actions::Parts actions{.clock = &clock_,
@@ -264,22 +279,6 @@ Result<void> ServerImpl::start_engine() {
   return {};
 }
 
-Result<std::string> ServerImpl::secret(const std::string& name) const {
-  const auto secrets = WEIR_TRY((db_->load<std::map<std::string, std::string>>(
-      [&](store::Reader& reader) { return access_->secrets(reader, ""); })));
-  const auto found = secrets.find(name);
-  if (found != secrets.end()) return found->second;
-  return fail(Code::kNotFound, "there is no secret {}; set it: weir secret set {}", name, name);
-}
-
-Result<void> ServerImpl::apply_config(const std::string& repo, const std::string& commit,
-                                      const types::Identity& identity) {
-  const auto repository = WEIR_TRY(git(repo));
-  const auto text = repository.show(commit, "weir.yaml");
-  if (!text && text.error().code != Code::kNotFound) return std::unexpected(text.error());
-  const auto applied = WEIR_TRY(config_->apply(repo, commit, text.value_or(""), identity.name, 0));
-  if (!applied.problems.empty()) {
-    log_.warning("weir.yaml of {} at {} is refused, the one before stays: {}", repo, commit.substr(0, 12),
 Result<void> ServerImpl::open_data_watcher() {
   event::DataWatcherDeps deps{.db = db_.get(),
                               .clock = &clock_,
@@ -298,6 +297,22 @@ Result<void> ServerImpl::open_data_watcher() {
   return {};
 }
 
+Result<std::string> ServerImpl::secret(const std::string& name) const {
+  const auto secrets = WEIR_TRY((db_->load<std::map<std::string, std::string>>(
+      [&](store::Reader& reader) { return access_->secrets(reader, ""); })));
+  const auto found = secrets.find(name);
+  if (found != secrets.end()) return found->second;
+  return fail(Code::kNotFound, "there is no secret {}; set it: weir secret set {}", name, name);
+}
+
+Result<void> ServerImpl::apply_config(const std::string& repo, const std::string& commit,
+                                      const types::Identity& identity) {
+  const auto repository = WEIR_TRY(git(repo));
+  const auto text = repository.show(commit, "weir.yaml");
+  if (!text && text.error().code != Code::kNotFound) return std::unexpected(text.error());
+  const auto applied = WEIR_TRY(config_->apply(repo, commit, text.value_or(""), identity.name, 0));
+  if (!applied.problems.empty()) {
+    log_.warning("weir.yaml of {} at {} is refused, the one before stays: {}", repo, commit.substr(0, 12),
                  applied.problems.front().message);
   }
   return {};
@@ -307,8 +322,11 @@ Result<void> ServerImpl::start_http() {
   lineage_ = WEIR_TRY(
       Lineage::open(*db_, *blobs_, *config_, [this](const std::string& model) { return find_champion(*db_, model); }));
   if (options_.serve_models) {
-    serving_ = std::make_unique<Serving>(Serving::Parts{*db_, *access_, *config_, *lineage_, *triggers_, clock_, log_,
-                                                        options_.state, [this] { return url_; }});
+    serving_ = std::make_unique<Serving>(
+        Serving::Parts{*db_, *access_, *config_, *lineage_, *triggers_, clock_, log_, options_.state});
+    notifications_ = std::make_unique<Notifications>(
+        Notifications::Parts{*db_, *access_, *config_, clock_, log_,
+                             [this] { return options_.public_url.empty() ? url_ : options_.public_url; }});
   }
 
   const auto find_git = [this](const std::string& repo) { return git(repo); };
@@ -323,6 +341,7 @@ Result<void> ServerImpl::start_http() {
                .artifacts = artifacts_.get(),
                .triggers = triggers_.get(),
                .mirrors = mirrors_.get(),
+               .data = data_.get(),
                .issues = &forge_->issues(),
                .pulls = &forge_->pulls(),
                .checks = &forge_->checks(),
@@ -330,25 +349,20 @@ Result<void> ServerImpl::start_http() {
                .gate = &lineage_->gate(),
                .insight = lineage_->insight_sources(find_git),
                .git = find_git};
-  services_.notify = [this](std::string_view severity, std::string_view title, std::string_view message,
-                            std::string_view to) -> Result<void> {
-    if (serving_) return serving_->notify(severity, title, message, to);
-    log_.warning("{}: {} {}", severity, title, message);  // `weir run` has no webhooks
-    return {};
-  };
+  bind_notifications(services_, notifications_.get(), log_);
   feed_ = std::make_unique<api::LiveFeed>(*db_, *engine_);
 
   io::Router router;
   // The port is bound early, so that jobs learn the address; nothing is served before what was missed is caught up.
   router.before([this](io::HttpRequest&) -> std::optional<io::HttpResponse> {
     if (ready_) return std::nullopt;
-               .data = data_.get(),
     auto response = io::error_response({Code::kUnavailable, "the server is starting; try again in a moment"});
     response.headers.set("Retry-After", "1");
     return response;
   });
   router.before(api::authentication_filter(*access_, [this] {
-    return access::ListenAddress{options_.host, http_ ? http_->port() : options_.port.value_or(0)};
+    return access::ListenAddress{options_.host, http_ ? http_->port() : options_.port.value_or(0),
+                                 public_authority(options_.public_url)};
   }));
   router.handle("GET", "/health", [](io::HttpRequest&) {
     return io::json_response(200, json::object{{"status", "ok"}, {"version", version()}});
@@ -359,10 +373,12 @@ Result<void> ServerImpl::start_http() {
   api::add_access_routes(table, services_);
   api::add_approval_link_routes(router, *access_);
   api::add_insight_routes(table, services_);
+  api::add_notification_routes(table, services_);
   api::add_report_route(table, services_);
   api::add_pull_routes(table, services_);
   api::add_attachment_routes(table, services_);
   api::add_repo_routes(table, services_);
+  api::add_trigger_routes(table, services_);
   api::add_live_route(table, feed_.get());
   api::add_mlflow_routes(
       router, {.tracking = lineage_->tracking(),
@@ -380,7 +396,6 @@ Result<void> ServerImpl::start_http() {
                                 .secret = [this](const std::string&, std::string_view source) {
                                   std::string name = "HOOK_" + std::string(source);
                                   std::ranges::transform(name, name.begin(), [](unsigned char c) {
-  api::add_trigger_routes(table, services_);
                                     return static_cast<char>(std::toupper(c));
                                   });
                                   return secret(name);
@@ -396,6 +411,7 @@ Result<void> ServerImpl::start_http() {
     serving_->add_gateway_routes(router);
   }
   add_web_routes(router);
+  add_repository_pages(router, [this](const std::string& repo) { return api::is_repository_name(repo) && git(repo); });
   table.add_openapi_route(version());
 
   io::HttpServerOptions http;
@@ -415,7 +431,6 @@ Result<void> ServerImpl::start_http() {
 
 api::GitHttpOptions ServerImpl::git_options() {
   api::GitHttpOptions options;
-  add_repository_pages(router, [this](const std::string& repo) { return api::is_repository_name(repo) && git(repo); });
   options.repos = options_.state / "repos";
   options.authorize = [this](const types::Identity& identity, std::string_view repo, bool write,
                              std::span<const event::RefUpdate> updates) -> Result<void> {
@@ -499,7 +514,9 @@ Result<void> ServerImpl::catch_up() {
   }
   WEIR_TRY(triggers_->start());
   if (options_.serve_models) mirrors_->start();
+  if (data_) WEIR_TRY(data_->start());
   if (serving_) WEIR_TRY(serving_->start());
+  if (notifications_) WEIR_TRY(notifications_->start());
   return {};
 }
 
@@ -510,14 +527,15 @@ void ServerImpl::stop() {
   if (feed_) feed_->close();
   if (http_) http_->stop();
   if (serving_) serving_->stop();
+  if (notifications_) notifications_->stop();
   approval_timer_.reset();
   if (mirrors_) mirrors_->stop();
+  if (data_) data_->stop();
   if (triggers_) triggers_->stop();
   if (trigger_loop_) trigger_loop_->stop();
   if (engine_) engine_->stop();
   if (executor_) executor_->detach();
   if (loop_) loop_->stop();
-  if (data_) WEIR_TRY(data_->start());
   if (db_) db_->stop();
   std::error_code ignored;
   fs::remove(options_.state / "server.json", ignored);
@@ -533,7 +551,6 @@ Result<std::unique_ptr<Server>> Server::start(Options options, const Clock& cloc
 
 Result<fs::path> find_runner() {
   if (const char* named = std::getenv("WEIR_RUNNER"); named != nullptr && *named != '\0') return fs::path(named);
-  if (data_) data_->stop();
   std::error_code ignored;
   const fs::path own = fs::read_symlink("/proc/self/exe", ignored);
   fs::path beside = own.parent_path() / "weir-runner";

@@ -31,15 +31,17 @@ class Server {
     std::optional<std::uint16_t> port;  // none: the one it had before, else any free one
     std::filesystem::path runner;       // the weir-runner program
     int slots = 0;                      // jobs at a time; 0: one for each processor
+    // Where people reach this server, e.g. through a proxy: "https://weir.example.com". "" = where it listens.
+    std::string public_url;
     // Repositories that are work trees of people, by name (`weir run`); others are bare ones below <state>/repos.
     std::map<std::string, io::Git> local_repositories;
     bool strict = false;                    // for every repository, whatever its weir.yaml says
     std::string actions_url = kActionsUrl;  // what `uses: owner/name@ref` is below
     store::Durability durability = store::Durability::kEachWrite;
-    bool serve_models = true;                          // gateway, rollouts and monitor; `weir run` needs none
-    std::map<std::string, std::string> extra_secrets;  // of this process only (`weir run -s`)
     // Folders and beginnings of addresses that weir.yaml may name under `data`; none: no data is watched there.
     std::vector<std::string> watch_roots;
+    bool serve_models = true;                          // gateway, rollouts and monitor; `weir run` needs none
+    std::map<std::string, std::string> extra_secrets;  // of this process only (`weir run -s`)
   };
 
   // kFailedPrecondition if another process owns the state or the port is taken.

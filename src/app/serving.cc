@@ -2,11 +2,8 @@
 
 #include <cstdlib>
 
-#include "api/approval_links.h"
 #include "app/version.h"
-#include "base/hash.h"
 #include "io/thread_loop.h"
-#include "monitor/notifier.h"
 #include "runner/python_find.h"
 #include "serve/model_host.h"
 
@@ -58,7 +55,6 @@ struct Serving::Impl {
   explicit Impl(const Parts& given)
       : parts(given),
         monitor(monitor_deps()),
-        notifier(notifier_deps()),
         gateway({.server_version = std::string(version()), .captures = &monitor, .feedback = &monitor}, parts.clock),
         rollouts({.db = parts.db,
                   .registry = parts.lineage.registry(),
@@ -71,15 +67,12 @@ struct Serving::Impl {
 
   rollout::Rollouts::Options rollout_options();
   monitor::MonitorDeps monitor_deps();
-  monitor::NotifierDeps notifier_deps();
   std::optional<monitor::LiveVersion> live(const monitor::Place& place);
   Result<std::int64_t> start_training(const monitor::RetrainRequest& request);
 
   Parts parts;
   io::ThreadLoop monitor_loop;
-  io::ThreadLoop notifier_loop;  // deliveries block
   monitor::Monitor monitor;
-  monitor::Notifier notifier;
   serve::Gateway gateway;
   rollout::Rollouts rollouts;
   bool stopped = false;
@@ -147,25 +140,6 @@ monitor::MonitorDeps Serving::Impl::monitor_deps() {
   return deps;
 }
 
-monitor::NotifierDeps Serving::Impl::notifier_deps() {
-  monitor::NotifierDeps deps;
-  deps.db = &parts.db;
-  deps.clock = &parts.clock;
-  deps.log = &parts.log;
-  deps.loop = &notifier_loop;
-  deps.config = [this] { return parts.config.current(); };
-  deps.resolve = [this](const config::Template& target) {
-    return parts.db.load<std::string>([&](store::Reader& reader) -> Result<std::string> {
-      return target.resolve(WEIR_TRY(parts.access.variables(reader, "")), WEIR_TRY(parts.access.secrets(reader, "")));
-    });
-  };
-  deps.approval_address = [this](std::int64_t approval, const std::string& reviewer) -> Result<std::string> {
-    const auto link = WEIR_TRY(parts.access.approval_link(WEIR_TRY(parts.access.approval(approval)), reviewer));
-    return fmt::format("{}{}{}", parts.server_url(), api::kApprovalLinks, link);
-  };
-  return deps;
-}
-
 Serving::Serving(const Parts& parts) : impl_(std::make_unique<Impl>(parts)) {}
 Serving::~Serving() {
   stop();
@@ -177,37 +151,14 @@ void Serving::add_gateway_routes(io::Router& router) {
 
 Result<void> Serving::start() {
   impl_->rollouts.start();
-  WEIR_TRY(impl_->notifier.start());
   return impl_->monitor.start();
 }
 
 void Serving::stop() {
   if (std::exchange(impl_->stopped, true)) return;
   impl_->monitor.stop();
-  impl_->notifier.stop();
   impl_->rollouts.stop();
   impl_->monitor_loop.stop();
-  impl_->notifier_loop.stop();
-}
-
-Result<void> Serving::notify(std::string_view severity, std::string_view title, std::string_view message,
-                             std::string_view to) {
-  const auto known = config::find_severity(severity);
-  if (!known) return fail(Code::kInvalidArgument, "\"{}\" is no severity; choose info, warning or page", severity);
-  const weir::monitor::Message sent{
-      .subject = "message/" + random_hex(8),
-      .severity = *known,
-      .text = title.empty() ? std::string(message) : fmt::format("{}: {}", title, message)};
-  const auto config = impl_->parts.config.current();
-  WEIR_TRY(impl_->parts.db.write([&](store::Transaction& tx) -> Result<void> {
-    if (to.empty()) {
-      return config == nullptr ? Result<void>{} : weir::monitor::queue_message(tx, config->notify, sent);
-    }
-    const auto target = WEIR_TRY(weir::monitor::target_for(to, WEIR_TRY(impl_->parts.access.secrets(tx, ""))));
-    return weir::monitor::queue_message_to(tx, target, sent);
-  }));
-  impl_->notifier.wake();
-  return {};
 }
 
 rollout::Rollouts& Serving::rollouts() {

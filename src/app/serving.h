@@ -27,7 +27,6 @@ class Serving {
     const Clock& clock;
     Log& log;
     std::filesystem::path state;
-    std::function<std::string()> server_url;
   };
 
   explicit Serving(const Parts& parts);
@@ -38,9 +37,6 @@ class Serving {
   // Follows wishes and traffic; what was live is loaded again in the background.
   Result<void> start();
   void stop();
-
-  // Queues a message to the targets of weir.yaml that take its severity, or to `to` alone.
-  Result<void> notify(std::string_view severity, std::string_view title, std::string_view message, std::string_view to);
 
   [[nodiscard]] rollout::Rollouts& rollouts();
   [[nodiscard]] weir::monitor::Monitor& monitor();

@@ -49,6 +49,14 @@ json::object payload_of(const Alert& alert) {
   return payload;
 }
 
+About about(const Place& place, std::string_view event, const config::Config& config) {
+  About about{.event = std::string(event), .endpoint = place.endpoint, .environment = place.environment};
+  const auto* endpoint = config.endpoint(place.endpoint);
+  const auto* environment = endpoint == nullptr ? nullptr : endpoint->environment(place.environment);
+  if (environment != nullptr) about.model = environment->model.model;
+  return about;
+}
+
 }  // namespace
 
 json::object to_json(const Alert& alert) {
@@ -80,7 +88,7 @@ Result<std::vector<Alert>> AlertBook::firing(store::Reader& reader, const Place&
 }
 
 Result<Alert> AlertBook::fire(Transaction& tx, const Place& place, const WatchedRule& rule, const Reading& reading,
-                              const Moment& moment, const std::vector<config::Notify>& notify) {
+                              const Moment& moment, const config::Config& config) {
   Alert alert{.place = place,
               .rule = rule.text,
               .severity = rule.severity,
@@ -113,16 +121,17 @@ Result<Alert> AlertBook::fire(Transaction& tx, const Place& place, const Watched
       "message, event_time, fired_at, fired_event) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {alert.id, place.endpoint, place.environment, alert.rule, static_cast<std::int64_t>(alert.severity),
        alert.version, alert.value, alert.limit, alert.message, alert.event_time, alert.fired_at, alert.fired_event}));
-  WEIR_TRY(queue_message(tx, notify,
+  WEIR_TRY(queue_message(tx, config,
                          {.subject = fmt::format("alert/{}/fired", alert.id),
                           .severity = alert.severity,
                           .text = fmt::format("[{}] {} version {}: {}", config::severity_name(alert.severity),
-                                              place.text(), alert.version, alert.message)}));
+                                              place.text(), alert.version, alert.message),
+                          .about = about(place, types::event_type::kAlertFired, config)}));
   return alert;
 }
 
 Result<void> AlertBook::resolve(Transaction& tx, const Alert& alert, const std::string& why,
-                                const std::vector<config::Notify>& notify) {
+                                const config::Config& config) {
   WEIR_TRY(tx.execute("UPDATE monitor_alerts SET resolved_at = ? WHERE id = ?", {tx.now(), alert.id}));
   json::object payload = payload_of(alert);
   payload["message"] = why;
@@ -131,15 +140,16 @@ Result<void> AlertBook::resolve(Transaction& tx, const Alert& alert, const std::
                       .subject = "endpoint/" + alert.place.text(),
                       .cause = alert.fired_event,
                       .payload = std::move(payload)}));
-  return queue_message(tx, notify,
+  return queue_message(tx, config,
                        {.subject = fmt::format("alert/{}/resolved", alert.id),
                         .severity = alert.severity,
-                        .text = fmt::format("[resolved] {}: {}", alert.place.text(), why)});
+                        .text = fmt::format("[resolved] {}: {}", alert.place.text(), why),
+                        .about = about(alert.place, types::event_type::kAlertResolved, config)});
 }
 
 Result<std::vector<AlertBook::Fired>> AlertBook::update(const Place& place, const std::vector<WatchedRule>& rules,
                                                         const Readings& readings, const Moment& moment,
-                                                        const std::vector<config::Notify>& notify) {
+                                                        const config::Config& config) {
   const auto open =
       WEIR_TRY(db_.load<std::vector<Alert>>([&](store::Reader& reader) { return firing(reader, place); }));
   std::vector<const WatchedRule*> to_fire;
@@ -169,9 +179,9 @@ Result<std::vector<AlertBook::Fired>> AlertBook::update(const Place& place, cons
 
   auto fired = db_.write_with<std::vector<Fired>>([&](Transaction& tx) -> Result<std::vector<Fired>> {
     std::vector<Fired> done;
-    for (const auto& [alert, why] : to_resolve) WEIR_TRY(resolve(tx, *alert, why, notify));
+    for (const auto& [alert, why] : to_resolve) WEIR_TRY(resolve(tx, *alert, why, config));
     for (const WatchedRule* rule : to_fire) {
-      done.push_back({*rule, WEIR_TRY(fire(tx, place, *rule, readings.at(rule->signal), moment, notify))});
+      done.push_back({*rule, WEIR_TRY(fire(tx, place, *rule, readings.at(rule->signal), moment, config))});
     }
     return done;
   });
@@ -182,7 +192,7 @@ Result<std::vector<AlertBook::Fired>> AlertBook::update(const Place& place, cons
 }
 
 Result<void> AlertBook::resolve_stale(const Place& place, const std::vector<WatchedRule>& rules, const Moment& moment,
-                                      const std::vector<config::Notify>& notify) {
+                                      const config::Config& config) {
   const auto open =
       WEIR_TRY(db_.load<std::vector<Alert>>([&](store::Reader& reader) { return firing(reader, place); }));
   std::vector<std::pair<const Alert*, std::string>> to_resolve;
@@ -196,7 +206,7 @@ Result<void> AlertBook::resolve_stale(const Place& place, const std::vector<Watc
   }
   if (to_resolve.empty()) return {};
   return db_.write([&](Transaction& tx) -> Result<void> {
-    for (const auto& [alert, why] : to_resolve) WEIR_TRY(resolve(tx, *alert, why, notify));
+    for (const auto& [alert, why] : to_resolve) WEIR_TRY(resolve(tx, *alert, why, config));
     return {};
   });
 }

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "monitor/notifier.h"
+#include "monitor/message.h"
 #include "monitor/row_store.h"
 #include "monitor/signals.h"
 
@@ -51,11 +51,11 @@ class AlertBook {
   };
   // Gives the alerts that have just fired.
   Result<std::vector<Fired>> update(const Place& place, const std::vector<WatchedRule>& rules, const Readings& readings,
-                                    const Moment& moment, const std::vector<config::Notify>& notify);
+                                    const Moment& moment, const config::Config& config);
 
   // Resolves alerts on drift and accuracy of versions other than the live one, and alerts without a rule.
   Result<void> resolve_stale(const Place& place, const std::vector<WatchedRule>& rules, const Moment& moment,
-                             const std::vector<config::Notify>& notify);
+                             const config::Config& config);
 
   // Newest first, firing ones before resolved ones.
   static Result<std::vector<Alert>> load(store::Reader& reader, std::int64_t limit);
@@ -63,9 +63,9 @@ class AlertBook {
 
  private:
   Result<Alert> fire(store::Transaction& tx, const Place& place, const WatchedRule& rule, const Reading& reading,
-                     const Moment& moment, const std::vector<config::Notify>& notify);
+                     const Moment& moment, const config::Config& config);
   Result<void> resolve(store::Transaction& tx, const Alert& alert, const std::string& why,
-                       const std::vector<config::Notify>& notify);
+                       const config::Config& config);
 
   store::Database& db_;
   std::map<std::pair<Place, std::string>, TimePoint> since_;  // rules that hold, not yet for long enough

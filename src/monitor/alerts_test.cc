@@ -66,9 +66,8 @@ TEST(Signals, LimitsOfAMonitorAreRulesToo) {
 class AlertBookTest : public testing::Test {
  protected:
   std::vector<AlertBook::Fired> update(const Readings& readings, std::string version = "1") {
-    auto fired =
-        book.update(kPlace, rules, readings,
-                    {.now = world.loop.now(), .event_time = world.loop.now(), .version = version}, config->notify);
+    auto fired = book.update(kPlace, rules, readings,
+                             {.now = world.loop.now(), .event_time = world.loop.now(), .version = version}, *config);
     EXPECT_TRUE(fired.has_value()) << fired.error().message;
     return fired.value_or(std::vector<AlertBook::Fired>{});
   }
@@ -145,7 +144,7 @@ TEST_F(AlertBookTest, FewerLabelsAloneResolveNothing) {
 TEST_F(AlertBookTest, AnotherVersionResolvesWhatWasSaidOfTheOneBefore) {
   update({{Signal::kAccuracy7d, reading(0.5)}});
   world.loop.advance(minutes{10});
-  ASSERT_TRUE(book.resolve_stale(kPlace, rules, {.now = world.loop.now(), .version = "2"}, config->notify).has_value());
+  ASSERT_TRUE(book.resolve_stale(kPlace, rules, {.now = world.loop.now(), .version = "2"}, *config).has_value());
   ASSERT_TRUE(alerts()[0].resolved_at.has_value());
   EXPECT_EQ(json_string_or(world.events("alert.resolved")[0].payload, "message", ""), "version 2 is live instead of 1");
   EXPECT_EQ(update({{Signal::kAccuracy7d, reading(0.5)}}, "2").size(), 1U) << "the new version may fail too";

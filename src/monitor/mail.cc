@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstdlib>
 
 #include "base/hash.h"
@@ -12,6 +14,7 @@ namespace weir::monitor {
 namespace {
 
 constexpr std::size_t kSubjectBytesMax = 200;
+constexpr std::size_t kLineBytesMax = 900;    // a line may have 998
 constexpr std::size_t kEncodedBytesMax = 42;  // of UTF-8 in one encoded word, which may have 75 characters
 
 bool is_continuation(char c) {
@@ -19,7 +22,7 @@ bool is_continuation(char c) {
 }
 
 // At most `most` bytes, without cutting a character.
-std::string_view head(std::string_view text, std::size_t most) {
+std::string_view head_of(std::string_view text, std::size_t most) {
   if (text.size() <= most) return text;
   while (most > 0 && is_continuation(text[most])) --most;
   return text.substr(0, most);
@@ -31,7 +34,7 @@ std::string header_text(std::string_view text) {
   if (plain) return std::string(text);
   std::string result;
   while (!text.empty()) {
-    std::string_view part = head(text, kEncodedBytesMax);
+    std::string_view part = head_of(text, kEncodedBytesMax);
     if (part.empty()) part = text.substr(0, kEncodedBytesMax);  // no UTF-8 at all
     result += fmt::format("{}=?utf-8?B?{}?=", result.empty() ? "" : "\n ", base64_encode(part));
     text.remove_prefix(part.size());
@@ -39,18 +42,53 @@ std::string header_text(std::string_view text) {
   return result;
 }
 
+// Wed, 05 Aug 2026 09:03:07 +0000 (RFC 5322, section 3.3).
+std::string date_text(TimePoint time) {
+  static constexpr std::array kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr std::array kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::seconds>(time - day));
+  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} +0000", kDays[std::chrono::weekday(day).c_encoding()],
+                     static_cast<unsigned>(date.day()), kMonths[static_cast<unsigned>(date.month()) - 1],
+                     static_cast<int>(date.year()), clock.hours().count(), clock.minutes().count(),
+                     clock.seconds().count());
+}
+
+// Whether every server takes it as it stands: ASCII in short lines.
+bool is_plain(std::string_view text) {
+  std::size_t line = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x7f || (byte < 0x20 && c != '\n' && c != '\t')) return false;
+    line = c == '\n' ? 0 : line + 1;
+    if (line > kLineBytesMax) return false;
+  }
+  return true;
+}
+
+std::string base64_lines(std::string_view bytes) {
+  const std::string all = base64_encode(bytes);
+  std::string lines;
+  for (std::size_t at = 0; at < all.size(); at += 76) lines += all.substr(at, 76) + "\n";
+  return lines;
+}
+
 }  // namespace
 
-std::string compose_mail(std::string_view address, std::string_view text, std::string_view id) {
+std::string compose_mail(const Mail& mail) {
+  const std::string_view text = mail.text;
   const std::string_view first_line = text.substr(0, text.find_first_of("\r\n"));
-  std::string mail = fmt::format(
-      "To: <{}>\nSubject: {}\nAuto-Submitted: auto-generated\nMIME-Version: 1.0\n"
-      "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n",
-      address, header_text(fmt::format("[weir] {}", head(first_line, kSubjectBytesMax))));
-  if (!id.empty()) mail.insert(0, fmt::format("Message-ID: <{}@weir.invalid>\n", id));
-  mail += text;
-  if (!mail.ends_with('\n')) mail += '\n';
-  return mail;
+  std::string head;
+  if (!mail.from.empty()) head += fmt::format("From: weir <{}>\n", mail.from);
+  head +=
+      fmt::format("To: <{}>\nSubject: {}\nDate: {}\n", mail.to,
+                  header_text(fmt::format("[weir] {}", head_of(first_line, kSubjectBytesMax))), date_text(mail.time));
+  if (!mail.id.empty()) head += fmt::format("Message-ID: <{}@weir.invalid>\n", mail.id);
+  head += "Auto-Submitted: auto-generated\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n";
+  if (!is_plain(text)) return head + "Content-Transfer-Encoding: base64\n\n" + base64_lines(text);
+  return head + "Content-Transfer-Encoding: 7bit\n\n" + mail.text + (text.ends_with('\n') ? "" : "\n");
 }
 
 Result<std::filesystem::path> find_sendmail() {
@@ -69,11 +107,9 @@ Result<std::filesystem::path> find_sendmail() {
       "this machine has no sendmail program, which mailto: needs; install one (msmtp-mta, postfix) or use a webhook");
 }
 
-Result<void> send_mail(const std::filesystem::path& sendmail, std::string_view address, std::string_view text,
-                       std::string_view id) {
+Result<void> send_mail(const std::filesystem::path& sendmail, const Mail& mail) {
   // -i: a line with a single dot is text; -t: whom to send it to stands in the message.
-  auto sent = io::run_checked({.argv = {sendmail.string(), "-i", "-t"}}, compose_mail(address, text, id),
-                              std::chrono::seconds{30});
+  auto sent = io::run_checked({.argv = {sendmail.string(), "-i", "-t"}}, compose_mail(mail), std::chrono::seconds{30});
   if (!sent) return std::unexpected(sent.error());
   return {};
 }

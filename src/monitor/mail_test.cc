@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
 #include "io/file.h"
 #include "io/test_folder.h"
 
@@ -21,14 +22,20 @@ struct Program {
 };
 
 TEST(Mail, HasTheFirstLineAsSubject) {
-  EXPECT_EQ(compose_mail("ml@example.com", "gate.refused model/m\nauc is 0.5"),
-            "To: <ml@example.com>\nSubject: [weir] gate.refused model/m\nAuto-Submitted: auto-generated\n"
-            "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n"
-            "gate.refused model/m\nauc is 0.5\n");
+  EXPECT_EQ(compose_mail({.from = "weir@example.com",
+                          .to = "ml@example.com",
+                          .text = "gate.refused model/m\nauc is 0.5",
+                          .id = "weir-1",
+                          .time = from_micros(1'785'920'587'000'000)}),
+            "From: weir <weir@example.com>\nTo: <ml@example.com>\nSubject: [weir] gate.refused model/m\n"
+            "Date: Wed, 05 Aug 2026 09:03:07 +0000\nMessage-ID: <weir-1@weir.invalid>\n"
+            "Auto-Submitted: auto-generated\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n"
+            "Content-Transfer-Encoding: 7bit\n\ngate.refused model/m\nauc is 0.5\n");
 }
 
 TEST(Mail, EncodesASubjectThatIsNotPlain) {
-  const std::string mail = compose_mail("ml@example.com", "航班延误模型的准确率在过去七天里下降到百分之六十以下");
+  const std::string mail =
+      compose_mail({.to = "ml@example.com", .text = "航班延误模型的准确率在过去七天里下降到百分之六十以下"});
   const std::string head = mail.substr(0, mail.find("\n\n"));
   EXPECT_NE(head.find("Subject: =?utf-8?B?W3dlaXJdIOiIquePreW7tuivr+aooeWei+eahOWHhuehrueOh+WcqA==?=\n =?utf-8?B?6L+H"),
             std::string::npos)
@@ -42,17 +49,32 @@ TEST(Mail, EncodesASubjectThatIsNotPlain) {
   }
 }
 
+TEST(Mail, HoldsNothingThatAServerMightNotTake) {
+  for (const std::string& text :
+       {std::string("准确率"), std::string(2'000, 'x'), std::string("a\r\nBcc: all@example.com"),
+        std::string("a\0b", 3), std::string("\xff\xfe")}) {
+    const std::string mail = compose_mail({.to = "ml@example.com", .text = text});
+    EXPECT_NE(mail.find("Content-Transfer-Encoding: base64\n"), std::string::npos);
+    EXPECT_EQ(mail.find("\nBcc:"), std::string::npos);
+    EXPECT_TRUE(std::ranges::all_of(mail, [](unsigned char c) { return c == '\n' || (c >= 0x20 && c < 0x7f); }));
+    const std::string body = mail.substr(mail.find("\n\n") + 2);
+    EXPECT_EQ(base64_decode(body).value(), text);
+    EXPECT_LE(body.find('\n'), 76U);
+  }
+}
+
 TEST(Mail, IsGivenToTheProgram) {
   const Program program("#!/bin/sh\necho \"$@\" >\"$0.arguments\"\ncat >\"$0.mail\"\n");
-  const auto sent = send_mail(program.path, "ml@example.com", "it broke");
+  const auto sent = send_mail(program.path, {.to = "ml@example.com", .text = "it broke"});
   ASSERT_TRUE(sent.has_value()) << sent.error().message;
   EXPECT_EQ(io::read_file(program.path.string() + ".arguments").value(), "-i -t\n");
-  EXPECT_EQ(io::read_file(program.path.string() + ".mail").value(), compose_mail("ml@example.com", "it broke"));
+  EXPECT_EQ(io::read_file(program.path.string() + ".mail").value(),
+            compose_mail({.to = "ml@example.com", .text = "it broke"}));
 }
 
 TEST(Mail, SaysWhatTheProgramSaid) {
   const Program program("#!/bin/sh\ncat >/dev/null\necho no route to host >&2\nexit 75\n");
-  const auto sent = send_mail(program.path, "ml@example.com", "it broke");
+  const auto sent = send_mail(program.path, {.to = "ml@example.com", .text = "it broke"});
   ASSERT_FALSE(sent.has_value());
   EXPECT_NE(sent.error().message.find("no route to host"), std::string::npos) << sent.error().message;
 }

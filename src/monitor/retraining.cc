@@ -1,6 +1,6 @@
 #include "monitor/retraining.h"
 
-#include "monitor/notifier.h"
+#include "monitor/message.h"
 
 namespace weir::monitor {
 namespace {
@@ -98,7 +98,7 @@ Result<std::optional<Retraining>> RetrainPolicy::latest(store::Reader& reader, s
 }
 
 Result<bool> RetrainPolicy::decide(const config::Retrain& rules, const Readings& readings, const Facts& facts,
-                                   const std::vector<config::Notify>& notify) {
+                                   const config::Config& config) {
   const std::string reasons = joined(retrain_reasons(rules, readings));
   if (reasons.empty()) return false;
   const auto last =
@@ -134,10 +134,14 @@ Result<bool> RetrainPolicy::decide(const config::Retrain& rules, const Readings&
                    "triggered_at, event, state, note) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')",
                    {new_id, rules.model, facts.place.endpoint, facts.version, reasons, request.data_until,
                     facts.watermark, tx.now(), request.cause, static_cast<std::int64_t>(State::kRequested)}));
-    WEIR_TRY(queue_message(tx, notify,
+    WEIR_TRY(queue_message(tx, config,
                            {.subject = fmt::format("retraining/{}", new_id),
                             .severity = config::Severity::kInfo,
-                            .text = fmt::format("{} is trained again: {}", rules.model, reasons)}));
+                            .text = fmt::format("{} is trained again: {}", rules.model, reasons),
+                            .about = {.event = std::string(types::event_type::kRetrainTriggered),
+                                      .model = rules.model,
+                                      .endpoint = facts.place.endpoint,
+                                      .environment = facts.place.environment}}));
     return new_id;
   }));
   log_.info("retraining {}: {} (data until {})", rules.model, reasons, request.data_until);

@@ -61,7 +61,7 @@ class RetrainPolicy {
   };
   // True if a training was triggered.
   Result<bool> decide(const config::Retrain& rules, const Readings& readings, const Facts& facts,
-                      const std::vector<config::Notify>& notify);
+                      const config::Config& config);
 
   static Result<std::vector<Retraining>> load(store::Reader& reader, std::int64_t limit);
   static Result<std::optional<Retraining>> latest(store::Reader& reader, std::string_view model);

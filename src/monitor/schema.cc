@@ -123,6 +123,16 @@ ALTER TABLE monitor_notifications ADD COLUMN unsure BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE monitor_notifications ADD COLUMN approval BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE monitor_notifications ADD COLUMN reviewer TEXT NOT NULL DEFAULT '';
 )"},
+      store::Migration{"monitor/004-routes", R"(
+ALTER TABLE monitor_notifications ADD COLUMN about TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE monitor_notifications ADD COLUMN template TEXT NOT NULL DEFAULT '';
+ALTER TABLE monitor_notifications ADD COLUMN format BIGINT NOT NULL DEFAULT 1;
+ALTER TABLE monitor_notifications ADD COLUMN secret TEXT NOT NULL DEFAULT '';
+ALTER TABLE monitor_notifications ADD COLUMN held BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE monitor_notifications ADD COLUMN digest BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE monitor_notifications ADD COLUMN patience_from BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE monitor_notifications ADD COLUMN last_attempt_at BIGINT NOT NULL DEFAULT 0;
+)"},
   };
   return kMigrations;
 }

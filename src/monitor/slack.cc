@@ -50,7 +50,8 @@ std::string_view repeated_line() {
   return "This message may have reached you before: weir was interrupted while it was being sent.";
 }
 
-std::string slack_body(std::string_view text, config::Severity severity, bool possibly_repeated) {
+std::string slack_body(std::string_view text, config::Severity severity, bool possibly_repeated,
+                       std::string_view link) {
   const std::string_view headline = text.substr(0, text.find('\n'));
   const std::string_view rest = headline.size() < text.size() ? text.substr(headline.size() + 1) : std::string_view{};
   json::array blocks;
@@ -61,9 +62,11 @@ std::string slack_body(std::string_view text, config::Severity severity, bool po
     blocks.push_back(json::object{{"type", "section"}, {"text", mrkdwn(section_text(rest, kSectionBytesMax))}});
   }
   json::array context{mrkdwn(fmt::format("weir · {}", config::severity_name(severity)))};
+  if (!link.empty()) context.push_back(mrkdwn(fmt::format("<{}|Open in weir>", escape(link))));
   if (possibly_repeated) context.push_back(mrkdwn(std::string(repeated_line())));
   blocks.push_back(json::object{{"type", "context"}, {"elements", std::move(context)}});
   std::string plain = escape(text);
+  if (!link.empty()) plain.append("\n").append(escape(link));
   if (possibly_repeated) plain.append("\n").append(repeated_line());
   return json::serialize(json::object{{"text", plain}, {"blocks", std::move(blocks)}});
 }

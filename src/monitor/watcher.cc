@@ -76,7 +76,7 @@ Result<std::optional<Watcher::Look>> Watcher::begin(const config::Config& config
     status_.labels = 0;
     WEIR_TRY(deps_.alerts->resolve_stale(place_, watched_rules(*monitor),
                                          {.now = now, .event_time = status_.watermark, .version = live->version},
-                                         config.notify));
+                                         config));
   }
   return look;
 }
@@ -170,8 +170,7 @@ std::shared_ptr<const data::Reference> Watcher::reference(const Look& look) {
 
 Result<void> Watcher::raise(const Look& look, const Readings& readings, std::optional<TimePoint> event_time) {
   const Moment moment{.now = look.now, .event_time = event_time, .version = look.live.version};
-  const auto fired =
-      WEIR_TRY(deps_.alerts->update(place_, watched_rules(look.monitor), readings, moment, look.config.notify));
+  const auto fired = WEIR_TRY(deps_.alerts->update(place_, watched_rules(look.monitor), readings, moment, look.config));
   for (const auto& [rule, alert] : fired) {
     deps_.log->warning("alert on {}: {}", place_.text(), alert.message);
     const bool wants = std::ranges::find(rule.actions, config::AlertAction::kRollback) != rule.actions.end();
@@ -246,7 +245,7 @@ Result<void> Watcher::decide_retraining(const Look& look) {
 
   const RetrainPolicy::Facts facts{
       .place = place_, .version = look.live.version, .watermark = *status_.watermark, .label_delay = look.label_delay};
-  WEIR_TRY(deps_.retraining->decide(*rules, readings, facts, look.config.notify));
+  WEIR_TRY(deps_.retraining->decide(*rules, readings, facts, look.config));
   return {};
 }
 

@@ -109,7 +109,6 @@ Result<std::string> commit_of(const io::Git& git, std::string_view ref);
 std::string default_branch(const io::Git& git);  // "main"
 
 std::string base64_encode(std::string_view bytes);
-Result<std::string> base64_decode(std::string_view text);  // blanks and line breaks are skipped
 
 json::object pull_json(const Call& call, const forge::Pull& pull);
 json::object comment_json(const Call& call, const forge::Comment& comment);

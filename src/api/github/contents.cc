@@ -1,5 +1,6 @@
 // Files of a repository: https://docs.github.com/en/rest/repos/contents
 #include "api/github/commits.h"
+#include "base/base64.h"
 #include "event/source.h"
 
 namespace weir::api::github {

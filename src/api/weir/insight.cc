@@ -61,14 +61,6 @@ Result<io::HttpResponse> judge(const Services& services, const io::HttpRequest& 
   return io::json_response(200, gate::to_json(verdict));
 }
 
-Result<io::HttpResponse> send_notification(const Services& services, const io::HttpRequest& request) {
-  const auto body = WEIR_TRY(body_object(request));
-  const auto message = WEIR_TRY(json_require_string(body, "message"));
-  WEIR_TRY(services.notify(json_string_or(body, "severity", "info"), json_string_or(body, "title", ""), message,
-                           json_string_or(body, "to", "")));
-  return io::json_response(202, json::object{{"queued", true}});
-}
-
 }  // namespace
 
 void add_insight_routes(RouteTable& table, const Services& services) {
@@ -110,15 +102,6 @@ void add_insight_routes(RouteTable& table, const Services& services) {
              .request = "GateRequest",
              .answer = "Verdict"},
             bind(judge));
-  table.add({.method = "POST",
-             .pattern = "/api/v1/notifications",
-             .permission = Permission::kSendNotification,
-             .id = "notify",
-             .summary = "Queues a message for the addresses of weir.yaml, or for the one given.",
-             .request = "Notification",
-             .answer = "Queued",
-             .status = 202},
-            bind(send_notification));
 }
 
 }  // namespace weir::api

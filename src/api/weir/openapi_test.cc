@@ -23,14 +23,15 @@ struct Everything {
     add_artifact_routes(table, services);
     add_access_routes(table, services);
     add_insight_routes(table, services);
+    add_notification_routes(table, services);
     add_report_route(table, services);
     add_pull_routes(table, services);
     add_attachment_routes(table, services);
     add_repo_routes(table, services);
+    add_trigger_routes(table, services);
     add_live_route(table, nullptr);
     add_model_routes(table, services, {});
     add_endpoint_routes(table, {});
-    add_trigger_routes(table, services);
     table.add_openapi_route("1.2.3");
   }
 };

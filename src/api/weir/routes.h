@@ -28,6 +28,15 @@
 // weir's own REST API below /api/v1. Handlers are thin: they read the request, ask one service, write JSON.
 namespace weir::api {
 
+// A message of a job or person.
+struct Notice {
+  std::string severity = "info";
+  std::string title;
+  std::string message;
+  std::string to;        // an address; "" = the targets of weir.yaml
+  std::int64_t run = 0;  // the workflow run that sends it
+};
+
 // What the handlers work on. Pointers outlive the router.
 struct Services {
   const Clock* clock = nullptr;
@@ -49,10 +58,12 @@ struct Services {
   gate::GateService* gate = nullptr;
   insight::Sources insight;
   std::function<Result<io::Git>(const std::string& repo)> git;
-  // Sends a message to the webhooks that weir.yaml names (or to `to`), durably queued before it returns.
-  std::function<Result<void>(std::string_view severity, std::string_view title, std::string_view message,
-                             std::string_view to)>
-      notify;
+  // Sends a message to the targets that weir.yaml names (or to `to`), durably queued before it returns.
+  std::function<Result<void>(const Notice& notice)> notify;
+  // Queues a test message to each target, or to the one of weir.yaml whose `to` is given: their numbers.
+  std::function<Result<std::vector<std::int64_t>>(std::string_view to, std::string_view actor)> test_notification;
+  // Tries a message again now.
+  std::function<Result<void>(std::int64_t id)> retry_notification;
 };
 
 // The request's body as a JSON object ({} for an empty body). kInvalidArgument otherwise.
@@ -71,9 +82,10 @@ void add_log_routes(RouteTable& table, const Services& services);       // a job
 void add_artifact_routes(RouteTable& table, const Services& services);  // blobs, artifacts, caches
 void add_access_routes(RouteTable& table, const Services& services);    // approvals, tokens, secrets, variables, config
 void add_pull_routes(RouteTable& table, const Services& services);      // pull requests, issues, their comments
-void add_attachment_routes(RouteTable& table, const Services& services);  // pictures and files of comments
-void add_repo_routes(RouteTable& table, const Services& services);        // repositories that follow others
-void add_trigger_routes(RouteTable& table, const Services& services);     // schedules, watched data
-void add_insight_routes(RouteTable& table, const Services& services);     // events, why, dora, gate, notifications
+void add_attachment_routes(RouteTable& table, const Services& services);    // pictures and files of comments
+void add_repo_routes(RouteTable& table, const Services& services);          // repositories that follow others
+void add_trigger_routes(RouteTable& table, const Services& services);       // schedules, watched data
+void add_insight_routes(RouteTable& table, const Services& services);       // events, why, dora, gate
+void add_notification_routes(RouteTable& table, const Services& services);  // what people are told
 
 }  // namespace weir::api

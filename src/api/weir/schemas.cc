@@ -284,11 +284,12 @@ constexpr std::string_view kAccess = R"json({
     "run": {"$ref": "#/components/schemas/IdOrNull"}, "job": {"$ref": "#/components/schemas/IdOrNull"},
     "wait_until": {"$ref": "#/components/schemas/TimeOrNull"},
     "reviewed_by": {"$ref": "#/components/schemas/TextOrNull"},
+    "expires_at": {"$ref": "#/components/schemas/Time", "description": "nobody decides it after this"},
     "decided_at": {"$ref": "#/components/schemas/TimeOrNull"}},
   "examples": [{"id": 3, "environment": "production", "subject": "job/42", "summary": "deploy (ML Pipeline #3)",
     "requested_by": "carol", "requested_at": "2026-01-01T00:00:00.000000Z", "state": "pending", "reviewers": ["alice"],
     "self_review": false, "comment": "", "bypassed": false, "event": 120, "ref": "refs/heads/main", "run": 7, "job": 42,
-    "wait_until": null, "reviewed_by": null, "decided_at": null}]},
+    "wait_until": null, "expires_at": "2026-01-31T00:00:00.000000Z", "reviewed_by": null, "decided_at": null}]},
 "ApprovalList": {"type": "object", "properties": {
     "approvals": {"type": "array", "items": {"$ref": "#/components/schemas/Approval"}}}},
 "Decision": {"type": "object", "required": [], "properties": {"comment": {"type": "string"}},
@@ -329,10 +330,10 @@ constexpr std::string_view kAccess = R"json({
     "notify": {"type": "array", "items": {"type": "object"}},
     "runners": {"type": "object", "additionalProperties": {"type": "object"}},
     "branches": {"type": "object", "additionalProperties": {"type": "object"}},
+    "data": {"type": "object", "additionalProperties": {"type": "object"}},
     "schedules": {"type": "object", "additionalProperties": {"type": "string"}},
     "strict": {"type": "boolean"}}}
 })json";
-    "data": {"type": "object", "additionalProperties": {"type": "object"}},
 
 constexpr std::string_view kInsight = R"json({
 "Event": {"type": "object", "description": "A row of the event log, as a CloudEvent", "properties": {
@@ -423,7 +424,30 @@ constexpr std::string_view kInsight = R"json({
     "severity": {"$ref": "#/components/schemas/Severity"}, "title": {"type": "string"}, "message": {"type": "string"},
     "to": {"type": "string", "description": "a webhook that takes Slack's messages; those of weir.yaml unless given"}},
   "examples": [{"severity": "warning", "title": "Nightly", "message": "only 10 rows came"}]},
-"Queued": {"type": "object", "properties": {"queued": {"type": "boolean"}}}
+"Queued": {"type": "object", "properties": {"queued": {"type": "boolean"}}},
+"NotificationTest": {"type": "object", "required": [], "properties": {
+    "to": {"type": "string", "description": "`to` of a target as it stands in weir.yaml; all of them unless given"}},
+  "examples": [{"to": "mailto:ml@example.com"}]},
+"NotificationNumbers": {"type": "object", "properties": {
+    "notifications": {"type": "array", "items": {"type": "integer"}}}},
+"NotificationState": {"type": "object", "properties": {
+    "id": {"type": "integer"}, "subject": {"type": "string", "description": "`alert/7/fired`, `event/120`, `message/…`"},
+    "target": {"type": "string", "description": "as in weir.yaml, without secrets"},
+    "text": {"type": "string"}, "severity": {"$ref": "#/components/schemas/Severity"},
+    "state": {"type": "string", "enum": ["waiting", "held", "retrying", "sent", "given_up", "merged"],
+      "description": "held: until quiet hours end; merged: sent with others as one message, `digest`"},
+    "attempts": {"type": "integer"},
+    "possibly_repeated": {"type": "boolean", "description": "more than one copy may have arrived, marked so"},
+    "problem": {"type": "string", "description": "why the last attempt failed"},
+    "created_at": {"$ref": "#/components/schemas/Time"},
+    "last_attempt_at": {"$ref": "#/components/schemas/TimeOrNull"},
+    "next_attempt_at": {"$ref": "#/components/schemas/TimeOrNull"},
+    "digest": {"$ref": "#/components/schemas/IdOrNull"},
+    "event": {"type": "string", "description": "what it tells of; `message` and `test` are of people and jobs"},
+    "repo": {"type": "string"}}},
+"NotificationList": {"type": "object", "properties": {
+    "notifications": {"type": "array", "items": {"$ref": "#/components/schemas/NotificationState"}},
+    "counts": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "how many by state"}}}
 })json";
 
 constexpr std::string_view kServing = R"json({

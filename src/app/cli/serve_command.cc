@@ -9,6 +9,7 @@
 #include "app/cli/command.h"
 #include "app/cli/print.h"
 #include "app/server.h"
+#include "io/http_stream.h"
 
 namespace weir::app {
 namespace {
@@ -19,6 +20,7 @@ struct ServeArguments {
   bool strict = false;
   std::string actions_url = Server::kActionsUrl;
   std::vector<std::string> watch_roots;
+  std::string public_url;
   bool verbose = false;
 };
 
@@ -40,6 +42,18 @@ Result<void> read_listen(const std::string& text, Server::Options& options) {
   }
   options.port = port;
   return {};
+}
+
+// "https://weir.example.com", with or without a slash at its end.
+Result<std::string> read_public_url(std::string text) {
+  while (text.ends_with('/')) text.pop_back();
+  if (text.empty()) return text;
+  const auto url = io::parse_url(text);
+  const bool web = url && (url->scheme == "https" || url->scheme == "http");
+  if (!web || url->target != "/" || text.find_first_of("?#") != std::string::npos) {
+    return fail(Code::kInvalidArgument, "--public-url {} must be https:// or http:// and a host, without a path", text);
+  }
+  return text;
 }
 
 // Thousands of connections need more descriptors than the usual 1,024; the hard limit is the machine's word.
@@ -67,6 +81,7 @@ Result<int> serve(Cli& cli, const ServeArguments& arguments) {
   options.slots = arguments.slots;
   options.strict = arguments.strict;
   options.actions_url = arguments.actions_url;
+  options.public_url = WEIR_TRY(read_public_url(arguments.public_url));
   options.watch_roots = arguments.watch_roots;
   WEIR_TRY(read_listen(arguments.listen, options));
   Log log(cli.clock, STDERR_FILENO, arguments.verbose ? LogLevel::kDebug : LogLevel::kInfo);
@@ -106,6 +121,10 @@ void add_serve(CLI::App& app, Cli& cli) {
                    "a folder, or the beginning of a http(s):// address, whose data repositories may watch; repeatable")
       ->take_all()
       ->allow_extra_args(false);
+  command
+      ->add_option("--public-url", arguments->public_url,
+                   "where people reach this server, e.g. through a proxy; links in messages lead there")
+      ->envname("WEIR_PUBLIC_URL");
   command->add_flag("--strict", arguments->strict,
                     "give every job GitHub's empty machine: no implicit checkout or packages");
   command->add_flag("-v,--verbose", arguments->verbose, "log more");

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   add_approval_commands(app, cli);
   add_release_commands(app, cli);
   add_insight_commands(app, cli);
+  add_notification_commands(app, cli);
   add_admin_commands(app, cli);
 
   try {

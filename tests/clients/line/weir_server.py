@@ -45,7 +45,7 @@ class Server:
 
     def healthy(self):
         try:
-            return self.get("/api/v1/runs?limit=1") is not None
+            return self.get("/api/v1/runs?limit=1", self.admin_token) is not None
         except (urllib.error.URLError, ConnectionError):
             return False
 
