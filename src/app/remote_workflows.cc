@@ -79,7 +79,7 @@ Result<EngineDeps::RemoteCommit> find_workflows(const WorkflowSources& sources, 
   const auto asking = run.options.foreign ? runner::Asking::kOnlyKept : runner::Asking::kAsk;
   LogReporter reporter(*sources.log);
   auto got = runner::fetch_workflows(source, *uses, asking, *sources.stopped, reporter);
-  if (got) return EngineDeps::RemoteCommit{io::Git(got->git_dir), got->commit};
+  if (got) return EngineDeps::RemoteCommit{io::Git(got->git_dir), got->commit, got->held};
   if (got.error().code == Code::kCancelled) return std::unexpected(got.error());
   if (run.options.foreign) {
     return fail(

@@ -21,6 +21,7 @@
 #include "api/weir/serving.h"
 #include "app/engine_binding.h"
 #include "app/forge_binding.h"
+#include "app/housekeeping.h"
 #include "app/lineage.h"
 #include "app/notifications.h"
 #include "app/remote_workflows.h"
@@ -119,6 +120,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<Forge> forge_;
   std::unique_ptr<event::Mirrors> mirrors_;
   std::unique_ptr<event::DataWatcher> data_;
+  std::unique_ptr<Housekeeping> housekeeping_;
   std::unique_ptr<access::ApprovalTimer> approval_timer_;
   std::unique_ptr<Lineage> lineage_;
   std::unique_ptr<Serving> serving_;
@@ -499,6 +501,9 @@ std::optional<api::github::Upstream> ServerImpl::upstream(const std::string& rep
 Result<void> ServerImpl::catch_up() {
   WEIR_TRY(engine_->start());
   actions_->forget_ended();
+  housekeeping_ = std::make_unique<Housekeeping>(Housekeeping::Parts{*engine_, clock_, log_, options_.state},
+                                                 Housekeeping::Rules{});
+  housekeeping_->start();
   approval_timer_ = std::make_unique<access::ApprovalTimer>(*access_, *db_, *loop_, log_);
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(options_.state / "repos", ignored)) {
@@ -533,6 +538,7 @@ void ServerImpl::stop() {
   if (data_) data_->stop();
   if (triggers_) triggers_->stop();
   if (trigger_loop_) trigger_loop_->stop();
+  if (housekeeping_) housekeeping_->stop();
   if (engine_) engine_->stop();
   if (executor_) executor_->detach();
   if (loop_) loop_->stop();

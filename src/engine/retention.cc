@@ -29,6 +29,12 @@ Result<int> remove_folders_of(store::Database& db, std::int64_t run, const std::
   for (const auto job : jobs) {
     const auto dir = jobs_dir / std::to_string(job);
     std::error_code ignored;
+    // Of the turns before, if it was preempted.
+    for (int turn = 1;; ++turn) {
+      const std::filesystem::path aside = fmt::format("{}.preempted-{}", dir.string(), turn);
+      if (!std::filesystem::exists(aside, ignored)) break;
+      WEIR_TRY(io::remove_tree(aside));
+    }
     if (!std::filesystem::exists(dir, ignored)) continue;
     if (rules.before_remove) rules.before_remove(job, dir);
     WEIR_TRY(io::remove_tree(dir));

@@ -46,6 +46,10 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
+void append(std::vector<std::string>& arguments, const std::vector<std::string>& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+}
+
 }  // namespace
 
 std::string Containers::new_name(std::string_view what) const {
@@ -92,6 +96,16 @@ Result<std::string> Containers::podman(StepState& step, std::vector<std::string>
   if (end.status.code == 0) return std::string(trim(*output));
   return fail(end.status.code == kNoHealthCheck ? Code::kNotFound : Code::kFailedPrecondition,
               "podman {} failed with exit code {}: {}", arguments.front(), end.status.code, trim(*output));
+}
+
+// By the second a server finds what a runner left that was killed: the id is that of one job of one state.
+std::vector<std::string> Containers::labels() const {
+  std::vector<std::string> all{"--label", fmt::format("weir-job={}", job_.spec->job_id)};
+  const auto tracking = job_.fixed_env.find("RUNNER_TRACKING_ID");
+  if (tracking != job_.fixed_env.end()) {
+    all.insert(all.end(), {"--label", fmt::format("{}={}", types::kTrackingLabel, tracking->second)});
+  }
+  return all;
 }
 
 // Folders that mean the same inside and outside.
@@ -176,8 +190,9 @@ Result<std::string> Containers::create(StepState& step, const Wish& wish, const 
                                        std::string_view alias, std::vector<std::string> command,
                                        const std::vector<std::string>& mounts) {
   const std::string auth = WEIR_TRY(authentication(wish));
-  std::vector<std::string> arguments{"create", "--name", name, "--label", fmt::format("weir-job={}", job_.spec->job_id),
-                                     "--pull", "newer"};
+  std::vector<std::string> arguments{"create", "--name", name};
+  append(arguments, labels());
+  arguments.insert(arguments.end(), {"--pull", "newer"});
   if (!auth.empty()) arguments.insert(arguments.end(), {"--authfile", auth});
   if (!network_.empty()) arguments.insert(arguments.end(), {"--network", network_});
   if (!network_.empty() && !alias.empty()) arguments.insert(arguments.end(), {"--network-alias", std::string(alias)});
@@ -245,7 +260,10 @@ Result<void> Containers::start(StepState& set_up) {
   const bool has_services = services.is_object() && !services.get_object().empty();
   if (!in_container && !has_services) return {};
   WEIR_TRY(require(in_container ? "`container` of the job" : "`services` of the job"));
-  network_ = WEIR_TRY(podman(set_up, {"network", "create", new_name("net")}, false));
+  std::vector<std::string> arguments{"network", "create"};
+  append(arguments, labels());
+  arguments.push_back(new_name("net"));
+  network_ = WEIR_TRY(podman(set_up, std::move(arguments), false));
   auto& state = job_.contexts.values["job"];
   if (!state.is_object()) state.emplace_object();
   if (has_services) {
@@ -338,17 +356,9 @@ Result<SupervisedEnd> Containers::run_action(StepState& step, ActionProcess proc
   auto variables = own_variables(process.variables);
   variables["GITHUB_WORKSPACE"] = "/github/workspace";
   io::ProcessOptions options;
-  options.argv = {program_,
-                  "run",
-                  "--rm",
-                  "--name",
-                  name,
-                  "--label",
-                  fmt::format("weir-job={}", job_.spec->job_id),
-                  "--workdir",
-                  "/github/workspace",
-                  "--pull",
-                  "newer"};
+  options.argv = {program_, "run", "--rm", "--name", name};
+  append(options.argv, labels());
+  options.argv.insert(options.argv.end(), {"--workdir", "/github/workspace", "--pull", "newer"});
   if (!network_.empty()) options.argv.insert(options.argv.end(), {"--network", network_});
   options.env = job_.inherited;
   for (const auto& [variable, value] : variables) {

@@ -64,6 +64,7 @@ class Containers {
   Result<std::string> podman(StepState& step, std::vector<std::string> arguments, bool show = true,
                              const std::map<std::string, std::string>& env = {});
   [[nodiscard]] std::vector<std::string> folders() const;
+  [[nodiscard]] std::vector<std::string> labels() const;
   [[nodiscard]] std::string new_name(std::string_view what) const;
   // Names of the variables that are a step's, and not this machine's.
   [[nodiscard]] std::map<std::string, std::string> own_variables(const std::map<std::string, std::string>& all) const;

@@ -135,6 +135,7 @@ struct JobState : JobView {
   int next_index = 0;  // of the next step that is not the file's: before and after those that are
   // Actions of other repositories, by `uses`; what could not be had says why.
   std::map<std::string, Result<std::shared_ptr<const Action>>, std::less<>> actions;
+  std::vector<std::shared_ptr<const void>> held;  // what keeps their files where they are
   // Runs of actions whose first step was done when the job started, by the step: "3", "3.0.1".
   std::map<std::string, std::shared_ptr<ActionRun>, std::less<>> action_runs;
   std::map<int, std::filesystem::path> nodes;  // the node that runs actions, by the major version that they want

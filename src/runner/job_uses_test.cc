@@ -1,7 +1,13 @@
 // Actions of the workspace and of other repositories, in real jobs with a real node.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 
+#include <set>
+
+#include "io/descriptor.h"
+#include "runner/remote_action.h"
 #include "runner/test_job.h"
 
 namespace weir::runner {
@@ -346,6 +352,47 @@ TEST_F(RemoteAction, ATagIsAskedForEachTimeAndUsedAsLastSeenWhereNobodyAnswers) 
   EXPECT_THAT(record.annotations("warning"), ElementsAre(HasSubstr("is used as it was last seen")));
   EXPECT_THAT(record.annotations("error"), ElementsAre(HasSubstr("--actions-url")));
   EXPECT_EQ(record.step(1), "failure");
+}
+
+TEST_F(RemoteAction, WhatWasUsedLongestAgoGoesWhenThereIsTooMuch) {
+  for (const char* name : {"me/old", "me/held", "me/new"}) {
+    write(std::string(name) + "/action.yml", composite("", "    - {run: echo here, shell: sh}\n"));
+    write(std::string(name) + "/weight", std::string(200'000, 'x'));
+    publish(name, "v1");
+    job_.uses_step(std::string(name) + "@v1");
+  }
+  EXPECT_EQ(job_.run().output_of(2), "here\n");
+  const fs::path base = *fs::directory_iterator(world_ / "cache");
+  const auto kept = [&] {
+    std::set<std::string> names;
+    for (const auto& item : fs::directory_iterator(base / "me")) names.insert(item.path().filename());
+    return names;
+  };
+  const auto used_at = [&](const char* name, std::chrono::hours ago) {
+    fs::last_write_time(base / "me" / name / "used", fs::file_time_type::clock::now() - ago);
+  };
+  used_at("old", std::chrono::hours{3});
+  used_at("held", std::chrono::hours{2});
+  // What a fetch leaves that is killed.
+  fs::create_directories(base / "me/new/trees/.draft");
+  fs::create_directories(world_ / "cache/.gone-1/half");
+  const std::atomic<bool> stop = false;
+  EXPECT_EQ(trim_fetched(world_ / "cache", 1 << 30, stop).value(), 0);
+  EXPECT_EQ(kept(), (std::set<std::string>{"held", "new", "old"}));
+  EXPECT_FALSE(fs::exists(base / "me/new/trees/.draft"));
+  EXPECT_FALSE(fs::exists(world_ / "cache/.gone-1"));
+  {
+    const io::Descriptor user(::open((base / "me/held/used").c_str(), O_RDWR | O_CLOEXEC));
+    ASSERT_EQ(::flock(user.get(), LOCK_SH), 0);
+    EXPECT_GT(trim_fetched(world_ / "cache", 1'000, stop).value(), 400'000);
+    EXPECT_EQ(kept(), (std::set<std::string>{"held"})) << "a job is at work with it";
+  }
+  EXPECT_GT(trim_fetched(world_ / "cache", 1'000, stop).value(), 200'000);
+  EXPECT_THAT(kept(), IsEmpty());
+  TestJob again;
+  use(again);
+  again.uses_step("me/held@v1");
+  EXPECT_EQ(again.run().output_of(0), "here\n");
 }
 
 TEST_F(RemoteAction, WhatCannotBeHadFailsItsStepOnlyAndSaysWhatToDo) {

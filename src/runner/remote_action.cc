@@ -1,11 +1,15 @@
 #include "runner/remote_action.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <thread>
 
 #include "base/hash.h"
+#include "io/descriptor.h"
 #include "io/file.h"
 #include "io/process.h"
 
@@ -16,6 +20,9 @@ namespace fs = std::filesystem;
 
 constexpr auto kAskLimit = std::chrono::seconds{60};
 constexpr auto kFetchLimit = std::chrono::minutes{10};
+// A push waits for the workflows that it calls.
+constexpr auto kWorkflowAskLimit = std::chrono::seconds{20};
+constexpr auto kWorkflowFetchLimit = std::chrono::minutes{1};
 constexpr auto kLockPause = std::chrono::milliseconds{50};
 
 bool is_commit(std::string_view ref) {
@@ -87,6 +94,28 @@ class RemoteStore {
         root_(source.cache / sha256_hex(source.base_url).substr(0, 12) / uses.repository),
         git_(source, root_ / "git") {}
 
+  // Says that it is used now, and by whom until the result has gone.
+  Result<std::shared_ptr<const void>> use() {
+    const fs::path path = root_ / "used";
+    for (;;) {
+      WEIR_TRY(io::make_dirs(root_));
+      auto file = std::make_shared<io::Descriptor>(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+      if (!*file || ::flock(file->get(), LOCK_SH) != 0) {
+        return fail_errno(errno, fmt::format("cannot use {}", root_.string()));
+      }
+      struct stat held{};
+      struct stat named{};
+      // Who removes it moves it away first.
+      if (::fstat(file->get(), &held) != 0 || ::stat(path.c_str(), &named) != 0 || held.st_ino != named.st_ino)
+        continue;
+      ::futimens(file->get(), nullptr);
+      return std::shared_ptr<const void>(std::move(file));
+    }
+  }
+
+  // Whether anything of the repository is here.
+  [[nodiscard]] bool is_known() const { return fs::exists(root_ / "git" / "HEAD"); }
+
   // The commit that the ref means; what is wanted of it is here then.
   Result<std::string> get(Asking asking, const std::atomic<bool>& stop, Reporter& reporter) {
     if (is_commit(uses_.ref) && has(uses_.ref)) return uses_.ref;
@@ -145,12 +174,14 @@ class RemoteStore {
   // Of a fixed length and without slashes, whatever the ref is called.
   [[nodiscard]] fs::path ref_file() const { return root_ / "refs" / sha256_hex(uses_.ref).substr(0, 32); }
 
+  [[nodiscard]] Duration ask_limit() const { return wanted_ == Wanted::kTree ? kAskLimit : kWorkflowAskLimit; }
+
   // What the ref leads to: a tag before a branch, as git itself takes them.
   [[nodiscard]] Result<Found> ask() const {
     const std::string tag = "refs/tags/" + uses_.ref;
     const std::string branch = "refs/heads/" + uses_.ref;
     const auto text =
-        WEIR_TRY(git_.run({"ls-remote", "--quiet", "--end-of-options", url_, tag, tag + "^{}", branch}, kAskLimit));
+        WEIR_TRY(git_.run({"ls-remote", "--quiet", "--end-of-options", url_, tag, tag + "^{}", branch}, ask_limit()));
     std::map<std::string, std::string, std::less<>> found;
     std::string_view rest = text;
     while (!rest.empty()) {
@@ -179,7 +210,7 @@ class RemoteStore {
     const auto fetch_with = [&](std::vector<std::string> more) {
       auto arguments = head;
       arguments.insert(arguments.end(), more.begin(), more.end());
-      return git_.run(std::move(arguments), kFetchLimit);
+      return git_.run(std::move(arguments), wanted_ == Wanted::kTree ? Duration{kFetchLimit} : kWorkflowFetchLimit);
     };
     const std::string wish = fmt::format("+{}:refs/weir/{}", name.empty() ? commit : name, commit);
     auto got = fetch_with({"--depth=1", "--end-of-options", url_, wish});
@@ -245,8 +276,9 @@ Result<RemoteTree> fetch_action(const RemoteSource& source, const UsesReference&
                 instead_of(uses.name));
   }
   RemoteStore store(source, uses, RemoteStore::Wanted::kTree);
+  auto held = WEIR_TRY(store.use());
   auto got = store.get(Asking::kAsk, stop, reporter);
-  if (got) return RemoteTree{store.folder_of(*got), *got};
+  if (got) return RemoteTree{store.folder_of(*got), *got, std::move(held)};
   if (got.error().code == Code::kCancelled) return std::unexpected(got.error());
   return fail(
       got.error().code,
@@ -258,8 +290,108 @@ Result<RemoteTree> fetch_action(const RemoteSource& source, const UsesReference&
 Result<RemoteCommit> fetch_workflows(const RemoteSource& source, const UsesReference& uses, Asking asking,
                                      const std::atomic<bool>& stop, Reporter& reporter) {
   RemoteStore store(source, uses, RemoteStore::Wanted::kCommit);
+  if (asking == Asking::kOnlyKept && !store.is_known()) {
+    return fail(Code::kNotFound, "{} is not here, and nobody is asked for it", uses.repository);
+  }
+  auto held = WEIR_TRY(store.use());
   auto commit = WEIR_TRY(store.get(asking, stop, reporter));
-  return RemoteCommit{store.git_dir(), std::move(commit)};
+  return RemoteCommit{store.git_dir(), std::move(commit), std::move(held)};
+}
+
+namespace {
+
+struct KeptRepository {
+  fs::path root;
+  fs::file_time_type used;
+  std::int64_t size_bytes = 0;
+};
+
+std::int64_t size_of(const fs::path& root) {
+  std::int64_t total = 0;
+  std::error_code error;
+  for (fs::recursive_directory_iterator item(root, error), end; !error && item != end; item.increment(error)) {
+    std::error_code gone;
+    if (!item->is_symlink(gone) && item->is_regular_file(gone)) {
+      const auto size = item->file_size(gone);
+      if (!gone) total += static_cast<std::int64_t>(size);
+    }
+  }
+  return total;
+}
+
+std::vector<fs::path> folders_in(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator item(folder, error), end; !error && item != end; item.increment(error)) {
+    std::error_code gone;
+    if (item->is_directory(gone) && !item->is_symlink(gone)) found.push_back(item->path());
+  }
+  return found;
+}
+
+std::vector<KeptRepository> kept_repositories(const fs::path& cache) {
+  std::vector<KeptRepository> all;
+  for (const auto& base : folders_in(cache)) {
+    if (base.filename().string().starts_with(".")) continue;
+    for (const auto& owner : folders_in(base)) {
+      for (const auto& root : folders_in(owner)) {
+        std::error_code never;
+        all.push_back({.root = root, .used = fs::last_write_time(root / "used", never), .size_bytes = size_of(root)});
+        if (never) all.back().used = fs::file_time_type::min();
+      }
+    }
+  }
+  std::ranges::sort(all, {}, &KeptRepository::used);
+  return all;
+}
+
+// Work that was under way when its process was killed.
+void remove_drafts(const fs::path& root) {
+  const auto nobody_works = io::FileLock::acquire(root / "lock");
+  if (!nobody_works) return;
+  std::error_code error;
+  for (const auto& folder : {root, root / "trees"}) {
+    for (fs::directory_iterator item(folder, error), end; !error && item != end; item.increment(error)) {
+      const auto name = item->path().filename().string();
+      const bool draft = folder == root ? name.starts_with("index-") : name.starts_with(".");
+      if (draft) [[maybe_unused]]
+        const auto removed = io::remove_tree(item->path());
+    }
+  }
+}
+
+// False if somebody uses it.
+bool move_away(const fs::path& root, const fs::path& to) {
+  const io::Descriptor used(::open((root / "used").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!used || ::flock(used.get(), LOCK_EX | LOCK_NB) != 0) return false;
+  std::error_code error;
+  fs::rename(root, to, error);
+  return !error;
+}
+
+}  // namespace
+
+Result<std::int64_t> trim_fetched(const fs::path& cache, std::int64_t bytes_max, const std::atomic<bool>& stop) {
+  constexpr std::string_view kGone = ".gone-";
+  for (const auto& folder : folders_in(cache)) {
+    if (folder.filename().string().starts_with(kGone)) WEIR_TRY(io::remove_tree(folder));
+  }
+  const auto all = kept_repositories(cache);
+  std::int64_t total = 0;
+  for (const auto& one : all) total += one.size_bytes;
+  std::int64_t removed = 0;
+  for (const auto& one : all) {
+    if (stop) break;
+    const fs::path gone = cache / (std::string(kGone) + random_hex(8));
+    if (total > bytes_max && move_away(one.root, gone)) {
+      WEIR_TRY(io::remove_tree(gone));
+      total -= one.size_bytes;
+      removed += one.size_bytes;
+    } else {
+      remove_drafts(one.root);
+    }
+  }
+  return removed;
 }
 
 }  // namespace weir::runner

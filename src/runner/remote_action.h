@@ -3,6 +3,7 @@
 #include <atomic>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "runner/action.h"
@@ -16,6 +17,7 @@ namespace weir::runner {
 //                                refs/<ref>     the commit that a branch or tag was last seen at
 //                                trees/<commit> its files, never changed, of actions
 //                                lock           held while one of these is made
+//                                used           when, by its time; shared by those who use it now
 //
 // <base> is made from the base address, so that those of another one are never taken for these.
 struct RemoteSource {
@@ -27,6 +29,7 @@ struct RemoteSource {
 struct RemoteTree {
   std::filesystem::path folder;  // of the whole repository
   std::string commit;
+  std::shared_ptr<const void> held;  // keeps it from removal
 };
 
 // Gets the repository at the ref of `uses`. A commit that is there is taken without asking; a branch or tag is asked
@@ -38,6 +41,7 @@ Result<RemoteTree> fetch_action(const RemoteSource& source, const UsesReference&
 struct RemoteCommit {
   std::filesystem::path git_dir;  // a bare repository that has the commit and its files
   std::string commit;
+  std::shared_ptr<const void> held;  // keeps it from removal
 };
 
 enum class Asking : std::uint8_t { kAsk, kOnlyKept };
@@ -46,5 +50,10 @@ enum class Asking : std::uint8_t { kAsk, kOnlyKept };
 // never seen is kNotFound. The error does not name `uses`.
 Result<RemoteCommit> fetch_workflows(const RemoteSource& source, const UsesReference& uses, Asking asking,
                                      const std::atomic<bool>& stop, Reporter& reporter);
+
+// Removes the repositories that were used longest ago until the rest has at most `bytes_max`, never one that is in use,
+// and what fetches that were killed left. Gives the bytes of what it removed. Any thread, any number of processes.
+Result<std::int64_t> trim_fetched(const std::filesystem::path& cache, std::int64_t bytes_max,
+                                  const std::atomic<bool>& stop);
 
 }  // namespace weir::runner

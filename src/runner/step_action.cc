@@ -148,6 +148,7 @@ void resolve(JobState& job, StepState& step, Wanted wanted) {
       auto action = load_fetched(fetched);
       if (fetched.tree) {
         job.line(step.index, 'o', fmt::format("Action {} (SHA:{})", fetched.uses.text, fetched.tree->commit));
+        job.held.push_back(fetched.tree->held);
       }
       if (action && (*action)->file.kind == workflow::ActionKind::kComposite) {
         collect(job, (*action)->file.steps, fetched.uses.repository, fetched.uses.ref, inner);

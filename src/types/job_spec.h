@@ -3,12 +3,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/json.h"
 
 namespace weir::types {
+
+// The label that containers and networks of a job bear, with the job's RUNNER_TRACKING_ID as its value.
+inline constexpr std::string_view kTrackingLabel = "weir-tracking";
 
 // What holds for a job whose code nobody here has looked at: each process of its steps runs in a sandbox of its own.
 struct JobSandbox {

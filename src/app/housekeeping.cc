@@ -1,0 +1,181 @@
+#include "app/housekeeping.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+
+#include "engine/session.h"
+#include "io/file.h"
+#include "io/process.h"
+#include "runner/remote_action.h"
+#include "types/job_spec.h"
+
+namespace weir::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kPodmanLimit = std::chrono::seconds{60};
+constexpr auto kPause = std::chrono::seconds{2};  // several jobs often fail at once
+
+std::optional<std::int64_t> number_of(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number <= 0) return std::nullopt;
+  return number;
+}
+
+bool has_podman() {
+  const char* path = std::getenv("PATH");
+  std::string_view rest = path == nullptr ? "" : path;
+  while (!rest.empty()) {
+    const auto end = rest.find(':');
+    std::error_code ignored;
+    if (end != 0 && fs::exists(fs::path(rest.substr(0, end)) / "podman", ignored)) return true;
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  }
+  return false;
+}
+
+Result<std::string> podman(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "podman");
+  const auto done = WEIR_TRY(io::run_process({.argv = arguments}, {}, kPodmanLimit));
+  if (done.status.code == 0) return done.out;
+  return fail(Code::kUnavailable, "podman {} {}: {}", arguments[1], arguments[2], done.err.substr(0, 300));
+}
+
+struct Labelled {
+  std::string id;
+  std::string tracking;
+};
+
+// What `podman … --format json` lists. Containers have "Id" and "Labels", networks "id" and "labels".
+std::vector<Labelled> labelled(const json::value& list) {
+  std::vector<Labelled> all;
+  if (!list.is_array()) return all;
+  for (const auto& one : list.get_array()) {
+    const auto* labels = json_find(one, "Labels");
+    if (labels == nullptr) labels = json_find(one, "labels");
+    const auto id = json_string_or(one, "Id", json_string_or(one, "id", ""));
+    if (labels == nullptr || id.empty()) continue;
+    all.push_back({id, json_string_or(*labels, types::kTrackingLabel, "")});
+  }
+  return all;
+}
+
+}  // namespace
+
+void Housekeeping::start() {
+  if (parts_.engine.idle()) tidy_exchange(Duration{0});
+  subscription_ = parts_.engine.subscribe([this](const engine::LiveUpdate& update) {
+    if (update.kind != engine::LiveUpdate::Kind::kJob || !update.conclusion ||
+        *update.conclusion == types::Conclusion::kSuccess) {
+      return;
+    }
+    const std::scoped_lock lock(mutex_);
+    job_failed_ = true;
+    wake_.notify_all();
+  });
+  thread_ = std::jthread([this](const std::stop_token& stopped) { work(stopped); });
+}
+
+void Housekeeping::stop() {
+  stop_ = true;
+  subscription_.reset();
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  thread_.join();
+}
+
+void Housekeeping::work(const std::stop_token& stopped) {
+  auto next = std::chrono::steady_clock::now();
+  while (!stopped.stop_requested()) {
+    if (std::chrono::steady_clock::now() >= next) {
+      tidy();
+      next = std::chrono::steady_clock::now() + rules_.every;
+    }
+    std::unique_lock lock(mutex_);
+    wake_.wait_until(lock, stopped, next, [&] { return job_failed_; });
+    if (!std::exchange(job_failed_, false)) continue;
+    wake_.wait_for(lock, stopped, kPause, [] { return false; });
+    lock.unlock();
+    if (!stopped.stop_requested()) tidy_containers();
+  }
+}
+
+void Housekeeping::tidy() {
+  const auto removed = parts_.engine.apply_retention(rules_.jobs);
+  if (!removed) parts_.log.warning("old job folders stay: {}", removed.error().message);
+  if (removed && *removed > 0) parts_.log.info("removed the folders of {} jobs of old runs", *removed);
+  if (!stop_) tidy_resume();
+  if (!stop_) tidy_exchange(rules_.exchange_rest);
+  if (!stop_) tidy_actions();
+  if (!stop_) tidy_containers();
+}
+
+void Housekeeping::tidy_resume() {
+  std::error_code error;
+  for (fs::directory_iterator item(parts_.state / "resume", error), end; !error && item != end; item.increment(error)) {
+    const auto id = number_of(item->path().filename().string());
+    if (!id) continue;
+    const auto run = parts_.engine.run(*id);
+    if (!run && run.error().code != Code::kNotFound) continue;
+    if (run) {
+      if (run->state != engine::RunState::kCompleted || !run->completed_at) continue;
+      // Another attempt of a run that failed goes on where it was.
+      const auto rest = run->conclusion == types::Conclusion::kSuccess ? rules_.resume_rest : rules_.jobs.age_max;
+      if (*run->completed_at + rest > parts_.clock.now()) continue;
+    }
+    if (const auto removed = io::remove_tree(item->path()); !removed) parts_.log.warning("{}", removed.error().message);
+  }
+}
+
+void Housekeeping::tidy_exchange(Duration rest) {
+  const auto oldest = fs::file_time_type::clock::now() - rest;
+  std::error_code error;
+  for (fs::directory_iterator item(parts_.state / "exchange", error), end; !error && item != end;
+       item.increment(error)) {
+    std::error_code gone;
+    const auto written = item->last_write_time(gone);
+    if (!gone && written <= oldest) fs::remove(item->path(), gone);
+  }
+}
+
+void Housekeeping::tidy_actions() {
+  const auto removed = runner::trim_fetched(parts_.state / "actions", rules_.actions_bytes_max, stop_);
+  if (!removed) parts_.log.warning("fetched actions stay: {}", removed.error().message);
+}
+
+bool Housekeeping::is_at_work(std::int64_t job) const {
+  const auto found = parts_.engine.job(job);
+  // Who cannot be asked about may be at work.
+  return found ? found->state != engine::JobState::kCompleted : found.error().code != Code::kNotFound;
+}
+
+void Housekeeping::tidy_containers() {
+  if (!has_podman()) return;
+  const std::string mine = engine::tracking_id(parts_.state / "jobs") + "/";
+  const auto filter = fmt::format("label={}", types::kTrackingLabel);
+  const auto sweep = [&](const std::vector<std::string>& list, const std::vector<std::string>& remove) -> Result<void> {
+    auto arguments = list;
+    arguments.insert(arguments.end(), {"--filter", filter, "--format", "json"});
+    const auto text = WEIR_TRY(podman(std::move(arguments)));
+    for (const auto& one : labelled(WEIR_TRY(parse_json(text.empty() ? "[]" : text, "what podman lists")))) {
+      if (!one.tracking.starts_with(mine)) continue;
+      const auto job = number_of(std::string_view(one.tracking).substr(mine.size()));
+      if (!job || is_at_work(*job)) continue;
+      auto last = remove;
+      last.push_back(one.id);
+      WEIR_TRY(podman(std::move(last)));
+      parts_.log.info("removed a container or network that job {} left: {}", *job, one.id.substr(0, 12));
+    }
+    return {};
+  };
+  for (const auto& done : {sweep({"ps", "--all"}, {"rm", "--force", "--time", "1", "--volumes"}),
+                           sweep({"network", "ls"}, {"network", "rm", "--force"})}) {
+    if (!done) parts_.log.warning("containers of jobs that ended may be left: {}", done.error().message);
+  }
+}
+
+}  // namespace weir::app
