@@ -84,8 +84,10 @@ class Described:
         for run in self.call("GET", "/api/v1/runs")["runs"]:
             for job in self.call("GET", f"/api/v1/runs/{run['id']}")["jobs"]:
                 self.call("GET", f"/api/v1/jobs/{job['id']}")
-                self.call("GET", f"/api/v1/jobs/{job['id']}/log")
+                self.call("GET", f"/api/v1/jobs/{job['id']}/log", status=None if job["started_at"] else 404)
             self.call("GET", f"/api/v1/why?subject=run/{run['id']}")
+        for notification in self.call("GET", "/api/v1/notifications")["notifications"]:
+            self.call("GET", f"/api/v1/notifications/{notification['id']}")
         for model in self.call("GET", "/api/v1/models")["models"]:
             self.call("GET", f"/api/v1/models/{model['name']}")
         for endpoint in self.call("GET", "/api/v1/endpoints")["endpoints"]:
