@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <set>
+#include <utility>
 
 namespace weir::engine {
 namespace {
@@ -69,21 +70,49 @@ json::object merged_outputs(const KeyNode& key) {
   return merged;
 }
 
-}  // namespace
-
-bool KeyNode::completed() const {
-  return std::ranges::all_of(legs, [](const auto& leg) { return leg->row.state == JobState::kCompleted; });
+void add_layer(const std::string& layer, std::vector<std::string>& layers) {
+  if (!layer.empty() && std::ranges::find(layers, layer) == layers.end()) layers.push_back(layer);
 }
 
-int KeyNode::in_progress() const {
-  return static_cast<int>(
-      std::ranges::count_if(legs, [](const auto& leg) { return leg->row.state == JobState::kInProgress; }));
+std::vector<std::string> layers_of(const KeyNode& key) {
+  std::vector<std::string> layers;
+  for (const auto& leg : key.legs) {
+    add_layer(leg->row.layer, layers);
+    if (leg->callee == nullptr) continue;
+    for (const auto* inner : leg->callee->keys) {
+      for (const auto& layer : outcome_of(*inner).layers) add_layer(layer, layers);
+    }
+  }
+  return layers;
+}
+
+}  // namespace
+
+void count(RunNode& run, JobNode& job) {
+  const bool open = job.callee != nullptr && job.row.state != JobState::kCompleted;
+  const std::size_t place = open ? JobCounts::kOpenCall : static_cast<std::size_t>(job.row.state);
+  const std::size_t before = std::exchange(job.counted, place);
+  if (before == place) return;
+  for (auto* counts : {&run.counts, &job.key->counts}) {
+    if (before == 0) {
+      ++counts->total_;
+    } else {
+      --counts->counts_[before];
+    }
+    ++counts->counts_[place];
+  }
+}
+
+const Outcome& outcome_of(const KeyNode& key) {
+  if (key.outcome) return *key.outcome;
+  Tally tally;
+  for (const auto& leg : key.legs) tally.add(result_of(*leg));
+  key.outcome = Outcome{.result = tally.conclusion(), .outputs = merged_outputs(key), .layers = layers_of(key)};
+  return *key.outcome;
 }
 
 Conclusion result_of(const KeyNode& key) {
-  Tally tally;
-  for (const auto& leg : key.legs) tally.add(result_of(*leg));
-  return tally.conclusion();
+  return outcome_of(key).result;
 }
 
 Ancestry ancestry_of(const KeyNode& key) {
@@ -100,7 +129,7 @@ json::object results_of(const std::vector<KeyNode*>& keys) {
   json::object results;
   for (const auto* key : keys) {
     results[local_key(key->legs.front()->row.key)] =
-        json::object{{"result", types::conclusion_name(result_of(*key))}, {"outputs", merged_outputs(*key)}};
+        json::object{{"result", types::conclusion_name(result_of(*key))}, {"outputs", outcome_of(*key).outputs}};
   }
   return results;
 }
@@ -124,23 +153,12 @@ bool cancel_requested(const RunNode& run, const Frame& frame) {
   return frame.call != nullptr ? frame.call->row.cancel_requested : run.row.cancel_requested;
 }
 
-namespace {
-
-void add_layers(const KeyNode& key, std::vector<std::string>& layers) {
-  for (const auto& leg : key.legs) {
-    const auto& layer = leg->row.layer;
-    if (!layer.empty() && std::ranges::find(layers, layer) == layers.end()) layers.push_back(layer);
-    if (leg->callee == nullptr) continue;
-    for (const auto* inner : leg->callee->keys) add_layers(*inner, layers);
-  }
-}
-
-}  // namespace
-
 std::vector<std::string> needed_layers(const KeyNode& key) {
   std::vector<std::string> layers;
   for (const KeyNode* at = &key; at != nullptr; at = at->frame->call == nullptr ? nullptr : at->frame->call->key) {
-    for_each_ancestor(*at, [&](const KeyNode& ancestor) { add_layers(ancestor, layers); });
+    for_each_ancestor(*at, [&](const KeyNode& ancestor) {
+      for (const auto& layer : outcome_of(ancestor).layers) add_layer(layer, layers);
+    });
   }
   return layers;
 }
@@ -156,26 +174,12 @@ Conclusion conclusion_of(const RunNode& run) {
 }
 
 RunState state_of(const RunNode& run) {
-  bool all_completed = true;
-  bool waiting = false;
-  bool queued = false;
-  for (const auto& key : run.keys) {
-    for (const auto& leg : key->legs) {
-      const auto state = leg->row.state;
-      if (leg->callee != nullptr && state != JobState::kCompleted) {
-        all_completed = false;  // its jobs say what it does
-        continue;
-      }
-      if (state == JobState::kInProgress) return RunState::kInProgress;
-      all_completed = all_completed && state == JobState::kCompleted;
-      waiting = waiting || state == JobState::kWaiting;
-      queued = queued || state == JobState::kQueued;
-    }
-  }
-  if (all_completed) return RunState::kCompleted;
+  const auto& counts = run.counts;
+  if (counts.of(JobState::kInProgress) > 0) return RunState::kInProgress;
+  if (counts.unfinished() == 0) return RunState::kCompleted;
   if (!run.group_passed) return RunState::kWaiting;
-  if (queued) return run.row.started_at ? RunState::kInProgress : RunState::kQueued;
-  if (waiting) return RunState::kWaiting;
+  const bool waits = counts.of(JobState::kWaiting) > 0 && counts.of(JobState::kQueued) == 0;
+  if (waits) return RunState::kWaiting;
   return run.row.started_at ? RunState::kInProgress : RunState::kQueued;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -20,17 +21,34 @@
 namespace weir::engine {
 
 struct RunNode;
+struct JobNode;
 struct KeyNode;
 struct Frame;
 
+// How many jobs are in which state, so that nobody has to walk over all of a large run after each change. A call that
+// was made counts apart: its jobs say what it does.
+class JobCounts {
+ public:
+  [[nodiscard]] std::size_t of(JobState state) const { return counts_[static_cast<std::size_t>(state)]; }
+  [[nodiscard]] std::size_t open_calls() const { return counts_[kOpenCall]; }
+  [[nodiscard]] std::size_t unfinished() const { return total_ - of(JobState::kCompleted); }
+
+ private:
+  friend void count(RunNode& run, JobNode& job);
+  static constexpr std::size_t kOpenCall = 6;  // 0: not counted yet
+  std::array<std::size_t, 7> counts_{};
+  std::size_t total_ = 0;
+};
+
 // One job as a runner executes it, or a call of a workflow: a combination of a matrix, or the only one.
-struct JobNode {
+struct JobNode : std::enable_shared_from_this<JobNode> {
   JobRow row;
   KeyNode* key = nullptr;
   ConcurrencyGroups::Member member = 0;
   std::shared_ptr<std::int64_t> id = event_ref();  // row.id, known to steps as soon as the row is inserted
   EventRef last_event = event_ref();               // cause of what comes next
-  bool dirty = false;                              // row differs from what was sent to the database
+  bool dirty = false;       // row differs from what was sent to the database: in RunNode::dirty_jobs
+  std::size_t counted = 0;  // where the counts have it
   bool approval_asked = false;
   bool approved = false;
   Demand demand;  // where it may run, and what it needs there; set with the pool when it is queued
@@ -58,6 +76,13 @@ struct Frame {
   [[nodiscard]] Frame* caller() const;
 };
 
+// What a key came to, once all of its jobs have ended: nothing of it changes any more.
+struct Outcome {
+  types::Conclusion result = types::Conclusion::kSkipped;
+  json::object outputs;             // merged
+  std::vector<std::string> layers;  // environments of its jobs, each once
+};
+
 // One key below `jobs:`.
 struct KeyNode {
   Frame* frame = nullptr;
@@ -66,9 +91,13 @@ struct KeyNode {
   std::vector<std::shared_ptr<JobNode>> legs;
   std::deque<std::shared_ptr<JobNode>> parked;  // queued, but as many as may run at a time do
   bool planned = false;
+  JobCounts counts;
+  mutable std::optional<Outcome> outcome;  // of outcome_of()
 
-  [[nodiscard]] bool completed() const;
-  [[nodiscard]] int in_progress() const;
+  [[nodiscard]] bool completed() const { return counts.of(JobState::kCompleted) == legs.size(); }
+  [[nodiscard]] int in_progress() const {
+    return static_cast<int>(counts.of(JobState::kInProgress) + counts.open_calls());
+  }
 };
 
 struct RunNode {
@@ -80,13 +109,21 @@ struct RunNode {
   bool group_passed = false;  // holds its group, or has none
   bool broken = false;        // cannot go on: row.problem says why
   bool dirty = false;
+  std::vector<std::shared_ptr<JobNode>> dirty_jobs;  // in the order of their changes
+  JobCounts counts;                                  // of all keys
   EventRef last_event = event_ref();
 };
+
+// To be called when a job's state has changed, or it was made or called its workflow.
+void count(RunNode& run, JobNode& job);
 
 struct JobRef {
   std::shared_ptr<RunNode> run;
   std::shared_ptr<JobNode> job;  // null: the run itself
 };
+
+// Of a completed key: worked out once.
+const Outcome& outcome_of(const KeyNode& key);
 
 // Result of a job as those that need it see it: failure outweighs cancelled, then success, then skipped. A failed
 // combination that is allowed to fail counts as success. Only for a completed key.

@@ -98,6 +98,7 @@ Result<void> Scheduler::connect(RunNode& run, StoredRun& stored) {
     for (const auto& need : key->legs.front()->row.needs) {
       if (const auto found = by_key.find(need); found != by_key.end()) key->needs.push_back(found->second);
     }
+    for (const auto& job : key->legs) count(run, *job);
   }
   return result;
 }
@@ -151,20 +152,18 @@ void Scheduler::collect() {
             .conclusion = run->row.conclusion},
            nullptr);
     }
-    for (const auto& key : run->keys) {
-      for (const auto& job : key->legs) {
-        if (!std::exchange(job->dirty, false)) continue;
-        outbox_.step([row = job->row, id = job->id](store::Transaction& tx) {
-          auto copy = row;
-          copy.id = *id;
-          return update_job(tx, copy);
-        });
-        tell({.kind = LiveUpdate::Kind::kJob,
-              .run = run->row.id,
-              .state = std::string(job_state_name(job->row.state)),
-              .conclusion = job->row.conclusion},
-             job);
-      }
+    for (const auto& job : std::exchange(run->dirty_jobs, {})) {
+      job->dirty = false;
+      outbox_.step([row = job->row, id = job->id](store::Transaction& tx) {
+        auto copy = row;
+        copy.id = *id;
+        return update_job(tx, copy);
+      });
+      tell({.kind = LiveUpdate::Kind::kJob,
+            .run = run->row.id,
+            .state = std::string(job_state_name(job->row.state)),
+            .conclusion = job->row.conclusion},
+           job);
     }
   }
 }
@@ -203,7 +202,7 @@ bool Scheduler::step_jobs(const RunPtr& run) {
   // By index: a call adds keys, and neither vector may be held over it.
   for (std::size_t i = 0; i < run->keys.size(); ++i) {
     auto& key = *run->keys[i];
-    if (!key.planned) continue;
+    if (!key.planned || key.counts.of(JobState::kPending) + key.counts.of(JobState::kWaiting) == 0) continue;
     for (std::size_t leg = 0; leg < key.legs.size(); ++leg) called = step_job(run, JobPtr(key.legs[leg])) || called;
   }
   return called;

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/broadcast.h"
@@ -85,7 +86,8 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
     changed_.insert(run);
   }
   void mark(const RunPtr& run, JobNode& job) {
-    job.dirty = true;
+    count(*run, job);
+    if (!std::exchange(job.dirty, true)) run->dirty_jobs.push_back(job.shared_from_this());
     changed_.insert(run);
   }
   types::EventDraft run_draft(const RunNode& run, std::string_view type, json::object payload) const;

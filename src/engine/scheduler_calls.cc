@@ -82,7 +82,8 @@ void Scheduler::add_callee(const RunPtr& run, Frame& frame, std::size_t index) {
   }
   row.created_at = deps_.clock->now();
   insert(job);
-  key.legs.push_back(std::move(job));
+  key.legs.push_back(job);
+  count(*run, *job);
 }
 
 // Ends the calls all of whose jobs have ended, inner ones first; whether there was one.

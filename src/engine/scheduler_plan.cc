@@ -75,7 +75,8 @@ Result<void> Scheduler::expand_key(const RunPtr& run, KeyNode& key, Facts& facts
       job->key = &key;
       job->member = ++last_member_;
       job->last_event = key.legs.front()->last_event;
-      key.legs.push_back(std::move(job));
+      key.legs.push_back(job);
+      count(*run, *job);
     }
     auto& row = key.legs[static_cast<std::size_t>(leg)]->row;
     row.planned = true;

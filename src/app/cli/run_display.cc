@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "app/cli/print.h"
 #include "io/descriptor.h"
 #include "types/job_spec.h"
@@ -22,36 +24,57 @@ std::string took(const std::optional<TimePoint>& from, const std::optional<TimeP
 RunDisplay::RunDisplay(engine::Engine& engine, Options options)
     : engine_(engine), options_(options), subscription_(engine.subscribe([this](const engine::LiveUpdate& update) {
         const std::scoped_lock lock(mutex_);
-        changed_ = true;
+        if (update.job != 0) moved_jobs_.insert(update.job);
+        run_moved_ = run_moved_ || update.kind == engine::LiveUpdate::Kind::kRun;
         ended_ = ended_ || (update.kind == engine::LiveUpdate::Kind::kRun && update.state == "completed");
         moved_.notify_one();
       })) {}
 
+// All jobs are looked at when it begins and when it has ended, and in between those that moved: a run may have
+// thousands.
 Result<int> RunDisplay::follow(std::int64_t run_id) {
+  running_.clear();
+  const auto show = [&](const std::vector<engine::Job>& jobs) -> Result<void> {
+    for (const auto& job : jobs) WEIR_TRY(print_new_lines(job));
+    return {};
+  };
+  WEIR_TRY(show(WEIR_TRY(engine_.jobs(run_id))));
   for (;;) {
-    const auto looked = std::chrono::steady_clock::now();
     const auto run = WEIR_TRY(engine_.run(run_id));
-    const auto jobs = WEIR_TRY(engine_.jobs(run_id));
-    for (const auto& job : jobs) {
-      if (job.state == engine::JobState::kInProgress || job.state == engine::JobState::kCompleted) {
-        WEIR_TRY(print_new_lines(job));
-      }
-    }
     if (run.state == engine::RunState::kCompleted) {
+      const auto jobs = WEIR_TRY(engine_.jobs(run_id));
+      WEIR_TRY(show(jobs));
       print_summary(run, jobs);
       return run.conclusion == types::Conclusion::kSuccess ? 0 : 1;
     }
-    std::unique_lock lock(mutex_);
-    // An update tells at once; the limit only covers one that was lost.
-    moved_.wait_for(lock, std::chrono::milliseconds{500}, [this] { return changed_ || ended_; });
-    // All that moves within a moment is looked at together; the end is not kept waiting.
-    moved_.wait_until(lock, looked + kPause, [this] { return ended_; });
-    changed_ = ended_ = false;
+    WEIR_TRY(look_at(run_id, wait_for_moves()));
   }
 }
 
+// The jobs that moved; those that run if none did for a while, since their logs may grow unheard.
+std::set<std::int64_t> RunDisplay::wait_for_moves() {
+  const auto looked = std::chrono::steady_clock::now();
+  std::unique_lock lock(mutex_);
+  moved_.wait_for(lock, std::chrono::milliseconds{500},
+                  [this] { return !moved_jobs_.empty() || run_moved_ || ended_; });
+  // All that moves within a moment is looked at together; the end is not kept waiting.
+  moved_.wait_until(lock, looked + kPause, [this] { return ended_; });
+  const bool heard = std::exchange(run_moved_, false) || std::exchange(ended_, false) || !moved_jobs_.empty();
+  ended_ = false;
+  return heard ? std::exchange(moved_jobs_, {}) : running_;
+}
+
+Result<void> RunDisplay::look_at(std::int64_t run, const std::set<std::int64_t>& jobs) {
+  for (const auto id : jobs) {
+    const auto job = WEIR_TRY(engine_.job(id));
+    if (job.run == run) WEIR_TRY(print_new_lines(job));
+  }
+  return {};
+}
+
 Result<void> RunDisplay::print_new_lines(const engine::Job& job) {
-  if (announced_.contains(job.id)) return {};
+  const bool completed = job.state == engine::JobState::kCompleted;
+  if (announced_.contains(job.id) || (!completed && job.state != engine::JobState::kInProgress)) return {};
   if (log_read_[job.id] == 0 && !job.reason.empty() && !options_.json && reasons_.insert(job.id).second) {
     print_line(styled(Style::kDim, fmt::format("{:<18} | {}", job.name, safe(job.reason))));
   }
@@ -61,7 +84,12 @@ Result<void> RunDisplay::print_new_lines(const engine::Job& job) {
   if (folder) {
     WEIR_TRY(print_log(job, *folder));
   }
-  if (job.state == engine::JobState::kCompleted) announced_.insert(job.id);
+  if (completed) {
+    announced_.insert(job.id);
+    running_.erase(job.id);
+  } else {
+    running_.insert(job.id);
+  }
   std::fflush(stdout);
   return {};
 }

@@ -25,6 +25,8 @@ class RunDisplay {
   Result<int> follow(std::int64_t run);
 
  private:
+  Result<void> look_at(std::int64_t run, const std::set<std::int64_t>& jobs);
+  std::set<std::int64_t> wait_for_moves();
   Result<void> print_new_lines(const engine::Job& job);
   Result<void> print_log(const engine::Job& job, const std::filesystem::path& folder);
   void print_summary(const engine::Run& run, const std::vector<engine::Job>& jobs);
@@ -33,8 +35,10 @@ class RunDisplay {
   Options options_;
   std::mutex mutex_;
   std::condition_variable moved_;
-  bool changed_ = true;                            // something moved since we looked
+  std::set<std::int64_t> moved_jobs_;              // since we looked
+  bool run_moved_ = false;                         // some run did
   bool ended_ = false;                             // some run has
+  std::set<std::int64_t> running_;                 // jobs that were seen to run and not to end
   std::map<std::int64_t, std::int64_t> log_read_;  // bytes of each job's log that were printed
   std::set<std::int64_t> announced_;               // jobs whose end was printed
   std::set<std::int64_t> reasons_;                 // jobs whose reason was shown
