@@ -18,6 +18,7 @@ cmd_demo() {
   demo_start
   demo_first_release
   demo_serve_rows
+  demo_pull_request
   demo_better_model
   demo_bug
   demo_rollback
@@ -134,18 +135,77 @@ demo_serve_rows() {
   result "served rows" "MLflow /invocations and Open Inference v2 agree"
 }
 
-demo_better_model() {
-  step "4. A better model: scored on the champion's rows, switched blue-green"
+# dave, a developer, works on a branch; the model of a pull request is never registered.
+demo_pull_request() {
+  step "4. A pull request: trained on what the merge would be, its report a comment with a plot"
+  DAVE=$(weir token create dave --role developer)
+  git -C "$REPO" checkout -q -b boosting
   git -C "$REPO" apply "$ROOT/examples/flights/demo/2-better.patch"
-  push "Use gradient boosting and all features"
+  sed -i 's/max_iter=60/max_iter=3/' "$REPO/scripts/train.py"
+  push_branch "Use gradient boosting and all features"
+  printf '\033[2m$ weir pr create   # as dave\033[0m\n'
+  (cd "$REPO" && WEIR_TOKEN=$DAVE weir pr create)
+  follow_pull_run
+  show_report
+  printf '\033[2m$ weir pr merge 1   # as dave\033[0m\n'
+  (cd "$REPO" && WEIR_TOKEN=$DAVE weir pr merge 1) && die "it was merged without a review"
+
+  sed -i 's/max_iter=3/max_iter=60/' "$REPO/scripts/train.py"
+  push_branch "Boost for longer"
+  follow_pull_run
+  show_report
+  [ "$(pull '[.comments[] | select(.body | contains("weir: report"))] | length')" = 1 ] || die "the report was said again"
+  result "pull request" "two pushes, one report with a plot; merged once reviewed"
+}
+
+demo_better_model() {
+  step "5. Reviewed and merged: scored on the champion's rows, switched blue-green"
+  printf '\033[2m$ weir pr review 1 --approve   # as alice\033[0m\n'
+  (cd "$REPO" && WEIR_TOKEN=$ALICE weir pr review 1 --approve --body "The curve is above the old one.")
+  printf '\033[2m$ weir pr merge 1   # as dave\033[0m\n'
+  (cd "$REPO" && WEIR_TOKEN=$DAVE weir pr merge 1)
+  git -C "$REPO" checkout -q main
+  git -C "$REPO" pull -q weir main
+  wait_until 20 sh -c "weir runs --limit 1 --json | jq -e '.runs[0].event == \"push\"' >/dev/null"
+  RUN=$(weir runs --limit 1 --json | jq -r '.runs[0].id')
   follow_run
-  [ "$CONCLUSION" = success ] || die "the second run ended with $CONCLUSION"
+  [ "$CONCLUSION" = success ] || die "the run of the merge ended with $CONCLUSION"
   show_verdict
   result "better model" "version $(live_version) is live, the one before stays warm"
 }
 
+push_branch() { # MESSAGE
+  git -C "$REPO" -c user.name=dave -c user.email=dave@example.com commit -qam "$1"
+  printf '\033[2m$ git push weir boosting   # %s\033[0m\n' "$1"
+  git -C "$REPO" -c credential.helper= -c credential.helper="!f() { echo username=dave; echo password=$DAVE; }; f" \
+    push -q weir boosting
+}
+
+pull() { curl -fsS "$URL/api/v1/repos/flights/pulls/1" | jq -r "$1"; } # JQ
+
+# Follows the run of what dave has pushed; its required check has to be green.
+follow_pull_run() {
+  local head
+  head=$(git -C "$REPO" rev-parse HEAD)
+  wait_until 20 sh -c "curl -fsS $URL/api/v1/repos/flights/pulls/1 | jq -e '.head.sha == \"$head\" and (.runs | length) > 0' >/dev/null"
+  RUN=$(pull '.runs[0].id')
+  follow_run
+  [ "$CONCLUSION" = success ] || die "the run of the pull request ended with $CONCLUSION"
+}
+
+# The report as people read it, and the picture in it as the dashboard gets it.
+show_report() {
+  local body address
+  body=$(pull '[.comments[] | select(.body | contains("weir: report"))][-1].body')
+  grep -E '^(#|\||✅|❌)' <<<"$body" || die "the pull request has no report"
+  address=$(grep -oE '/api/v1/repos/flights/attachments/[0-9a-f]{64}' <<<"$body") || die "the report shows no plot"
+  curl -fsS -o "$DEMO/plot.png" "$URL$address"
+  [ "$(head -c 4 "$DEMO/plot.png" | tail -c 3)" = PNG ] || die "$URL$address is no picture"
+  echo "plot: $URL$address   dashboard: $URL/#/pulls/flights/1"
+}
+
 demo_bug() {
-  step "5. A commit with a bug that ruins the model"
+  step "6. A commit with a bug that ruins the model"
   git -C "$REPO" apply "$ROOT/examples/flights/demo/3-bug.patch"
   local before
   before=$(live_version)
@@ -160,7 +220,7 @@ demo_bug() {
 }
 
 demo_rollback() {
-  step "6. Roll back under load"
+  step "7. Roll back under load"
   (cd "$REPO" && "$VENV/bin/python" - >"$DEMO/row.json" <<'PY'
 import json, sys
 sys.path.insert(0, "scripts")
@@ -182,7 +242,7 @@ PY
 }
 
 demo_year() {
-  step "7. The year goes on, a day of flights at a time: March, then midsummer"
+  step "8. The year goes on, a day of flights at a time: March, then midsummer"
   shown weir deploy flights 2
   wait_until 60 sh -c "curl -fsS $URL/api/v1/approvals?state=pending | jq -e '.approvals | length > 0' >/dev/null"
   WEIR_TOKEN=$ALICE weir approve
@@ -228,7 +288,7 @@ cancel_reverted_run() {
 }
 
 demo_explain() {
-  step "8. Why is that live? And how well does the line work?"
+  step "9. Why is that live? And how well does the line work?"
   shown weir why flights@production
   shown weir dora --days 1
   result "why and dora" "the chain and the four key figures, above"
