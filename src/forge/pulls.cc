@@ -47,6 +47,39 @@ std::vector<Activity> activities_of(const Pull& before, const Pull& after) {
   return all;
 }
 
+// Makes the commit that the base branch is to have.
+Result<std::string> commit_of(const io::Git& git, const Pull& pull, MergeMethod method, const std::string& message,
+                              const types::Identity& identity, TimePoint now) {
+  const auto email = identity.name + "@localhost";
+  if (method == MergeMethod::kRebase) {
+    auto rebased = WEIR_TRY(git.rebase(pull.base_sha, pull.head_sha, {identity.name, email, now}));
+    if (!rebased.conflicts.empty()) {
+      return fail(
+          Code::kFailedPrecondition,
+          "pull request #{} cannot be rebased: its commit {} conflicts in {}; merge or squash it, or rebase the "
+          "branch yourself",
+          pull.issue.number, rebased.stopped_at.substr(0, 12), fmt::join(rebased.conflicts, ", "));
+    }
+    if (rebased.commit != pull.base_sha) return std::move(rebased.commit);
+    return fail(Code::kFailedPrecondition, "pull request #{} has nothing to rebase: what it changes is on {} already",
+                pull.issue.number, event::short_ref(pull.base_ref));
+  }
+  const bool squash = method == MergeMethod::kSquash;
+  const auto first_line =
+      squash ? fmt::format("{} (#{})", pull.issue.title, pull.issue.number)
+             : fmt::format("Merge pull request #{} from {}", pull.issue.number, event::short_ref(pull.head_ref));
+  std::vector<std::string> parents{pull.base_sha};
+  if (!squash) parents.push_back(pull.head_sha);
+  return git.make_commit(
+      {.tree = WEIR_TRY(git.commit(pull.merge_sha)).tree,
+       .parents = std::move(parents),
+       .message = message.empty() ? fmt::format("{}\n\n{}\n", first_line, squash ? pull.issue.body : pull.issue.title)
+                                  : message + "\n",
+       .author_name = identity.name,
+       .author_email = email,
+       .time = now});
+}
+
 // Actions whose workflows run on the merge commit, which conflicts keep from being there.
 bool needs_merge_commit(std::string_view action) {
   return action != "closed";
@@ -71,6 +104,14 @@ Result<ReviewState> parse_review_state(std::string_view name) {
   }
   if (name == "COMMENT" || name == "COMMENTED" || name == "comment") return ReviewState::kCommented;
   return fail(Code::kInvalidArgument, "\"{}\" is no review; there are approve, request-changes and comment", name);
+}
+
+Result<MergeMethod> parse_merge_method(std::string_view name) {
+  if (name == "merge") return MergeMethod::kMerge;
+  if (name == "squash") return MergeMethod::kSquash;
+  if (name == "rebase") return MergeMethod::kRebase;
+  return fail(Code::kInvalidArgument, "there is no merging by \"{}\"; there are merge, squash and rebase",
+              name.substr(0, 80));
 }
 
 std::string branch_ref(std::string_view name) {
@@ -334,24 +375,13 @@ Result<Pull> Pulls::merge(const std::string& repo, std::int64_t number, MergeMet
     return fail(Code::kFailedPrecondition, "pull request #{} cannot be merged: {}", number,
                 fmt::join(able.reasons, "; "));
   }
-  const auto merged = WEIR_TRY(git.commit(pull.merge_sha));
-  const auto first_line = method == MergeMethod::kSquash
-                              ? fmt::format("{} (#{})", pull.issue.title, number)
-                              : fmt::format("Merge pull request #{} from {}", number, event::short_ref(pull.head_ref));
-  std::vector<std::string> parents{pull.base_sha};
-  if (method == MergeMethod::kMerge) parents.push_back(pull.head_sha);
-  const auto commit = WEIR_TRY(git.make_commit(
-      {.tree = merged.tree,
-       .parents = std::move(parents),
-       .message = message.empty() ? fmt::format("{}\n\n{}\n", first_line,
-                                                method == MergeMethod::kMerge ? pull.issue.title : pull.issue.body)
-                                  : message + "\n",
-       .author_name = identity.name,
-       .author_email = identity.name + "@localhost",
-       .time = deps_.clock->now()}));
+  const auto commit = WEIR_TRY(commit_of(git, pull, method, message, identity, deps_.clock->now()));
+  // What is about to be the base's newest commit: a server that dies after the next line finds it there when it starts.
+  pull.merged_sha = commit;
+  pull.merged_by = identity.name;
+  WEIR_TRY(deps_.db->write([&](store::Transaction& tx) { return update_pull(tx, pull); }));
   const event::RefUpdate update{pull.base_ref, pull.base_sha, commit};
   WEIR_TRY(git.move_ref(update.ref, update.before, update.after));
-  // From here on it is merged; a server that dies now finds it so when it starts.
   WEIR_TRY(close_merged(pull, commit, identity));
   lock.unlock();
   WEIR_TRY(deps_.triggers->repository_pushed(repo, {update}, identity));
@@ -409,6 +439,12 @@ Result<void> Pulls::look_at(Pull pull, const io::Git& git, const types::Identity
     return tell(pull, {{.action = "closed"}}, event_type::kPullClosed, identity,
                 [&](store::Transaction& tx) { return record_state(tx, pull); });
   }
+  // A merge that was under way when the server died, whichever way it was done.
+  const bool was_merging = !pull.merged_sha.empty() && git.resolve(pull.merged_sha);
+  if (was_merging && WEIR_TRY(git.is_ancestor(pull.merged_sha, *base))) {
+    const types::Identity merger{.name = pull.merged_by, .role = types::Role::kDeveloper};
+    return close_merged(pull, pull.merged_sha, merger);
+  }
   if (*head == before.head_sha && *base == before.base_sha) return {};
   if (WEIR_TRY(git.is_ancestor(*head, *base))) {
     pull.head_sha = *head;
@@ -441,9 +477,9 @@ json::object to_json(const Pull& pull) {
   object["base"] = side(pull.base_ref, pull.base_sha);
   object["merged"] = pull.merged_at.has_value();
   object["merged_at"] = pull.merged_at ? json::value(to_iso8601(*pull.merged_at)) : json::value();
-  object["merged_by"] = pull.merged_by.empty() ? json::value() : json::value(event::user_payload(pull.merged_by));
+  object["merged_by"] = pull.merged_at ? json::value(event::user_payload(pull.merged_by)) : json::value();
   object["mergeable"] = pull.merged_at ? json::value() : json::value(pull.conflicts.empty());
-  object["merge_commit_sha"] = !pull.merged_sha.empty()  ? json::value(pull.merged_sha)
+  object["merge_commit_sha"] = pull.merged_at            ? json::value(pull.merged_sha)
                                : !pull.merge_sha.empty() ? json::value(pull.merge_sha)
                                                          : json::value();
   return object;

@@ -82,7 +82,9 @@ struct Mergeability {
   std::vector<std::string> reasons;  // why not: "the check \"test\" has not run", …
 };
 
-enum class MergeMethod { kMerge, kSquash };
+// As GitHub's: a commit that merges the two, one commit of all, or the branch's commits put onto the base one by one.
+enum class MergeMethod { kMerge, kSquash, kRebase };
+Result<MergeMethod> parse_merge_method(std::string_view name);  // "merge", "squash", "rebase"
 
 // Any thread; functions block for git and for the commit. Call branches_moved() for a repository in the order of its
 // pushes.
@@ -115,7 +117,8 @@ class Pulls {
   // Whether the branch's rules let it in now.
   Result<Mergeability> mergeability(const Pull& pull);
   // Puts it onto its base branch, whose push then starts what it starts. `head` (if not "") must be its newest commit.
-  // kFailedPrecondition says what is missing.
+  // `message` ("": GitHub's own words) is that of the commit; commits that are rebased keep theirs. kFailedPrecondition
+  // says what is missing, or which commit cannot be rebased.
   Result<Pull> merge(const std::string& repo, std::int64_t number, MergeMethod method, const std::string& message,
                      const std::string& head, const types::Identity& identity);
 

@@ -9,6 +9,7 @@
 
 #include "base/fake_loop.h"
 #include "event/schema.h"
+#include "forge/pull_rows.h"
 #include "forge/schema.h"
 #include "io/file.h"
 #include "io/process.h"
@@ -204,6 +205,77 @@ TEST_F(PullsTest, ASquashMakesOneCommit) {
   EXPECT_EQ(shell("git --git-dir=flights.git log --format=%s main"), "Change better (#1)\nChange main");
 }
 
+TEST_F(PullsTest, ARebasePutsItsCommitsOntoTheBaseWithTheirAuthors) {
+  shell(
+      "cd work && printf '1\\n2\\n' > more.txt && git add -A && GIT_AUTHOR_DATE='2020-02-02T02:02:02 +0300' git commit "
+      "-q "
+      "--author 'Eve Ä <eve@example.com>' -m 'Second\n\nwith a body' && git push -q origin HEAD:better");
+  open();
+  shell("cd work && git checkout -q main");
+  write("other.txt", "meanwhile\n");
+  ASSERT_TRUE(pulls_->branches_moved("flights", {push("main")}, alice_).has_value());
+  const auto merged = pulls_->merge("flights", 1, MergeMethod::kRebase, "", "", bob_);
+  ASSERT_TRUE(merged.has_value()) << merged.error().message;
+  EXPECT_EQ(shell("git --git-dir=flights.git log --format='%s|%an|%cn' main"),
+            "Second|Eve Ä|bob\nChange better|alice|bob\nChange main|alice|alice\nChange main|alice|alice");
+  EXPECT_EQ(shell("git --git-dir=flights.git log -1 --format='%ae %ad %B' --date=iso main"),
+            "eve@example.com 2020-02-02 02:02:02 +0300 Second\n\nwith a body");
+  EXPECT_EQ(shell("git --git-dir=flights.git show main:train.py main:other.txt main:more.txt"), "two\nmeanwhile\n1\n2");
+  EXPECT_EQ(shell("git --git-dir=flights.git rev-parse main"), merged->merged_sha);
+  shell("git --git-dir=flights.git fsck --strict --no-dangling");
+}
+
+TEST_F(PullsTest, ARebaseIsRefusedAtTheCommitThatConflicts) {
+  // It comes and goes: merged as a whole nothing conflicts.
+  write("shared.txt", "theirs\n");
+  push("better");
+  shell("cd work && git rm -q shared.txt");
+  push("better");
+  open();
+  shell("cd work && git checkout -q main");
+  write("shared.txt", "ours\n");
+  const auto base = push("main").after;
+  ASSERT_TRUE(pulls_->branches_moved("flights", {{"refs/heads/main", base, base}}, alice_).has_value());
+  const auto refused = pulls_->merge("flights", 1, MergeMethod::kRebase, "", "", bob_);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+  EXPECT_THAT(refused.error().message, HasSubstr("conflicts in shared.txt"));
+  EXPECT_EQ(shell("git --git-dir=flights.git rev-parse main"), base);
+  EXPECT_TRUE(pulls_->find("flights", 1)->issue.open);
+}
+
+TEST_F(PullsTest, ARebaseLeavesOutWhatIsThereAlready) {
+  write("second.txt", "2\n");
+  push("better");
+  open();
+  shell("cd work && git checkout -q main && git cherry-pick better~1 && git push -q origin main");
+  const auto merged = pulls_->merge("flights", 1, MergeMethod::kRebase, "", "", bob_);
+  ASSERT_TRUE(merged.has_value()) << merged.error().message;
+  EXPECT_EQ(shell("git --git-dir=flights.git log --format=%s main"), "Change better\nChange better\nChange main");
+  EXPECT_EQ(shell("git --git-dir=flights.git rev-list --count main"), "3");
+}
+
+TEST_F(PullsTest, ARebaseThatTheServerDidNotLiveToRecordIsFoundAtTheNextStart) {
+  auto pull = open();
+  shell("cd work && git checkout -q main");
+  write("other.txt", "x\n");
+  push("main");
+  // As the server leaves it that dies after the branch has moved.
+  const auto git = io::Git(root_ / "flights.git");
+  const auto base = git.resolve("main").value();
+  const auto rebased = git.rebase(base, pull.head_sha, {"bob", "bob@localhost", loop_.now()}).value();
+  pull.merged_sha = rebased.commit;
+  pull.merged_by = "bob";
+  ASSERT_TRUE(db_->write([&](store::Transaction& tx) { return update_pull(tx, pull); }).has_value());
+  EXPECT_FALSE(pulls_->find("flights", 1)->merged_at.has_value());
+  ASSERT_TRUE(git.move_ref("refs/heads/main", base, rebased.commit).has_value());
+  ASSERT_TRUE(pulls_->reconcile("flights").has_value());
+  const auto found = pulls_->find("flights", 1).value();
+  EXPECT_TRUE(found.merged_at.has_value());
+  EXPECT_EQ(found.merged_by, "bob");
+  EXPECT_EQ(found.merged_sha, rebased.commit);
+}
+
 TEST_F(PullsTest, AMergeThatTheServerDidNotLiveToRecordIsFoundAtTheNextStart) {
   open();
   started();
@@ -303,7 +375,7 @@ TEST_F(PullsTest, CommentsStartWorkflowsButThoseOfJobsDoNot) {
   const types::Identity job{.name = "job:7", .role = types::Role::kDeveloper, .job_id = 7, .run_id = 3};
   ASSERT_TRUE(issues.comment({.repo = "flights", .subject = "issue/1", .body = "accuracy 0.9"}, job).has_value());
   EXPECT_THAT(started(), ElementsAre());
-  EXPECT_EQ(issues.comments("flights", "issue/1", 0, 10)->size(), 1U);
+  EXPECT_EQ(issues.comments("flights", "issue/1", 0, 10)->size(), 2U);
   EXPECT_FALSE(issues.change_comment("flights", comment->id, "mine now", job).has_value());
   ASSERT_TRUE(issues.change_comment("flights", comment->id, "/retest gpu", bob_).has_value());
   EXPECT_EQ(starter_.runs.back().event_payload.at("changes").at("body").at("from"), "/retest");

@@ -366,6 +366,65 @@ Result<std::string> Git::make_commit(const NewCommit& commit) const {
                                          {"GIT_COMMITTER_DATE", when}}))));
 }
 
+namespace {
+
+// A commit object's bytes for another place: its author and message stay, its signature would be a lie.
+std::string rewrite_commit(std::string_view bytes, std::string_view tree, std::string_view parent,
+                           std::string_view committer) {
+  const auto end = std::min(bytes.find("\n\n"), bytes.size());
+  std::string out = fmt::format("tree {}\nparent {}\n", tree, parent);
+  for (const auto line : split(bytes.substr(0, end), '\n')) {
+    if (line.starts_with("author ")) out += fmt::format("{}\ncommitter {}\n", line, committer);
+    if (line.starts_with("encoding ")) out += fmt::format("{}\n", line);
+  }
+  out += bytes.substr(std::min(end + 1, bytes.size()));
+  return out;
+}
+
+std::string committer_line(const Git::Committer& committer) {
+  std::string name = committer.name;
+  std::erase_if(name, [](unsigned char c) { return c < 0x20 || c == '<' || c == '>'; });
+  return fmt::format("{} <{}> {} +0000", name, committer.email,
+                     std::chrono::duration_cast<std::chrono::seconds>(committer.time.time_since_epoch()).count());
+}
+
+}  // namespace
+
+Result<Git::Rebase> Git::rebase(std::string_view base, std::string_view head, const Committer& committer) const {
+  WEIR_TRY(check_object_id(base));
+  WEIR_TRY(check_object_id(head));
+  const std::string text = WEIR_TRY(run({"rev-list", "--reverse", "--topo-order", "--no-merges", "--cherry-pick",
+                                         "--right-only", fmt::format("{}...{}", base, head)}));
+  const auto commits = split(text, '\n');
+  if (std::ssize(commits) > kRebasedMax) {
+    return fail(Code::kFailedPrecondition, "{} commits are more than the {} that are rebased at once", commits.size(),
+                kRebasedMax);
+  }
+  const auto who = committer_line(committer);
+  Rebase done{.commit = std::string(base)};
+  for (const auto sha : commits) {
+    const auto object = WEIR_TRY(objects_->read(sha));
+    const auto known = WEIR_TRY(commit(sha));
+    if (!object || known.parents.empty()) {
+      return fail(Code::kFailedPrecondition, "commit {} has no parent, so it cannot be put elsewhere",
+                  sha.substr(0, 12));
+    }
+    const auto onto = WEIR_TRY(commit(done.commit));
+    // What the branch is now, as if it had been made of the commit's parent: then that is what the two have in common.
+    const auto stand_in = std::string(strip(WEIR_TRY(
+        run({"hash-object", "-t", "commit", "-w", "--stdin"},
+            fmt::format("tree {}\nparent {}\nauthor {}\ncommitter {}\n\n", onto.tree, known.parents[0], who, who)))));
+    auto merged = WEIR_TRY(merge(stand_in, sha));
+    if (!merged.conflicts.empty()) return Rebase{"", std::string(sha), std::move(merged.conflicts)};
+    const bool was_empty = WEIR_TRY(commit(known.parents[0])).tree == known.tree;
+    if (merged.tree == onto.tree && !was_empty) continue;
+    done.commit =
+        std::string(strip(WEIR_TRY(run({"-c", std::string(kSync), "hash-object", "-t", "commit", "-w", "--stdin"},
+                                       rewrite_commit(object->bytes, merged.tree, done.commit, who)))));
+  }
+  return done;
+}
+
 Result<void> Git::move_ref(std::string_view ref, std::string_view before, std::string_view after) const {
   WEIR_TRY(check_object_id(before));
   WEIR_TRY(check_object_id(after));

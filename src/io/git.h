@@ -84,6 +84,23 @@ class Git {
     TimePoint time;
   };
   [[nodiscard]] Result<std::string> make_commit(const NewCommit& commit) const;
+  // Who puts commits of others onto a branch, and when.
+  struct Committer {
+    std::string name;
+    std::string email;
+    TimePoint time;
+  };
+  // What putting the commits that `head` has and `base` lacks onto `base` gives, one by one, oldest first: authors,
+  // their times and messages stay, signatures go. Merge commits, and commits whose change is there already, are left
+  // out.
+  struct Rebase {
+    std::string commit;      // the newest one; `base` if nothing was left; "" with conflicts
+    std::string stopped_at;  // with conflicts: the commit that has them
+    std::vector<std::string> conflicts;
+  };
+  // kFailedPrecondition for more than kRebasedMax commits, or one that has no parent.
+  static constexpr int kRebasedMax = 500;
+  [[nodiscard]] Result<Rebase> rebase(std::string_view base, std::string_view head, const Committer& committer) const;
   // Moves a ref from `before` (all zeros: it must not be there) to `after` (all zeros: it goes).
   // kFailedPrecondition if it was elsewhere.
   [[nodiscard]] Result<void> move_ref(std::string_view ref, std::string_view before, std::string_view after) const;

@@ -170,10 +170,8 @@ Result<io::HttpResponse> is_merged(Call& call) {
 Result<io::HttpResponse> merge(Call& call) {
   const auto pull = WEIR_TRY(pull_of(call));
   WEIR_TRY(may_merge(call.services(), pull, call.identity()));
-  const auto method = json_string_or(call.body, "merge_method", "merge");
-  if (method != "merge" && method != "squash") {
-    return error_answer(405, fmt::format("weir merges by merge or squash, not by {}", method.substr(0, 80)));
-  }
+  const auto method = forge::parse_merge_method(json_string_or(call.body, "merge_method", "merge"));
+  if (!method) return error_answer(422, method.error().message);
   const auto head = json_string_or(call.body, "sha", "");
   if (!head.empty() && head != pull.head_sha) {
     return error_answer(409, "Head branch was modified. Review and try the merge again.");
@@ -183,9 +181,9 @@ Result<io::HttpResponse> merge(Call& call) {
     if (message.empty()) message = fmt::format("{} (#{})", pull.issue.title, pull.issue.number);
     message += "\n\n" + text;
   }
-  const auto merged = call.services().pulls->merge(
-      call.repo, pull.issue.number, method == "squash" ? forge::MergeMethod::kSquash : forge::MergeMethod::kMerge,
-      message, head, call.identity());
+  // GitHub too has no use for a message where commits keep theirs.
+  const auto merged =
+      call.services().pulls->merge(call.repo, pull.issue.number, *method, message, head, call.identity());
   if (!merged && merged.error().code == Code::kFailedPrecondition) return error_answer(405, merged.error().message);
   if (!merged) return std::unexpected(merged.error());
   return io::json_response(

@@ -40,7 +40,7 @@ Result<io::HttpResponse> get_repository(Call& call) {
       {"admin", may(Permission::kConfigure)}, {"push", may(Permission::kPush)}, {"pull", may(Permission::kFetch)}};
   repository["allow_merge_commit"] = true;
   repository["allow_squash_merge"] = true;
-  repository["allow_rebase_merge"] = false;
+  repository["allow_rebase_merge"] = true;
   return io::json_response(200, std::move(repository));
 }
 

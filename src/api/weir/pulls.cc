@@ -260,13 +260,13 @@ Result<io::HttpResponse> merge(const Services& services, io::HttpRequest& reques
   const auto number = WEIR_TRY(id_param(request, "id"));
   const auto pull = WEIR_TRY(services.pulls->find(request.params["repo"], number));
   WEIR_TRY(may_merge(services, pull, request.identity));
-  const auto method = json_string_or(body, "method", "merge");
-  if (method != "merge" && method != "squash") {
-    return fail(Code::kInvalidArgument, "method must be merge or squash, not \"{}\"", method);
+  const auto method = WEIR_TRY(forge::parse_merge_method(json_string_or(body, "method", "merge")));
+  const auto message = json_string_or(body, "message", "");
+  if (method == forge::MergeMethod::kRebase && !message.empty()) {
+    return fail(Code::kInvalidArgument, "commits that are rebased keep their own messages: leave `message` away");
   }
-  const auto merged = WEIR_TRY(services.pulls->merge(
-      pull.issue.repo, number, method == "squash" ? forge::MergeMethod::kSquash : forge::MergeMethod::kMerge,
-      json_string_or(body, "message", ""), json_string_or(body, "head", ""), request.identity));
+  const auto merged = WEIR_TRY(services.pulls->merge(pull.issue.repo, number, method, message,
+                                                     json_string_or(body, "head", ""), request.identity));
   return io::json_response(200, shown(services, merged, request.identity));
 }
 

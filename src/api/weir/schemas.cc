@@ -229,7 +229,7 @@ constexpr std::string_view kPulls = R"json({
     "state": {"type": "string", "enum": ["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED"]},
     "user": {"$ref": "#/components/schemas/User"}, "commit_id": {"type": "string"}}},
 "MergeRequest": {"type": "object", "required": [], "properties": {
-    "method": {"type": "string", "enum": ["merge", "squash"]}, "message": {"type": "string"},
+    "method": {"type": "string", "enum": ["merge", "squash", "rebase"]}, "message": {"type": "string"},
     "head": {"type": "string", "description": "the commit that it must still have"}},
   "examples": [{"method": "squash"}]}
 })json";

@@ -249,8 +249,13 @@ void add_pr(CLI::App& app, Cli& cli) {
   });
 
   auto* merged = add_one(*group, cli, arguments, "merge", "Put it onto its base branch",
-                         "weir pr merge 7\nweir pr merge 7 --squash");
-  merged->add_flag_callback("--squash", [arguments] { arguments->method = "squash"; }, "as one commit");
+                         "weir pr merge 7\nweir pr merge 7 --squash\nweir pr merge 7 --rebase");
+  auto* squash = merged->add_flag_callback("--squash", [arguments] { arguments->method = "squash"; }, "as one commit");
+  merged
+      ->add_flag_callback(
+          "--rebase", [arguments] { arguments->method = "rebase"; },
+          "commit by commit, onto the newest of the base branch")
+      ->excludes(squash);
   merged->callback([&cli, arguments] {
     cli.action = [&cli, arguments] {
       return post(cli, *arguments, "/merge", {{"method", arguments->method}}, "merged");

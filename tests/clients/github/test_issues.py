@@ -93,6 +93,49 @@ def test_a_pull_request_is_opened_reviewed_and_merged(project):
     assert got["after"]["merge_commit_sha"] == got["merged"]["sha"]
 
 
+def test_a_rebase_keeps_commits_and_authors_and_is_refused_where_one_conflicts(project):
+    repository = project.repository
+    repository.write("docs/more.md", "more\n")
+    repository.git("add", "-A")
+    repository.git("commit", "-qm", "Say more", "--author", "Eve <eve@example.com>")
+    repository.push(ref="better")
+    repository.git("checkout", "-q", "main")
+    repository.write("other.py", "meanwhile\n")
+    repository.commit("Meanwhile")
+    repository.push()
+    merged = project.call("return (await octokit.rest.pulls.merge({...at, pull_number: 1, merge_method: 'rebase'})).data")
+    assert merged["merged"], merged
+    repository.git("fetch", "-q", f"{project.server.url}/git/project.git", "main")
+    log = repository.git("log", "--format=%H %s|%an", "FETCH_HEAD").stdout.splitlines()
+    assert [line.split(" ", 1)[1] for line in log] == [
+        "Say more|Eve", "Train better|Carol", "Meanwhile|Carol", "Begin|Carol"]
+    assert merged["sha"] == log[0].split()[0]
+    # One that writes what the base has changed meanwhile, and takes it back: a merge takes it, a rebase cannot.
+    repository.git("checkout", "-qb", "back", "main")
+    for text in ("theirs\n", None):
+        repository.write("shared.py", text or "")
+        if text is None:
+            repository.git("rm", "-qf", "shared.py")
+        repository.write("back.py", f"{text}")
+        repository.commit("Write or take back")
+    repository.push(ref="back")
+    repository.git("checkout", "-q", "main")
+    repository.git("reset", "-q", "--hard", "FETCH_HEAD")
+    repository.write("shared.py", "ours\n")
+    repository.commit("Share")
+    repository.push()
+    number = project.call("""
+        return (await octokit.rest.pulls.create({...at, head: 'back', base: 'main', title: 'Back'})).data.number""")
+    refused = project.call(f"return await octokit.rest.pulls.merge({{...at, pull_number: {number}, merge_method: 'rebase'}})")
+    assert refused["status"] == 405 and "conflicts in shared.py" in str(refused), refused
+    command = project.server.cli("pr", "merge", str(number), "--repo", "project", "--rebase", check=False,
+                                 token=project.server.admin_token)
+    assert command.returncode == 1 and "conflicts in shared.py" in command.stderr
+    both = project.server.cli("pr", "merge", str(number), "--repo", "project", "--rebase", "--squash", check=False)
+    assert both.returncode != 0
+    assert project.call(f"return (await octokit.rest.pulls.merge({{...at, pull_number: {number}}})).data")["merged"]
+
+
 @pytest.mark.parametrize("body, status, says", [
     ("return await octokit.rest.issues.createComment({...at, issue_number: 99, body: 'x'})", 404, "no issue"),
     ("return await octokit.rest.issues.createComment({...at, issue_number: 1, body: ''})", 422, "empty"),
@@ -101,7 +144,7 @@ def test_a_pull_request_is_opened_reviewed_and_merged(project):
     ("return await octokit.rest.issues.create({...at, title: ' '})", 422, "title"),
     ("return await octokit.rest.issues.listForRepo({...at, per_page: 'x'})", 422, "per_page"),
     ("return await octokit.rest.pulls.create({...at, head: 'nowhere', base: 'main', title: 't'})", 422, "nowhere"),
-    ("return await octokit.rest.pulls.merge({...at, pull_number: 1, merge_method: 'rebase'})", 405, "rebase"),
+    ("return await octokit.rest.pulls.merge({...at, pull_number: 1, merge_method: 'octopus'})", 422, "octopus"),
     ("return await octokit.rest.pulls.merge({...at, pull_number: 1, sha: '0'.repeat(40)})", 409, "Head branch"),
     ("return await octokit.rest.pulls.createReview({...at, pull_number: 1, event: 'APPROVE'})", 403, "approve"),
     ("return await octokit.rest.repos.get({owner: 'weir', repo: 'nothing'})", 404, "nothing"),

@@ -124,6 +124,7 @@ function Merging({ pull, path, act, busy }: { pull: Pull; path: string; act: Act
       <span class="actions">
         {pull.state === 'open' && <button type="button" class="primary" disabled={busy || !pull.merge.allowed} onClick={() => merge('merge')}>{t('merge')}</button>}
         {pull.state === 'open' && <button type="button" disabled={busy || !pull.merge.allowed} onClick={() => merge('squash')}>{t('squash')}</button>}
+        {pull.state === 'open' && <button type="button" disabled={busy || !pull.merge.allowed} onClick={() => merge('rebase')}>{t('rebase')}</button>}
         {pull.state === 'open' && pull.draft && <button type="button" disabled={busy} onClick={() => act(() => patch(path, { draft: false }))}>{t('readyForReview')}</button>}
         <button type="button" disabled={busy} onClick={() => act(() => patch(path, { state: pull.state === 'open' ? 'closed' : 'open' }))}>{t(pull.state === 'open' ? 'closePull' : 'reopen')}</button>
       </span>
