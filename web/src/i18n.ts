@@ -32,6 +32,8 @@ const en = {
   waitsForReview: 'waits for your review', edited: 'edited', noText: 'No description.', readyForReview: 'Ready for review', error: 'error', neutral: 'neutral', action_required: 'needs action',
   calls: 'Calls', callsOf: '{count} calls', fold: 'Fold', unfold: 'Unfold', reused: 'reused', showMore: 'Show more ({count} left)', reusedFrom: 'the job that made it', deploysTo: 'Deploys to', uses: 'Uses',
   preempted: 'Made room for another job {count} times, last', preemptedOnce: 'Made room for another job', inLog: 'Show in the log', annotations: 'Annotations', noLogOfReused: 'Its log is that of the job whose result it carries on.',
+  notifications: 'Messages to people', noNotifications: 'Nobody was told anything in the last week.', target: 'To', tries: 'Tries', sendNow: 'Send now', possiblyRepeated: 'may have arrived more than once',
+  sent: 'sent', retrying: 'trying again', given_up: 'given up', held: 'until quiet hours end',
   searchLog: 'Search the log', hits: '{count} found', steps: 'Steps', toStart: 'Start', toEnd: 'End', placeInLog: 'Place in the log', earlier: 'Earlier', later: 'Later', errorWord: 'Error', warningWord: 'Warning', noticeWord: 'Notice',
 } as const;
 
@@ -71,6 +73,8 @@ const zh: Catalogue = {
   waitsForReview: '等待您评审', edited: '已编辑', noText: '没有说明。', readyForReview: '可供评审', error: '错误', neutral: '中性', action_required: '需要处理',
   calls: '调用', callsOf: '{count} 个调用', fold: '折叠', unfold: '展开', reused: '复用', showMore: '显示更多（还有 {count} 个）', reusedFrom: '产生该结果的作业', deploysTo: '部署到', uses: '使用',
   preempted: '为其他作业让出 {count} 次，最近', preemptedOnce: '为其他作业让出', inLog: '在日志中显示', annotations: '注释', noLogOfReused: '其日志即产生该结果的作业的日志。',
+  notifications: '发给人员的消息', noNotifications: '最近一周没有发送过消息。', target: '接收方', tries: '尝试次数', sendNow: '立即发送', possiblyRepeated: '可能重复送达',
+  sent: '已发送', retrying: '正在重试', given_up: '已放弃', held: '等待免打扰时段结束',
   searchLog: '搜索日志', hits: '找到 {count} 处', steps: '步骤', toStart: '开头', toEnd: '末尾', placeInLog: '日志位置', earlier: '更早', later: '更晚', errorWord: '错误', warningWord: '警告', noticeWord: '提示',
 };
 

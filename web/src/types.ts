@@ -46,5 +46,10 @@ export interface ModelVersion {
   metrics: Record<string, number>; gate: { passed: boolean; findings: Finding[] } | null; live_in: string[];
 }
 export interface Alert { id: number; endpoint: string; alert: string; severity: string; message: string; fired_at: string; resolved_at: string | null }
+export interface Notification {
+  id: number; subject: string; target: string; text: string; severity: string; state: string; attempts: number; possibly_repeated: boolean;
+  problem: string; created_at: string; last_attempt_at: string | null; next_attempt_at: string | null; digest: number | null;
+}
+export interface NotificationList { notifications: Notification[]; counts: Record<string, number> }
 export interface WeirEvent { sequence: number; type: string; subject: string; time: string; actor: string; cause: number | null; data: Record<string, unknown> }
 export interface Dora { deployments: number; deployments_per_day: number; lead_time_seconds: number | null; change_failure_rate: number | null; time_to_restore_seconds: number | null }

@@ -24,6 +24,8 @@ runners:
   small: {slots: 1, grace: 10s}
 branches:
   main: {checks: [test], reviews: 1}
+notify:
+  - {to: http://127.0.0.1:1/nobody-is-here}
 """
 LINE = """\
 name: Line

@@ -47,6 +47,8 @@ def test_every_page_shows_its_data_without_an_error(made, tmp_path):
     assert "0.9375" in text["-experiments-0-en-light"] and HOSTILE in text["-experiments-0-en-light"]
     assert "0.9375" in text[f"-experiments-0-runs-{data['experiment']}-zh-dark"]
     assert "0.9375" in text["-models-m-en-light"]
+    assert "Messages to people" in text["-alerts-en-light"] and "http://127.0.0.1:1/nobody-is-here" in text["-alerts-en-light"]
+    assert "发给人员的消息" in text["-alerts-zh-dark"]
     line = text["-runs-1-en-light"]
     for part in ("Numbers", "test × 9", "ship (eu)", "pack", "inner"):
         assert part in line, part

@@ -76,5 +76,14 @@ await page.getByRole('link', { name: 'Change better' }).click();
 await text('Ready to merge');
 await page.getByRole('button', { name: 'Merge', exact: true }).click();
 await text('bob merged it');
+
+// What could not be told to anybody is seen, with the reason, and tried again.
+await page.goto(`${url}/#/alerts`);
+await page.locator('h2', { hasText: 'Messages to people' }).waitFor();
+const message = page.locator('tr', { hasText: 'nobody-is-here' }).first();
+await message.getByText(/cannot reach 127.0.0.1 at port 1/).waitFor();
+const tries = Number(await message.locator('td.number').textContent());
+await message.getByRole('button', { name: 'Send now' }).click();
+await page.waitForFunction((before) => Number(document.querySelector('tr td.number')?.textContent) > before, tries);
 await browser.close();
 console.log(JSON.stringify({ problems, largest_answer: largest }));

@@ -4,7 +4,7 @@ import { stateWord, t } from '../i18n';
 
 const tones: Record<string, string> = {
   success: 'good', granted: 'good', passed: 'good', live: 'good', failure: 'bad', timed_out: 'bad', rejected: 'bad', refused: 'bad',
-  error: 'bad', action_required: 'bad', changes_requested: 'bad', approved: 'good', merged: 'good', open: 'busy', in_progress: 'busy', loading: 'busy', waiting: 'wait', queued: 'wait', pending: 'wait', watching: 'good', changing: 'busy', absent: 'wait', problem: 'bad',
+  error: 'bad', action_required: 'bad', changes_requested: 'bad', approved: 'good', merged: 'good', open: 'busy', in_progress: 'busy', loading: 'busy', waiting: 'wait', queued: 'wait', pending: 'wait', sent: 'good', retrying: 'bad', given_up: 'bad', held: 'wait', watching: 'good', changing: 'busy', absent: 'wait', problem: 'bad',
 };
 const shapes: Record<string, string> = { good: '✓', bad: '✗', busy: '●', wait: '○' };
 

@@ -3,11 +3,12 @@ import { eventOf, useHappening, useLoaded } from '../api';
 import { Card, Time, Waiting } from '../components/common';
 import { t } from '../i18n';
 import type { Alert, WeirEvent } from '../types';
+import { Notifications } from './notifications';
 
 export function Alerts() {
   const loaded = useLoaded<{ alerts: Alert[] }>('/alerts', eventOf('alert.'));
   if (!loaded.value) return <Waiting error={loaded.error} />;
-  return (
+  return (<>
     <Card title={t('alerts')}>
       {loaded.value.alerts.length === 0 ? <p class="muted">{t('noAlerts')}</p> : (
         <div class="scroll"><table>
@@ -18,7 +19,8 @@ export function Alerts() {
         </table></div>
       )}
     </Card>
-  );
+    <Notifications />
+  </>);
 }
 
 export function Events() {
