@@ -211,8 +211,8 @@ Result<io::Git> ServerImpl::git(const std::string& repo) const {
 
 Result<void> ServerImpl::start_engine() {
   loop_ = std::make_unique<io::ThreadLoop>();
-  executor_ =
-      std::make_unique<engine::LocalExecutor>(*loop_, log_, engine::LocalExecutor::Options{.runner = options_.runner});
+  executor_ = std::make_unique<engine::LocalExecutor>(
+      *loop_, log_, engine::LocalExecutor::Options{.runner = options_.runner, .nice = options_.job_nice});
   EngineBinding binding{.db = *db_,
                         .loop = *loop_,
                         .clock = clock_,
@@ -229,7 +229,7 @@ Result<void> ServerImpl::start_engine() {
   binding.server_url = [this] { return url_; };
   WorkflowSources sources{.git = binding.git,
                           .mirrors = [this] { return mirrors_->list(); },
-                          .server_url = binding.server_url,
+                          .server_url = options_.serve_models ? binding.server_url : nullptr,
                           .base_url = options_.actions_url,
                           .cache = options_.state / "actions",
                           .stopped = &stopping_,

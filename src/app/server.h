@@ -31,6 +31,7 @@ class Server {
     std::optional<std::uint16_t> port;  // none: the one it had before, else any free one
     std::filesystem::path runner;       // the weir-runner program
     int slots = 0;                      // jobs at a time; 0: one for each processor
+    int job_nice = 0;                   // how far jobs give way to the server for the processors, 0 to 19
     // Where people reach this server, e.g. through a proxy: "https://weir.example.com". "" = where it listens.
     std::string public_url;
     // Repositories that are work trees of people, by name (`weir run`); others are bare ones below <state>/repos.

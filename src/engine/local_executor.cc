@@ -297,7 +297,9 @@ Result<void> LocalExecutor::start(const JobLaunch& launch) {
   Impl::Running entry;
   entry.dir = launch.job_dir;
   impl_->follow(job, entry);  // first, so that not even its first line is missed
-  auto process = io::Process::start({.argv = {impl_->options.runner.string(), launch.job_dir.string()},
+  std::vector<std::string> argv{impl_->options.runner.string(), launch.job_dir.string()};
+  if (impl_->options.nice > 0) argv.push_back(fmt::format("--nice={}", impl_->options.nice));
+  auto process = io::Process::start({.argv = std::move(argv),
                                      .working_dir = launch.job_dir,
                                      .env = environment_for(launch.job_dir),
                                      .stdin_fd = input.get(),

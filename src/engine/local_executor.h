@@ -20,6 +20,7 @@ class LocalExecutor final : public Executor {
   struct Options {
     std::filesystem::path runner;                            // the weir-runner program
     Duration progress_pause{std::chrono::milliseconds{50}};  // least time between two reports of growth
+    int nice = 0;  // how far jobs give way to this process and others for the processors: 0 not at all, 19 most
   };
 
   // Functions are called on `loop`; both references outlive the executor. It may be destroyed from any other thread, or

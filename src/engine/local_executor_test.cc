@@ -135,6 +135,18 @@ TEST_F(LocalExecutorTest, ARunnerGetsItsFolderItsSpecificationAndSecretsOnItsInp
   EXPECT_EQ(end.report.outputs.at("token").as_string(), "abc");
 }
 
+TEST_F(LocalExecutorTest, ARunnerIsToldHowFarItGivesWay) {
+  runner("echo \"$2\" > told; journal '{\"seq\":1,\"t\":\"2026-01-01T00:00:00Z\",\"type\":\"job_started\"}'");
+  for (const int nice : {0, 10}) {
+    LocalExecutor executor(loop_, log_, {.runner = root_ / "runner", .nice = nice});
+    listen(executor);
+    const auto job = launch(nice + 1);
+    ASSERT_TRUE(start(executor, job).has_value());
+    wait_for_end(nice + 1);
+    EXPECT_EQ(io::read_file(job.job_dir / "told"), nice == 0 ? "\n" : "--nice=10\n");
+  }
+}
+
 TEST_F(LocalExecutorTest, SecretsLargerThanAPipeArriveWhole) {
   runner(
       "journal '{\"type\":\"job_started\"}'; size=$(wc -c)\n"

@@ -14,6 +14,7 @@
 
 #include "io/descriptor.h"
 #include "io/file.h"
+#include "runner/priority.h"
 
 namespace weir::runner {
 namespace {
@@ -154,6 +155,11 @@ Result<void> ControlGroup::limit(const Limits& limits) {
   WEIR_TRY(put(folders_.back() / "pids.max", fmt::format("{}", limits.processes)));
   const fs::path& memory = folders_.front();
   std::error_code ignored;
+  // What a process gives way counts within its group only: here the group does so itself.
+  for (const auto& folder : folders_) {
+    const fs::path weight = folder / "cpu.weight.nice";
+    if (fs::exists(weight, ignored)) WEIR_TRY(put(weight, fmt::format("{}", current_nice())));
+  }
   if (folders_.size() == 1) {
     WEIR_TRY(put(memory / "memory.max", bytes));
     if (fs::exists(memory / "memory.swap.max", ignored)) WEIR_TRY(put(memory / "memory.swap.max", "0"));

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "runner/priority.h"
 #include "runner/test_job.h"
 
 namespace weir::runner {
@@ -47,6 +48,25 @@ TEST(Inherited, EveryStepCarriesTheTrackingIdThatTheServerGave) {
   const JobRecord record = job.run();
   EXPECT_EQ(record.output_of(0), "weir:/jobs/42\n");
   EXPECT_EQ(record.output_of(1), "weir:/jobs/42\n");
+}
+
+TEST(Priority, AJobAndAllThatItStartsGiveWay) {
+  TestJob job;
+  job.nice = 7;
+  job.run_step("nice; bash -c 'nice'; setsid --wait nice; cat /proc/self/autogroup 2>/dev/null || echo nice 7");
+  job.start();
+  const JobRecord record = job.finish();
+  EXPECT_EQ(record.conclusion(), "success");
+  EXPECT_THAT(record.output_of(0), testing::StartsWith("7\n7\n7\n"));
+  EXPECT_THAT(record.output_of(0), testing::EndsWith("nice 7\n"));
+}
+
+TEST(Priority, OnlyANumberFromZeroToNineteenIsOne) {
+  EXPECT_EQ(parse_nice("--nice=0"), 0);
+  EXPECT_EQ(parse_nice("--nice=19"), 19);
+  for (const auto* text : {"--nice=20", "--nice=-1", "--nice=", "--nice=1x", "--nice", "10"}) {
+    EXPECT_FALSE(parse_nice(text)) << text;
+  }
 }
 
 }  // namespace

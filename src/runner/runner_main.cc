@@ -1,4 +1,4 @@
-// weir-runner <job dir>: runs one job. Its secrets and token come on standard input as
+// weir-runner <job dir> [--nice=N]: runs one job. Its secrets and token come on standard input as
 // {"secrets": {"NAME": "value"}, "token": "…", "env": {…}, "actions": {…}}. Exit code 0 once the journal says how the
 // job ended, ENOSPC if the disk had no room: what is printed then may find none either.
 #include <fcntl.h>
@@ -6,9 +6,11 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <optional>
 #include <string>
 
 #include "runner/job.h"
+#include "runner/priority.h"
 #include "runner/supervisor.h"
 
 namespace {
@@ -33,15 +35,17 @@ int complain(const weir::Error& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2 || argv[1][0] == '-') {
+  const auto nice = argc == 3 ? weir::runner::parse_nice(argv[2]) : std::optional(0);
+  if (argc < 2 || argc > 3 || argv[1][0] == '-' || !nice) {
     std::fprintf(stderr,
-                 "usage: weir-runner JOB_DIR < secrets.json\n"
+                 "usage: weir-runner JOB_DIR [--nice=0..19] < secrets.json\n"
                  "Runs the job of JOB_DIR/spec.json. weir starts it; there is seldom a reason to do so by hand.\n");
     return 2;
   }
   // Whatever the starter had open, a listening socket or a lock, is none of the job's business. What it means to hand
   // over is on the first three: secrets on the input, and its lock on the file that is output and errors.
   ::close_range(3, ~0U, 0);
+  weir::runner::give_way(*nice);
   // From here on a job that is cancelled says so in its journal: signals wait until somebody listens.
   if (const auto held = weir::runner::Supervisor::hold_signals(); !held) return complain(held.error());
   auto secrets = weir::runner::parse_secrets(read_input());

@@ -125,6 +125,7 @@ class TestJob {
                     dir().string()};
     if (!prelude.empty())
       options.argv.insert(options.argv.begin(), {"/bin/sh", "-ec", prelude + "\nexec \"$0\" \"$1\""});
+    if (nice != 0) options.argv.push_back(fmt::format("--nice={}", nice));
     options.stdin_fd = ends[0];
     options.new_session = true;
     auto process = io::Process::start(options);
@@ -183,6 +184,7 @@ class TestJob {
   json::object actions;
   std::string token;
   std::string prelude;  // shell commands before the runner takes the shell's place
+  int nice = 0;
   int exit_code = -1;
 
  private:

@@ -17,6 +17,7 @@ namespace {
 struct ServeArguments {
   std::string listen = "127.0.0.1";
   int slots = 0;
+  int job_nice = 10;
   bool strict = false;
   std::string actions_url = Server::kActionsUrl;
   std::vector<std::string> watch_roots;
@@ -79,6 +80,7 @@ Result<int> serve(Cli& cli, const ServeArguments& arguments) {
   options.state = cli.connection.state.empty() ? ".weir" : cli.connection.state;
   options.runner = WEIR_TRY(find_runner());
   options.slots = arguments.slots;
+  options.job_nice = arguments.job_nice;
   options.strict = arguments.strict;
   options.actions_url = arguments.actions_url;
   options.public_url = WEIR_TRY(read_public_url(arguments.public_url));
@@ -111,6 +113,12 @@ void add_serve(CLI::App& app, Cli& cli) {
   command->add_option("--listen", arguments->listen, "HOST:PORT; other addresses than loopback demand tokens of all")
       ->capture_default_str();
   command->add_option("--slots", arguments->slots, "jobs at a time (default: one for each processor)");
+  command
+      ->add_option("--job-nice", arguments->job_nice,
+                   "how far jobs give way to the server for the processors: 0 (not at all) to 19")
+      ->envname("WEIR_JOB_NICE")
+      ->check(CLI::Range(0, 19))
+      ->capture_default_str();
   command
       ->add_option("--actions-url", arguments->actions_url,
                    "where actions and workflows of other repositories come from; file:// takes a mirror")
