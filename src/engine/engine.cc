@@ -244,9 +244,9 @@ Result<std::vector<Run>> Engine::runs(const RunFilter& filter) {
   return impl_->deps.db->load<std::vector<Run>>([&](store::Reader& reader) { return find_runs(reader, filter); });
 }
 
-Result<std::vector<Job>> Engine::jobs(std::int64_t run, std::int64_t attempt) {
+Result<std::vector<Job>> Engine::jobs(std::int64_t run, std::int64_t attempt, JobParts parts) {
   return impl_->deps.db->load<std::vector<Job>>(
-      [&](store::Reader& reader) { return find_jobs(reader, impl_->deps.jobs_dir, run, attempt); });
+      [&](store::Reader& reader) { return find_jobs(reader, impl_->deps.jobs_dir, run, attempt, parts); });
 }
 
 Result<Job> Engine::job(std::int64_t id) {

@@ -201,7 +201,7 @@ class Engine final : public event::RunStarter {
   Result<Run> run(std::int64_t id);
   Result<std::vector<Run>> runs(const RunFilter& filter);
   // Jobs of one attempt (0: the newest) in the order of the file, with steps, live ones too.
-  Result<std::vector<Job>> jobs(std::int64_t run, std::int64_t attempt = 0);
+  Result<std::vector<Job>> jobs(std::int64_t run, std::int64_t attempt = 0, JobParts parts = JobParts::kAll);
   Result<Job> job(std::int64_t id);
   // The text of the workflow file that the run was made from.
   Result<std::string> workflow_text(std::int64_t run);

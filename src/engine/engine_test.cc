@@ -173,6 +173,10 @@ TEST_F(EngineTest, ARunIsShownWithItsJobsStepsAndLog) {
   ASSERT_EQ(jobs[0].steps.size(), 1U);
   EXPECT_EQ(jobs[0].steps[0].name, "First");
   EXPECT_EQ(jobs[0].steps[0].conclusion, types::Conclusion::kSuccess);
+  const auto outline = engine_->jobs(1, 0, JobParts::kOutline).value();
+  EXPECT_EQ(outline[0].name, jobs[0].name);
+  EXPECT_EQ(outline[0].conclusion, jobs[0].conclusion);
+  EXPECT_TRUE(outline[0].steps.empty());
   EXPECT_THAT(io::read_file(engine_->job_dir(jobs[0].id).value() / "log.txt").value(), HasSubstr("hello"));
   EXPECT_TRUE(engine_->idle());
 }

@@ -32,7 +32,7 @@ void add_coming_steps(const std::filesystem::path& job_dir, std::vector<Step>& s
   std::ranges::sort(steps, {}, &Step::index);
 }
 
-Result<Job> view_of(store::Reader& reader, const std::filesystem::path& jobs_dir, JobRow row) {
+Result<Job> view_of(store::Reader& reader, const std::filesystem::path& jobs_dir, JobRow row, JobParts parts) {
   Job job;
   job.id = row.id;
   job.run = row.run;
@@ -57,15 +57,19 @@ Result<Job> view_of(store::Reader& reader, const std::filesystem::path& jobs_dir
   job.matrix = std::move(row.matrix);
   job.outputs = std::move(row.outputs);
   job.environment_url = std::move(row.environment_url);
-  if (row.state == JobState::kInProgress && job.calls.empty()) {
+  const bool ran = row.state == JobState::kCompleted && row.started_at && job.calls.empty();
+  const auto source = row.origin != 0 ? row.origin : row.id;
+  if (parts == JobParts::kOutline) {
+    if (ran) job.summary = WEIR_TRY(load_summary(reader, source));
+  } else if (row.state == JobState::kInProgress && job.calls.empty()) {
     const auto dir = jobs_dir / std::to_string(row.id);
     auto report = read_report_file(dir);
     job.steps = std::move(report.steps);
     job.summary = std::move(report.summary);
     job.annotations = std::move(report.annotations);
     add_coming_steps(dir, job.steps);
-  } else if (row.state == JobState::kCompleted && row.started_at && job.calls.empty()) {
-    auto result = WEIR_TRY(load_result(reader, row.origin != 0 ? row.origin : row.id));
+  } else if (ran) {
+    auto result = WEIR_TRY(load_result(reader, source));
     job.steps = std::move(result.steps);
     job.summary = std::move(result.summary);
     job.annotations = std::move(result.annotations);
@@ -83,20 +87,20 @@ Result<std::vector<Run>> find_runs(store::Reader& reader, const RunFilter& filte
 }
 
 Result<std::vector<Job>> find_jobs(store::Reader& reader, const std::filesystem::path& jobs_dir, std::int64_t run,
-                                   std::int64_t attempt) {
+                                   std::int64_t attempt, JobParts parts) {
   const auto newest = WEIR_TRY(load_run(reader, run)).attempt;
   if (attempt < 0 || attempt > newest) {
     return fail(Code::kNotFound, "run {} has no attempt {}; its newest is {}", run, attempt, newest);
   }
   std::vector<Job> jobs;
   for (auto& row : WEIR_TRY(load_jobs(reader, run, attempt == 0 ? newest : attempt))) {
-    jobs.push_back(WEIR_TRY(view_of(reader, jobs_dir, std::move(row))));
+    jobs.push_back(WEIR_TRY(view_of(reader, jobs_dir, std::move(row), parts)));
   }
   return jobs;
 }
 
 Result<Job> find_job(store::Reader& reader, const std::filesystem::path& jobs_dir, std::int64_t id) {
-  return view_of(reader, jobs_dir, WEIR_TRY(load_job(reader, id)));
+  return view_of(reader, jobs_dir, WEIR_TRY(load_job(reader, id)), JobParts::kAll);
 }
 
 }  // namespace weir::engine

@@ -10,7 +10,7 @@ namespace weir::engine {
 
 Result<std::vector<Run>> find_runs(store::Reader& reader, const RunFilter& filter);
 Result<std::vector<Job>> find_jobs(store::Reader& reader, const std::filesystem::path& jobs_dir, std::int64_t run,
-                                   std::int64_t attempt);
+                                   std::int64_t attempt, JobParts parts);
 Result<Job> find_job(store::Reader& reader, const std::filesystem::path& jobs_dir, std::int64_t id);
 
 }  // namespace weir::engine

@@ -369,6 +369,12 @@ Result<JobResult> load_result(store::Reader& reader, std::int64_t job) {
   return std::move(result).value_or(JobResult{});
 }
 
+Result<std::string> load_summary(store::Reader& reader, std::int64_t job) {
+  auto summary = WEIR_TRY(reader.first<std::string>("SELECT summary FROM engine_job_results WHERE job = ?", {job},
+                                                    [](const store::Row& row) { return row.string(0); }));
+  return std::move(summary).value_or("");
+}
+
 Result<std::string> load_workflow_text(store::Reader& reader, std::string_view sha256) {
   auto text = WEIR_TRY(reader.first<std::string>("SELECT text FROM engine_workflow_texts WHERE sha256 = ?", {sha256},
                                                  [](const store::Row& row) { return row.string(0); }));

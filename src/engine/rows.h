@@ -109,6 +109,7 @@ Result<std::vector<std::int64_t>> unfinished_runs(store::Reader& reader);
 Result<std::vector<JobRow>> load_jobs(store::Reader& reader, std::int64_t run, std::int64_t attempt);
 Result<JobRow> load_job(store::Reader& reader, std::int64_t id);
 Result<JobResult> load_result(store::Reader& reader, std::int64_t job);
+Result<std::string> load_summary(store::Reader& reader, std::int64_t job);
 Result<std::string> load_workflow_text(store::Reader& reader, std::string_view sha256);
 // Newest layer chain recorded for the requirements; empty if there is none.
 Result<std::vector<std::string>> load_layers(store::Reader& reader, std::string_view repo, std::string_view hash);

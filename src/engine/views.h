@@ -50,6 +50,9 @@ struct Run {
   std::int64_t created_event = 0;  // sequence of its run.created
 };
 
+// How much of a job is read: an outline leaves out steps and annotations, and the summary until it has ended.
+enum class JobParts : std::uint8_t { kAll, kOutline };
+
 struct Job {
   std::int64_t id = 0;
   std::int64_t run = 0;

@@ -21,9 +21,14 @@ Result<io::HttpResponse> list_runs(const Services& services, const io::HttpReque
 Result<io::HttpResponse> show_run(const Services& services, const io::HttpRequest& request) {
   const auto id = WEIR_TRY(id_param(request, "id"));
   const auto attempt = WEIR_TRY(number_query(request, "attempt", 0, 0, 1'000'000));
+  const auto outline = request.query_value("outline").value_or("false");
+  if (outline != "true" && outline != "false") {
+    return fail(Code::kInvalidArgument, "outline must be true or false, not \"{}\"", outline.substr(0, 80));
+  }
+  const auto parts = outline == "true" ? engine::JobParts::kOutline : engine::JobParts::kAll;
   json::object body = engine::to_json(WEIR_TRY(services.engine->run(id)));
   json::array jobs;
-  for (const auto& job : WEIR_TRY(services.engine->jobs(id, attempt))) jobs.push_back(engine::to_json(job));
+  for (const auto& job : WEIR_TRY(services.engine->jobs(id, attempt, parts))) jobs.push_back(engine::to_json(job));
   body["jobs"] = std::move(jobs);
   json::array artifacts;
   for (const auto& artifact : WEIR_TRY(services.artifacts->list(id))) artifacts.push_back(engine::to_json(artifact));
@@ -86,7 +91,8 @@ void add_run_routes(RouteTable& table, const Services& services) {
              .pattern = "/api/v1/runs/{id}",
              .id = "getRun",
              .summary = "One run with its jobs and artifacts.",
-             .query = {{"attempt", "integer", "The jobs of this attempt; of the last unless given."}},
+             .query = {{"attempt", "integer", "The jobs of this attempt; of the last unless given."},
+                       {"outline", "boolean", "Without jobs' steps and annotations, for runs of many jobs."}},
              .answer = "Run"},
             bind(show_run));
   table.add({.method = "GET",

@@ -50,7 +50,10 @@ function Origin({ id }: { id: number }) {
   return origin.value ? <a href={`#/runs/${origin.value.run}/jobs/${id}`}>{t('reusedFrom')}</a> : null;
 }
 
-function JobCard({ job, at }: { job: Job; at: number | null }) {
+// The run knows its jobs in outline; the one that is shown is asked for with its steps and annotations.
+function JobCard({ outline, at }: { outline: Job; at: number | null }) {
+  const loaded = useLoaded<Job>(`/jobs/${outline.id}`, (happening) => concernsJob(happening, outline));
+  const job = loaded.value ?? outline;
   const address = isWebAddress(job.environment_url) ? job.environment_url : null;
   return (
     <Card title={<>{job.name} <State state={job.conclusion ?? job.state} /></>} action={<span class="muted">{duration(job.started_at, job.completed_at)}</span>}>
@@ -68,7 +71,7 @@ function JobCard({ job, at }: { job: Job; at: number | null }) {
 
 export function RunPage({ id, job: named, at }: { id: string; job: number | null; at: number | null }) {
   const [error, setError] = useState<string | null>(null);
-  const loaded = useLoaded<Run>(`/runs/${id}`, (happening) => concerns(happening, id));
+  const loaded = useLoaded<Run>(`/runs/${id}?outline=true`, (happening) => concerns(happening, id));
   const run = loaded.value;
   const jobs = useMemo(() => run?.jobs ?? [], [run]);
   const choose = (job: number) => { location.hash = `#/runs/${id}/jobs/${job}`; };
@@ -86,7 +89,7 @@ export function RunPage({ id, job: named, at }: { id: string; job: number | null
         {run.problem && <pre class="problem">{run.problem}</pre>}
         {jobs.length > 0 && <JobGraph jobs={jobs} chosen={job?.id ?? null} onChoose={choose} />}
       </Card>
-      {job && <JobCard job={job} at={job.id === named ? at : null} />}
+      {job && <JobCard outline={job} at={job.id === named ? at : null} />}
       {jobs.filter((one) => one.summary).map((one) => <Card key={one.id} title={`${t('summary')}: ${one.name}`}><Markdown text={one.summary} /></Card>)}
       {run.artifacts && run.artifacts.length > 0 && (
         <Card title={t('artifacts')}>
@@ -97,6 +100,12 @@ export function RunPage({ id, job: named, at }: { id: string; job: number | null
       )}
     </>
   );
+}
+
+function concernsJob(happening: Happening, job: Job): boolean {
+  if (!concerns(happening, String(job.run))) return false;
+  const of = happening.kind === 'live' ? happening.data.job : undefined;
+  return of === undefined || of === job.id;
 }
 
 function concerns(happening: Happening, id: string): boolean {
