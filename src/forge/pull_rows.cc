@@ -117,6 +117,24 @@ Result<std::vector<Review>> load_reviews(store::Reader& reader, const std::strin
       });
 }
 
+Result<std::vector<UnderReview>> load_under_review(store::Reader& reader, const std::string& repo) {
+  std::vector<UnderReview> all;
+  WEIR_TRY(reader.query(
+      "SELECT i.repo, i.number, i.author, p.base_ref, r.author, r.state FROM forge_issues i "
+      "JOIN forge_pulls p ON p.repo = i.repo AND p.number = i.number "
+      "LEFT JOIN forge_reviews r ON r.repo = i.repo AND r.number = i.number AND r.commit_id = p.head_sha AND r.state "
+      "<> ? "
+      "WHERE i.is_pull = 1 AND i.open = 1 AND p.draft = 0 AND p.merged_at IS NULL AND (? = '' OR i.repo = ?) "
+      "ORDER BY i.created_at DESC, i.repo, i.number DESC, r.id",
+      {static_cast<std::int64_t>(ReviewState::kCommented), repo, repo}, [&](const store::Row& row) {
+        if (all.empty() || all.back().repo != row.text(0) || all.back().number != row.integer(1)) {
+          all.push_back({row.string(0), row.integer(1), row.string(2), row.string(3), {}});
+        }
+        if (!row.is_null(4)) all.back().verdicts[row.string(4)] = static_cast<ReviewState>(row.integer(5));
+      }));
+  return all;
+}
+
 Result<void> insert_review(store::Transaction& tx, const std::string& repo, std::int64_t number, const Review& review) {
   WEIR_TRY(
       tx.execute("INSERT INTO forge_reviews(id, repo, number, author, state, commit_id, submitted_at, body) "

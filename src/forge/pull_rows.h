@@ -12,6 +12,7 @@ Result<void> insert_pull(store::Transaction& tx, const Pull& pull);  // its issu
 Result<void> update_pull(store::Transaction& tx, const Pull& pull);
 
 Result<std::vector<Review>> load_reviews(store::Reader& reader, const std::string& repo, std::int64_t number);
+Result<std::vector<UnderReview>> load_under_review(store::Reader& reader, const std::string& repo);
 Result<void> insert_review(store::Transaction& tx, const std::string& repo, std::int64_t number, const Review& review);
 
 }  // namespace weir::forge

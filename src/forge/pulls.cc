@@ -321,6 +321,11 @@ Result<std::vector<Review>> Pulls::reviews(const std::string& repo, std::int64_t
   return deps_.db->load<std::vector<Review>>([&](store::Reader& reader) { return load_reviews(reader, repo, number); });
 }
 
+Result<std::vector<UnderReview>> Pulls::under_review(const std::string& repo) {
+  return deps_.db->load<std::vector<UnderReview>>(
+      [&](store::Reader& reader) { return load_under_review(reader, repo); });
+}
+
 Result<Mergeability> Pulls::mergeability(const Pull& pull) {
   Mergeability result;
   const auto say = [&](std::string reason) { result.reasons.push_back(std::move(reason)); };

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -42,6 +43,15 @@ struct Review {
   std::string body;
   std::string commit;  // head of the pull request at the time
   TimePoint submitted_at;
+};
+
+// An open pull request, and what reviewers last said of its newest commit; comments are left out.
+struct UnderReview {
+  std::string repo;
+  std::int64_t number = 0;
+  std::string author;
+  std::string base_ref;
+  std::map<std::string, ReviewState> verdicts;
 };
 
 // One thing that a commit was checked by: a job of a workflow, a check run or a status that something else set.
@@ -113,6 +123,8 @@ class Pulls {
   Result<Review> review(const std::string& repo, std::int64_t number, ReviewState state, const std::string& body,
                         const types::Identity& identity);
   Result<std::vector<Review>> reviews(const std::string& repo, std::int64_t number);
+  // Those of a repository ("": of all) that are open and no drafts, newest first. One query for all of them.
+  Result<std::vector<UnderReview>> under_review(const std::string& repo);
 
   // Whether the branch's rules let it in now.
   Result<Mergeability> mergeability(const Pull& pull);

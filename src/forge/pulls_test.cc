@@ -199,6 +199,30 @@ TEST_F(PullsTest, AnApprovalIsForTheCommitThatWasLookedAt) {
   EXPECT_FALSE(pulls_->mergeability(pulls_->find("flights", 1).value())->allowed);
 }
 
+TEST_F(PullsTest, WhatIsUnderReviewKnowsTheLastWordOfEachReviewerOnTheNewestCommit) {
+  open();
+  shell("cd work && git push -q origin better:other better:drafted");
+  ASSERT_TRUE(pulls_->open({.repo = "flights", .head = "other"}, bob_).has_value());
+  ASSERT_TRUE(pulls_->open({.repo = "flights", .head = "drafted", .draft = true}, bob_).has_value());
+  const auto say = [&](ReviewState state) {
+    ASSERT_TRUE(pulls_->review("flights", 1, state, "words", bob_).has_value());
+  };
+  say(ReviewState::kChangesRequested);
+  say(ReviewState::kApproved);
+  say(ReviewState::kCommented);
+  auto all = pulls_->under_review("").value();
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].number, 2);
+  EXPECT_TRUE(all[0].verdicts.empty());
+  EXPECT_EQ(all[1].author, "alice");
+  EXPECT_EQ(all[1].base_ref, "refs/heads/main");
+  EXPECT_THAT(all[1].verdicts, ElementsAre(testing::Pair("bob", ReviewState::kApproved)));
+  EXPECT_EQ(pulls_->under_review("trains")->size(), 0U);
+  write("train.py", "newer\n");
+  ASSERT_TRUE(pulls_->branches_moved("flights", {push("better")}, alice_).has_value());
+  EXPECT_TRUE(pulls_->under_review("flights")->at(1).verdicts.empty());
+}
+
 TEST_F(PullsTest, ASquashMakesOneCommit) {
   open();
   ASSERT_TRUE(pulls_->merge("flights", 1, MergeMethod::kSquash, "", "", bob_).has_value());

@@ -12,24 +12,27 @@
 namespace weir::api {
 namespace {
 
-// Whether `identity` could bring it on by looking at it: somebody else's, open, and neither they nor enough others
-// have said what they think of its newest commit. Without a token it is what waits for anybody, as with approvals.
-Result<bool> waits_for(const Services& services, const forge::Pull& pull, const types::Identity& identity) {
-  if (!pull.issue.open || pull.draft || pull.merged_at || pull.issue.author == identity.name) return false;
-  if (identity.role && !services.access->allow(identity, access::Permission::kPush, "repo/" + pull.issue.repo)) {
-    return false;
-  }
-  std::map<std::string, forge::ReviewState> verdicts;
-  for (const auto& review : WEIR_TRY(services.pulls->reviews(pull.issue.repo, pull.issue.number))) {
-    const bool is_verdict = review.state != forge::ReviewState::kCommented && review.commit == pull.head_sha;
-    if (is_verdict) verdicts[review.author] = review.state;
-  }
-  if (verdicts.contains(identity.name)) return false;
-  const auto approvals = std::ranges::count(verdicts | std::views::values, forge::ReviewState::kApproved);
-  const bool is_refused = std::ranges::count(verdicts | std::views::values, forge::ReviewState::kChangesRequested) > 0;
-  const auto config = services.config->of(pull.issue.repo);
+// Whether `identity` could bring it on by looking at it: somebody else's, and neither they nor enough others have said
+// what they think of its newest commit. Without a token it is what waits for anybody, as with approvals.
+bool waits_for(const Services& services, const forge::UnderReview& pull, const types::Identity& identity) {
+  if (pull.author == identity.name || pull.verdicts.contains(identity.name)) return false;
+  if (identity.role && !services.access->allow(identity, access::Permission::kPush, "repo/" + pull.repo)) return false;
+  const auto states = pull.verdicts | std::views::values;
+  const auto approvals = std::ranges::count(states, forge::ReviewState::kApproved);
+  const bool is_refused = std::ranges::count(states, forge::ReviewState::kChangesRequested) > 0;
+  const auto config = services.config->of(pull.repo);
   const auto* rule = config->branch(event::short_ref(pull.base_ref));
   return !is_refused && approvals < std::max(1, rule == nullptr ? 0 : rule->reviews);
+}
+
+Result<bool> waits_for(const Services& services, const forge::Pull& pull, const types::Identity& identity) {
+  if (!pull.issue.open || pull.draft || pull.merged_at) return false;
+  forge::UnderReview state{pull.issue.repo, pull.issue.number, pull.issue.author, pull.base_ref, {}};
+  for (const auto& review : WEIR_TRY(services.pulls->reviews(pull.issue.repo, pull.issue.number))) {
+    const bool is_verdict = review.state != forge::ReviewState::kCommented && review.commit == pull.head_sha;
+    if (is_verdict) state.verdicts[review.author] = review.state;
+  }
+  return waits_for(services, state, identity);
 }
 
 json::object shown(const Services& services, const forge::Pull& pull, const types::Identity& identity) {
@@ -94,19 +97,28 @@ Result<std::vector<Place>> places(const Services& services, const std::optional<
   });
 }
 
+// Those that wait for the caller, by one query however many are open.
+Result<std::vector<Place>> waiting_places(const Services& services, const std::string& repo,
+                                          const types::Identity& identity, std::int64_t skip, std::int64_t limit) {
+  std::vector<Place> found;
+  for (const auto& pull : WEIR_TRY(services.pulls->under_review(repo))) {
+    if (std::ssize(found) == limit) break;
+    if (waits_for(services, pull, identity) && skip-- <= 0) found.emplace_back(pull.repo, pull.number);
+  }
+  return found;
+}
+
 Result<io::HttpResponse> list_all_pulls(const Services& services, const io::HttpRequest& request) {
-  constexpr std::int64_t kLookedAtMax = 500;
   const bool waiting = request.query_value("waiting").value_or("") == "true";
   const auto limit = WEIR_TRY(number_query(request, "limit", 30, 1, 100));
-  const auto found = WEIR_TRY(
-      places(services, waiting ? true : WEIR_TRY(open_filter(request)), request.query_value("repo").value_or(""),
-             WEIR_TRY(number_query(request, "skip", 0, 0, 1'000'000)), waiting ? kLookedAtMax : limit));
+  const auto skip = WEIR_TRY(number_query(request, "skip", 0, 0, 1'000'000));
+  const auto of_repo = request.query_value("repo").value_or("");
+  const auto open = WEIR_TRY(open_filter(request));
+  const auto found = WEIR_TRY(waiting ? waiting_places(services, of_repo, request.identity, skip, limit)
+                                      : places(services, open, of_repo, skip, limit));
   json::array list;
   for (const auto& [repo, number] : found) {
-    if (std::ssize(list) == limit) break;
-    const auto pull = WEIR_TRY(services.pulls->find(repo, number));
-    if (waiting && !WEIR_TRY(waits_for(services, pull, request.identity))) continue;
-    list.push_back(shown(services, pull, request.identity));
+    list.push_back(shown(services, WEIR_TRY(services.pulls->find(repo, number)), request.identity));
   }
   json::array repos;
   WEIR_TRY(services.db->read([&](store::Reader& reader) {
