@@ -141,7 +141,7 @@ Result<ConfigStore::Applied> ConfigStore::apply(const std::string& repository, c
   Applied applied;
   const auto variables = WEIR_TRY(
       db_.load<std::map<std::string, std::string>>([](store::Reader& reader) { return read_variables(reader, ""); }));
-  auto parsed = config::parse_config(text, "weir.yaml", {.vars = variables});
+  auto parsed = config::parse_config(text, "weir.yaml", {.vars = variables, .knows_time_zone = knows_time_zone_});
   Parts parts;
   {
     const std::scoped_lock lock(mutex_);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,6 +25,9 @@ class ConfigStore {
  public:
   // Loads what was applied before. kFailedPrecondition, naming every repository, if a stored text no longer parses.
   static Result<std::unique_ptr<ConfigStore>> open(store::Database& db);
+
+  // From now on, quiet hours of what is applied must be in a time zone that this knows. Before others use the store.
+  void check_time_zones(std::function<bool(std::string_view name)> knows) { knows_time_zone_ = std::move(knows); }
 
   // What applies now; never null.
   [[nodiscard]] std::shared_ptr<const config::Config> current() const;
@@ -51,6 +55,7 @@ class ConfigStore {
   static Result<std::shared_ptr<const config::Config>> merge(const Parts& parts);
 
   store::Database& db_;
+  std::function<bool(std::string_view name)> knows_time_zone_;
   std::mutex applying_;       // one change at a time
   mutable std::mutex mutex_;  // guards what follows
   Parts parts_;

@@ -32,6 +32,7 @@
 #include "engine/local_executor.h"
 #include "engine/run_artifacts.h"
 #include "event/data_watcher.h"
+#include "event/time_zones.h"
 #include "io/file.h"
 #include "io/git.h"
 #include "io/http_server.h"
@@ -174,6 +175,7 @@ Result<void> ServerImpl::open_state() {
   WEIR_TRY(io::make_dirs(options_.state / "exchange"));
   WEIR_TRY(io::make_dirs(options_.state / "cache-trees"));
   config_ = WEIR_TRY(access::ConfigStore::open(*db_));
+  config_->check_time_zones(event::may_be_time_zone);
   access_ = WEIR_TRY(access::Access::open(*db_, clock_, log_,
                                           {.keys_dir = options_.state / "keys",
                                            .tokens_required = is_reached_from_elsewhere(options_),

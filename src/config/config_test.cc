@@ -148,6 +148,16 @@ TEST(Diff, ShowsWhatNoTextHolds) {
       parsed("endpoints: {a: }\nrunners: {gpu: }\nmonitors: {a: {accuracy_7d: }}\n"));
 }
 
+TEST(Config, ATimeZoneMustBeOneThatThereIs) {
+  constexpr std::string_view kText =
+      "notify: [{to: \"https://h\", quiet: {from: \"22:00\", to: \"07:00\", time_zone: Europe/Berln}}]";
+  const auto knows = [](std::string_view name) { return name == "Europe/Berlin"; };
+  const auto refused = parse_config(kText, "weir.yaml", {.knows_time_zone = knows});
+  ASSERT_FALSE(refused.config.has_value());
+  EXPECT_EQ(refused.diagnostics.front().message, "\"Europe/Berln\" is no time zone");
+  EXPECT_TRUE(parse_config(kText, "weir.yaml").config.has_value()) << "where nobody can tell";
+}
+
 // --- the schema says what the parser does
 
 std::string as_yaml(const json::value& value) {

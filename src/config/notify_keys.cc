@@ -86,7 +86,7 @@ void read_time_zone(Reader& reader, const YamlEntry& entry, Quiet& quiet) {
       !name.empty() && name.size() <= 64 && name.front() != '/' && std::ranges::all_of(name, [](unsigned char c) {
         return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '+' || c == '/';
       });
-  if (shaped) {
+  if (shaped && reader.knows_time_zone(name)) {
     quiet.time_zone = name;
   } else {
     reader.error(*entry.value, fmt::format("\"{}\" is no time zone", name),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -17,6 +18,8 @@ struct ParseOptions {
   // know the server's variables wants it.
   std::map<std::string, std::string> vars;
   bool accept_unset = false;
+  // Whether there is a time zone of that name. Without it any name of the right form is taken.
+  std::function<bool(std::string_view name)> knows_time_zone;
 };
 
 struct ParseResult {

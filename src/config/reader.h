@@ -67,6 +67,10 @@ class Reader {
     return std::nullopt;
   }
 
+  [[nodiscard]] bool knows_time_zone(std::string_view name) const {
+    return !options_.knows_time_zone || options_.knows_time_zone(name);
+  }
+
   // Letters, digits, "-", "_", "." and at most 63 of them, as in addresses.
   bool check_name(const text::YamlEntry& entry, std::string_view what);
 

@@ -39,4 +39,9 @@ Result<workflow::TimeZone> load_time_zone(std::string_view name) {
   return zone;
 }
 
+bool may_be_time_zone(std::string_view name) {
+  const auto zone = load_time_zone(name);
+  return zone || zone.error().code != Code::kInvalidArgument;
+}
+
 }  // namespace weir::event

@@ -10,4 +10,7 @@ namespace weir::event {
 // kFailedPrecondition, with what to install, on a machine without one. Reads a small file.
 Result<workflow::TimeZone> load_time_zone(std::string_view name);
 
+// False for a name that this machine's database does not have. A machine without one cannot tell.
+bool may_be_time_zone(std::string_view name);
+
 }  // namespace weir::event

@@ -4,6 +4,7 @@
 #include "app/cli/print.h"
 #include "app/cli/run_display.h"
 #include "config/parse.h"
+#include "event/time_zones.h"
 #include "io/file.h"
 #include "io/git.h"
 #include "runner/action.h"
@@ -121,7 +122,10 @@ int list_rules(const Cli& cli) {
 std::vector<text::Diagnostic> check_file(const fs::path& file, const std::string& name, const std::string& text,
                                          const LintOptions& options, const workflow::RuleOptions& rules,
                                          json::value& shown) {
-  if (file.filename() == "weir.yaml") return config::parse_config(text, name, {.accept_unset = true}).diagnostics;
+  if (file.filename() == "weir.yaml") {
+    return config::parse_config(text, name, {.accept_unset = true, .knows_time_zone = event::may_be_time_zone})
+        .diagnostics;
+  }
   auto parsed = workflow::parse_workflow(text, name, {.refuse_unbuilt = !options.whole_language});
   if (options.show && parsed.workflow) shown = workflow::to_json(*parsed.workflow);
   if (parsed.workflow) {
