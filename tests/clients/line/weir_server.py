@@ -27,6 +27,8 @@ def wait_until(condition, seconds=60, what="condition"):
 
 
 class Server:
+    arguments = ()  # of weir serve, further ones
+
     def __init__(self, state: Path, **options):
         self.state = state
         self.options = options
@@ -36,7 +38,7 @@ class Server:
     def start(self):
         (self.state / "server.json").unlink(missing_ok=True)
         self.log = open(self.state.parent / "serve.log", "a")
-        self.process = subprocess.Popen([WEIR, "serve", "--state", self.state], stderr=self.log,
+        self.process = subprocess.Popen([WEIR, "serve", "--state", self.state, *self.arguments], stderr=self.log,
                                         env={**os.environ, **self.options.get("env", {})})
         wait_until(lambda: (self.state / "server.json").exists() or self.process.poll() is not None, 30, "server.json")
         assert self.process.poll() is None, (self.state.parent / "serve.log").read_text()
