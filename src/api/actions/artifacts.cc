@@ -62,7 +62,7 @@ Result<json::value> Service::finalize_artifact(const JobProof& job, const json::
                                       .size_bytes = staged.size_bytes,
                                       .expires_at = purpose.expires_at},
                                      false);
-  uploads_.remove(ids.front());
+  if (added || is_refused(added.error().code)) uploads_.remove(ids.front());
   if (!added) return std::unexpected(std::move(added).error());
   return json::object{{"ok", true}, {"artifact_id", text(added->id)}};
 }

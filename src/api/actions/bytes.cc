@@ -2,6 +2,7 @@
 #include "api/actions/service.h"
 #include "api/weir/routes.h"
 #include "base/hash.h"
+#include "io/file.h"
 
 namespace weir::api::actions {
 namespace {
@@ -91,6 +92,11 @@ Result<io::HttpResponse> Service::put_upload(io::HttpRequest& request) {
   return response;
 }
 
+// Whether an upload never becomes what it was to be. Else its job may say again that it is complete.
+bool Service::is_refused(Code code) {
+  return code == Code::kAlreadyExists || code == Code::kInvalidArgument;
+}
+
 // What a client says of its upload must be true of the bytes that came.
 Result<StagedUpload> Service::take_upload(const std::string& id, const json::value& size, const json::value& hash) {
   auto staged = WEIR_TRY(uploads_.staged(id));
@@ -103,7 +109,14 @@ Result<StagedUpload> Service::take_upload(const std::string& id, const json::val
     return fail(Code::kInvalidArgument, "the bytes have the digest sha256:{}, not {}", staged.sha256,
                 digest.substr(0, 100));
   }
-  WEIR_TRY(parts_.blobs->adopt(staged.file, staged.sha256, staged.size_bytes));
+  std::error_code gone;
+  const auto left = std::filesystem::file_size(staged.file, gone);
+  if (!gone && static_cast<std::int64_t>(left) == staged.size_bytes) {
+    WEIR_TRY(parts_.blobs->adopt(staged.file, staged.sha256, staged.size_bytes));
+  } else {
+    // Said again, after what came behind the bytes had failed: they are in the store, but perhaps not yet for good.
+    WEIR_TRY(io::sync_path(WEIR_TRY(parts_.blobs->local_path(staged.sha256)).parent_path()));
+  }
   return staged;
 }
 

@@ -53,9 +53,11 @@ Result<std::string> Service::reserve_cache(const JobProof& job, const std::strin
 Result<std::int64_t> Service::save_cache(const std::string& upload, const json::value& size_bytes) {
   const auto purpose = WEIR_TRY(uploads_.purpose(upload));
   const auto staged = WEIR_TRY(take_upload(upload, size_bytes, {}));
-  uploads_.remove(upload);
-  return parts_.artifacts->save_cache(purpose.repository, purpose.ref, purpose.version,
-                                      {.key = purpose.name, .sha256 = staged.sha256, .size_bytes = staged.size_bytes});
+  auto entry =
+      parts_.artifacts->save_cache(purpose.repository, purpose.ref, purpose.version,
+                                   {.key = purpose.name, .sha256 = staged.sha256, .size_bytes = staged.size_bytes});
+  if (entry || is_refused(entry.error().code)) uploads_.remove(upload);
+  return entry;
 }
 
 Result<std::optional<engine::Cache>> Service::find_cache(const JobProof& job, const std::string& key,

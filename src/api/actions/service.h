@@ -118,6 +118,7 @@ class Service {
   [[nodiscard]] Result<void> check_address(const io::HttpRequest& request, std::string_view allows) const;
   Result<std::string> begin_upload(const UploadPurpose& purpose);
   [[nodiscard]] std::string upload_address(const std::string& id, std::string_view kind) const;
+  static bool is_refused(Code code);
   Result<StagedUpload> take_upload(const std::string& id, const json::value& size, const json::value& hash);
 
   Parts parts_;

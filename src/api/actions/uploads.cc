@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <condition_variable>
+#include <utility>
 
 #include "base/hash.h"
 #include "io/descriptor.h"
@@ -18,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kPieceBytes = 1U << 20;
+constexpr const char* kOrdered = "ordered";   // the file of an upload whose blocks came in another order
 constexpr std::string_view kWhole = "whole";  // no block's name: those from outside begin with '=' here
 
 json::object to_json(const UploadPurpose& purpose) {
@@ -104,7 +106,7 @@ struct Uploads::Upload {
   void give_back(const Block& block);
   Result<void> hash_on(bool for_commit, const std::stop_token& stop = {});
   Result<void> hash_to(std::int64_t total);
-  Result<std::string> assemble(const std::vector<Block>& parts);
+  Result<std::string> assemble(const std::vector<Block>& parts, const fs::path& path) const;
   Result<void> start_again();
   Result<void> commit(const std::vector<std::string>& names);
   Result<void> put_together(const std::vector<std::string>& names, const std::vector<Block>& parts);
@@ -132,7 +134,8 @@ Result<void> Uploads::Upload::load() {
   }
   if (const auto done = io::read_file(folder / "staged.json")) {
     const auto value = WEIR_TRY(parse_json(*done, "staged.json"));
-    staged = StagedUpload{.file = folder / "data",
+    const bool copied = json_string_or(value, "file", "") == kOrdered;
+    staged = StagedUpload{.file = folder / (copied ? kOrdered : "data"),
                           .sha256 = json_string_or(value, "sha256", ""),
                           .size_bytes = json_int(value, "size_bytes").value_or(0)};
     if (const auto* list = json_find(value, "order"); list != nullptr && list->is_array()) {
@@ -185,11 +188,20 @@ Result<void> Uploads::Upload::receive(const Block& block, io::ByteSource& source
 
 Result<void> Uploads::Upload::record(std::string_view name, const Block& block) {
   const std::scoped_lock lock(mutex);
-  WEIR_TRY(write_file(folder / "blocks", fmt::format("{} {} {}\n", block.offset, block.size_bytes, name), O_APPEND));
-  blocks[std::string(name)] = block;
-  if (block.size_bytes > 0) written[block.offset] = block.size_bytes;
   --writers;
   changed.notify_all();
+  const fs::path list = folder / "blocks";
+  std::error_code absent;
+  const auto size_bytes = fs::file_size(list, absent);
+  auto noted = write_file(list, fmt::format("{} {} {}\n", block.offset, block.size_bytes, name), O_APPEND);
+  if (!noted) {
+    // Part of a line would spoil the next one.
+    [[maybe_unused]] const int cut = ::truncate(list.c_str(), absent ? 0 : static_cast<off_t>(size_bytes));
+    if (block.offset + block.size_bytes == end) end = block.offset;
+    return noted;
+  }
+  blocks[std::string(name)] = block;
+  if (block.size_bytes > 0) written[block.offset] = block.size_bytes;
   return {};
 }
 
@@ -236,10 +248,9 @@ Result<void> Uploads::Upload::hash_to(std::int64_t total) {
   }
 }
 
-// Copies the blocks in their order to a new file, which takes the place of the old one. Gives its digest.
-Result<std::string> Uploads::Upload::assemble(const std::vector<Block>& parts) {
-  const fs::path path = folder / "ordered";
-  io::Descriptor target(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+// Copies the blocks in their order to another file; the first stays as it was. Gives its digest.
+Result<std::string> Uploads::Upload::assemble(const std::vector<Block>& parts, const fs::path& path) const {
+  const io::Descriptor target(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!target) return fail_errno(errno, fmt::format("cannot make {}", path.string()));
   Sha256 digest;
   std::string buffer(kPieceBytes, '\0');
@@ -254,8 +265,6 @@ Result<std::string> Uploads::Upload::assemble(const std::vector<Block>& parts) {
       end_at += static_cast<std::int64_t>(piece);
     }
   }
-  if (::rename(path.c_str(), (folder / "data").c_str()) != 0) return fail_errno(errno, "cannot place the upload");
-  file = std::move(target);
   return digest.finish_hex();
 }
 
@@ -269,8 +278,7 @@ Result<void> Uploads::Upload::start_again() {
   written.clear();
   end = hashed_bytes = 0;
   hash = Sha256();
-  ::unlink((folder / "staged.json").c_str());
-  ::unlink((folder / "blocks").c_str());
+  for (const char* name : {"staged.json", "blocks", kOrdered}) ::unlink((folder / name).c_str());
   if (::ftruncate(file.get(), 0) != 0) return fail_errno(errno, "cannot empty the upload");
   return {};
 }
@@ -312,15 +320,20 @@ Result<void> Uploads::Upload::put_together(const std::vector<std::string>& names
   if (in_place) in_place = hashed_bytes <= total && hash_to(total).has_value();
   if (in_place) {
     if (::ftruncate(file.get(), total) != 0) return fail_errno(errno, "cannot cut the upload");
-    done.sha256 = hash.finish_hex();
+    done.sha256 = std::exchange(hash, Sha256()).finish_hex();
+    hashed_bytes = 0;  // should this fail below, the next one hashes anew
   } else {
-    done.sha256 = WEIR_TRY(assemble(parts));
+    done.file = folder / kOrdered;
+    done.sha256 = WEIR_TRY(assemble(parts, done.file));
   }
   json::array list;
   for (const auto& name : names) list.emplace_back(name);
-  WEIR_TRY(write_file(folder / "staged.json",
-                      json::serialize(json::object{{"sha256", done.sha256}, {"size_bytes", total}, {"order", list}}),
-                      O_TRUNC));
+  const json::object note{
+      {"sha256", done.sha256}, {"size_bytes", total}, {"file", done.file.filename().string()}, {"order", list}};
+  if (auto noted = write_file(folder / "staged.json", json::serialize(note), O_TRUNC); !noted) {
+    ::unlink((folder / "staged.json").c_str());  // part of it would keep the upload from being opened again
+    return noted;
+  }
   const std::scoped_lock lock(mutex);
   staged = std::move(done);
   order = names;

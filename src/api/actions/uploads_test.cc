@@ -146,6 +146,41 @@ TEST_F(UploadsTest, AWholeUploadMayBeSentAgain) {
   expect_staged(text('s'));
 }
 
+TEST_F(UploadsTest, ACommitThatFoundNoRoomMayBeSaidAgain) {
+  for (const bool in_order : {true, false}) {
+    const auto order = in_order ? std::vector<std::string>{"a", "b"} : std::vector<std::string>{"b", "a"};
+    id_ = uploads_->begin(purpose()).value();
+    ASSERT_TRUE(put("a", "one").has_value());
+    ASSERT_TRUE(put("b", "two!").has_value());
+    const fs::path in_the_way = root_ / id_ / "staged.json";
+    fs::create_directory(in_the_way);
+    for (int again = 0; again < 2; ++again) {
+      EXPECT_FALSE(uploads_->commit(id_, order).has_value());
+      EXPECT_FALSE(uploads_->staged(id_).has_value());
+    }
+    fs::remove(in_the_way);
+    ASSERT_TRUE(uploads_->commit(id_, order).has_value());
+    expect_staged(in_order ? "onetwo!" : "two!one");
+    uploads_.emplace(root_);
+    expect_staged(in_order ? "onetwo!" : "two!one");
+  }
+}
+
+TEST_F(UploadsTest, ABlockWhoseRecordFoundNoRoomMayBeSentAgain) {
+  ASSERT_TRUE(put("a", "one").has_value());
+  const fs::path list = root_ / id_ / "blocks";
+  fs::rename(list, root_ / "aside");
+  fs::create_directory(list);
+  EXPECT_FALSE(put("b", "two!").has_value());
+  EXPECT_FALSE(uploads_->commit(id_, {"a", "b"}).has_value()) << "and nobody waits for it";
+  fs::remove(list);
+  fs::rename(root_ / "aside", list);
+  ASSERT_TRUE(put("b", "two!").has_value());
+  uploads_.emplace(root_);
+  ASSERT_TRUE(uploads_->commit(id_, {"a", "b"}).has_value());
+  expect_staged("onetwo!");
+}
+
 TEST_F(UploadsTest, ARestartForgetsNothing) {
   ASSERT_TRUE(put("a", text('a')).has_value());
   ASSERT_TRUE(put("c", text('c')).has_value());
