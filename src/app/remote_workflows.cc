@@ -88,12 +88,19 @@ Result<EngineDeps::RemoteCommit> find_workflows(const WorkflowSources& sources, 
         "to run it once",
         repository, ref);
   }
+  const auto problem =
+      fmt::format("{}@{} cannot be had from {}: {}", repository, ref, sources.base_url, got.error().message);
+  // There, but not the ref: another place would not help.
+  if (got.error().code == Code::kNotFound) return fail(Code::kInvalidArgument, "{}", problem);
   const auto name = repository.substr(repository.find('/') + 1);
-  return fail(Code::kInvalidArgument,
-              "{}@{} cannot be had from {}: {}. Push it to this server, to {}/git/{}.git, and call it {}/{}; or keep a "
-              "mirror, a clone of it as DIR/{}, and start weir with --actions-url file://DIR (or WEIR_ACTIONS_URL)",
-              repository, ref, sources.base_url, got.error().message, sources.server_url(), name, sources.server_owner,
-              name, repository);
+  const auto push = sources.server_url ? fmt::format("push it to this server, to {}/git/{}.git, and call it {}/{}; or ",
+                                                     sources.server_url(), name, sources.server_owner, name)
+                                       : std::string();
+  return fail(
+      Code::kInvalidArgument,
+      "{}. If that address cannot be reached from here, {}keep a mirror, a clone of the repository as DIR/{}, and "
+      "start weir with --actions-url file://DIR (or WEIR_ACTIONS_URL)",
+      problem, push, repository);
 }
 
 }  // namespace weir::app

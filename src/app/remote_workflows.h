@@ -17,7 +17,7 @@ struct WorkflowSources {
   std::string server_owner = "weir";  // whose repositories this server's are
   std::function<Result<io::Git>(const std::string& repo)> git;
   std::function<Result<std::vector<event::Mirror>>()> mirrors;
-  std::function<std::string()> server_url;
+  std::function<std::string()> server_url;     // empty: there is no server that people push to
   std::string base_url;                        // as of actions: "https://github.com"
   std::filesystem::path cache;                 // as of actions: <state>/actions
   const std::atomic<bool>* stopped = nullptr;  // the server ends: nobody waits for another process any more

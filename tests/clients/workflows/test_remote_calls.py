@@ -159,7 +159,7 @@ def test_a_commit_is_asked_for_once_and_a_tag_as_last_seen_is_used_where_nobody_
     run, _, _ = calls("acme/flows/.github/workflows/outer.yml@main")
     assert run["conclusion"] == "failure" and run["jobs"] == []
     assert f"acme/flows@main cannot be had from {elsewhere.url}" in run["problem"]
-    assert f"Push it to this server, to {server.url}/git/flows.git, and call it weir/flows" in run["problem"]
+    assert f"push it to this server, to {server.url}/git/flows.git, and call it weir/flows" in run["problem"]
     assert "--actions-url file://DIR" in run["problem"]
 
 
@@ -168,7 +168,7 @@ def test_a_commit_is_asked_for_once_and_a_tag_as_last_seen_is_used_where_nobody_
     ("acme/flows/.github/workflows/none.yml@v1", "there is no such file at commit"),
     ("../flows/.github/workflows/outer.yml@v1", "names no repository"),
     ("acme/flows/.github/workflows/outer.yml@--upload-pack=x", "has a version that no branch, tag or commit can have"),
-    ("weir/none/.github/workflows/outer.yml@v1", "Push it to this server"),
+    ("weir/none/.github/workflows/outer.yml@v1", "push it to this server"),
 ])
 def test_what_cannot_be_had_says_why(server, elsewhere, calls, where, problem):
     elsewhere.publish("acme/flows", "hello", "v1")
