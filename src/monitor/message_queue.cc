@@ -189,6 +189,11 @@ Result<void> postpone(Transaction& tx, std::int64_t id, TimePoint next, bool uns
   return {};
 }
 
+Result<void> wait_for_target(Transaction& tx, std::int64_t id, TimePoint next, std::string_view note) {
+  WEIR_TRY(tx.execute("UPDATE monitor_notifications SET next_attempt_at = ?, note = ? WHERE id = ?", {next, note, id}));
+  return {};
+}
+
 Result<bool> any_to_forget(store::Reader& reader, TimePoint before) {
   return WEIR_TRY(reader.integer("SELECT id FROM monitor_notifications WHERE state > ? AND next_attempt_at < ? LIMIT 1",
                                  {number(MessageState::kQueued), before}))

@@ -63,6 +63,9 @@ Result<void> end_attempt(store::Transaction& tx, std::int64_t id, MessageState s
 // To be tried again at `next`.
 Result<void> postpone(store::Transaction& tx, std::int64_t id, TimePoint next, bool unsure, std::string_view note);
 
+// Not tried now, as its target did not answer for another message.
+Result<void> wait_for_target(store::Transaction& tx, std::int64_t id, TimePoint next, std::string_view note);
+
 // Removes what was sent or given up before.
 Result<void> forget_messages(store::Transaction& tx, TimePoint before);
 Result<bool> any_to_forget(store::Reader& reader, TimePoint before);

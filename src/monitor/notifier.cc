@@ -50,7 +50,12 @@ struct Notifier::Impl : std::enable_shared_from_this<Notifier::Impl> {
   Result<void> keep_position(Transaction& tx) const;
   Result<void> follow_events();
   Result<void> end_quiet();
-  Result<void> send(const Queued& queued);
+  // Gives until when to leave the target alone, if it did not answer.
+  struct Silence {
+    TimePoint next;
+    std::string why;
+  };
+  Result<std::optional<Silence>> send(const Queued& queued);
   Result<void> record(std::int64_t id, std::function<Result<void>(Transaction&)> how);
   Result<void> record_earlier();
   Result<void> forget_old();
@@ -110,9 +115,17 @@ Result<void> Notifier::Impl::work() {
   WEIR_TRY(end_quiet());
   const auto queue = WEIR_TRY(deps.db->load<std::vector<Queued>>(
       [&](store::Reader& reader) { return due_messages(reader, deps.clock->now(), kAtOnce); }));
+  // A target that does not answer takes its time once a round, or it would keep all others waiting.
+  std::map<std::string, Silence> silent;
   for (const Queued& queued : queue) {
     if (stopping()) return {};
-    WEIR_TRY(send(queued));
+    const auto found = silent.find(queued.target);
+    if (found == silent.end()) {
+      if (auto silence = WEIR_TRY(send(queued))) silent[queued.target] = *std::move(silence);
+      continue;
+    }
+    WEIR_TRY(deps.db->write(
+        [&](Transaction& tx) { return wait_for_target(tx, queued.id, found->second.next, found->second.why); }));
   }
   return forget_old();
 }
@@ -166,14 +179,15 @@ Result<void> Notifier::Impl::end_quiet() {
   return deps.db->write([](Transaction& tx) { return merge_quiet(tx); });
 }
 
-Result<void> Notifier::Impl::send(const Queued& queued) {
+Result<std::optional<Notifier::Impl::Silence>> Notifier::Impl::send(const Queued& queued) {
   if (queued.attempts == 0) deps.log->info("notification to {}: {}", queued.target, queued.text);
   WEIR_TRY(deps.db->write([&](Transaction& tx) { return begin_attempt(tx, queued.id); }));
   const Attempt attempt = deliver(deps.delivery, queued);
   if (attempt.status >= 200 && attempt.status < 300) {
-    return record(queued.id, [id = queued.id, repeated = queued.possibly_repeated](Transaction& tx) {
+    WEIR_TRY(record(queued.id, [id = queued.id, repeated = queued.possibly_repeated](Transaction& tx) {
       return end_attempt(tx, id, MessageState::kSent, repeated, "");
-    });
+    }));
+    return std::nullopt;
   }
   const std::string why = attempt.status != 0 ? fmt::format("the answer was {}", attempt.status) : attempt.problem;
   // A gateway that gave up waiting does not know either.
@@ -183,16 +197,18 @@ Result<void> Notifier::Impl::send(const Queued& queued) {
   if (now - queued.patience_from >= kGiveUpAfter) {
     deps.log->error("notification {} to {} given up after {} attempts: {}", queued.subject, queued.target,
                     queued.attempts + 1, why);
-    return record(queued.id, [id = queued.id, unsure, why](Transaction& tx) {
+    WEIR_TRY(record(queued.id, [id = queued.id, unsure, why](Transaction& tx) {
       return end_attempt(tx, id, MessageState::kGivenUp, unsure, why);
-    });
+    }));
+    return std::nullopt;
   }
   if (queued.attempts == 0) {
     deps.log->warning("notification {} to {} could not be sent, trying again: {}", queued.subject, queued.target, why);
   }
   const TimePoint next = now + growing(kPauseFirst, queued.attempts, kPauseMax);
-  return record(queued.id,
-                [id = queued.id, next, unsure, why](Transaction& tx) { return postpone(tx, id, next, unsure, why); });
+  WEIR_TRY(record(
+      queued.id, [id = queued.id, next, unsure, why](Transaction& tx) { return postpone(tx, id, next, unsure, why); }));
+  return attempt.status == 0 ? std::optional(Silence{next, why}) : std::nullopt;
 }
 
 // What the database does not take now is kept, and told before anything else is sent.

@@ -268,6 +268,32 @@ TEST_F(RoutesTest, AMailTargetUsesTheServerThatIsNamed) {
       << view(1).at("problem");
 }
 
+TEST_F(RoutesTest, ATargetThatDoesNotAnswerKeepsOthersWaitingOnce) {
+  use("notify:\n  - {to: https://h/dead}\n  - {to: https://h/good}\n");
+  start();
+  world.loop.advance(seconds{1});
+  status = 0;
+  during = [&] { status = posts.back().url.ends_with("/good") ? 200 : 0; };
+  ASSERT_TRUE(world.db()
+                  .write([&](store::Transaction& tx) -> Result<void> {
+                    for (const char* subject : {"a", "b", "c"}) {
+                      WEIR_TRY(queue_message(
+                          tx, *config, {.subject = subject, .severity = config::Severity::kPage, .text = subject}));
+                    }
+                    return {};
+                  })
+                  .has_value());
+  notifier->wake();
+  world.box.pump();
+  EXPECT_EQ(told(),
+            (std::vector<std::string>{"https://h/dead a", "https://h/good a", "https://h/good b", "https://h/good c"}));
+  during = [&] { status = 200; };
+  status = 200;
+  world.box.advance(seconds{2});
+  EXPECT_EQ(told().size(), 7U) << "all of them, as soon as it answers";
+  EXPECT_EQ(world.number("SELECT COUNT(*) FROM monitor_notifications WHERE state = 2"), 6);
+}
+
 // Reading goes on, writing fails: as with a full disk.
 TEST_F(RoutesTest, ADatabaseThatTakesNothingIsNotAskedOnAndOn) {
   start();
