@@ -68,7 +68,7 @@ void add_trigger_routes(RouteTable& table, const Services& services) {
              .pattern = "/api/v1/triggers",
              .id = "listTriggers",
              .summary = "Schedules and watched data of the repositories, with what is wrong with them.",
-             .query = {{"repo", "string", "of this repository alone"}},
+             .query = {{"repo", "string", "Of this repository alone."}},
              .answer = "Triggers"},
             [&services](io::HttpRequest& request) { return list_triggers(services, request); });
 }
