@@ -361,7 +361,10 @@ TEST_F(EngineTest, RetentionRemovesFoldersOfOldRunsAndKeepsTheirRows) {
         EXPECT_TRUE(fs::exists(dir / "log.txt"));
         told.push_back(job);
       }};
+  const fs::path earlier_turn = engine_->job_dir(1)->parent_path() / "1.preempted-1";
+  fs::create_directory(earlier_turn);
   EXPECT_EQ(engine_->apply_retention(rules).value(), 2);
+  EXPECT_FALSE(fs::exists(earlier_turn));
   EXPECT_EQ(told, (std::vector<std::int64_t>{1, 2}));
   EXPECT_EQ(engine_->job_dir(1).error().code, Code::kNotFound);
   EXPECT_TRUE(engine_->job_dir(3).has_value());

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
@@ -145,10 +146,29 @@ def test_a_server_that_begins_anew_lets_jobs_go_on(server, repository, tmp_path,
 
 
 def test_checkpoints_stay_for_another_attempt_and_go_with_success(server, repository):
-    # The times that count are an hour and more: here the folders of runs that there never were.
-    for name, stays in (("77", False), ("notes", True)):
-        (server.state / "resume" / name).mkdir(parents=True)
-    server.stop()
-    server.start()
-    wait_until(lambda: not (server.state / "resume/77").exists(), 30, "the removal")
-    assert (server.state / "resume/notes").exists()
+    repository.write(".github/workflows/good.yml", "on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}\n")
+    repository.write(".github/workflows/bad.yml", "on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'false'}]}}\n")
+    repository.commit()
+    repository.push()
+    runs = {server.finished(number)["conclusion"]: number for number in (1, 2)}
+    resume = {name: server.state / "resume" / str(name) for name in (runs["success"], runs["failure"], 77, "notes")}
+    for folder in resume.values():
+        folder.mkdir(parents=True)
+        (folder / "epoch").write_text("3")
+
+    def later(hours):
+        server.stop()
+        with sqlite3.connect(server.state / "weir.db") as database:
+            database.execute("UPDATE engine_runs SET completed_at = completed_at - ?", (hours * 3_600_000_000,))
+        server.start()
+
+    later(0)
+    wait_until(lambda: not resume[77].exists(), 30, "the removal of what no run has")
+    assert resume[runs["success"]].exists(), "somebody may run it again at once"
+    later(2)
+    wait_until(lambda: not resume[runs["success"]].exists(), 30, "the removal after a success")
+    assert resume[runs["failure"]].exists(), "another attempt goes on from there"
+    later(24 * 91)
+    wait_until(lambda: not resume[runs["failure"]].exists(), 30, "the removal after 90 days")
+    assert resume["notes"].exists()
+    assert (server.state / "jobs/1/log.txt").exists(), "the newest runs keep their folders"
