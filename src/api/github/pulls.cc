@@ -290,6 +290,12 @@ json::object pull_json(const Call& call, const Pull& pull) {
   object["user"] = user_json(call, pull.issue.author);
   object["head"] = side_json(call, pull.head_ref, pull.head_sha, branch);
   object["base"] = side_json(call, pull.base_ref, pull.base_sha, branch);
+  if (pull.is_foreign) {  // as in github.event: a fork of its author's, whose addresses lead to where it really is
+    auto& repo = object["head"].as_object()["repo"].as_object();
+    repo["fork"] = true;
+    repo["owner"] = user_json(call, pull.issue.author);
+    repo["full_name"] = fmt::format("{}/{}", pull.issue.author, call.repo);
+  }
   if (!pull.merged_by.empty()) object["merged_by"] = user_json(call, pull.merged_by);
   object["assignee"] = nullptr;
   object["assignees"] = json::array();

@@ -187,6 +187,34 @@ def test_without_bubblewrap_no_step_of_one_runs(server, project, tmp_path):
     assert "apt install bubblewrap" in log and "ran here" not in log
 
 
+def test_whatever_runs_its_code_is_confined(server, project):
+    workflow = """\
+name: CI
+on: [pull_request, pull_request_review, pull_request_review_comment]
+jobs:
+  look:
+    runs-on: ubuntu-latest
+    steps:
+      - run: cat STATE/keys/admin.token || echo "${{ github.event_name }} of ${{ github.event.pull_request.head.repo.full_name }}"
+      - if: github.event.pull_request.head.repo.full_name == github.repository
+        run: echo GOT a condition for trusted work
+""".replace("STATE", str(server.state))
+    run = foreign_run(server, project, workflow)
+    if "which this machine does not have" in log_of(server, run["jobs"][0]):
+        pytest.skip("it is refused")
+    ours = "/api/v3/repos/weir/project/pulls/1"
+    server.post(f"{ours}/reviews", {"event": "COMMENT", "body": "why?"}, token=server.admin_token)
+    server.post(f"{ours}/comments", {"body": "here", "path": "model.txt", "line": 1}, token=server.admin_token)
+    head = server.get(ours, token=server.admin_token)["head"]["repo"]
+    assert head["fork"] and head["full_name"] == "vera/project"
+    runs = wait_until(lambda: len(found := [r for r in server.get("/api/v1/runs")["runs"] if r["workflow"] == "CI"]) == 3 and found,
+                      30, "a run of each event")
+    for one in runs:
+        log = log_of(server, server.finished(one["id"])["jobs"][0])
+        assert f"{one['event']} of vera/project" in log and "in a sandbox (bubblewrap" in log, log
+        assert server.admin_token not in log and "GOT" not in log, log
+
+
 def test_honest_work_succeeds_and_caches_of_main_are_never_replaced(server, project):
     project.write(".github/workflows/before.yml", BEFORE + """\
       - run: mkdir data && echo trusted > data/set.txt
