@@ -102,12 +102,11 @@ std::string to_markdown(const Verdict& verdict) {
   std::string text = fmt::format(
       "### {} Gate {}\n\n{}\n\n| | Rule | Candidate | Champion | Needed | Why |\n"
       "|---|---|---:|---:|---|---|\n",
-      verdict.passed ? "✅" : "❌", verdict.passed ? "passed" : "refused", escape_markdown(subject_line(verdict)));
+      verdict.passed ? "✓" : "✗", verdict.passed ? "passed" : "refused", escape_markdown(subject_line(verdict)));
   for (const auto& finding : verdict.findings) {
-    text +=
-        fmt::format("| {} | {} | {} | {} | {} | {} |\n", finding.passed ? "✅" : "❌", escape_markdown(finding.rule),
-                    shown(finding.candidate, finding.unit), shown(finding.champion, finding.unit),
-                    escape_markdown(shown_limit(finding)), escape_markdown(finding.reason));
+    text += fmt::format("| {} | {} | {} | {} | {} | {} |\n", finding.passed ? "✓" : "✗", escape_markdown(finding.rule),
+                        shown(finding.candidate, finding.unit), shown(finding.champion, finding.unit),
+                        escape_markdown(shown_limit(finding)), escape_markdown(finding.reason));
   }
   for (const auto& warning : verdict.warnings) text += "\n⚠️ " + escape_markdown(warning) + "\n";
   return text + "\n" + outcome_line(verdict) + "\n";

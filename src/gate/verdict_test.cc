@@ -179,7 +179,7 @@ TEST(Verdict, IsATableForLogsAndSummaries) {
       "at least 0.7212\n"
       "  pass  latency_p95 < 100ms            12.5ms         -  < 100ms\n"
       "refused: 1 of 3 rules fails\n");
-  EXPECT_NE(to_markdown(verdict).find("| ❌ | auc &gt;= champion.auc - 0.01 | 0.7012 | 0.7312 | &gt;= 0.7212 |"),
+  EXPECT_NE(to_markdown(verdict).find("| ✗ | auc &gt;= champion.auc - 0.01 | 0.7012 | 0.7312 | &gt;= 0.7212 |"),
             std::string::npos)
       << to_markdown(verdict);
   const auto object = to_json(verdict);

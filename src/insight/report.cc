@@ -100,8 +100,8 @@ Words words_of(Change change) {
   switch (change) {
     case Change::kNone: return {"", ""};
     case Change::kSame: return {"same", "= same"};
-    case Change::kBetter: return {"better", "🟢 better"};
-    case Change::kWorse: return {"worse", "🔴 worse"};
+    case Change::kBetter: return {"better", "✓ better"};
+    case Change::kWorse: return {"worse", "✗ worse"};
     case Change::kOther: return {"changed", ""};
   }
   return {};
@@ -128,7 +128,10 @@ std::string heading(const Report& report) {
 
 std::string short_value(const std::optional<std::string>& value) {
   constexpr std::size_t kMax = 60;
+  constexpr std::size_t kCommit = 40;
   if (!value) return "-";
+  const bool is_commit = value->size() == kCommit && value->find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (is_commit) return value->substr(0, 12);
   return value->size() <= kMax ? *value : value->substr(0, kMax) + "…";
 }
 
@@ -246,7 +249,7 @@ std::string to_markdown(const Report& report) {
     }
   }
   if (report.verdict) {
-    text += fmt::format("\n{} {}\n", report.verdict->passed ? "✅" : "❌", first_upper(gate_line(*report.verdict)));
+    text += fmt::format("\n{} {}\n", report.verdict->passed ? "✓" : "✗", first_upper(gate_line(*report.verdict)));
     bool first = true;
     for (const auto& finding : report.verdict->findings) {
       if (finding.passed) continue;
@@ -260,7 +263,7 @@ std::string to_markdown(const Report& report) {
                           escape_markdown(short_value(param.base)));
     }
   }
-  for (const auto& warning : report.warnings) text += fmt::format("\n⚠️ {}\n", escape_markdown(warning));
+  for (const auto& warning : report.warnings) text += fmt::format("\nNote: {}\n", escape_markdown(warning));
   return text;
 }
 

@@ -63,11 +63,11 @@ TEST(Report, TheGatesRulesSayWhichWayIsBetter) {
   const auto report = make_report(all, {}, {}, "");
   EXPECT_EQ(metric(report, "rows_seen").change, Change::kWorse);
   EXPECT_EQ(metric(report, "log_loss").change, Change::kBetter) << "whatever its name says";
-  EXPECT_THAT(to_markdown(report), HasSubstr("✅ The gate would let it pass: 2 of 2 rules hold"));
+  EXPECT_THAT(to_markdown(report), HasSubstr("✓ The gate would let it pass: 2 of 2 rules hold"));
   all.rules = {config::parse_gate_rule("auc >= 0.9").value()};
   all.verdict = gate::evaluate(all.rules, all.candidate, all.base);
   EXPECT_THAT(to_markdown(make_report(all, {}, {}, "")),
-              HasSubstr("❌ The gate would refuse it: 0 of 1 rules hold\n\n- "));
+              HasSubstr("✗ The gate would refuse it: 0 of 1 rules hold\n\n- "));
 }
 
 TEST(Report, WithABranchInsteadOfAChampionItsOwnNumbersCount) {
@@ -91,15 +91,17 @@ TEST(Report, TheFirstModelStandsAlone) {
 }
 
 TEST(Report, ShowsDifferencesSignedAndParametersThatDiffer) {
-  const auto report = make_report(example(), {{"depth", "3"}, {"rows", "10"}, {"x", "1"}},
-                                  {{"depth", "4"}, {"rows", "10"}, {"y", "2"}}, "");
+  const auto report =
+      make_report(example(), {{"commit", std::string(40, 'a')}, {"depth", "3"}, {"rows", "10"}, {"x", "1"}},
+                  {{"depth", "4"}, {"rows", "10"}, {"y", "2"}}, "");
   const auto markdown = to_markdown(report);
   EXPECT_THAT(markdown, HasSubstr("### flight-delay, run 3f2a91bc against champion version 1\n"));
-  EXPECT_THAT(markdown, HasSubstr("| auc | 0.7012 | 0.6900 | +0.0112 | 🟢 better |"));
+  EXPECT_THAT(markdown, HasSubstr("| auc | 0.7012 | 0.6900 | +0.0112 | ✓ better |"));
   EXPECT_THAT(markdown, HasSubstr("| rows\\_seen | 20000 | 10000 | +10000 |  |"));
   EXPECT_THAT(markdown, HasSubstr("| same | 0.5000 | 0.5000 | +0.0000 | = same |"));
   EXPECT_THAT(markdown, HasSubstr("| depth | 3 | 4 |"));
   EXPECT_THAT(markdown, HasSubstr("| x | 1 | - |"));
+  EXPECT_THAT(markdown, HasSubstr("| commit | aaaaaaaaaaaa | - |"));
   EXPECT_THAT(markdown, Not(HasSubstr("| rows |")));
   const auto text = to_text(report);
   EXPECT_THAT(text, HasSubstr("flight-delay, run 3f2a91bc against champion version 1\n"));

@@ -103,6 +103,20 @@ Result<json::object> report_question(const ActionRequest& request) {
   return body;
 }
 
+// Which run of what it is about, for people who come back to it after further ones.
+std::string origin(const ActionRequest& request) {
+  const auto& spec = *request.spec;
+  std::string commit = spec.commit;
+  const auto* github = spec.contexts.if_contains("github");
+  const auto* event = github == nullptr ? nullptr : json_find(*github, "event");
+  const auto* pull = event == nullptr ? nullptr : json_find(*event, "pull_request");
+  const auto* head = pull == nullptr ? nullptr : json_find(*pull, "head");
+  if (head != nullptr) commit = json_string_or(*head, "sha", commit);
+  std::string workflow;
+  for (const char c : spec.workflow_name) workflow += std::string_view("[]\\`<>*_").contains(c) ? ' ' : c;
+  return fmt::format("\n[{} #{}](#/runs/{}) of {}\n", workflow, spec.run_number, spec.run_id, commit.substr(0, 8));
+}
+
 // The plots as Markdown. A pattern that nothing fits is told: a plot was expected.
 Result<std::string> plots(const ActionRequest& request) {
   std::string shown;
@@ -140,6 +154,7 @@ Result<ActionResult> report(const ActionRequest& request) {
       return std::unexpected(std::move(shown).error());
     }
   }
+  text += origin(request);
   auto result = WEIR_TRY(say(request, text, "report " + request.input_or("model", "of the run")));
   result.outputs.emplace_back("markdown", text);
   result.outputs.emplace_back("result", json::serialize(answer.body));

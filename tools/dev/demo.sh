@@ -197,7 +197,7 @@ follow_pull_run() {
 show_report() {
   local body address
   body=$(pull '[.comments[] | select(.body | contains("weir: report"))][-1].body')
-  grep -E '^(#|\||✅|❌)' <<<"$body" || die "the pull request has no report"
+  grep -E '^(#|\||✓|✗)' <<<"$body" || die "the pull request has no report"
   address=$(grep -oE '/api/v1/repos/flights/attachments/[0-9a-f]{64}' <<<"$body") || die "the report shows no plot"
   curl -fsS -o "$DEMO/plot.png" "$URL$address"
   [ "$(head -c 4 "$DEMO/plot.png" | tail -c 3)" = PNG ] || die "$URL$address is no picture"

@@ -116,12 +116,27 @@ std::string path_of(const std::string& repo, const PullArguments& arguments, std
   return fmt::format("/api/v1/repos/{}/pulls/{}{}", repo, arguments.number, rest);
 }
 
+// Markdown of others, a line at a time; the mark of a comment's key is nothing to read.
+void print_text(std::string_view text) {
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (text.empty() && line.starts_with("<!-- weir: ")) continue;
+    print_line(safe(std::string(line)));
+  }
+}
+
 Result<int> view(Cli& cli, const PullArguments& arguments) {
   auto client = WEIR_TRY(ApiClient::connect(cli.connection));
   const auto pull = WEIR_TRY(client.get(path_of(WEIR_TRY(repository(arguments)), arguments)));
   WEIR_TRY(show(cli, pull));
   if (cli.json) return 0;
-  if (const auto body = json_string_or(pull, "body", ""); !body.empty()) print_line("\n" + safe(body));
+  if (const auto body = json_string_or(pull, "body", ""); !body.empty()) {
+    print_line("");
+    print_text(body);
+  }
   for (const auto& run : pull.at("runs").as_array()) {
     print_line(fmt::format("{}  run {}  {}",
                            state_mark(json_string_or(run, "conclusion", json_string_or(run, "state", ""))),
@@ -131,7 +146,7 @@ Result<int> view(Cli& cli, const PullArguments& arguments) {
     const auto* user = json_find(one, "user");
     print_line(fmt::format(
         "\n{} {}", styled(Style::kBold, safe(user == nullptr ? "" : json_string_or(*user, "login", ""))), what));
-    if (const auto text = json_string_or(one, "body", ""); !text.empty()) print_line(safe(text));
+    print_text(json_string_or(one, "body", ""));
   };
   for (const auto& review : pull.at("reviews").as_array()) said(review, json_string_or(review, "state", ""));
   for (const auto& comment : pull.at("comments").as_array()) said(comment, "says");

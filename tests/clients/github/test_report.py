@@ -106,10 +106,11 @@ def test_a_pull_request_gets_its_report_and_a_second_push_changes_it(reported):
     report, notes = [comment["body"] for comment in shown(project)["comments"]][:2]
     assert before in (0, 2) and report.startswith("## Curves\n\n### Run "), report
     assert " against main, run " in report
-    assert "| auc | 0.7500 | 0.7000 | +0.0500 | 🟢 better |" in report
-    assert "| loss | 0.6000 | 0.5000 | +0.1000 | 🔴 worse |" in report and "| depth | 4 | 3 |" in report
+    assert "| auc | 0.7500 | 0.7000 | +0.0500 | ✓ better |" in report
+    assert "| loss | 0.6000 | 0.5000 | +0.1000 | ✗ worse |" in report and "| depth | 4 | 3 |" in report
     assert "![roc curve](/api/v1/repos/project/attachments/" in report
-    assert report.endswith("\n\n<!-- weir: report of the run -->")
+    assert report.endswith(f"\n\n[Report #{run['number']}](#/runs/{run['id']}) of {shown(project)['head']['sha'][:8]}\n\n"
+                           "<!-- weir: report of the run -->"), report
     assert notes.startswith("# Notes\n\n![ROC](/api/v1/repos/project/attachments/") and "`![no](none.png)`" in notes
     picture = report.split("![roc curve](")[1].split(")")[0]
     with urllib.request.urlopen(project.server.url + picture, timeout=30) as answer:
@@ -122,7 +123,7 @@ def test_a_pull_request_gets_its_report_and_a_second_push_changes_it(reported):
     assert run["conclusion"] == "success", log_of(project, run)
     comments = shown(project)["comments"]
     assert len(comments) == 2, "changed, not said again"
-    assert "| auc | 0.8000 | 0.7000 | +0.1000 | 🟢 better |" in comments[0]["body"]
+    assert "| auc | 0.8000 | 0.7000 | +0.1000 | ✓ better |" in comments[0]["body"]
     assert comments[0]["updated_at"] > comments[0]["created_at"]
 
 
@@ -144,6 +145,7 @@ def test_people_ask_for_reports_and_comment_with_pictures(reported, tmp_path):
     made = json.loads(server.cli("report", "--run", str(run["id"]), "--compare", "main", "--json").stdout)
     [auc] = [metric for metric in made["metrics"] if metric["name"] == "auc"]
     assert auc["value"] == 0.75 and auc["base"] == 0.7 and auc["change"] == "better" and made["gate"] is None
+    assert "\n| auc | 0.7500 |" in server.cli("pr", "view", "1", "--repo", "project").stdout
     by_pull = server.cli("report", "--pr", "1", "--repo", "project", "--json").stdout
     assert json.loads(by_pull)["candidate"] == made["candidate"]
     for arguments, says in ((["--run", "999"], "run"), (["--run", str(run["id"]), "--compare", "nowhere"], "nowhere"),
