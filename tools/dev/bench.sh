@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# Each benchmark runs its peer in the same run. Names: start workflow plan log toolkit http track gateway; none = all.
+# Each benchmark runs its peer in the same run. Names: start workflow plan log toolkit responsive http track gateway; none
+# = all.
 # BENCH_OPTIONS are handed to a benchmark that is a script.
 cmd_bench() {
   # shellcheck source=tools/dev/build.sh
   source tools/dev/build.sh
   cmd_build --preset release
   local name wanted=("$@") BENCH_OPTIONS=${BENCH_OPTIONS:-}
-  [ ${#wanted[@]} -gt 0 ] || wanted=(start workflow plan log toolkit http track gateway)
+  [ ${#wanted[@]} -gt 0 ] || wanted=(start workflow plan log toolkit responsive http track gateway)
   for name in "${wanted[@]}"; do
     say "benchmark: $name"
     case "$name" in
@@ -24,11 +25,12 @@ cmd_bench() {
         cmake --build build --target benchmarks
         "build/bin/${name}_bench"
         ;;
-      start | log | toolkit | track | gateway)
+      start | log | toolkit | responsive | track | gateway)
         # shellcheck disable=SC2086
         PATH="$VENV/bin:$PATH" WEIR_BUILD=$ROOT/build "$VENV/bin/python" "bench/${name}_bench.py" $BENCH_OPTIONS
         ;;
-      *) die "there is no benchmark \"$name\"; choose start, workflow, plan, log, toolkit, http, track or gateway" ;;
+      *) die "there is no benchmark \"$name\"; choose start, workflow, plan, log, toolkit, responsive, http, track or" \
+        "gateway" ;;
     esac
   done
 }
