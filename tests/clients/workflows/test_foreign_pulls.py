@@ -81,7 +81,7 @@ jobs:
         timeout-minutes: 0.2
         run: |
           i=0
-          while [ $i -lt 1500 ]; do sleep 30 & i=$((i+1)); done
+          while [ $i -lt 1500 ]; do sleep 600 & i=$((i+1)); done
           echo "GOT all processes"
       - name: memory
         continue-on-error: true
