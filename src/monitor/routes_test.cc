@@ -294,6 +294,20 @@ TEST_F(RoutesTest, ATargetThatDoesNotAnswerKeepsOthersWaitingOnce) {
   EXPECT_EQ(world.number("SELECT COUNT(*) FROM monitor_notifications WHERE state = 2"), 6);
 }
 
+TEST_F(RoutesTest, ASecretThatIsNoAddressIsNotToldToAnybody) {
+  for (const std::string& secret :
+       std::initializer_list<std::string>{"hunter22", "mailto:hunter22@a,hunter22@b", "https://hunter22 x",
+                                          "https://" + std::string(300, 'h') + " hunter22"}) {
+    auto deps = delivery_deps();
+    deps.resolve = [&](const config::Template&) -> Result<std::string> { return secret; };
+    deps.post = nullptr;
+    const Attempt attempt = deliver(deps, {.target = "${{ secrets.X }}", .text = "it broke"});
+    EXPECT_EQ(attempt.status, 0);
+    EXPECT_EQ(attempt.problem.find("hunter22"), std::string::npos) << attempt.problem;
+    EXPECT_EQ(attempt.problem.find("hhh"), std::string::npos) << attempt.problem;
+  }
+}
+
 // Reading goes on, writing fails: as with a full disk.
 TEST_F(RoutesTest, ADatabaseThatTakesNothingIsNotAskedOnAndOn) {
   start();
