@@ -1,5 +1,7 @@
 #include "event/data_watcher.h"
 
+#include <time.h>
+
 #include <algorithm>
 
 #include "base/hash.h"
@@ -17,7 +19,18 @@ using std::chrono::steady_clock;
 constexpr std::int64_t kContentBytesMax = 64LL << 20;          // of a single file whose content is compared
 constexpr auto kNoticePause = std::chrono::milliseconds{100};  // a burst of notices is one look
 constexpr auto kRetryPause = std::chrono::seconds{1};
-constexpr int kRestFactor = 10;  // a look that took long is followed by a rest of so many times as long
+// A look that took long is followed by a rest of so many times the processor's time that it took: of a folder that does
+// not change the tenth part of a core is spent, of one that does the third, however many files there are.
+constexpr int kRestFactor = 10;
+constexpr int kRestFactorChanging = 2;
+
+// What this thread has had of the processor.
+steady_clock::duration processor_time() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::duration_cast<steady_clock::duration>(std::chrono::seconds{time.tv_sec} +
+                                                            std::chrono::nanoseconds{time.tv_nsec});
+}
 
 std::string time_text(std::int64_t nanoseconds) {
   return to_iso8601(from_micros(nanoseconds / 1'000));
@@ -94,7 +107,8 @@ Result<void> DataWatcher::start() {
     auto& item = *found->second;
     item.noticed_meanwhile = true;
     if (item.candidate_since) return;
-    const auto soon = steady_clock::now() + std::max<steady_clock::duration>(kNoticePause, item.took * kRestFactor);
+    const auto soon =
+        steady_clock::now() + std::max<steady_clock::duration>(kNoticePause, item.took * kRestFactorChanging);
     item.due = std::min(item.due, soon);
     changed_.notify_all();
   });
@@ -236,6 +250,7 @@ void DataWatcher::work(Lane lane, const std::stop_token& stop) {
 
 void DataWatcher::handle(Item& item, const std::stop_token& stop) {
   const auto begun = steady_clock::now();
+  const auto had = processor_time();
   const auto found = look(item, stop);
   if (stop.stop_requested()) return;
   const auto done = found ? compare(item, *found, stop) : has_problem(item, found.error().message);
@@ -251,9 +266,10 @@ void DataWatcher::handle(Item& item, const std::stop_token& stop) {
   item.noticed = noticed;
   item.looked_at = deps_.clock->now();
   const auto now = steady_clock::now();
-  item.took = now - begun;
-  const auto rest = item.took * kRestFactor;
-  item.due = now + std::max<steady_clock::duration>(item.data.every, rest);
+  item.took = processor_time() - had;
+  const auto rest = item.took * kRestFactorChanging;
+  // A file system that answers slowly is not asked all the time either.
+  item.due = now + std::max<steady_clock::duration>({item.data.every, item.took * kRestFactor, now - begun});
   if (item.candidate_since) item.due = std::max(*item.candidate_since + item.quiet(), now + rest);
   if (item.problem_since && item.problem.empty()) item.due = std::min(item.due, *item.problem_since + item.quiet());
   if (item.noticed_meanwhile && !item.candidate_since) {
@@ -415,8 +431,11 @@ Result<void> DataWatcher::tell(Item& item, const Look& look) {
   // Touched, or written again as it was.
   const bool same = had != nullptr && has != nullptr && *had == *has;
   if (!WEIR_TRY(store(item, look, !same))) {
+    // Another one wrote: it was configured anew while this look was under way. What the database has now counts.
     const std::scoped_lock lock(mutex_);
-    outdated_ = true;  // configured otherwise meanwhile
+    const auto found = items_.find(item.key);
+    if (found != items_.end() && found->second.get() == &item) items_.erase(found);
+    outdated_ = true;
     return {};
   }
   if (!same) deps_.log->info("data {} of {} has changed", item.data.name, item.repo);
