@@ -172,8 +172,10 @@ constexpr std::string_view kPulls = R"json({
     "schedules": {"type": "array", "items": {"$ref": "#/components/schemas/Schedule"}},
     "data": {"type": "array", "items": {"$ref": "#/components/schemas/WatchedData"}}}},
 "User": {"type": ["object", "null"], "additionalProperties": true, "properties": {"login": {"type": "string"}}},
-"Side": {"type": "object", "properties": {
-    "ref": {"type": "string"}, "sha": {"type": "string"}, "label": {"type": "string"}}},
+"Side": {"type": "object", "required": ["ref", "sha", "label"], "properties": {
+    "ref": {"type": "string"}, "sha": {"type": "string"}, "label": {"type": "string"},
+    "repo": {"type": "object", "description": "of the head of one who may not push: fork is true", "properties": {
+      "fork": {"type": "boolean"}}}}},
 "PullRequest": {"type": "object", "required": ["head"], "properties": {
     "head": {"type": "string", "description": "branch that is to be merged"},
     "base": {"type": "string", "description": "branch that it goes into; the default branch unless given"},

@@ -3,11 +3,16 @@
 import base64
 import json
 import subprocess
+import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from weir_server import WEIR, wait_until
+
+sys.path.append(str(Path(__file__).parents[1]))
+from described import Described  # noqa: E402
 
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
@@ -171,6 +176,23 @@ def test_people_ask_for_reports_and_comment_with_pictures(reported, tmp_path):
     piped = subprocess.run([WEIR, "pr", "comment", "1", "--repo", "project", "--file", "-"], input="From a pipe.", text=True,
                            capture_output=True, env={"PATH": "/usr/bin:/bin", "WEIR_STATE": str(server.state)}, timeout=60)
     assert piped.returncode == 0 and shown(reported)["comments"][-1]["body"] == "From a pipe.", piped.stderr
+
+
+def test_answers_are_as_described(reported):
+    described, admin = Described(reported.server.url), reported.server.admin_token
+    run = push(reported, "better", {"auc": 0.75, "new": 1}, depth="4")
+    made = described.call("POST", "/api/v1/report", {"workflow_run": run["id"], "compare": "main"})
+    assert made["params"] == [{"name": "depth", "value": "4", "base": "3"}]
+    described.call("POST", "/api/v1/report", {"metrics": {"auc": 0.7}})
+    path = "/api/v1/repos/project/pulls/1/comments"
+    for _ in range(2):
+        described.call("POST", path, {"body": "fine", "key": "k"}, admin)
+    described.call("POST", path, {"body": "fine", "key": "<k>"}, admin, status=400)
+    taken = described.call("POST", "/api/v1/repos/project/attachments?name=roc.png", PNG, admin)
+    assert taken["picture"] and taken["name"] == "roc.png"
+    described.call("POST", "/api/v1/repos/project/publish", PNG, admin)
+    described.call("GET", f"/api/v1/repos/project/attachments/{'0' * 64}", status=404)
+    described.call("GET", "/api/v1/repos/project/pulls/1")
 
 
 def test_a_key_is_its_authors_own(reported):
