@@ -68,6 +68,10 @@ def server(tmp_path, podman):
     weir = Server(tmp_path / "state", env={"PATH": f"{podman}/bin:{os.environ['PATH']}"})
     yield weir
     weir.stop()
+    # Of a test that failed.
+    for pid in numbers(tmp_path / "pids") if (tmp_path / "pids").exists() else []:
+        if alive(pid) and f"RUNNER_TRACKING_ID=weir:{tmp_path}/".encode() in Path(f"/proc/{pid}/environ").read_bytes():
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -120,6 +120,14 @@ def begin_half(kind, index, size):
     return connection
 
 
+@pytest.fixture(autouse=True)
+def job_folder(tmp_path):
+    """Whatever becomes of the test, its job ends: servers leave jobs alone."""
+    yield
+    (tmp_path / "job").mkdir(exist_ok=True)
+    (tmp_path / "job/gate").touch()
+
+
 def waiting_job(server, repository, folder):
     """A job whose step has begun: from there on it writes nothing."""
     job = Job(server, repository, folder)
