@@ -1,7 +1,8 @@
 """Artifacts and caches against a copy of the same bytes: `cp` with a sync, and for caches `cp -al`, in the same run.
 
 Built-in actions and GitHub's own npm clients, which need `./dev setup` (tests/clients/toolkit). They and `cp` take turns, and
-every figure is a median: all share the disk with whatever else the machine does.
+every figure is a median: all share the disk with whatever else the machine does. Beside each row of the npm client stands
+what it takes with a server that keeps nothing: its own share.
 
     python bench/toolkit_bench.py [--mib 1024] [--files 64] [--rounds 3] [--only upload,cache]
 """
@@ -16,12 +17,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 CLIENTS = ROOT / "tests/clients/toolkit"
 sys.path[:0] = [str(CLIENTS), str(ROOT / "tests/clients/line")]
-from measure import in_turns, load, seconds, show  # noqa: E402
+from discarding_server import Discarding  # noqa: E402
+from measure import in_turns, load, on_ready_memory, seconds, show  # noqa: E402
 from running_job import Job  # noqa: E402
 from weir_server import Repository, Server, wait_until  # noqa: E402
 
@@ -109,14 +112,14 @@ def built_in_cache(server, repository, data: Path, round_: int) -> tuple:
     return jobs[0]["save"], jobs[1]["restore"], jobs[2]["restore"]
 
 
-def client_artifacts(job, data: Path, folder: Path, level: int, name: str) -> tuple:
+def client_artifacts(job, data: Path, folder: Path, level: int, name: str, env=None) -> tuple:
     files = sorted(str(path) for path in data.iterdir())
     begin = time.perf_counter()
-    made = job.call("upload", name=name, files=files, root=str(data), options={"compressionLevel": level})
+    made = job.call("upload", env, name=name, files=files, root=str(data), options={"compressionLevel": level})
     assert "error" not in made, made
     up = time.perf_counter() - begin
     begin = time.perf_counter()
-    got = job.call("download", id=made["id"], path=str(folder / "got"))
+    got = job.call("download", env, id=made["id"], path=str(folder / "got"))
     assert "error" not in got, got
     down = time.perf_counter() - begin
     shutil.rmtree(folder / "got")
@@ -137,6 +140,21 @@ def client_cache(job, data: Path, key: str) -> tuple:
     return save, restore
 
 
+def make_zip(data: Path, target: Path, level: int) -> Path:
+    """What the client would upload."""
+    method = zipfile.ZIP_DEFLATED if level else zipfile.ZIP_STORED
+    with zipfile.ZipFile(target, "w", method, compresslevel=level or None) as file:
+        for path in sorted(data.iterdir()):
+            file.write(path, path.name)
+    return target
+
+
+def alone(job, data: Path, folder: Path, level: int) -> tuple:
+    """The client's own share."""
+    with Discarding(folder / f"level-{level}.zip") as server:
+        return client_artifacts(job, data, folder, level, "data", job.environment(ACTIONS_RESULTS_URL=server.url + "/"))
+
+
 def measures_of(server, job, repositories, data: Path, folder: Path, only: str) -> dict:
     """By name, what gives the seconds of one round, each called in turn."""
     rounds = itertools.count()
@@ -149,6 +167,8 @@ def measures_of(server, job, repositories, data: Path, folder: Path, only: str) 
     if "client" in only:
         measures["node"] = lambda: seconds(["node", CLIENTS / "client.mjs", "list"], env=job.environment())
         for level in (0, 6):
+            make_zip(data, folder / f"level-{level}.zip", level)
+            measures[f"npm alone, level {level}"] = lambda level=level: alone(job, data, folder, level)
             measures[f"npm artifact, level {level}"] = \
                 lambda level=level: client_artifacts(job, data, folder, level, f"data-{next(rounds)}")
         measures["npm cache"] = lambda: client_cache(job, data, f"k{next(rounds)}")
@@ -173,8 +193,11 @@ def report(taken: dict) -> None:
     node = taken.get("node", 0)
     for level in (0, 6):
         if times := taken.get(f"npm artifact, level {level}"):
-            line(f"npm upload, level {level}", times[0] - node, synced, "cp and sync", "1 copy" if level == 0 else "")
-            line(f"npm download, level {level}", times[1] - node, copied, "cp", "1 copy" if level == 0 else "")
+            own = taken[f"npm alone, level {level}"]
+            line(f"npm upload, level {level}", times[0] - node, synced, f"cp and sync; the client alone {own[0] - node:.3f} s",
+                 "1 copy" if level == 0 else "")
+            line(f"npm download, level {level}", times[1] - node, copied, f"cp; the client alone {own[1] - node:.3f} s",
+                 "1 copy" if level == 0 else "")
     if times := taken.get("npm cache"):
         line("npm cache, saved (with tar and zstd)", times[0] - node, synced, "cp and sync")
         line("npm cache, restored", times[1] - node, copied, "cp")
@@ -197,7 +220,9 @@ def main() -> None:
         try:
             repositories = [Repository(folder / "repository", server), Repository(folder / "waiting", server, "waiting")]
             job = Job(server, repositories[1], folder / "job")
-            taken = in_turns(args.rounds, measures_of(server, job, repositories, data, folder, args.only))
+            measures = measures_of(server, job, repositories, data, folder, args.only)
+            taken = in_turns(args.rounds, {name: on_ready_memory(folder, args.mib * 3, measure)
+                                           for name, measure in measures.items()})
             job.end()
         finally:
             server.stop()
