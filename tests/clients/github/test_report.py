@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import subprocess
 import sys
 import urllib.error
@@ -205,3 +206,25 @@ def test_a_key_is_its_authors_own(reported):
     assert other["id"] != first["id"] and again["id"] == other["id"]
     with pytest.raises(urllib.error.HTTPError):
         server.post(path, {"body": "x", "key": ""}, bob)
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bubblewrap")
+def test_a_foreign_pull_request_is_reported_in_its_own_summary_only(reported):
+    server, repository = reported.server, reported.repository
+    vera = server.cli("token", "create", "vera", "--role", "viewer", token=server.admin_token).stdout.strip()
+    repository.git("checkout", "-qb", "proposal", "main")
+    repository.write(".github/workflows/report.yml", "on: pull_request\njobs:\n  report:\n    runs-on: ubuntu-latest\n    steps:\n"
+                     "      - run: |\n          mkdir plots && echo x > plots/a.png && echo '{\"auc\": 0.9}' > m.json\n"
+                     "      - uses: weir/report@v1\n        with: {metrics: m.json, plots: plots/*.png}\n")
+    repository.commit("Propose")
+    repository.push(token=vera, ref="HEAD:refs/for/main")
+
+    def started():
+        pulls = [pull for pull in server.get("/api/v1/repos/project/pulls")["pulls"] if pull["foreign"]]
+        shown = pulls and server.get(f"/api/v1/repos/project/pulls/{pulls[0]['number']}")
+        return shown and shown["runs"] and shown
+    run = server.finished(wait_until(started, what="the run of the proposal")["runs"][0]["id"])
+    assert run["conclusion"] == "success", log_of(reported, run)
+    assert "| auc | 0.9000 |" in run["jobs"][0]["summary"] and "![" not in run["jobs"][0]["summary"]
+    assert started()["comments"] == []
+    assert "Nothing is shown in the pull request" in json.dumps(run["jobs"][0]["annotations"])
