@@ -36,9 +36,9 @@ struct GitHttpOptions {
 };
 
 // Git's smart HTTP protocol (gitprotocol-http) at /git/<name>.git, and where GitHub's clients look for it,
-// /weir/<name> with and without ".git", through the `git` program: clone, fetch (versions 0 and 2) and push. Pushing to a name that is not there makes the repository, for developers but not for jobs. The
-// authentication filter sets the identity; who lacks a right without having given a token is asked for one (401,
-// Basic).
+// /weir/<name> with and without ".git", through the `git` program: clone, fetch (versions 0 and 2) and push. Pushing to
+// a name that is not there makes the repository, for developers but not for jobs. The authentication filter sets the
+// identity; who lacks a right without having given a token is asked for one (401, Basic).
 //
 // A push is stored aside completely before git sees it, so that a slow or vanishing client holds nothing up, and is
 // refused as a whole if one of its refs may not be moved.
