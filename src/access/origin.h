@@ -10,7 +10,7 @@ namespace weir::access {
 struct ListenAddress {
   std::string host;  // "127.0.0.1", "::1", "localhost", "0.0.0.0", "192.0.2.7"
   std::uint16_t port = 0;
-  std::string public_host = {};  // how people reach it through a proxy: "weir.example.com"; "" = not at all
+  std::string public_host;  // how people reach it through a proxy: "weir.example.com"; "" = not at all
 };
 
 // Only this machine can connect: 127.0.0.0/8, ::1, localhost.

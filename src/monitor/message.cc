@@ -70,7 +70,7 @@ std::string text_of(const types::Event& event) {
   for (const std::string_view member : {"message", "reason", "reasons", "summary", "conclusion"}) {
     const std::string said = json_string_or(payload, member, "");
     if (said.empty()) continue;
-    return text + ": " + said;
+    return text.append(": ").append(said);
   }
   return text + fmt::format(" (by {})", event.actor);
 }

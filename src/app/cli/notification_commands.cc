@@ -30,7 +30,7 @@ std::string outcome(const json::value& one, const Clock& clock) {
   return problem.empty() ? ago(json_string_or(one, "created_at", ""), clock.now()) : problem;
 }
 
-std::string first_line(std::string text) {
+std::string first_line(const std::string& text) {
   return safe(text.substr(0, text.find('\n')));
 }
 
