@@ -107,7 +107,9 @@ def main() -> None:
         cost.append(quiet_disk(root / "files-after", 0))
 
         for index, (what, target) in enumerate((("a step over its shell", "1 ms"), ("a job over its steps", "5 ms"))):
-            other = f"act {theirs[index]:.2f} ms, {theirs[index] / max(ours[index], 0.01):.1f} times" if peer else ""
+            other = f"act {theirs[index]:.2f} ms" if peer else ""
+            if peer and ours[index] >= 0.05:  # less, or less than nothing, is what other programs did meanwhile
+                other += f", {theirs[index] / ours[index]:.1f} times"
             show(what, f"{ours[index]:.2f} ms", target, f"the bare shell {ours[2]:.2f} ms; {other}")
         for size, times in rates.items():
             peers = f"make -j2 {size / times['make']:.0f}/s, {times['weir'] / times['make']:.1f} times quicker"
