@@ -40,6 +40,6 @@ void add_approval_commands(CLI::App& app, Cli& cli);  // approve reject
 void add_release_commands(CLI::App& app, Cli& cli);   // gate deploy rollback
 void add_insight_commands(CLI::App& app, Cli& cli);   // why dora events
 void add_notification_commands(CLI::App& app, Cli& cli);
-void add_admin_commands(CLI::App& app, Cli& cli);     // fsck token secret version
+void add_admin_commands(CLI::App& app, Cli& cli);  // fsck token secret version
 
 }  // namespace weir::app
