@@ -33,7 +33,7 @@ cmd_demo() {
 demo_stop() {
   local pid
   for pid in "${SERVER_PID:-}" "${WEBHOOK_PID:-}"; do
-    [ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+    [ -n "$pid" ] && kill "$pid" 2>/dev/null && { wait "$pid" 2>/dev/null || true; }
   done
   true
 }
