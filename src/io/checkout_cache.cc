@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "io/descriptor.h"
@@ -98,6 +99,13 @@ std::string sha1(std::string_view bytes) {
 }
 #pragma clang diagnostic pop
 
+// The access time of what has not been read as yet, see Git::checkout_to(): a second ago; the other time stays.
+std::array<timespec, 2> unread_times() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return {timespec{.tv_sec = now.tv_sec - 1, .tv_nsec = now.tv_nsec}, timespec{.tv_sec = 0, .tv_nsec = UTIME_OMIT}};
+}
+
 // Makes the file of an entry and gives its stat data.
 Result<struct stat> make_file(const IndexEntry& entry, const fs::path& path, std::string_view content) {
   struct stat info{};
@@ -111,11 +119,7 @@ Result<struct stat> make_file(const IndexEntry& entry, const fs::path& path, std
                                (entry.mode & 0100) != 0 ? 0777 : 0666));
   if (!file) return fail_errno(errno, fmt::format("cannot make {}", path.string()));
   WEIR_TRY(write_all(file.get(), content, path.string()));
-  // Not read as yet: see Git::checkout_to().
-  timespec times[2] = {{}, {.tv_sec = 0, .tv_nsec = UTIME_OMIT}};
-  ::clock_gettime(CLOCK_REALTIME_COARSE, times);
-  --times[0].tv_sec;
-  ::futimens(file.get(), times);
+  ::futimens(file.get(), unread_times().data());
   if (::fstat(file.get(), &info) != 0) return fail_errno(errno, fmt::format("cannot stat {}", path.string()));
   return info;
 }
@@ -201,17 +205,21 @@ Result<bool> CheckoutCache::restore(std::string_view commit, const fs::path& wor
   if (!entries || !holds_git_only(work_tree)) return false;
 
   std::string folder;
+  std::set<fs::path> folders{""};
   for (const auto& entry : *entries) {
     if (entry.size > rest.size()) return fail(Code::kCorrupt, "{} is damaged; remove it", (folder_ / commit).string());
     const auto slash = entry.path.rfind('/');
     if (slash != std::string::npos && entry.path.compare(0, slash, folder) != 0) {
       folder = entry.path.substr(0, slash);
       WEIR_TRY(make_dirs(work_tree / folder));
+      for (fs::path made = folder; !made.empty() && folders.insert(made).second;) made = made.parent_path();
     }
     const auto info = WEIR_TRY(make_file(entry, work_tree / entry.path, rest.substr(0, entry.size)));
     put_stat(index, entry.at, info);
     rest.remove_prefix(entry.size);
   }
+  const auto times = unread_times();
+  for (const auto& made : folders) ::utimensat(AT_FDCWD, (work_tree / made).c_str(), times.data(), 0);
   const std::size_t end = index.size() - kDigestBytes;
   index.replace(end, kDigestBytes, sha1(std::string_view(index).substr(0, end)));
   const fs::path path = work_tree / ".git" / "index";

@@ -245,7 +245,7 @@ def silent_in(file):
 def builtin_actions():
     names = set()
     for path in sorted((ROOT / "src" / "runner").glob("action*.cc")):
-        names.update(re.findall(r'BuiltinAction \w+_action\(\) \{\s*return \{"([^"]+)"', path.read_text()))
+        names.update(re.findall(r'BuiltinAction \w+_action\(\) \{\s*return \{\s*"([^"]+)"', path.read_text()))
     return sorted(names)
 
 
