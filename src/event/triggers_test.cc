@@ -1,19 +1,12 @@
 #include "event/triggers.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 
-#include "base/fake_loop.h"
-#include "event/payload.h"
 #include "event/schema.h"
-#include "io/file.h"
-#include "io/process.h"
-#include "io/test_folder.h"
-#include "store/sqlite/sqlite_database.h"
+#include "event/test_world.h"
 
 namespace weir::event {
 namespace {
@@ -21,79 +14,29 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-// Records what it is asked to start; a run's id counts from 1.
-class FakeStarter final : public RunStarter {
- public:
-  Result<PreparedRun> prepare(RunRequest request) override { return PreparedRun{.request = std::move(request)}; }
-  Result<std::int64_t> insert(store::Transaction& tx, const PreparedRun& run) override {
-    const auto id = WEIR_TRY(tx.next_id("run"));
-    if (fails_next) {
-      fails_next = false;
-      return fail(Code::kResourceExhausted, "no room on the disk");
-    }
-    runs.push_back(run.request);
-    return id;
-  }
-  std::vector<RunRequest> runs;
-  bool fails_next = false;
-};
-
 // A bare repository that a work tree is pushed to, and the triggers on it.
-class TriggersTest : public testing::Test {
+class TriggersTest : public testing::Test, protected TestWorld {
  protected:
-  TriggersTest() : log_(loop_, null_file_, LogLevel::kError) {
-    EXPECT_TRUE(io::Git::init_bare(root_ / "flights.git").has_value());
-    shell(
-        "git init -q -b main work && cd work && git remote add origin ../flights.git && git config user.name alice "
-        "&& git config user.email alice@example.com");
-    db_ = store::open_sqlite(root_ / "weir.db", migrations(), loop_, log_).value();
+  TriggersTest() : TestWorld(migrations()) {
+    make_repository();
     make_triggers();
   }
-  ~TriggersTest() override {
-    triggers_.reset();
-    db_->stop();
-    ::close(null_file_);
-  }
-
   void make_triggers() {
-    triggers_ = std::make_unique<Triggers>(TriggerDeps{
-        .db = db_.get(),
-        .clock = &loop_,
-        .log = &log_,
-        .loop = &loop_,
-        .starter = &starter_,
-        .git = [this](const std::string& repo) -> Result<io::Git> { return io::Git(root_ / (repo + ".git")); },
-        .default_branch_pushed = [this](const std::string&, const std::string& commit,
-                                        const types::Identity&) -> Result<void> {
-          if (configuring_fails_) return fail(Code::kResourceExhausted, "no room on the disk");
-          configured_.push_back(commit);
-          return {};
-        },
-        .schedule_rules = [this](const std::string&) { return rules_; },
-        .server_url = [] { return std::string("http://127.0.0.1:4510"); }});
-  }
-
-  std::string shell(const std::string& command) {
-    auto out = io::run_checked({.argv = {"/bin/sh", "-ec", command}, .working_dir = root_});
-    if (!out) {
-      ADD_FAILURE() << out.error().message;
-      return {};
-    }
-    while (out->ends_with('\n')) out->pop_back();
-    return *out;
-  }
-
-  void write(const std::string& path, const std::string& text) {
-    EXPECT_TRUE(io::make_dirs((root_ / "work" / path).parent_path()).has_value());
-    EXPECT_TRUE(io::write_file_atomic(root_ / "work" / path, text).has_value());
-  }
-
-  // Commits everything and moves the ref of the bare repository, as git receive-pack does.
-  RefUpdate push(const std::string& ref = "refs/heads/main", const std::string& message = "Change things") {
-    shell("cd work && git add -A && git commit -q --allow-empty -m '" + message + "'");
-    const auto before = shell("git --git-dir=flights.git rev-parse -q --verify " + ref + " || true");
-    shell("cd work && git push -q --force origin HEAD:" + ref);
-    return {ref, before.empty() ? std::string(kNoObject) : before, shell("git --git-dir=flights.git rev-parse " + ref)};
+    triggers_ = std::make_unique<Triggers>(
+        TriggerDeps{.db = db_.get(),
+                    .clock = &loop_,
+                    .log = &log_,
+                    .loop = &loop_,
+                    .starter = &starter_,
+                    .git = git(),
+                    .default_branch_pushed = [this](const std::string&, const std::string& commit,
+                                                    const types::Identity&) -> Result<void> {
+                      if (configuring_fails_) return fail(Code::kResourceExhausted, "no room on the disk");
+                      configured_.push_back(commit);
+                      return {};
+                    },
+                    .schedule_rules = [this](const std::string&) { return rules_; },
+                    .server_url = [] { return std::string("http://127.0.0.1:4510"); }});
   }
 
   std::vector<std::int64_t> pushed(const RefUpdate& update) {
@@ -118,13 +61,7 @@ class TriggersTest : public testing::Test {
     [[maybe_unused]] const auto arrived = db_->write([](store::Transaction&) -> Result<void> { return {}; });
   }
 
-  FakeLoop loop_;
-  int null_file_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-  Log log_;
-  io::TestFolder root_;
-  std::unique_ptr<store::Database> db_;
   ScheduleRules rules_;
-  FakeStarter starter_;
   std::unique_ptr<Triggers> triggers_;
   std::vector<std::string> configured_;
   bool configuring_fails_ = false;

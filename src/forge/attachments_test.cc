@@ -1,16 +1,10 @@
 #include "forge/attachments.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include "base/fake_loop.h"
-#include "event/schema.h"
 #include "forge/issues.h"
-#include "forge/schema.h"
-#include "io/test_folder.h"
-#include "store/sqlite/sqlite_database.h"
+#include "forge/test_world.h"
 
 namespace weir::forge {
 namespace {
@@ -20,13 +14,9 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view kPng = "\x89PNG\r\n\x1a\n and more";
 
-class AttachmentsTest : public testing::Test {
+class AttachmentsTest : public testing::Test, protected TestWorld {
  protected:
-  AttachmentsTest() : log_(loop_, null_file_, LogLevel::kError) {
-    std::vector<store::Migration> tables(event::migrations().begin(), event::migrations().end());
-    tables.insert(tables.end(), migrations().begin(), migrations().end());
-    db_ = store::open_sqlite(root_ / "weir.db", tables, loop_, log_).value();
-    triggers_ = std::make_unique<event::Triggers>(event::TriggerDeps{.db = db_.get(), .clock = &loop_, .log = &log_});
+  AttachmentsTest() {
     issues_ = std::make_unique<Issues>(*db_, *triggers_);
     files_ = store::open_local_blobs(root_ / "attachments").value();
     attachments_ = std::make_unique<Attachments>(
@@ -37,23 +27,12 @@ class AttachmentsTest : public testing::Test {
         },
         AttachmentRules{.file_bytes_max = 1000, .repo_bytes_max = 1500});
   }
-  ~AttachmentsTest() override {
-    triggers_.reset();
-    db_->stop();
-    ::close(null_file_);
-  }
   Attachment add(std::string_view bytes, const std::string& repo = "flights") {
     auto added = attachments_->add(repo, "roc.png", bytes, job_);
     EXPECT_TRUE(added.has_value()) << added.error().message;
     return added.value_or(Attachment{});
   }
 
-  FakeLoop loop_;
-  int null_file_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-  Log log_;
-  io::TestFolder root_;
-  std::unique_ptr<store::Database> db_;
-  std::unique_ptr<event::Triggers> triggers_;
   std::unique_ptr<Issues> issues_;
   std::unique_ptr<store::BlobStore> files_;
   std::string summary_;

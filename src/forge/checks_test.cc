@@ -1,15 +1,9 @@
 #include "forge/checks.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include "base/fake_loop.h"
-#include "event/schema.h"
-#include "forge/schema.h"
-#include "io/test_folder.h"
-#include "store/sqlite/sqlite_database.h"
+#include "forge/test_world.h"
 
 namespace weir::forge {
 namespace {
@@ -17,29 +11,10 @@ namespace {
 using testing::HasSubstr;
 
 // A job's identity: what it writes starts nothing, so that no repository is needed.
-class ChecksTest : public testing::Test {
+class ChecksTest : public testing::Test, protected TestWorld {
  protected:
-  ChecksTest() : log_(loop_, null_file_, LogLevel::kError) {
-    std::vector<store::Migration> tables(event::migrations().begin(), event::migrations().end());
-    tables.insert(tables.end(), migrations().begin(), migrations().end());
-    db_ = store::open_sqlite(root_ / "weir.db", tables, loop_, log_).value();
-    triggers_ = std::make_unique<event::Triggers>(event::TriggerDeps{.db = db_.get(), .clock = &loop_, .log = &log_});
-    checks_ = std::make_unique<Checks>(*db_, *triggers_);
-  }
-  ~ChecksTest() override {
-    triggers_.reset();
-    db_->stop();
-    ::close(null_file_);
-  }
-
   const std::string commit_ = std::string(40, 'a');
-  FakeLoop loop_;
-  int null_file_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-  Log log_;
-  io::TestFolder root_;
-  std::unique_ptr<store::Database> db_;
-  std::unique_ptr<event::Triggers> triggers_;
-  std::unique_ptr<Checks> checks_;
+  std::unique_ptr<Checks> checks_ = std::make_unique<Checks>(*db_, *triggers_);
   types::Identity job_{.name = "job:7", .role = types::Role::kDeveloper, .job_id = 7, .run_id = 3};
 };
 

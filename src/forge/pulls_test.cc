@@ -1,20 +1,12 @@
 #include "forge/pulls.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 
-#include "base/fake_loop.h"
-#include "event/schema.h"
 #include "forge/pull_rows.h"
-#include "forge/schema.h"
-#include "io/file.h"
-#include "io/process.h"
-#include "io/test_folder.h"
-#include "store/sqlite/sqlite_database.h"
+#include "forge/test_world.h"
 
 namespace weir::forge {
 namespace {
@@ -23,37 +15,16 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class FakeStarter final : public event::RunStarter {
- public:
-  Result<event::PreparedRun> prepare(event::RunRequest request) override {
-    return event::PreparedRun{.request = std::move(request)};
-  }
-  Result<std::int64_t> insert(store::Transaction& tx, const event::PreparedRun& run) override {
-    runs.push_back(run.request);
-    return tx.next_id("run");
-  }
-  std::vector<event::RunRequest> runs;
-};
-
-class PullsTest : public testing::Test {
+class PullsTest : public testing::Test, protected TestWorld {
  protected:
-  PullsTest() : log_(loop_, null_file_, LogLevel::kError) {
-    EXPECT_TRUE(io::Git::init_bare(root_ / "flights.git").has_value());
-    shell(
-        "git init -q -b main work && cd work && git remote add origin ../flights.git && git config user.name alice && "
-        "git config user.email alice@example.com");
-    std::vector<store::Migration> tables(event::migrations().begin(), event::migrations().end());
-    tables.insert(tables.end(), migrations().begin(), migrations().end());
-    db_ = store::open_sqlite(root_ / "weir.db", tables, loop_, log_).value();
-    const auto git = [this](const std::string& repo) -> Result<io::Git> { return io::Git(root_ / (repo + ".git")); };
-    triggers_ = std::make_unique<event::Triggers>(event::TriggerDeps{
-        .db = db_.get(), .clock = &loop_, .log = &log_, .loop = &loop_, .starter = &starter_, .git = git});
+  PullsTest() {
+    make_repository();
     pulls_ = std::make_unique<Pulls>(
         PullDeps{.db = db_.get(),
                  .clock = &loop_,
                  .log = &log_,
                  .triggers = triggers_.get(),
-                 .git = git,
+                 .git = git(),
                  .checks = [this](const Pull&) -> Result<std::vector<CheckState>> { return checks_; },
                  .rule = [this](const std::string&,
                                 const std::string& branch) { return branch == "main" ? rule_ : BranchRule{}; }});
@@ -66,32 +37,9 @@ class PullsTest : public testing::Test {
     write("train.py", "two\n");
     push("better");
   }
-  ~PullsTest() override {
-    pulls_.reset();
-    triggers_.reset();
-    db_->stop();
-    ::close(null_file_);
-  }
 
-  std::string shell(const std::string& command) {
-    auto out = io::run_checked({.argv = {"/bin/sh", "-ec", command}, .working_dir = root_});
-    if (!out) {
-      ADD_FAILURE() << out.error().message;
-      return {};
-    }
-    while (out->ends_with('\n')) out->pop_back();
-    return *out;
-  }
-  void write(const std::string& path, const std::string& text) {
-    EXPECT_TRUE(io::make_dirs((root_ / "work" / path).parent_path()).has_value());
-    EXPECT_TRUE(io::write_file_atomic(root_ / "work" / path, text).has_value());
-  }
   event::RefUpdate push(const std::string& branch) {
-    const auto ref = "refs/heads/" + branch;
-    const auto before = shell("git --git-dir=flights.git rev-parse -q --verify " + ref + " || true");
-    shell("cd work && git add -A && git commit -q --allow-empty -m 'Change " + branch +
-          "' && git push -q -f origin HEAD:" + ref);
-    return {ref, before.empty() ? std::string(40, '0') : before, shell("git --git-dir=flights.git rev-parse " + ref)};
+    return TestWorld::push("refs/heads/" + branch, "Change " + branch);
   }
   Pull open() { return pulls_->open({.repo = "flights", .head = "better"}, alice_).value(); }
   std::vector<std::string> started() {
@@ -102,13 +50,6 @@ class PullsTest : public testing::Test {
     return all;
   }
 
-  FakeLoop loop_;
-  int null_file_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-  Log log_;
-  io::TestFolder root_;
-  std::unique_ptr<store::Database> db_;
-  FakeStarter starter_;
-  std::unique_ptr<event::Triggers> triggers_;
   std::unique_ptr<Pulls> pulls_;
   std::vector<CheckState> checks_;
   BranchRule rule_;

@@ -1,17 +1,10 @@
 #include "forge/releases.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include "base/fake_loop.h"
-#include "event/schema.h"
 #include "forge/issues.h"
-#include "forge/schema.h"
-#include "io/process.h"
-#include "io/test_folder.h"
-#include "store/sqlite/sqlite_database.h"
+#include "forge/test_world.h"
 
 namespace weir::forge {
 namespace {
@@ -20,23 +13,10 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-// Keeps what was started.
-class KeepingStarter final : public event::RunStarter {
- public:
-  Result<event::PreparedRun> prepare(event::RunRequest request) override {
-    return event::PreparedRun{.request = std::move(request)};
-  }
-  Result<std::int64_t> insert(store::Transaction& tx, const event::PreparedRun& run) override {
-    runs.push_back(run.request);
-    return tx.next_id("run");
-  }
-  std::vector<event::RunRequest> runs;
-};
-
 // A repository "flights" with the tag v1, whose workflow answers to releases.
-class ReleasesTest : public testing::Test {
+class ReleasesTest : public testing::Test, protected TestWorld {
  protected:
-  ReleasesTest() : log_(loop_, null_file_, LogLevel::kError) {
+  ReleasesTest() {
     commit_ = shell(
         "git init -q --bare -b main flights.git && git init -q -b main work && cd work && mkdir -p .github/workflows "
         "&& "
@@ -44,34 +24,9 @@ class ReleasesTest : public testing::Test {
         "'jobs: {a: {runs-on: x, steps: [{run: a}]}}' > .github/workflows/r.yml && git add -A && "
         "git -c user.name=a -c user.email=a@example.com commit -qm One && git tag v1 && "
         "git push -q ../flights.git main v1 && git rev-parse HEAD");
-    std::vector<store::Migration> tables(event::migrations().begin(), event::migrations().end());
-    tables.insert(tables.end(), migrations().begin(), migrations().end());
-    db_ = store::open_sqlite(root_ / "weir.db", tables, loop_, log_).value();
-    triggers_ = std::make_unique<event::Triggers>(event::TriggerDeps{
-        .db = db_.get(),
-        .clock = &loop_,
-        .log = &log_,
-        .loop = &loop_,
-        .starter = &starter_,
-        .git = [this](const std::string& repo) -> Result<io::Git> { return io::Git(root_ / (repo + ".git")); }});
     releases_ = std::make_unique<Releases>(*db_, *triggers_);
   }
-  ~ReleasesTest() override {
-    releases_.reset();
-    triggers_.reset();
-    db_->stop();
-    ::close(null_file_);
-  }
 
-  std::string shell(const std::string& command) {
-    auto out = io::run_checked({.argv = {"/bin/sh", "-ec", command}, .working_dir = root_});
-    if (!out) {
-      ADD_FAILURE() << out.error().message;
-      return {};
-    }
-    while (out->ends_with('\n')) out->pop_back();
-    return *out;
-  }
   Release of(std::string tag, bool draft = false) {
     return {.repo = "flights", .tag = std::move(tag), .name = "One", .draft = draft, .commit = commit_};
   }
@@ -88,13 +43,6 @@ class ReleasesTest : public testing::Test {
     return all;
   }
 
-  FakeLoop loop_;
-  int null_file_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-  Log log_;
-  io::TestFolder root_;
-  std::unique_ptr<store::Database> db_;
-  KeepingStarter starter_;
-  std::unique_ptr<event::Triggers> triggers_;
   std::unique_ptr<Releases> releases_;
   std::string commit_;
   types::Identity alice_{.name = "alice", .role = types::Role::kDeveloper};
