@@ -103,7 +103,7 @@ struct EngineDeps {
   struct RemoteCommit {
     io::Git git;
     std::string commit;
-    std::shared_ptr<const void> held = {};  // keeps it from removal
+    std::shared_ptr<const void> held;  // keeps it from removal
   };
   std::function<Result<RemoteCommit>(const RunRequest& run, const std::string& repository, const std::string& ref)>
       remote_git;

@@ -165,7 +165,7 @@ std::optional<std::string> content_of(const IndexEntry& entry, const fs::path& p
   auto bytes = read_untouched(path, entry.size);
   if (!bytes) return std::nullopt;
   if (path.filename() == ".gitattributes" && bytes->find("filter") != std::string::npos) return std::nullopt;
-  return *std::move(bytes);
+  return bytes;
 }
 
 bool holds_git_only(const fs::path& work_tree) {

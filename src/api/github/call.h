@@ -18,7 +18,7 @@ struct Need {
   std::string_view scope;
   Level level = Level::kRead;
   access::Permission permission = access::Permission::kRead;
-  std::string_view or_scope = {};
+  std::string_view or_scope;
 };
 
 // One request.
