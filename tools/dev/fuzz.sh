@@ -15,7 +15,7 @@ cmd_fuzz() {
     say "$(basename "$target") for $seconds s"
     "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 "$corpus"
   done
-  case simulation in "$only"*) ;; *) return 0 ;; esac
+  [[ simulation == "$only"* ]] || return 0
   say "simulation of 10,000 seeds"
   cmake --preset release >/dev/null
   cmake --build build --target weir_engine_tests
