@@ -40,6 +40,19 @@ class RoutesTest : public NotifierTest {
   json::object view(std::int64_t id) {
     return world.db().load<json::object>([&](store::Reader& reader) { return notification_view(reader, id); }).value();
   }
+
+  // Reading goes on: as with a full disk.
+  void writes_fail(bool fail) {
+    const auto* sql =
+        fail ? "CREATE TRIGGER full BEFORE UPDATE ON monitor_notifications BEGIN SELECT RAISE(ABORT, 'no room'); END"
+             : "DROP TRIGGER full";
+    ASSERT_TRUE(world.db()
+                    .write([&](store::Transaction& tx) -> Result<void> {
+                      WEIR_TRY(tx.execute(sql, {}));
+                      return {};
+                    })
+                    .has_value());
+  }
 };
 
 TEST_F(RoutesTest, EnvironmentsAndModelsLimitWhatATargetHears) {
@@ -311,27 +324,14 @@ TEST_F(RoutesTest, ASecretThatIsNoAddressIsNotToldToAnybody) {
 // Reading goes on, writing fails: as with a full disk.
 TEST_F(RoutesTest, ADatabaseThatTakesNothingIsNotAskedOnAndOn) {
   start();
-  ASSERT_TRUE(world.db()
-                  .write([](store::Transaction& tx) -> Result<void> {
-                    WEIR_TRY(
-                        tx.execute("CREATE TRIGGER full BEFORE UPDATE ON monitor_notifications BEGIN SELECT "
-                                   "RAISE(ABORT, 'no room'); END",
-                                   {}));
-                    return {};
-                  })
-                  .has_value());
+  writes_fail(true);
   message("a", config::Severity::kPage);
   for (int i = 0; i < 10; ++i) {
     notifier->wake();
     world.box.pump();
   }
   EXPECT_TRUE(posts.empty()) << "nothing is sent that could not be recorded";
-  ASSERT_TRUE(world.db()
-                  .write([](store::Transaction& tx) -> Result<void> {
-                    WEIR_TRY(tx.execute("DROP TRIGGER full", {}));
-                    return {};
-                  })
-                  .has_value());
+  writes_fail(false);
   world.box.advance(seconds{2});
   EXPECT_EQ(posts.size(), 1U);
 }
@@ -340,25 +340,12 @@ TEST_F(RoutesTest, WhatWasSentAndCouldNotBeRecordedIsNotSentAgain) {
   start();
   during = [&] {
     during = nullptr;
-    ASSERT_TRUE(world.db()
-                    .write([](store::Transaction& tx) -> Result<void> {
-                      WEIR_TRY(
-                          tx.execute("CREATE TRIGGER full BEFORE UPDATE ON monitor_notifications BEGIN SELECT "
-                                     "RAISE(ABORT, 'no room'); END",
-                                     {}));
-                      return {};
-                    })
-                    .has_value());
+    writes_fail(true);
   };
   message("a", config::Severity::kPage);
   EXPECT_EQ(posts.size(), 1U);
   world.box.advance(minutes{5});
-  ASSERT_TRUE(world.db()
-                  .write([](store::Transaction& tx) -> Result<void> {
-                    WEIR_TRY(tx.execute("DROP TRIGGER full", {}));
-                    return {};
-                  })
-                  .has_value());
+  writes_fail(false);
   world.box.advance(minutes{5});
   EXPECT_EQ(posts.size(), 1U);
   EXPECT_EQ(view(1).at("state"), "sent");
