@@ -5,7 +5,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -138,12 +137,14 @@ def test_a_server_that_begins_anew_lets_jobs_go_on(server, repository, tmp_path,
     file.write_bytes(b"on its way")
     (podman / "containers.json").write_text(json.dumps(
         [{"Id": "c-mine", "Labels": {"weir-tracking": f"weir:{server.state}/jobs/{job}"}}]))
+    # What the round removes last: when it is gone, all else was looked at.
+    (podman / "networks.json").write_text(json.dumps(
+        [{"name": "n-ended", "id": "n-ended", "labels": {"weir-tracking": f"weir:{server.state}/jobs/999"}}]))
     server.kill()
     server.start()
-    wait_until(lambda: "ps --all" in (podman / "asked").read_text(), 30, "the first round")
-    time.sleep(1)
+    wait_until(lambda: "network rm --force n-ended" in (podman / "asked").read_text(), 30, "the end of the first round")
     assert alive(runner) and all(alive(pid) for pid in started) and file.exists()
-    assert "rm --force" not in (podman / "asked").read_text()
+    assert "c-mine" not in (podman / "asked").read_text()
     server.cli("cancel", "1", "--force", token=server.admin_token, check=False)
     server.finished(1)
     wait_until(lambda: not any(alive(pid) for pid in [runner, *started]), 30, "the end of the job's processes")
