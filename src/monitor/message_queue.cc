@@ -13,6 +13,8 @@ namespace {
 using store::Row;
 using store::Transaction;
 
+// When a message is due that a person wants sent now: before others to a target that may not answer them.
+constexpr TimePoint kFirstOfAll{};
 constexpr std::size_t kDigestLinesMax = 100;
 constexpr std::size_t kDigestLineBytesMax = 500;
 
@@ -85,7 +87,8 @@ json::object read_view(const Row& row) {
                     {"created_at", to_iso8601(row.time(9))},
                     {"last_attempt_at", time_or_null(10)}};
   // When it is tried next, or the end of the quiet hours.
-  view["next_attempt_at"] = row.integer(5) <= 2 ? json::value(to_iso8601(row.time(11))) : json::value(nullptr);
+  const TimePoint next = std::max(row.time(9), row.time(11));
+  view["next_attempt_at"] = row.integer(5) <= 2 ? json::value(to_iso8601(next)) : json::value(nullptr);
   view["digest"] = row.integer(12) == 0 ? json::value(nullptr) : json::value(row.integer(12));
   const About about = about_from_json(row.text(13));
   view["event"] = about.event;
@@ -175,9 +178,9 @@ Result<void> begin_attempt(Transaction& tx, std::int64_t id) {
 
 Result<void> end_attempt(Transaction& tx, std::int64_t id, MessageState state, bool unsure, std::string_view note) {
   WEIR_TRY(tx.execute(
-      "UPDATE monitor_notifications SET state = ?, attempts = attempts + 1, sending = 0, unsure = ?, note = ? "
-      "WHERE id = ?",
-      {number(state), unsure, note, id}));
+      "UPDATE monitor_notifications SET state = ?, attempts = attempts + 1, sending = 0, unsure = ?, note = ?, "
+      "next_attempt_at = ? WHERE id = ?",
+      {number(state), unsure, note, tx.now(), id}));
   return {};
 }
 
@@ -251,7 +254,7 @@ Result<void> retry_message(Transaction& tx, std::int64_t id) {
   WEIR_TRY(
       tx.execute("UPDATE monitor_notifications SET state = ?, held = 0, next_attempt_at = ?, patience_from = ? "
                  "WHERE id = ?",
-                 {number(MessageState::kQueued), tx.now(), tx.now(), id}));
+                 {number(MessageState::kQueued), kFirstOfAll, tx.now(), id}));
   return {};
 }
 

@@ -237,6 +237,25 @@ TEST(Signature, WantsASecretOfTheStandardsForm) {
   }
 }
 
+TEST_F(RoutesTest, WhatIsSentNowDoesNotWaitForOthersToTheSameTarget) {
+  start();
+  status = 0;
+  message("a", config::Severity::kPage);
+  message("b", config::Severity::kPage);
+  const std::int64_t before = view(2).at("attempts").as_int64();
+  ASSERT_TRUE(world.db()
+                  .write([](store::Transaction& tx) -> Result<void> {
+                    WEIR_TRY(
+                        tx.execute("UPDATE monitor_notifications SET next_attempt_at = ? WHERE id = 1", {tx.now()}));
+                    return retry_message(tx, 2);
+                  })
+                  .has_value());
+  EXPECT_EQ(view(2).at("next_attempt_at"), view(2).at("created_at"));
+  notifier->wake();
+  world.box.pump();
+  EXPECT_EQ(view(2).at("attempts").as_int64(), before + 1);
+}
+
 TEST_F(RoutesTest, WhatWasGivenUpIsTriedAgainWhenAsked) {
   start();
   status = 404;

@@ -11,7 +11,7 @@ function Row({ one, onDone }: { one: Notification; onDone: () => void }) {
   const [error, setError] = useState<string | null>(null);
   const retry = () => post(`/notifications/${one.id}/retry`).then(() => { setError(null); onDone(); }, (reason: Error) => setError(reason.message));
   return (
-    <tr>
+    <tr id={`notification-${one.id}`}>
       <td><State state={one.state} /></td>
       <td><span class={`severity ${one.severity}`}>{one.severity}</span></td>
       <td><code>{one.target}</code></td>
