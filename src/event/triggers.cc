@@ -1,12 +1,11 @@
 #include "event/triggers.h"
 
-#include <mutex>
-
 #include "event/local_event.h"
 #include "event/occurrence.h"
 #include "event/reactions.h"
 #include "event/schedules.h"
 #include "event/source.h"
+#include "event/turns.h"
 
 namespace weir::event {
 namespace {
@@ -137,13 +136,14 @@ struct Triggers::Impl {
   explicit Impl(TriggerDeps the_deps) : deps(std::move(the_deps)) {}
 
   TriggerDeps deps;
-  std::mutex push_mutex;  // pushes are recorded one after another
+  // A later push's runs come after an earlier one's, which may wait for workflows that it calls to be fetched.
+  Turns pushes_of;
   std::shared_ptr<Schedules> schedules;
   std::shared_ptr<Reactions> reactions;
 
   Result<std::vector<std::int64_t>> pushed(const std::string& repo, const std::vector<RefUpdate>& updates,
                                            const types::Identity& identity) {
-    const std::scoped_lock lock(push_mutex);
+    const auto turn = pushes_of.take(repo);
     const auto source = WEIR_TRY(open_source(deps, repo));
     struct Prepared {
       Push push;

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
+#include <future>
 
 #include "event/schema.h"
 #include "event/test_world.h"
@@ -72,6 +74,30 @@ constexpr const char* kJobs = "jobs:\n  a:\n    runs-on: ubuntu-latest\n    step
 
 std::string workflow(const std::string& on) {
   return "on: " + on + "\n" + kJobs;
+}
+
+TEST_F(TriggersTest, APushDoesNotWaitForOneToAnotherRepository) {
+  write(".github/workflows/train.yml", workflow("push"));
+  const auto update = push();
+  std::promise<void> asked;
+  std::promise<void> fetched;
+  auto deps = trigger_deps();
+  deps.git = [&, there = git()](const std::string& repo) -> Result<io::Git> {
+    if (repo == "slow") {
+      asked.set_value();
+      fetched.get_future().wait();
+      return fail(Code::kUnavailable, "it was not reached");
+    }
+    return there(repo);
+  };
+  triggers_ = std::make_unique<Triggers>(std::move(deps));
+  auto slow = std::async(std::launch::async, [&] { return triggers_->repository_pushed("slow", {update}, alice_); });
+  asked.get_future().wait();
+  auto quick = std::async(std::launch::async, [&] { return pushed(update); });
+  EXPECT_EQ(quick.wait_for(std::chrono::seconds{60}), std::future_status::ready);
+  fetched.set_value();
+  EXPECT_FALSE(slow.get().has_value());
+  EXPECT_EQ(quick.get().size(), 1U);
 }
 
 TEST_F(TriggersTest, APushStartsTheWorkflowsThatListenToItsBranch) {

@@ -7,10 +7,12 @@ cmd_lint() {
   ./tools/check_deps.sh
   git ls-files '*.cc' '*.h' | xargs "$VENV/bin/clang-format" --dry-run --Werror
   shellcheck -x dev tools/dev/*.sh tools/*.sh
-  # A source file takes clang-tidy seconds: those that changed, or `./dev lint all`.
+  # A source file takes clang-tidy seconds: those that changed, those that are named, or `all`.
   local sources
   if [ "${REST[0]:-}" = all ]; then
     mapfile -t sources < <(git ls-files 'src/*.cc')
+  elif [ ${#REST[@]} -gt 0 ]; then
+    sources=("${REST[@]}")
   else
     mapfile -t sources < <(git diff --name-only --diff-filter=d HEAD -- 'src/*.cc')
   fi
