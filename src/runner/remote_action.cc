@@ -48,6 +48,7 @@ class ActionGit {
     env_["GIT_HTTP_LOW_SPEED_LIMIT"] = "1000";
     env_["GIT_HTTP_LOW_SPEED_TIME"] = "30";
     env_["LC_ALL"] = "C";
+    for (const auto& [name, value] : source.credentials) env_[name] = value;
   }
 
   [[nodiscard]] Result<std::string> run(std::vector<std::string> arguments, Duration limit,
@@ -280,6 +281,13 @@ Result<RemoteTree> fetch_action(const RemoteSource& source, const UsesReference&
   auto got = store.get(Asking::kAsk, stop, reporter);
   if (got) return RemoteTree{store.folder_of(*got), *got, std::move(held)};
   if (got.error().code == Code::kCancelled) return std::unexpected(got.error());
+  if (source.is_server) {
+    return fail(
+        got.error().code,
+        "`uses: {}` names a repository of this server, but cannot be had from it: {}. Push it to {}/{}, with what "
+        "the `@` names as a branch or tag",
+        uses.text, got.error().message, source.base_url, uses.repository);
+  }
   return fail(
       got.error().code,
       "`uses: {}` cannot be had from {}: {}. If that address cannot be reached from here, keep a mirror, a clone "

@@ -23,7 +23,9 @@ namespace weir::runner {
 struct RemoteSource {
   std::string base_url;                    // "https://github.com", "file:///srv/mirror"
   std::filesystem::path cache;             // "" : there is no place to keep them, so none are fetched
-  std::map<std::string, std::string> env;  // for git
+  std::map<std::string, std::string> env;  // for git; nothing in it may lead git elsewhere
+  bool is_server = false;  // the job's own: `credentials` let git in there, as GIT_CONFIG_COUNT and its like
+  std::map<std::string, std::string> credentials;
 };
 
 struct RemoteTree {

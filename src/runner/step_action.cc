@@ -104,14 +104,43 @@ struct Fetched {
   Result<RemoteTree> tree;
 };
 
+struct Sources {
+  std::string owner;  // whose repositories are the server's
+  RemoteSource server;
+  RemoteSource elsewhere;
+};
+
+Sources sources_of(const JobState& job) {
+  Sources sources{
+      .elsewhere = {.base_url = job.spec->actions_url, .cache = job.spec->actions_dir, .env = job.inherited}};
+  if (job.spec->server_url.empty()) return sources;
+  sources.owner = job.spec->server_owner;
+  sources.server = sources.elsewhere;
+  sources.server.base_url = job.spec->server_url;
+  sources.server.is_server = true;
+  sources.server.credentials = git_credentials(*job.spec, job.token);
+  return sources;
+}
+
+// What bears the server's name never comes from strangers who took that name elsewhere; only from a mirror that
+// somebody keeps on this machine.
+Result<RemoteTree> fetch_one(const UsesReference& uses, const Sources& sources, const WorkTools& tools) {
+  const bool ours = !sources.owner.empty() && uses.repository.starts_with(sources.owner + "/");
+  if (!ours) return fetch_action(sources.elsewhere, uses, *tools.stop, *tools.reporter);
+  auto tree = fetch_action(sources.server, uses, *tools.stop, *tools.reporter);
+  if (tree || !sources.elsewhere.base_url.starts_with("file:")) return tree;
+  auto kept = fetch_action(sources.elsewhere, uses, *tools.stop, *tools.reporter);
+  return kept ? std::move(kept) : std::move(tree);
+}
+
 // Asks for several at a time: most of it is waiting for an answer.
-Result<std::vector<Fetched>> fetch_all(const Wanted& wanted, const RemoteSource& source, const WorkTools& tools) {
+Result<std::vector<Fetched>> fetch_all(const Wanted& wanted, const Sources& sources, const WorkTools& tools) {
   std::vector<Fetched> fetched;
   for (const auto& uses : wanted) fetched.push_back({.uses = uses, .tree = RemoteTree{}});
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
     for (std::size_t i = next++; i < fetched.size(); i = next++) {
-      fetched[i].tree = fetch_action(source, fetched[i].uses, *tools.stop, *tools.reporter);
+      fetched[i].tree = fetch_one(fetched[i].uses, sources, tools);
     }
   };
   std::vector<std::jthread> helpers;
@@ -138,10 +167,10 @@ void resolve(JobState& job, StepState& step, Wanted wanted) {
     }
     return;
   }
+  const Sources sources = sources_of(job);
   for (int depth = 0; depth <= kDepthMax && !wanted.empty(); ++depth) {
-    const RemoteSource source{.base_url = job.spec->actions_url, .cache = job.spec->actions_dir, .env = job.inherited};
     auto all = work_aside<std::vector<Fetched>>(
-        job, step, [wanted, source](const WorkTools& tools) { return fetch_all(wanted, source, tools); });
+        job, step, [wanted, sources](const WorkTools& tools) { return fetch_all(wanted, sources, tools); });
     if (!all || !*all) return;
     Wanted inner;
     for (const auto& fetched : **all) {

@@ -183,6 +183,7 @@ json::value to_json(const JobSpec& spec) {
   object["cache_trees_dir"] = spec.cache_trees_dir;
   object["actions_dir"] = spec.actions_dir;
   object["actions_url"] = spec.actions_url;
+  object["server_owner"] = spec.server_owner;
   auto& layers = object["python_layers"].emplace_array();
   for (const auto& layer : spec.python_layers) layers.emplace_back(layer);
   object["strict"] = spec.strict;
@@ -240,6 +241,7 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   reader.read("cache_trees_dir", spec.cache_trees_dir);
   reader.read("actions_dir", spec.actions_dir);
   reader.read("actions_url", spec.actions_url);
+  reader.read("server_owner", spec.server_owner);
   reader.read("python_layers", spec.python_layers);
   reader.read("strict", spec.strict);
   reader.read("implicit_checkout", spec.implicit_checkout);

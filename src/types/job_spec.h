@@ -49,6 +49,7 @@ struct JobSpec {
   std::string cache_trees_dir;             // unpacked caches that nobody changed; "": none
   std::string actions_dir;                 // where actions of other repositories are kept
   std::string actions_url;                 // what their names are below: "https://github.com", "file:///srv/mirror"
+  std::string server_owner;                // "weir": OWNER/NAME of this owner is the server's own repository NAME
   std::vector<std::string> python_layers;  // environment folders of needed or earlier jobs, nearest first
   bool strict = false;                     // GitHub's empty machine: no implicit checkout, no layers
   bool implicit_checkout = false;          // no actions/checkout step: start with the commit checked out

@@ -25,6 +25,7 @@ JobSpec full_spec() {
   spec.tool_dir = "/state/tools";
   spec.actions_dir = "/state/actions";
   spec.actions_url = "https://github.com";
+  spec.server_owner = "weir";
   spec.container = {{"image", "alpine"}};
   spec.python_layers = {"/state/envs/layers/41", "/state/envs/layers/40"};
   spec.implicit_checkout = true;
