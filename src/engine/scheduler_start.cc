@@ -238,6 +238,7 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   spec.cache_trees_dir = deps_.cache_trees_dir;
   spec.actions_dir = deps_.actions_dir;
   spec.actions_url = deps_.actions_url;
+  spec.server_owner = deps_.default_owner;
   if (run->row.options.foreign) put_in_sandbox(*job, spec);
   spec.strict = run->row.options.strict || (deps_.strict && deps_.strict(run->row.repo));
   spec.implicit_checkout = !spec.strict && !body.checks_out;
