@@ -24,32 +24,54 @@ Forge::Forge(Parts parts)
       issues_(parts_.db, parts_.triggers),
       checks_(parts_.db, parts_.triggers),
       releases_(parts_.db, parts_.triggers),
+      deployments_(parts_.db, parts_.triggers, parts_.clock),
+      job_deployments_(std::make_shared<forge::JobDeployments>(
+          forge::JobDeploymentDeps{.db = &parts_.db,
+                                   .log = &parts_.log,
+                                   .loop = &parts_.loop,
+                                   .job = [this](std::int64_t job) { return facts_of(job); },
+                                   .server_url = parts_.server_url})),
       attachments_(parts_.db, parts_.clock, parts_.attachments, each_summary),
       pulls_({.db = &parts_.db,
               .clock = &parts_.clock,
               .log = &parts_.log,
               .triggers = &parts_.triggers,
               .git = parts_.git,
-              .checks = [this](const forge::Pull& pull) { return states_of(pull); },
+              .checks = [this](const forge::Pull& pull) { return states_of(pull.issue.repo, pull.head_sha); },
               .rule = [this](const std::string& repo, const std::string& branch) -> forge::BranchRule {
                 const auto config = parts_.config.of(repo);
                 const auto* rule = config->branch(branch);
                 return rule == nullptr ? forge::BranchRule{} : forge::BranchRule{rule->checks, rule->reviews};
               }}) {}
 
-// Jobs of the workflow runs of its newest commit and of that one's merge into the base, by their name and by their
-// workflow's, and what others set.
-Result<std::vector<forge::CheckState>> Forge::states_of(const forge::Pull& pull) {
+// A job that is there no more deploys nothing.
+Result<std::optional<forge::JobFacts>> Forge::facts_of(std::int64_t job) {
+  auto found = parts_.engine.job(job);
+  if (!found && found.error().code == Code::kNotFound) return std::nullopt;
+  const auto row = WEIR_TRY(std::move(found));
+  const auto run = WEIR_TRY(parts_.engine.run(row.run));
+  return forge::JobFacts{.repo = run.repo,
+                         .run = run.id,
+                         .commit = run.head_sha.empty() ? run.commit : run.head_sha,
+                         .ref = run.ref,
+                         .environment = row.environment,
+                         .environment_url = row.environment_url,
+                         .deployment = row.deployment};
+}
+
+// Jobs of the workflow runs of the commit and of its merge into a base, by their name and by their workflow's, and what
+// others set.
+Result<std::vector<forge::CheckState>> Forge::states_of(const std::string& repo, const std::string& commit) {
   std::vector<forge::CheckState> states;
-  for (auto& status : WEIR_TRY(checks_.statuses(pull.issue.repo, pull.head_sha))) {
+  for (auto& status : WEIR_TRY(checks_.statuses(repo, commit))) {
     states.push_back({std::move(status.context), std::move(status.state)});
   }
-  const auto of_head = WEIR_TRY(checks_.of_commit(pull.issue.repo, pull.head_sha));
+  const auto of_head = WEIR_TRY(checks_.of_commit(repo, commit));
   for (auto check = of_head.rbegin(); check != of_head.rend(); ++check) {
     states.push_back({check->name, check->conclusion.empty() ? check->status : check->conclusion});
   }
   // Oldest first: of two of a name the newer counts.
-  auto runs = WEIR_TRY(parts_.engine.runs({.repo = pull.issue.repo, .commit = pull.head_sha}));
+  auto runs = WEIR_TRY(parts_.engine.runs({.repo = repo, .commit = commit}));
   std::ranges::reverse(runs);
   for (const auto& run : runs) {
     const auto word = [](const auto& conclusion, std::string_view state) {

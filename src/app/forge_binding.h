@@ -8,7 +8,9 @@
 #include "engine/engine.h"
 #include "forge/attachments.h"
 #include "forge/checks.h"
+#include "forge/deployments.h"
 #include "forge/issues.h"
+#include "forge/job_deployments.h"
 #include "forge/pulls.h"
 #include "forge/releases.h"
 
@@ -25,7 +27,9 @@ class Forge {
     engine::Engine& engine;
     access::ConfigStore& config;
     store::BlobStore& attachments;
+    Loop& loop;  // deployments of jobs are written here
     std::function<Result<io::Git>(const std::string& repo)> git;
+    std::function<std::string()> server_url;
   };
   explicit Forge(Parts parts);
 
@@ -33,7 +37,15 @@ class Forge {
   [[nodiscard]] forge::Pulls& pulls() { return pulls_; }
   [[nodiscard]] forge::Checks& checks() { return checks_; }
   [[nodiscard]] forge::Releases& releases() { return releases_; }
+  [[nodiscard]] forge::Deployments& deployments() { return deployments_; }
   [[nodiscard]] forge::Attachments& attachments() { return attachments_; }
+
+  // Jobs that enter an environment deploy to it from now on; what they did since the server last ran is taken up.
+  Result<void> start() { return job_deployments_->start(); }
+  void stop() { job_deployments_->stop(); }
+
+  // What a commit was checked by: its jobs, check runs and statuses, of two of a name the newer last.
+  Result<std::vector<forge::CheckState>> states_of(const std::string& repo, const std::string& commit);
 
   // What a push brought: pull requests follow their branches; refs/for/BRANCH opens one, or brings the one that its
   // author has open there up to date.
@@ -41,7 +53,7 @@ class Forge {
                       const types::Identity& identity, bool foreign);
 
  private:
-  Result<std::vector<forge::CheckState>> states_of(const forge::Pull& pull);
+  Result<std::optional<forge::JobFacts>> facts_of(std::int64_t job);
   Result<event::RefUpdate> take_proposal(const std::string& repo, const event::RefUpdate& update,
                                          const types::Identity& identity, std::string& base);
 
@@ -49,6 +61,8 @@ class Forge {
   forge::Issues issues_;
   forge::Checks checks_;
   forge::Releases releases_;
+  forge::Deployments deployments_;
+  std::shared_ptr<forge::JobDeployments> job_deployments_;
   forge::Attachments attachments_;
   forge::Pulls pulls_;
 };

@@ -279,7 +279,8 @@ Result<void> ServerImpl::start_engine() {
       .moved = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
                       const types::Identity& identity) { return forge_->pushed(repo, updates, identity, false); }});
   forge_ = std::make_unique<Forge>(Forge::Parts{*db_, clock_, log_, *triggers_, *engine_, *config_, *attachments_,
-                                                [this](const std::string& repo) { return git(repo); }});
+                                                *trigger_loop_, [this](const std::string& repo) { return git(repo); },
+                                                [this] { return url_; }});
   return {};
 }
 
@@ -470,6 +471,8 @@ api::github::Parts ServerImpl::github_parts() {
   return {
       .services = &services_,
       .releases = &forge_->releases(),
+      .deployments = &forge_->deployments(),
+      .states = [this](const std::string& repo, const std::string& commit) { return forge_->states_of(repo, commit); },
       .server_url = [this] { return url_; },
       .version = std::string(version()),
       .may_push = [this, authorize = options.authorize](const types::Identity& identity, const std::string& repo,
@@ -520,6 +523,7 @@ Result<void> ServerImpl::catch_up() {
       log_.info("{}: started {} runs of pushes whose trigger was missed", entry.path().stem().string(), missed->size());
   }
   WEIR_TRY(triggers_->start());
+  WEIR_TRY(forge_->start());
   if (options_.serve_models) mirrors_->start();
   if (data_) WEIR_TRY(data_->start());
   if (serving_) WEIR_TRY(serving_->start());
@@ -539,6 +543,7 @@ void ServerImpl::stop() {
   if (mirrors_) mirrors_->stop();
   if (data_) data_->stop();
   if (triggers_) triggers_->stop();
+  if (forge_) forge_->stop();
   if (trigger_loop_) trigger_loop_->stop();
   if (housekeeping_) housekeeping_->stop();
   if (engine_) engine_->stop();

@@ -38,12 +38,6 @@ Result<void> at_most(std::string_view member, std::string_view value, std::size_
   return fail(Code::kInvalidArgument, "{} may have {} bytes", member, most);
 }
 
-// Links that people follow.
-Result<void> check_url(std::string_view member, std::string_view url) {
-  if (url.empty() || url.starts_with("https://") || url.starts_with("http://")) return at_most(member, url, 2'048);
-  return fail(Code::kInvalidArgument, "{} must begin with http:// or https://", member);
-}
-
 Result<void> check_commit(std::string_view commit) {
   const bool hex = commit.size() == 40 && commit.find_first_not_of("0123456789abcdef") == std::string_view::npos;
   if (hex) return {};
@@ -97,7 +91,7 @@ Result<void> check_run(const CheckRun& check) {
   if (check.status == "completed" || !check.conclusion.empty()) {
     WEIR_TRY(one_of("conclusion", check.conclusion, kConclusions));
   }
-  WEIR_TRY(check_url("details_url", check.details_url));
+  WEIR_TRY(check_link("details_url", check.details_url));
   WEIR_TRY(at_most("output.title", check.title, 255));
   WEIR_TRY(at_most("output.summary", check.summary, kTextMax));
   return at_most("output.text", check.text, kTextMax);
@@ -120,12 +114,17 @@ event::Occurrence check_occurrence(const CheckRun& check, std::string_view actio
 
 }  // namespace
 
+Result<void> check_link(std::string_view member, std::string_view url) {
+  if (url.empty() || url.starts_with("https://") || url.starts_with("http://")) return at_most(member, url, 2'048);
+  return fail(Code::kInvalidArgument, "{} must begin with http:// or https://", member);
+}
+
 Result<Status> Checks::set(Status status, const types::Identity& identity) {
   WEIR_TRY(check_commit(status.commit));
   WEIR_TRY(one_of("state", status.state, kStates));
   WEIR_TRY(at_most("context", status.context, 255));
   WEIR_TRY(at_most("description", status.description, 1'024));
-  WEIR_TRY(check_url("target_url", status.target_url));
+  WEIR_TRY(check_link("target_url", status.target_url));
   status.creator = identity.name;
   status.id = WEIR_TRY(reserve_number(db_, "status"));
   auto payload = to_json(status);

@@ -68,6 +68,9 @@ class Checks {
   event::Triggers& triggers_;
 };
 
+// kInvalidArgument, naming the member, unless it is a link that people may follow, or empty.
+Result<void> check_link(std::string_view member, std::string_view url);
+
 // Members as GitHub's webhooks and REST API name them, without addresses.
 json::object to_json(const Status& status);
 json::object to_json(const CheckRun& check);

@@ -59,6 +59,23 @@ CREATE TABLE forge_attachments(
   repo TEXT NOT NULL, sha256 TEXT NOT NULL, size_bytes BIGINT NOT NULL, content_type TEXT NOT NULL, name TEXT NOT NULL,
   uploader TEXT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY(repo, sha256));
 CREATE INDEX forge_attachments_file ON forge_attachments(sha256);
+)"},
+                                          store::Migration{"forge/004-deployments", R"(
+CREATE TABLE forge_deployments(
+  id BIGINT PRIMARY KEY, repo TEXT NOT NULL, commit_id TEXT NOT NULL, ref TEXT NOT NULL, full_ref TEXT NOT NULL,
+  task TEXT NOT NULL, environment TEXT NOT NULL, original_environment TEXT NOT NULL, description TEXT NOT NULL,
+  payload TEXT NOT NULL, transient BIGINT NOT NULL, production BIGINT NOT NULL, state TEXT NOT NULL,
+  creator TEXT NOT NULL, job BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL);
+CREATE INDEX forge_deployments_repo ON forge_deployments(repo, environment, id);
+CREATE INDEX forge_deployments_job ON forge_deployments(job);
+
+CREATE TABLE forge_deployment_statuses(
+  id BIGINT PRIMARY KEY, deployment BIGINT NOT NULL, state TEXT NOT NULL, environment TEXT NOT NULL,
+  description TEXT NOT NULL, environment_url TEXT NOT NULL, log_url TEXT NOT NULL, creator TEXT NOT NULL,
+  created_at BIGINT NOT NULL);
+CREATE INDEX forge_deployment_statuses_deployment ON forge_deployment_statuses(deployment, id);
+
+CREATE TABLE forge_cursors(name TEXT PRIMARY KEY, sequence BIGINT NOT NULL);
 )"}};
   return kMigrations;
 }

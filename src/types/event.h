@@ -90,28 +90,35 @@ inline constexpr std::string_view kCommentDeleted = "comment.deleted";
 inline constexpr std::string_view kStatusSet = "status.set";  // repo/<repo> {commit, context, state}
 inline constexpr std::string_view kCheckSet = "check.set";    // repo/<repo> {commit, name, status, conclusion}
 inline constexpr std::string_view kReleaseChanged = "release.changed";  // repo/<repo> {release, tag, action}
+inline constexpr std::string_view kDeploymentCreated =
+    "deployment.created";  // deployment/<repo>/<id> {environment, ref, commit, task}
+inline constexpr std::string_view kDeploymentStatus = "deployment.status";  // {environment, state}
+inline constexpr std::string_view kDeploymentDeleted = "deployment.deleted";
+inline constexpr std::string_view kLabelChanged = "label.changed";  // repo/<repo> {label, action}
 }  // namespace event_type
 
 // All of them, e.g. to check names that users write. A new one joins this list.
 inline constexpr std::array kEventTypes = {
-    event_type::kRepoPushed,       event_type::kConfigApplied,     event_type::kConfigRefused,
-    event_type::kRunCreated,       event_type::kRunStarted,        event_type::kRunCompleted,
-    event_type::kJobQueued,        event_type::kJobStarted,        event_type::kJobPreempted,
-    event_type::kJobCompleted,     event_type::kApprovalRequested, event_type::kApprovalGranted,
-    event_type::kApprovalRejected, event_type::kApprovalExpired,   event_type::kGatePassed,
-    event_type::kGateRefused,      event_type::kVersionCreated,    event_type::kVersionDeleted,
-    event_type::kAliasSet,         event_type::kAliasDeleted,      event_type::kStageSet,
-    event_type::kRolloutStarted,   event_type::kRolloutWaiting,    event_type::kRolloutRefused,
-    event_type::kRolloutSwitched,  event_type::kRolloutRolledBack, event_type::kDriftDetected,
-    event_type::kAlertFired,       event_type::kAlertResolved,     event_type::kRetrainTriggered,
-    event_type::kTokenCreated,     event_type::kTokenRevoked,      event_type::kSecretSet,
-    event_type::kSecretDeleted,    event_type::kVariableSet,       event_type::kVariableDeleted,
-    event_type::kMirrorSet,        event_type::kMirrorRemoved,     event_type::kIssueOpened,
-    event_type::kIssueUpdated,     event_type::kIssueClosed,       event_type::kPullOpened,
-    event_type::kPullUpdated,      event_type::kPullReviewed,      event_type::kPullMerged,
-    event_type::kPullClosed,       event_type::kCommentCreated,    event_type::kCommentUpdated,
-    event_type::kCommentDeleted,   event_type::kStatusSet,         event_type::kCheckSet,
-    event_type::kReleaseChanged,   event_type::kDataChanged,       event_type::kDataUnreadable,
+    event_type::kRepoPushed,        event_type::kConfigApplied,     event_type::kConfigRefused,
+    event_type::kRunCreated,        event_type::kRunStarted,        event_type::kRunCompleted,
+    event_type::kJobQueued,         event_type::kJobStarted,        event_type::kJobPreempted,
+    event_type::kJobCompleted,      event_type::kApprovalRequested, event_type::kApprovalGranted,
+    event_type::kApprovalRejected,  event_type::kApprovalExpired,   event_type::kGatePassed,
+    event_type::kGateRefused,       event_type::kVersionCreated,    event_type::kVersionDeleted,
+    event_type::kAliasSet,          event_type::kAliasDeleted,      event_type::kStageSet,
+    event_type::kRolloutStarted,    event_type::kRolloutWaiting,    event_type::kRolloutRefused,
+    event_type::kRolloutSwitched,   event_type::kRolloutRolledBack, event_type::kDriftDetected,
+    event_type::kAlertFired,        event_type::kAlertResolved,     event_type::kRetrainTriggered,
+    event_type::kTokenCreated,      event_type::kTokenRevoked,      event_type::kSecretSet,
+    event_type::kSecretDeleted,     event_type::kVariableSet,       event_type::kVariableDeleted,
+    event_type::kMirrorSet,         event_type::kMirrorRemoved,     event_type::kIssueOpened,
+    event_type::kIssueUpdated,      event_type::kIssueClosed,       event_type::kPullOpened,
+    event_type::kPullUpdated,       event_type::kPullReviewed,      event_type::kPullMerged,
+    event_type::kPullClosed,        event_type::kCommentCreated,    event_type::kCommentUpdated,
+    event_type::kCommentDeleted,    event_type::kStatusSet,         event_type::kCheckSet,
+    event_type::kReleaseChanged,    event_type::kDataChanged,       event_type::kDataUnreadable,
+    event_type::kDeploymentCreated, event_type::kDeploymentStatus,  event_type::kDeploymentDeleted,
+    event_type::kLabelChanged,
 };
 
 }  // namespace weir::types

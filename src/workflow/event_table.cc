@@ -21,8 +21,8 @@ constexpr auto kEvents = std::to_array<EventInfo>({
     {.name = "check_suite", .types = "completed"},
     {.name = "create", .raised = "*"},
     {.name = "delete", .raised = "*"},
-    {.name = "deployment"},
-    {.name = "deployment_status"},
+    {.name = "deployment", .raised = "*"},
+    {.name = "deployment_status", .raised = "*"},
     {.name = "discussion",
      .types = "created edited deleted transferred pinned unpinned labeled unlabeled locked unlocked category_changed "
               "answered unanswered"},

@@ -273,6 +273,7 @@ void add_routes(io::Router& router, Parts parts) {
   add_content_routes(routes);
   add_ref_routes(routes);
   add_release_routes(routes);
+  add_deployment_routes(routes);
   add_action_routes(routes);
   add_server_routes(routes);
 }

@@ -121,6 +121,7 @@ void add_check_routes(Routes& routes);
 void add_content_routes(Routes& routes);
 void add_ref_routes(Routes& routes);
 void add_release_routes(Routes& routes);
+void add_deployment_routes(Routes& routes);
 void add_action_routes(Routes& routes);
 void add_server_routes(Routes& routes);
 

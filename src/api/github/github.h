@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/weir/routes.h"
+#include "forge/deployments.h"
 #include "forge/releases.h"
 
 // The part of GitHub's REST API that workflows use, below /api/v3 as GitHub Enterprise Server has it, kept by weir for
@@ -24,6 +25,9 @@ struct Upstream {
 struct Parts {
   const Services* services = nullptr;
   forge::Releases* releases = nullptr;
+  forge::Deployments* deployments = nullptr;
+  // What a commit was checked by, of two of a name the newer last.
+  std::function<Result<std::vector<forge::CheckState>>(const std::string& repo, const std::string& commit)> states;
   std::function<std::string()> server_url;  // "http://127.0.0.1:4510"
   std::string version;
   // Whether somebody may move refs so, and what follows once they have moved; as of a push by git.

@@ -21,9 +21,11 @@ def workflow(event):
     types = f"{{types: [{', '.join(EVENTS[event].split())}]}}" if EVENTS[event] else ""
     if event == "workflow_run":
         types = "{workflows: [push], types: [requested, in_progress, completed]}"
+    # Payloads may have an action where `on:` knows no types.
+    action = "" if event.startswith("deployment") else " ${{ github.event.action }}"
     return f"""\
 name: {event}
-run-name: ${{{{ github.event_name }}}} ${{{{ github.event.action }}}}
+run-name: ${{{{ github.event_name }}}}{action}
 on:
   {event}: {types}
 jobs: {{a: {{runs-on: ubuntu-latest, steps: [{{run: 'true'}}]}}}}
@@ -106,6 +108,11 @@ def commits(forge):
     forge.rest("DELETE", f"/releases/{draft}")
 
 
+def deployments(forge):
+    made = forge.rest("POST", "/deployments", {"ref": "main", "environment": "staging", "required_contexts": []})["id"]
+    forge.rest("POST", f"/deployments/{made}/statuses", {"state": "success"})
+
+
 def refs(forge):
     forge.repository.git("branch", "old")
     forge.repository.push(ref="old")
@@ -140,7 +147,7 @@ def test_all_that_is_promised_happens(server, repository, tmp_path):
     repository.commit("Begin")
     repository.push()
     forge = Forge(server, repository)
-    for deed in (issues, commits, refs, dispatches, registry, pulls):
+    for deed in (issues, commits, deployments, refs, dispatches, registry, pulls):
         deed(forge)
 
     seen = set()
