@@ -188,6 +188,8 @@ Result<CallTarget> parse_location(std::string_view location) {
 }
 
 Result<std::string> call_location(std::string_view uses, std::string_view caller) {
+  // "$/path" is the repository of the file that says so, which "./path" is too.
+  if (uses.starts_with("$/")) return call_location(fmt::format(".{}", uses.substr(1)), caller);
   if (!uses.starts_with("./") || caller.empty() || caller.starts_with("./")) {
     WEIR_TRY(parse_location(uses));
     return std::string(uses);

@@ -119,6 +119,8 @@ TEST(Job, ShellsHaveGithubsFlags) {
   job.run_step("ignored", {{"shell", "sed -n s/i/I/p {0}"}});
   job.run_step("x", {{"shell", "fish"}, {"continue-on-error", true}});
   job.run_step("x", {{"shell", "pwsh"}, {"continue-on-error", true}});
+  job.run_step("x", {{"shell", "cmd"}, {"continue-on-error", true}});
+  job.run_step("x", {{"shell", "cmd"}, {"if", "runner.os == 'Windows'"}});
 
   const JobRecord record = job.run();
 
@@ -130,6 +132,8 @@ TEST(Job, ShellsHaveGithubsFlags) {
   EXPECT_EQ(record.output_of(4), "Ignored\n");
   EXPECT_THAT(record.text(5, "e"), HasSubstr("Invalid shell option"));
   EXPECT_THAT(record.text(6, "e"), HasSubstr("pwsh"));
+  EXPECT_THAT(record.text(7, "e"), HasSubstr("on Windows only"));
+  EXPECT_EQ(record.step(8), "skipped");
 }
 
 TEST(Job, WorkingDirectoriesAndDefaults) {

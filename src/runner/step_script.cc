@@ -46,6 +46,12 @@ Result<Shell> choose_shell(const std::string& wish, const std::string& path, boo
   }
   const auto space = wish.find(' ');
   const std::string name = wish.substr(0, space);
+  if (wish == "cmd" || wish == "powershell") {
+    return fail(Code::kNotFound,
+                "`shell: {}` is there on Windows only, and this machine runs Linux: use bash, or pwsh "
+                "where PowerShell is installed",
+                wish);
+  }
   Shell shell;
   if (space != std::string::npos) shell.arguments = wish.substr(wish.find_first_not_of(' ', space));
   for (const auto& known : kShells) {
@@ -61,9 +67,9 @@ Result<Shell> choose_shell(const std::string& wish, const std::string& path, boo
   }
   shell.program = contained ? name : find_program(name, path);
   if (!shell.program.empty()) return shell;
-  if (name == "pwsh" || name == "powershell" || name == "cmd") {
+  if (name == "pwsh") {
     return fail(Code::kNotFound,
-                "`shell: {}` is not installed on this machine: use `shell: bash`, or install PowerShell", name);
+                "`shell: pwsh` is not installed on this machine: use `shell: bash`, or install PowerShell");
   }
   return fail(Code::kNotFound, "{}: command not found (`shell: {}`); PATH is {}", name, wish, path);
 }

@@ -122,7 +122,7 @@ std::string_view expansion_of(std::string_view word) {
 }  // namespace
 
 Result<Cron> Cron::parse(std::string_view text) {
-  const auto parts = split(text, " \t");
+  const auto parts = split(text, " \t\r\n");  // a block of YAML ends with a line break
   if (!parts.empty() && parts[0].starts_with('@')) {
     const auto five = expansion_of(parts[0]);
     return fail(Code::kInvalidArgument, "cron \"{}\": words with @ are not known on GitHub; write {}", text,

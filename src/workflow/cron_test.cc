@@ -47,6 +47,11 @@ TEST(Cron, MatchesSaysWhetherAMinuteFits) {
   EXPECT_TRUE(Cron::parse("0 0 1 1 *")->matches(*parse_iso8601("1960-01-01T00:00:30Z")));
 }
 
+TEST(Cron, LinesOfABlockAreSpaceToo) {
+  EXPECT_EQ(next_of("0 6 * * *\n", "2024-01-01"), next_of("0 6 * * *", "2024-01-01"));
+  EXPECT_EQ(next_of("0 6\r\n* * *", "2024-01-01"), next_of("0 6 * * *", "2024-01-01"));
+}
+
 TEST(Cron, WhatIsWrongIsNamed) {
   EXPECT_EQ(next_of("60 * * * *", "2024-01-01"),
             "cron \"60 * * * *\": minute \"60\" is not a value from 0 to 59, a range a-b, a step /n or *");

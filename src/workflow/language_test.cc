@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "workflow/plan.h"
 #include "workflow/trigger.h"
 #include "workflow/workflow.h"
 
@@ -144,9 +145,36 @@ jobs:
   EXPECT_EQ(json::serialize(workflow.jobs[1].secrets), R"({"token":"${{ secrets.T }}"})");
   EXPECT_EQ(problems_of("on: push\njobs: {a: {uses: ./.github/workflows/x.yml, runs-on: x, steps: []}}"),
             (Texts{"unknown key \"runs-on\" in job \"a\"", "unknown key \"steps\" in job \"a\""}));
-  for (const char* path : {"./x.yml", "o/r/.github/workflows/x.yml", "./.github/workflows/x.yml@v1", "x"}) {
+  EXPECT_EQ(problems_of("on: push\njobs: {a: {uses: $/.github/workflows/x.yml}}"), Texts{});
+  for (const char* path : {"./x.yml", "o/r/.github/workflows/x.yml", "./.github/workflows/x.yml@v1", "x",
+                           "$/.github/workflows/x.yml@v1", "$/x.yml"}) {
     EXPECT_EQ(problems_of(std::string("on: push\njobs: {a: {uses: ") + path + "}}").size(), 1) << path;
   }
+}
+
+TEST(Language, NeedsNameJobsWithoutRegardToCase) {
+  const auto workflow = workflow_of(
+      "on: push\njobs: {build: {runs-on: x, steps: [{run: x}]}, b: {needs: [Build], runs-on: x, steps: [{run: x}]}}");
+  EXPECT_EQ(workflow.jobs[1].needs, Texts{"build"}) << "as the job calls itself";
+  EXPECT_EQ(topological_order(workflow), (std::vector<std::size_t>{0, 1}));
+  EXPECT_EQ(problems_of("on: push\njobs: {a: {needs: A, runs-on: x, steps: [{run: x}]}}"),
+            Texts{"jobs wait for each other: a needs a"});
+}
+
+TEST(Language, ShellsOfWindowsAreLeftToTheStepsThatRun) {
+  const auto shell = [](const std::string& name) {
+    const auto result = parse_workflow(
+        "on: push\njobs: {a: {runs-on: x, steps: [{run: x, if: \"runner.os == 'Windows'\", shell: " + name + "}]}}",
+        "w.yml");
+    EXPECT_TRUE(result.workflow) << name;
+    Texts out;
+    for (const auto& problem : result.diagnostics) out.push_back(problem.message);
+    return out;
+  };
+  const std::string rest = "is there on Windows only: a step with it fails unless its \"if\" leaves it out";
+  EXPECT_EQ(shell("cmd"), Texts{"the shell \"cmd\" " + rest});
+  EXPECT_EQ(shell("powershell"), Texts{"the shell \"powershell\" " + rest});
+  EXPECT_EQ(problems_of_steps("      - {run: x, shell: fish}\n").size(), 1);
 }
 
 TEST(Language, ContainersServicesAndTheRestOfAJobAreKept) {

@@ -64,6 +64,16 @@ void check_cases(FileReader& reader, const YamlNode& node, std::set<const YamlNo
   }
 }
 
+// Needs as the jobs call themselves: GitHub compares the names without regard to case.
+void name_needs(Workflow& workflow) {
+  for (auto& job : workflow.jobs) {
+    for (auto& need : job.needs) {
+      const auto same = [&need](const Job& other) { return equal_ignoring_case(other.key, need); };
+      if (const auto found = std::ranges::find_if(workflow.jobs, same); found != workflow.jobs.end()) need = found->key;
+    }
+  }
+}
+
 Workflow read_workflow(FileReader& reader, const YamlNode& root, std::string_view file) {
   Workflow out;
   out.file = file;
@@ -88,6 +98,7 @@ Workflow read_workflow(FileReader& reader, const YamlNode& root, std::string_vie
   }
   if (const YamlNode* jobs = map.require("jobs")) {
     read_jobs(reader, *jobs, out);
+    name_needs(out);
     if (jobs->is_map()) check_graph(reader, out, *jobs);
   }
   map.finish();

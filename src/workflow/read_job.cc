@@ -321,11 +321,11 @@ class JobReader {
   void check_workflow_path(const YamlNode& node) {
     const std::string_view uses = job_.uses;
     if (uses.empty()) return;
-    const bool local = uses.starts_with("./");
+    const bool local = uses.starts_with("./") || uses.starts_with("$/");
     const auto at = uses.find('@');
     const std::string_view path = uses.substr(0, at);
     const bool placed =
-        local ? path.starts_with("./.github/workflows/") : path.find("/.github/workflows/") != path.npos;
+        local ? path.substr(1).starts_with("/.github/workflows/") : path.find("/.github/workflows/") != path.npos;
     const bool file = path.ends_with(".yml") || path.ends_with(".yaml");
     const bool versioned = local ? at == uses.npos : at != uses.npos && at + 1 < uses.size();
     if (placed && file && versioned) return;

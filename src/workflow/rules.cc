@@ -19,6 +19,7 @@ using text::YamlNode;
 
 constexpr std::string_view kInjection = "script-injection";
 constexpr std::string_view kMutable = "mutable-action";
+constexpr std::string_view kUnpinned = "unpinned-action";
 constexpr std::string_view kWide = "wide-permissions";
 constexpr std::string_view kMissing = "missing-permissions";
 constexpr std::string_view kForeign = "foreign-checkout";
@@ -27,23 +28,50 @@ constexpr std::string_view kSilent = "silent-event";
 constexpr auto kRules = std::to_array<LintRule>({
     {.name = kInjection,
      .what = "text that anybody can send (titles, branch names, messages) becomes part of a script"},
-    {.name = kMutable, .what = "an action or image of others at a tag or branch, which they can move"},
+    {.name = kMutable, .what = "an action or image of others at a branch or \"latest\", which move"},
     {.name = kWide, .what = "rights that every job of the workflow gets, though few need them"},
     {.name = kForeign, .what = "code of a foreign pull request is checked out where secrets and rights are at hand"},
     {.name = kSilent, .what = "an event or activity that GitHub knows and weir never raises"},
+    {.name = kUnpinned,
+     .what = "an action or image of others at the tag of a version, which they could move",
+     .by_default = false},
     {.name = kMissing, .what = "no `permissions`, so that the repository's setting decides", .by_default = false},
 });
 
 // Members of github.event that are numbers, booleans, hashes, times or chosen by GitHub: they cannot hold a script.
-constexpr std::string_view kHarmless[] = {
-    "action", "id",        "number",        "node_id",     "sha",       "before",    "after",           "size",
-    "draft",  "merged",    "created_at",    "updated_at",  "closed_at", "merged_at", "conclusion",      "status",
-    "state",  "run_id",    "run_number",    "run_attempt", "schedule",  "created",   "deleted",         "forced",
-    "type",   "private",   "fork",          "html_url",    "clone_url", "url",       "commits_url",     "additions",
-    "login",  "deletions", "changed_files", "comments",    "commits",   "head_sha",  "merge_commit_sha"};
+constexpr std::string_view kHarmless[] = {"action",      "id",
+                                          "number",      "node_id",
+                                          "sha",         "before",
+                                          "after",       "size",
+                                          "draft",       "merged",
+                                          "created_at",  "updated_at",
+                                          "closed_at",   "merged_at",
+                                          "conclusion",  "status",
+                                          "state",       "run_id",
+                                          "run_number",  "run_attempt",
+                                          "schedule",    "created",
+                                          "deleted",     "forced",
+                                          "type",        "private",
+                                          "fork",        "html_url",
+                                          "clone_url",   "url",
+                                          "commits_url", "additions",
+                                          "login",       "author_association",
+                                          "deletions",   "changed_files",
+                                          "comments",    "commits",
+                                          "head_sha",    "merge_commit_sha"};
 
 bool is_harmless(std::string_view member) {
-  return std::ranges::find(kHarmless, member) != std::end(kHarmless);
+  return member.ends_with("_url") || member.ends_with("_at") ||
+         std::ranges::find(kHarmless, member) != std::end(kHarmless);
+}
+
+// Members of github.event that only people who may write to the repository can give.
+constexpr std::string_view kTrusted[] = {"inputs", "client_payload", "label", "labels", "release", "ref", "base_ref"};
+
+bool is_trusted(const std::vector<std::string>& path) {
+  if (std::ranges::find(kTrusted, path[2]) != std::end(kTrusted)) return path.size() > 3 || path[2].ends_with("ref");
+  if (path.size() < 4) return false;
+  return path[3] == "labels" || (path[2] == "workflow_run" && path[3] == "name");
 }
 
 // Whether what an expression mentions may hold what a stranger wrote: paths are in lower case, and end at the first
@@ -54,7 +82,7 @@ bool is_untrusted(const std::vector<std::string>& path) {
   if (path[1] == "head_ref") return true;
   if (path[1] != "event") return false;
   if (path.size() == 2) return true;
-  if (path[2] == "inputs") return false;  // given by people who may start workflows
+  if (is_trusted(path)) return false;
   if (path[2] == "repository" || path[2] == "organization" || path[2] == "sender") return path.size() == 3;
   if (path[2] == "pull_request" && path.size() > 3 && path[3] == "base") return path.size() == 4;
   if (path[2] == "commits" || path[2] == "pages") return true;
@@ -65,6 +93,14 @@ bool is_commit(std::string_view version) {
   return version.size() == 40 && std::ranges::all_of(version, [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
          });
+}
+
+constexpr const char* kNameACommit = "name a commit, and the version in a comment behind it";
+
+// v4, 1.2.3, v0.0.0-beta
+bool is_version(std::string_view text) {
+  if (text.starts_with('v') || text.starts_with('V')) text.remove_prefix(1);
+  return !text.empty() && text.front() >= '0' && text.front() <= '9';
 }
 
 const YamlNode* child(const YamlNode& node, std::string_view key) {
@@ -248,8 +284,13 @@ class RuleChecker {
     const auto at = uses.find('@');
     if (at == std::string_view::npos || is_commit(uses.substr(at + 1))) return;
     if (options_.is_builtin && options_.is_builtin(uses.substr(0, at))) return;
-    report(kMutable, node, fmt::format("{} is taken at \"{}\", which its owner can move", what, uses.substr(at + 1)),
-           "name a commit, and the version in a comment behind it");
+    const auto version = uses.substr(at + 1);
+    if (is_version(version.substr(version.rfind('/') + 1))) {
+      report(kUnpinned, node, fmt::format("{} is taken at \"{}\", a tag that its owner could move", what, version),
+             kNameACommit);
+    } else {
+      report(kMutable, node, fmt::format("{} is taken at \"{}\", which its owner moves", what, version), kNameACommit);
+    }
   }
 
   void check_image(const YamlNode& node) {
@@ -259,8 +300,13 @@ class RuleChecker {
 
   void check_digest(const YamlNode& node, std::string_view image) {
     if (image.empty() || image.find("@sha256:") != std::string_view::npos) return;
-    report(kMutable, node, fmt::format("the image \"{}\" can be changed by its owner", image),
-           "name its digest: image@sha256:…");
+    const auto name = image.substr(image.rfind('/') + 1);
+    const auto colon = name.find(':');
+    const bool moves = colon == std::string_view::npos || name.substr(colon) == ":latest";
+    report(moves ? kMutable : kUnpinned, node,
+           moves ? fmt::format("the image \"{}\" is another one with each release", image)
+                 : fmt::format("the image \"{}\" can be changed by its owner", image),
+           moves ? "name its version: image:1.2" : "name its digest: image@sha256:…");
   }
 
   // ---- pull requests of strangers

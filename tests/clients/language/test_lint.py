@@ -95,7 +95,7 @@ def test_other_unsafe_habits_are_found_as_zizmor_finds_them(tmp_path):
     sample = tmp_path / "sample.yml"
     sample.write_text(SAMPLE)
     ours, theirs = weir("--enable", "all", sample), zizmor(sample)
-    assert lines(ours, "mutable-action") == {10} == zizmor_lines(theirs, "unpinned-uses")
+    assert lines(ours, "unpinned-action") == {10} == zizmor_lines(theirs, "unpinned-uses")
     assert lines(ours, "wide-permissions") == {5}
     # Of a workflow with one job zizmor says so to auditors alone.
     assert 5 in zizmor_lines(zizmor("--persona", "auditor", sample), "excessive-permissions")
@@ -107,7 +107,8 @@ def test_each_rule_can_be_switched(tmp_path):
     sample = tmp_path / "sample.yml"
     sample.write_text(SAMPLE)
     rules = {problem["rule"] for problem in weir(sample)}
-    assert rules == {"script-injection", "mutable-action", "wide-permissions", "foreign-checkout"}
+    assert rules == {"script-injection", "wide-permissions", "foreign-checkout"}
+    assert {problem["rule"] for problem in weir("--enable", "unpinned-action", sample)} == rules | {"unpinned-action"}
     for rule in rules:
         assert {problem["rule"] for problem in weir("--disable", rule, sample)} == rules - {rule}
     assert {problem["rule"] for problem in weir("--disable", "all", sample)} == set()
