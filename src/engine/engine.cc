@@ -253,6 +253,19 @@ Result<Job> Engine::job(std::int64_t id) {
   return impl_->deps.db->load<Job>([&](store::Reader& reader) { return find_job(reader, impl_->deps.jobs_dir, id); });
 }
 
+Result<Reuse> Engine::reuse(std::int64_t job) {
+  std::string repo;
+  auto reuse = WEIR_TRY(impl_->deps.db->load<Reuse>([&](store::Reader& reader) -> Result<Reuse> {
+    repo = WEIR_TRY(load_run(reader, WEIR_TRY(load_job(reader, job)).run)).repo;
+    return load_reuse(reader, job);
+  }));
+  const auto git = impl_->deps.git(repo);
+  // A commit that is gone takes the names of its files along, and nothing else of what is known.
+  const auto added = git ? add_files(*git, reuse) : Result<void>(std::unexpected(git.error()));
+  if (!added) impl_->deps.log->debug("files that went into job {} are not known: {}", job, added.error().message);
+  return reuse;
+}
+
 Result<std::string> Engine::workflow_text(std::int64_t run) {
   return impl_->deps.db->load<std::string>([&](store::Reader& reader) -> Result<std::string> {
     return load_workflow_text(reader, WEIR_TRY(load_run_row(reader, run)).workflow_sha256);

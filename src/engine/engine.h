@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "engine/executor.h"
+#include "engine/reuse_view.h"
 #include "engine/views.h"
 #include "event/run_request.h"
 #include "io/git.h"
@@ -203,6 +204,8 @@ class Engine final : public event::RunStarter {
   // Jobs of one attempt (0: the newest) in the order of the file, with steps, live ones too.
   Result<std::vector<Job>> jobs(std::int64_t run, std::int64_t attempt = 0, JobParts parts = JobParts::kAll);
   Result<Job> job(std::int64_t id);
+  // Why an earlier result was reused for the job, or why not.
+  Result<Reuse> reuse(std::int64_t job);
   // The text of the workflow file that the run was made from.
   Result<std::string> workflow_text(std::int64_t run);
   // The folder with log.txt and journal.jsonl. kNotFound once retention has removed it.

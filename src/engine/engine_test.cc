@@ -181,6 +181,58 @@ TEST_F(EngineTest, ARunIsShownWithItsJobsStepsAndLog) {
   EXPECT_TRUE(engine_->idle());
 }
 
+TEST_F(EngineTest, WhyAnEarlierResultWasReusedOrNotIsKnown) {
+  constexpr const char* kLine =
+      "jobs:\n  prepare: {runs-on: linux, steps: [{run: a}]}\n"
+      "  train: {needs: prepare, runs-on: linux, steps: [{run: b}]}\n";
+  const auto start = [&](std::vector<std::string> from) {
+    auto wanted = request(kLine);
+    wanted.options.from = std::move(from);
+    const auto run = engine_->create_run(std::move(wanted)).value_or(0);
+    EXPECT_TRUE(wait_for_run(run));
+    return engine_->jobs(run).value();
+  };
+  const auto first = start({});
+  auto reuse = engine_->reuse(first[0].id).value();
+  EXPECT_FALSE(reuse.asked || reuse.reused || reuse.earlier);
+  ASSERT_TRUE(reuse.key.has_value());  // another job's may be compared with it
+  EXPECT_EQ(reuse.files_count, 1U);
+
+  const auto second = start({"train"});
+  reuse = engine_->reuse(second[0].id).value();
+  EXPECT_TRUE(reuse.asked && reuse.reused);
+  EXPECT_EQ(reuse.earlier.value().job, first[0].id);
+  EXPECT_EQ(reuse.earlier->run, 1);
+  EXPECT_EQ(reuse.key.value().commit, commit_);
+  ASSERT_EQ(reuse.files.size(), 1U);
+  EXPECT_EQ(reuse.files[0].path, "requirements.txt");
+  EXPECT_EQ(reuse.files[0].object, shell("git -C work rev-parse HEAD:requirements.txt"));
+  EXPECT_FALSE(engine_->reuse(second[1].id).value().asked);
+
+  // More files than are kept by name.
+  commit_ = shell(
+      "cd work && i=0; while [ $i -lt 1200 ]; do echo $i > $i.csv; i=$((i+1)); done; echo torch > requirements.txt && "
+      "git add . && git -c user.name=a -c user.email=a@b commit -q -m Second && git push -q ../flights.git main && "
+      "git rev-parse HEAD");
+  const auto third = start({"train"});
+  reuse = engine_->reuse(third[0].id).value();
+  EXPECT_TRUE(reuse.asked && !reuse.reused);
+  EXPECT_EQ(reuse.earlier.value().job, first[0].id);
+  EXPECT_EQ(reuse.differences_count, 1201);
+  ASSERT_EQ(reuse.differences.size(), 1000U);
+  EXPECT_EQ(json::serialize(reuse.differences[0]), R"({"kind":"file","name":"requirements.txt","change":"changed"})");
+  EXPECT_EQ(json::serialize(reuse.differences[1]), R"({"kind":"file","name":"0.csv","change":"new"})");
+  EXPECT_EQ(reuse.files_count, 1201U);
+  EXPECT_EQ(reuse.files.size(), 1000U);
+  EXPECT_EQ(engine_->reuse(9999).error().code, Code::kNotFound);
+
+  // Without the repository what is known stays.
+  fs::remove_all(root_ / "flights.git");
+  reuse = engine_->reuse(third[0].id).value();
+  EXPECT_EQ(reuse.differences_count, 1201);
+  EXPECT_TRUE(reuse.files.empty());
+}
+
 TEST_F(EngineTest, TheGithubContextIsWhatGithubGives) {
   const auto id = create(kOneJob);
   ASSERT_TRUE(wait_for_run(id));

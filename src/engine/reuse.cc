@@ -10,24 +10,8 @@ namespace weir::engine {
 namespace {
 
 constexpr std::size_t kTreesKept = 8;
-constexpr std::size_t kShownMax = 4;
 constexpr int kCandidatesMax = 5;
-
-json::array to_array(const std::vector<std::string>& texts) {
-  json::array array;
-  for (const auto& text : texts) array.emplace_back(text);
-  return array;
-}
-
-std::vector<std::string> texts_of(const json::value& value, std::string_view key) {
-  std::vector<std::string> texts;
-  const auto* array = json_find(value, key);
-  if (array == nullptr || !array->is_array()) return texts;
-  for (const auto& one : array->get_array()) {
-    if (one.is_string()) texts.emplace_back(one.get_string());
-  }
-  return texts;
-}
+constexpr std::size_t kPartDigits = 16;  // enough to see a change; names, not trust, hang on it
 
 std::string digest(const json::value& value) {
   return sha256_hex(json::serialize(value));
@@ -44,78 +28,61 @@ std::set<std::string> names_in(const Trees::Tree& tree, const std::string& folde
   return names;
 }
 
-// Collects what differs, a handful of it in words.
-class Differences {
- public:
-  void add(std::string what) {
-    if (++count_ <= kShownMax) shown_.push_back(std::move(what));
-  }
-  std::vector<std::string> take() {
-    if (count_ > kShownMax) shown_.push_back(fmt::format("and {} more", count_ - kShownMax));
-    return std::move(shown_);
-  }
+using Kind = Difference::Kind;
+using Change = Difference::Change;
 
- private:
-  std::size_t count_ = 0;
-  std::vector<std::string> shown_;
-};
+bool of_definition(std::string_view part) {
+  return part.find('.') == std::string_view::npos || part.starts_with("env.") || part == kCommitPart;
+}
 
-void compare_file(const std::string& path, const Trees::Tree& before, const Trees::Tree& now, Differences& out) {
+void compare_parts(Kind kind, const JobInputs& before, const JobInputs& now, std::vector<Difference>& out) {
+  const auto count = out.size();
+  const bool wanted = kind == Kind::kDefinition;
+  if (!before.parts.empty() && !now.parts.empty()) {
+    for (const auto& [name, value] : now.parts) {
+      if (of_definition(name) != wanted) continue;
+      const auto old = before.parts.find(name);
+      if (old == before.parts.end()) {
+        out.push_back({kind, Change::kNew, name});
+      } else if (old->second != value) {
+        out.push_back({kind, Change::kChanged, name});
+      }
+    }
+    for (const auto& [name, value] : before.parts) {
+      if (of_definition(name) == wanted && !now.parts.contains(name)) out.push_back({kind, Change::kGone, name});
+    }
+  }
+  if (out.size() == count) out.push_back({kind, Change::kChanged, {}});
+}
+
+// `gone`: the files that were told of already; what a job both read and listed is told of once.
+void compare_file(const std::string& path, const Trees::Tree& before, const Trees::Tree& now,
+                  std::set<std::string>& gone, std::vector<Difference>& out) {
   const auto old = before.find(path);
   if (old == before.end()) return;  // not of the commit: the job made it itself
   const auto found = now.find(path);
   if (found == now.end()) {
-    out.add(fmt::format("{} is gone", path));
+    if (gone.insert(path).second) out.push_back({Kind::kFile, Change::kGone, path});
   } else if (found->second != old->second) {
-    out.add(fmt::format("{} changed", path));
+    out.push_back({Kind::kFile, Change::kChanged, path});
   }
 }
 
-void compare_folder(const std::string& folder, const Trees::Tree& before, const Trees::Tree& now, Differences& out) {
+void compare_folder(const std::string& folder, const Trees::Tree& before, const Trees::Tree& now,
+                    std::set<std::string>& gone, std::vector<Difference>& out) {
   const auto old = names_in(before, folder);
   const auto found = names_in(now, folder);
+  const auto prefix = folder.empty() ? std::string() : folder + "/";
   for (const auto& name : found) {
-    if (!old.contains(name)) out.add(fmt::format("{}{}{} is new", folder, folder.empty() ? "" : "/", name));
+    if (!old.contains(name)) out.push_back({Kind::kFile, Change::kNew, prefix + name});
   }
   for (const auto& name : old) {
-    if (!found.contains(name)) out.add(fmt::format("{}{}{} is gone", folder, folder.empty() ? "" : "/", name));
+    if (found.contains(name) || !gone.insert(prefix + name).second) continue;
+    out.push_back({Kind::kFile, Change::kGone, prefix + name});
   }
 }
 
 }  // namespace
-
-json::object to_json(const JobInputs& inputs) {
-  json::object needs;
-  for (const auto& [key, value] : inputs.needs) needs[key] = value;
-  json::value reads;
-  if (inputs.reads) {
-    reads = json::object{{"files", to_array(inputs.reads->files)}, {"folders", to_array(inputs.reads->folders)}};
-  }
-  return {{"commit", inputs.commit},
-          {"definition", inputs.definition},
-          {"values", inputs.values},
-          {"needs", std::move(needs)},
-          {"reads", std::move(reads)}};
-}
-
-std::optional<JobInputs> job_inputs_from_json(const json::value& value) {
-  JobInputs inputs{.commit = json_string_or(value, "commit", ""),
-                   .definition = json_string_or(value, "definition", ""),
-                   .values = json_string_or(value, "values", "")};
-  if (inputs.commit.empty() || inputs.definition.empty()) return std::nullopt;
-  if (const auto* needs = json_find(value, "needs"); needs != nullptr && needs->is_object()) {
-    for (const auto& need : needs->get_object()) {
-      if (need.value().is_string()) inputs.needs[need.key()] = std::string(need.value().get_string());
-    }
-  }
-  if (const auto* reads = json_find(value, "reads"); reads != nullptr) inputs.reads = reads_from_json(*reads);
-  return inputs;
-}
-
-std::optional<JobInputs::Reads> reads_from_json(const json::value& value) {
-  if (!value.is_object()) return std::nullopt;
-  return JobInputs::Reads{.files = texts_of(value, "files"), .folders = texts_of(value, "folders")};
-}
 
 JobInputs inputs_of(const LegBody& body, const Facts& facts, std::string_view commit) {
   const auto definition = json::serialize(
@@ -126,6 +93,20 @@ JobInputs inputs_of(const LegBody& body, const Facts& facts, std::string_view co
   const bool asks =
       definition.find("github.sha") != std::string::npos || definition.find("GITHUB_SHA") != std::string::npos;
   inputs.definition = sha256_hex(asks ? definition + inputs.commit : definition);
+  const auto part = [&inputs](std::string name, const json::value& value) {
+    inputs.parts[std::move(name)] = digest(value).substr(0, kPartDigits);
+  };
+  const auto parts = [&part](std::string_view prefix, const json::object& values) {
+    for (const auto& one : values) part(fmt::format("{}.{}", prefix, std::string_view(one.key())), one.value());
+  };
+  part("steps", body.steps);
+  part("outputs", body.outputs);
+  part("defaults", body.defaults);
+  parts("env", body.env);
+  if (asks) part(std::string(kCommitPart), json::value_from(inputs.commit));
+  parts("inputs", facts.inputs);
+  parts("vars", facts.vars);
+  if (facts.matrix.is_object()) parts("matrix", facts.matrix.get_object());
   return inputs;
 }
 
@@ -140,31 +121,31 @@ Result<std::shared_ptr<const Trees::Tree>> Trees::of(const io::Git& git, const s
   return tree;
 }
 
-std::vector<std::string> differences(const JobInputs& before, const JobInputs& now, const Trees::Tree& tree_before,
-                                     const Trees::Tree& tree_now) {
-  Differences out;
-  if (before.definition != now.definition) out.add("the job itself changed in the workflow file");
-  if (before.values != now.values) out.add("inputs or variables changed");
+std::vector<Difference> differences(const JobInputs& before, const JobInputs& now, const Trees::Tree& tree_before,
+                                    const Trees::Tree& tree_now) {
+  std::vector<Difference> out;
+  if (before.definition != now.definition) compare_parts(Kind::kDefinition, before, now, out);
+  if (before.values != now.values) compare_parts(Kind::kValue, before, now, out);
   for (const auto& [key, value] : now.needs) {
     const auto found = before.needs.find(key);
-    if (found == before.needs.end() || found->second != value) {
-      out.add(fmt::format("what {} made changed", key));
-    }
+    if (found == before.needs.end() || found->second != value) out.push_back({Kind::kNeed, Change::kChanged, key});
   }
+  std::set<std::string> gone;
   if (before.reads) {
-    for (const auto& path : before.reads->files) compare_file(path, tree_before, tree_now, out);
-    for (const auto& folder : before.reads->folders) compare_folder(folder, tree_before, tree_now, out);
+    for (const auto& path : before.reads->files) compare_file(path, tree_before, tree_now, gone, out);
+    for (const auto& folder : before.reads->folders) compare_folder(folder, tree_before, tree_now, gone, out);
   } else {
     // The workflow files are compared by what they say of the job.
     for (const auto& [path, object] : tree_before) {
-      if (!path.starts_with(".github/workflows/")) compare_file(path, tree_before, tree_now, out);
+      if (!path.starts_with(kWorkflowFolder)) compare_file(path, tree_before, tree_now, gone, out);
     }
     for (const auto& [path, object] : tree_now) {
-      if (!path.starts_with(".github/workflows/") && !tree_before.contains(path))
-        out.add(fmt::format("{} is new", path));
+      if (!path.starts_with(kWorkflowFolder) && !tree_before.contains(path)) {
+        out.push_back({Kind::kFile, Change::kNew, path});
+      }
     }
   }
-  return out.take();
+  return out;
 }
 
 Result<std::vector<Candidate>> load_candidates(store::Reader& reader, const RunRow& run, const JobRow& job) {

@@ -4,8 +4,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "engine/job_inputs.h"
 #include "engine/nodes.h"
 #include "engine/plan.h"
 #include "engine/rows.h"
@@ -13,25 +15,6 @@
 
 // Whether a job's earlier result stands for what it would do now: it does if nothing that went into it has changed.
 namespace weir::engine {
-
-// What went into a job, kept with its result. Not in it: secrets, time, the network, and what scripts ask of git
-// itself.
-struct JobInputs {
-  std::string commit;
-  std::string definition;                    // digest of its steps, environment and defaults, evaluated
-  std::string values;                        // digest of `inputs`, `vars` and `matrix`
-  std::map<std::string, std::string> needs;  // digest of each needed job's outputs and artifacts, by key
-  // Files of the commit that it read, and folders that it listed; nothing if that is unknown, and all of it counts.
-  struct Reads {
-    std::vector<std::string> files;
-    std::vector<std::string> folders;
-  };
-  std::optional<Reads> reads;
-};
-json::object to_json(const JobInputs& inputs);
-// As a runner's report has it.
-std::optional<JobInputs::Reads> reads_from_json(const json::value& value);
-std::optional<JobInputs> job_inputs_from_json(const json::value& value);
 
 // Digests of a job as it is about to run. `needs` of the result is empty.
 JobInputs inputs_of(const LegBody& body, const Facts& facts, std::string_view commit);
@@ -46,10 +29,9 @@ class Trees {
   std::vector<std::pair<std::string, std::shared_ptr<const Tree>>> kept_;  // newest last
 };
 
-// What differs of what went into a job, for people: "scripts/train.py changed", "outputs of prepare changed"; empty if
-// its result still stands. At most a handful.
-std::vector<std::string> differences(const JobInputs& before, const JobInputs& now, const Trees::Tree& tree_before,
-                                     const Trees::Tree& tree_now);
+// Everything that differs; empty if the result of `before` still stands.
+std::vector<Difference> differences(const JobInputs& before, const JobInputs& now, const Trees::Tree& tree_before,
+                                    const Trees::Tree& tree_now);
 
 // An earlier job that succeeded.
 struct Candidate {

@@ -14,6 +14,7 @@ JobInputs inputs() {
           .definition = "d",
           .values = "v",
           .needs = {{"prepare", "p"}},
+          .parts = {},
           .reads = JobInputs::Reads{.files = {"train.py", "made-by-the-job"}, .folders = {"data"}}};
 }
 const Trees::Tree kTree{{"train.py", "1"}, {"README.md", "2"}, {"data/a.csv", "3"}, {"data/deep/b.csv", "4"}};
@@ -31,8 +32,8 @@ TEST(Reuse, WhatItReadOrListedCounts) {
   tree["train.py"] = "9";
   tree["data/c.csv"] = "9";
   tree.erase("data/a.csv");
-  EXPECT_THAT(differences(inputs(), inputs(), kTree, tree),
-              ElementsAre("train.py changed", "data/c.csv is new", "data/a.csv is gone"));
+  EXPECT_EQ(in_words(differences(inputs(), inputs(), kTree, tree)),
+            "train.py changed, data/c.csv is new, data/a.csv is gone");
 }
 
 TEST(Reuse, WithoutKnowingWhatItReadEveryFileCountsButWorkflows) {
@@ -42,7 +43,15 @@ TEST(Reuse, WithoutKnowingWhatItReadEveryFileCountsButWorkflows) {
   tree[".github/workflows/ci.yml"] = "9";
   EXPECT_THAT(differences(before, inputs(), kTree, tree), IsEmpty());
   tree["README.md"] = "9";
-  EXPECT_THAT(differences(before, inputs(), kTree, tree), ElementsAre("README.md changed"));
+  EXPECT_EQ(in_words(differences(before, inputs(), kTree, tree)), "README.md changed");
+}
+
+TEST(Reuse, WhatIsGoneIsToldOnceThoughItWasReadAndListed) {
+  auto before = inputs();
+  before.reads->files.emplace_back("data/a.csv");
+  auto tree = kTree;
+  tree.erase("data/a.csv");
+  EXPECT_EQ(in_words(differences(before, inputs(), kTree, tree)), "data/a.csv is gone");
 }
 
 TEST(Reuse, TheJobItselfItsValuesAndItsNeedsCount) {
@@ -50,15 +59,42 @@ TEST(Reuse, TheJobItselfItsValuesAndItsNeedsCount) {
   now.definition = "other";
   now.values = "other";
   now.needs["prepare"] = "other";
-  EXPECT_THAT(differences(inputs(), now, kTree, kTree),
-              ElementsAre("the job itself changed in the workflow file", "inputs or variables changed",
-                          "what prepare made changed"));
+  EXPECT_EQ(in_words(differences(inputs(), now, kTree, kTree)),
+            "the job itself changed in the workflow file, inputs or variables changed, what prepare made changed");
 }
 
-TEST(Reuse, OnlyAHandfulIsTold) {
+TEST(Reuse, WhichPartOfTheDefinitionAndWhichValueIsTold) {
+  const Facts facts{
+      .inputs = {{"days", "7"}, {"old", "1"}}, .vars = {{"REGION", "north"}}, .matrix = json::object{{"part", 1}}};
+  const LegBody body{.env = {{"RATE", "1"}}, .steps = {json::object{{"run", "a"}}}};
+  auto other = facts;
+  other.inputs = {{"days", "8"}, {"new", "1"}};
+  auto changed = body;
+  changed.env["RATE"] = "2";
+  changed.steps = {json::object{{"run", "echo ${{ github.sha }}"}}};
+  const auto before = inputs_of(body, facts, "c1");
+  EXPECT_THAT(differences(before, inputs_of(body, facts, "c2"), {}, {}), IsEmpty());
+  using Kind = Difference::Kind;
+  using Change = Difference::Change;
+  EXPECT_THAT(differences(before, inputs_of(changed, other, "c1"), {}, {}),
+              ElementsAre(Difference{Kind::kDefinition, Change::kChanged, "env.RATE"},
+                          Difference{Kind::kDefinition, Change::kNew, "github.sha"},
+                          Difference{Kind::kDefinition, Change::kChanged, "steps"},
+                          Difference{Kind::kValue, Change::kChanged, "inputs.days"},
+                          Difference{Kind::kValue, Change::kNew, "inputs.new"},
+                          Difference{Kind::kValue, Change::kGone, "inputs.old"}));
+  EXPECT_EQ(in_words(differences(before, inputs_of(body, other, "c1"), {}, {})),
+            "inputs.days changed, inputs.new is new, inputs.old is gone");
+  EXPECT_EQ(in_words(differences(inputs_of(changed, facts, "c1"), inputs_of(changed, facts, "c2"), {}, {})),
+            "the commit changed, which it asks for");
+}
+
+TEST(Reuse, OnlyAHandfulIsPutInWords) {
   auto tree = kTree;
   for (char c = 'a'; c < 'k'; ++c) tree[fmt::format("data/{}{}.csv", c, c)] = "1";
-  EXPECT_THAT(differences(inputs(), inputs(), kTree, tree).back(), testing::StrEq("and 6 more"));
+  const auto all = differences(inputs(), inputs(), kTree, tree);
+  EXPECT_EQ(all.size(), 10U);
+  EXPECT_THAT(in_words(all), testing::EndsWith(", and 6 more"));
 }
 
 TEST(Reuse, InputsAreTheSameAfterJson) {

@@ -1,3 +1,4 @@
+#include "engine/reuse_view.h"
 #include "engine/run_artifacts.h"
 #include "engine/scheduler.h"
 
@@ -33,7 +34,7 @@ Result<bool> Scheduler::try_reuse(const RunPtr& run, const JobPtr& job, Facts& f
   for (const auto& candidate : candidates) {
     const auto before = trees_.of(git, candidate.inputs.commit);
     if (!before) continue;  // its commit is gone
-    const auto changed = differences(candidate.inputs, inputs, **before, *tree);
+    auto changed = differences(candidate.inputs, inputs, **before, *tree);
     if (changed.empty()) {
       take_result(
           run, job, candidate,
@@ -41,7 +42,10 @@ Result<bool> Scheduler::try_reuse(const RunPtr& run, const JobPtr& job, Facts& f
       return true;
     }
     if (!job->row.reason.empty()) continue;
-    job->row.reason = fmt::format("since run #{}: {}", candidate.number, fmt::join(changed, ", "));
+    job->row.reason = fmt::format("since run #{}: {}", candidate.number, in_words(changed));
+    outbox_.step([id = job->id, with = candidate.job, changed = std::move(changed)](store::Transaction& tx) {
+      return keep_comparison(tx, *id, with, changed);
+    });
   }
   return false;
 }

@@ -67,6 +67,10 @@ CREATE INDEX engine_runs_commit ON engine_runs(commit_id, id);
 ALTER TABLE engine_runs ADD COLUMN head_sha TEXT NOT NULL DEFAULT '';
 UPDATE engine_runs SET head_sha = commit_id;
 CREATE INDEX engine_runs_head ON engine_runs(head_sha, id);
+)"},
+                                          store::Migration{"engine/007-comparisons", R"(
+CREATE TABLE engine_job_comparisons(
+  job BIGINT PRIMARY KEY, compared BIGINT NOT NULL, count BIGINT NOT NULL, differences TEXT NOT NULL);
 )"}};
   return kMigrations;
 }

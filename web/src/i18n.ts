@@ -27,7 +27,7 @@ const en = {
   noPulls: 'No pull requests. Open one by weir pr create, or git push … HEAD:refs/for/main', author: 'By', updated: 'Updated', readyToMerge: 'Ready to merge',
   notReady: 'Cannot be merged yet', wantsTo: '{name} wants to bring {head} into {base}', mergedBy: '{name} merged it', foreign: 'by somebody who may not push',
   checks: 'Checks', noChecks: 'Nothing checked it yet.', reviews: 'Reviews', noReviews: 'Nobody reviewed it yet.', conversation: 'Conversation', nothingSaid: 'Nothing was said yet.',
-  requestChanges: 'Ask for changes', merge: 'Merge', squash: 'Squash and merge', rebase: 'Rebase and merge', closePull: 'Close', reopen: 'Open again', yourReview: 'Your comment or review', send: 'Comment only',
+  requestChanges: 'Ask for changes', merge: 'Merge', squash: 'Squash and merge', rebase: 'Rebase and merge', closePull: 'Close', reopen: 'Open again', yourReview: 'Your comment or review', send: 'Comment only', dismiss: 'Dismiss', whyDismiss: 'Why does what {name} said no longer hold?', dismissedBy: 'Dismissed by {name}',
   confirmMerge: 'Merge {head} into {base}?', approved: 'approved', changes_requested: 'asks for changes', commented: 'commented', dismissed: 'dismissed', ofOlder: 'of an older commit',
   waitsForReview: 'waits for your review', edited: 'edited', noText: 'No description.', readyForReview: 'Ready for review', error: 'error', neutral: 'neutral', action_required: 'needs action',
   calls: 'Calls', callsOf: '{count} calls', fold: 'Fold', unfold: 'Unfold', reused: 'reused', showMore: 'Show more ({count} left)', reusedFrom: 'the job that made it', deploysTo: 'Deploys to', uses: 'Uses',
@@ -35,6 +35,9 @@ const en = {
   notifications: 'Messages to people', noNotifications: 'Nobody was told anything in the last week.', target: 'To', tries: 'Tries', sendNow: 'Send now', possiblyRepeated: 'may have arrived more than once',
   sent: 'sent', retrying: 'trying again', given_up: 'given up', held: 'until quiet hours end',
   searchLog: 'Search the log', hits: '{count} found', steps: 'Steps', toStart: 'Start', toEnd: 'End', placeInLog: 'Place in the log', earlier: 'Earlier', later: 'Later', errorWord: 'Error', warningWord: 'Warning', noticeWord: 'Notice',
+  reusedUnchanged: 'Nothing that went into it has changed: reused from', ranSince: 'It ran, though it might have been reused. What differs since', runNumber: 'run #{number}', whyItRan: 'Why it ran',
+  noEarlierResult: 'It ran: no earlier run of it succeeded.', keyMadeOf: 'What went into its result', ofDefinition: 'The job in the workflow file', ofValues: 'Inputs, variables, matrix', ofNeeds: 'What its needs made', ofFiles: 'Files of the repository',
+  foldersListed: 'Folders that it listed', everyFileOf: 'Which files it read is not known, so all of them count, at', filesReadOf: 'Those that it read, at', notNamed: 'and {count} more, which are not named here', hasChanged: 'changed', isNew: 'new', isGone: 'gone',
 } as const;
 
 export type Key = keyof typeof en;
@@ -68,7 +71,7 @@ const zh: Catalogue = {
   noPulls: '没有拉取请求。可用 weir pr create 或 git push … HEAD:refs/for/main 打开一个', author: '作者', updated: '更新', readyToMerge: '可以合并',
   notReady: '还不能合并', wantsTo: '{name} 想将 {head} 合并到 {base}', mergedBy: '{name} 已合并', foreign: '作者没有推送权限',
   checks: '检查', noChecks: '还没有检查。', reviews: '评审', noReviews: '还没有人评审。', conversation: '讨论', nothingSaid: '还没有讨论。',
-  requestChanges: '要求修改', merge: '合并', squash: '压缩合并', rebase: '变基合并', closePull: '关闭', reopen: '重新打开', yourReview: '您的评论或评审', send: '仅评论',
+  requestChanges: '要求修改', merge: '合并', squash: '压缩合并', rebase: '变基合并', closePull: '关闭', reopen: '重新打开', yourReview: '您的评论或评审', send: '仅评论', dismiss: '撤销评审', whyDismiss: '{name} 的评审为何不再有效？', dismissedBy: '由 {name} 撤销',
   confirmMerge: '将 {head} 合并到 {base}？', approved: '已批准', changes_requested: '要求修改', commented: '已评论', dismissed: '已撤销', ofOlder: '针对较早的提交',
   waitsForReview: '等待您评审', edited: '已编辑', noText: '没有说明。', readyForReview: '可供评审', error: '错误', neutral: '中性', action_required: '需要处理',
   calls: '调用', callsOf: '{count} 个调用', fold: '折叠', unfold: '展开', reused: '复用', showMore: '显示更多（还有 {count} 个）', reusedFrom: '产生该结果的作业', deploysTo: '部署到', uses: '使用',
@@ -76,6 +79,9 @@ const zh: Catalogue = {
   notifications: '发给人员的消息', noNotifications: '最近一周没有发送过消息。', target: '接收方', tries: '尝试次数', sendNow: '立即发送', possiblyRepeated: '可能重复送达',
   sent: '已发送', retrying: '正在重试', given_up: '已放弃', held: '等待免打扰时段结束',
   searchLog: '搜索日志', hits: '找到 {count} 处', steps: '步骤', toStart: '开头', toEnd: '末尾', placeInLog: '日志位置', earlier: '更早', later: '更晚', errorWord: '错误', warningWord: '警告', noticeWord: '提示',
+  reusedUnchanged: '其输入均无变化，结果复用自', ranSince: '本可复用，但输入有变化，因此重新执行。对照', runNumber: '运行 #{number}', whyItRan: '为何执行',
+  noEarlierResult: '已执行：此前没有成功的运行。', keyMadeOf: '其结果由哪些输入决定', ofDefinition: '工作流文件中的作业定义', ofValues: '输入、变量、矩阵', ofNeeds: '所需作业的产出', ofFiles: '仓库中的文件',
+  foldersListed: '列出过的文件夹', everyFileOf: '无法得知读取了哪些文件，因此全部计入，提交', filesReadOf: '读取过的文件，提交', notNamed: '另有 {count} 项未在此列出', hasChanged: '已更改', isNew: '新增', isGone: '已删除',
 };
 
 export type Language = 'en' | 'zh';

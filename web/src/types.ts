@@ -6,6 +6,11 @@ export interface Job {
   completed_at: string | null; parent: number | null; calls: string | null; environment: string | null; environment_url: string | null; deployment: boolean;
   origin: number | null; reason: string; waiting_for?: string; error?: string; steps: Step[]; summary: string; annotations: Annotation[];
 }
+export interface Difference { kind: 'definition' | 'value' | 'need' | 'file'; name: string; change: 'changed' | 'new' | 'gone' }
+export interface JobReuse {
+  asked: boolean; reused: boolean; earlier: { job: number; run: number; number: number } | null; differences: Difference[]; differences_count: number;
+  key: { commit: string; definition: string; values: string; parts: string[]; needs: Record<string, string>; every_file: boolean; files: { path: string; object: string }[]; files_count: number; folders: string[] } | null;
+}
 export interface Artifact { id: number; name: string; size_bytes: number; files: { path: string; size_bytes: number }[] }
 export interface Run {
   id: number; number: number; attempt: number; workflow: string; repo: string; event: string; ref: string; commit: string;
@@ -21,7 +26,7 @@ export interface LogAnswer { lines: LogLine[]; start: number; next: number; size
 export interface LogFound { lines: LogLine[]; next: number; size: number; done: boolean }
 export interface Who { login: string }
 export interface Side { ref: string; sha: string; label: string }
-export interface Review { id: number; user: Who | null; state: string; body: string; commit_id: string; submitted_at: string }
+export interface Review { id: number; user: Who | null; state: string; body: string; commit_id: string; submitted_at: string; dismissed_by: string | null; dismissal_message: string | null }
 export interface Comment { id: number; user: Who | null; body: string; created_at: string; updated_at: string; path?: string | null; line?: number | null }
 export interface Check { name: string; state: string; description: string; url: string }
 export interface Pull {

@@ -113,6 +113,15 @@ void add_run_routes(RouteTable& table, const Services& services) {
               const auto id = WEIR_TRY(id_param(request, "id"));
               return io::json_response(200, engine::to_json(WEIR_TRY(services.engine->job(id))));
             });
+  table.add({.method = "GET",
+             .pattern = "/api/v1/jobs/{id}/reuse",
+             .id = "getJobReuse",
+             .summary = "Why an earlier result was reused for the job, or what differed so that it ran.",
+             .answer = "JobReuse"},
+            [&services](io::HttpRequest& request) -> Result<io::HttpResponse> {
+              const auto id = WEIR_TRY(id_param(request, "id"));
+              return io::json_response(200, engine::to_json(WEIR_TRY(services.engine->reuse(id))));
+            });
   add_log_routes(table, services);
   table.add({.method = "POST",
              .pattern = "/api/v1/runs/{id}/cancel",

@@ -33,6 +33,8 @@ for (const [language, theme] of [['en', 'light'], ['zh', 'dark']]) {
     await page.goto(`${url}/${name}`);
     await page.waitForSelector('main .card');
     await page.waitForFunction(() => !/Loading…|加载中…/.test(document.querySelector('main')?.textContent ?? ''));
+    // What a page folds away is looked at too.
+    await page.evaluate(() => document.querySelectorAll('details.key').forEach((one) => { one.open = true; }));
     const label = `${name.replaceAll(/[^a-z0-9]+/gi, '-') || 'overview'}-${language}-${theme}`;
     await page.screenshot({ path: `${folder}/${label}.png`, fullPage: true });
     texts[label] = await page.innerText('main');

@@ -124,7 +124,15 @@ STAGES = """\
 name: Stages
 on: workflow_dispatch
 jobs:
-  first: {runs-on: ubuntu-latest, steps: [{uses: actions/checkout@v4}, {run: cat model.txt}]}
+  zero:
+    runs-on: ubuntu-latest
+    outputs: {text: "${{ steps.read.outputs.text }}"}
+    steps: [{uses: actions/checkout@v4}, {id: read, run: 'echo "text=$(cat zero.txt)" >> "$GITHUB_OUTPUT"'}]
+  first:
+    needs: zero
+    runs-on: ubuntu-latest
+    env: {RATE: 1}
+    steps: [{uses: actions/checkout@v4}, {run: cat model.txt old.txt && ls data}]
   second: {needs: first, runs-on: ubuntu-latest, steps: [{uses: actions/checkout@v4}, {run: sh stage.sh}]}
 """
 HOSTILE = "<img src=x onerror=document.title=2>"
@@ -164,6 +172,8 @@ def make_runs(server, folder, legs):
     repository.write("weir.yaml", CONFIG)
     repository.write("model.txt", "good\n")
     repository.write("stage.sh", "exit 1\n")
+    for name in ("zero.txt", "old.txt", "data/first.csv"):
+        repository.write(name, "1\n")
     for name, text in {"line": LINE.replace("MATRIX", ", ".join(map(str, range(legs)))), "ship": SHIP, "publish": PUBLISH,
                        "pack": PACK, "ci": CHECKS, "talk": TALK, "train": TRAIN, "fix": FIX, "stages": STAGES}.items():
         repository.write(f".github/workflows/{name}.yml", text)
@@ -197,6 +207,18 @@ def make_runs(server, folder, legs):
     repository.push(ref="fixed")
     runs["reused"] = server.post(f"/api/v1/runs/{runs['stages']}/rerun", {"failed_only": True, "ref": "fixed"}, server.admin_token)["id"]
     server.finished(runs["reused"])
+    # Everything that went into its middle stage, hundreds of files too, is another one here.
+    repository.git("checkout", "-qb", "changed")
+    repository.git("rm", "-q", "old.txt")
+    repository.write("zero.txt", "2\n")
+    repository.write("model.txt", "better\n")
+    repository.write(".github/workflows/stages.yml", STAGES.replace("RATE: 1", "RATE: 2").replace(" old.txt", ""))
+    for number in range(300):
+        repository.write(f"data/day-{number:03}.csv", f"{number}\n")
+    repository.commit("Change all of it")
+    repository.push(ref="changed")
+    runs["changed"] = server.post(f"/api/v1/runs/{runs['stages']}/rerun", {"failed_only": True, "ref": "changed"}, server.admin_token)["id"]
+    server.finished(runs["changed"])
     repository.git("checkout", "-q", "main")
     return repository, runs
 
@@ -257,7 +279,8 @@ def pages(server, made):
     of = lambda name, key: next(one["id"] for one in job[name] if one["key"] == key)
     runs = made["runs"]
     return ["", "#/runs", f"#/runs/{runs['line']}", f"#/runs/{runs['line']}/jobs/{of('line', 'prepare')}", f"#/runs/{runs['talk']}",
-            f"#/runs/{runs['train']}", f"#/runs/{runs['reused']}/jobs/{of('reused', 'first')}", "#/pulls", "#/pulls/project/1",
+            f"#/runs/{runs['train']}", f"#/runs/{runs['reused']}/jobs/{of('reused', 'first')}",
+            f"#/runs/{runs['changed']}/jobs/{of('changed', 'first')}", "#/pulls", "#/pulls/project/1",
             "#/pulls/project/2", "#/pulls/project/3", "#/pulls/project/5", "#/pulls/project/6", "#/experiments", "#/experiments/0",
             f"#/experiments/0/runs/{made['experiment']}", "#/models", "#/models/m", "#/endpoints", "#/endpoints/flights", "#/alerts", "#/events"]
 

@@ -55,6 +55,15 @@ def test_every_page_shows_its_data_without_an_error(made, tmp_path):
     assert "Made room for another job" in text[f"-runs-{data['runs']['train']}-en-light"]
     reused = next(value for name, value in text.items() if name.startswith(f"-runs-{data['runs']['reused']}-") and "en" in name)
     assert "reused from run #" in reused and "the job that made it" in reused
+    assert "What went into its result" in reused and "model.txt" in reused and "data" in reused
+    changed = {name: value for name, value in text.items() if name.startswith(f"-runs-{data['runs']['changed']}-")}
+    english = next(value for name, value in changed.items() if "-en-" in name)
+    for part in ("What differs since run #1", "env.RATE", "What its needs made (1)", "Files of the repository (302)",
+                 "changed model.txt", "gone old.txt", "new data/day-000.csv", "Show more (290 left)"):
+        assert part in english, (part, english)
+    assert "data/day-299.csv" not in english  # folded
+    chinese = next(value for name, value in changed.items() if "-zh-" in name)
+    assert "对照 运行 #1" in chinese and "仓库中的文件 (302)" in chinese
     assert "Change conflict" in text["-pulls-en-light"] and "other.md" in text["-pulls-en-light"]
     assert "Change merged" not in text["-pulls-en-light"]
     assert "Ready to merge" in text["-pulls-project-2-en-light"] and "0.74" in text["-pulls-project-2-en-light"]
@@ -66,7 +75,8 @@ def test_people_find_places_in_logs_and_review_and_merge(made):
     """use.mjs goes through the pages as a person does; each of its steps waits for what it expects."""
     server, data = made
     jobs = {run: server.get(f"/api/v1/runs/{data['runs'][run]}")["jobs"] for run in ("line", "talk")}
-    answer = in_browser("use.mjs", server.url, data["tokens"]["bob"], str(jobs["talk"][0]["id"]), str(data["runs"]["talk"]))
+    answer = in_browser("use.mjs", server.url, data["tokens"]["bob"], str(jobs["talk"][0]["id"]), str(data["runs"]["talk"]),
+                        str(data["runs"]["changed"]), str(data["runs"]["reused"]))
     assert answer["problems"] == []
     # Never the whole of it: the log has megabytes.
     assert answer["largest_answer"] < 2_000_000
@@ -82,6 +92,24 @@ def test_answers_about_pull_requests_are_as_described(made):
     assert described.call("GET", "/api/v1/pulls?state=all&limit=3")["repos"] == ["project"]
     for number in range(1, 7):
         described.call("GET", f"/api/v1/repos/project/pulls/{number}", token=data["tokens"]["bob"])
+
+
+def test_answers_about_reuse_are_as_described(made):
+    server, data = made
+    described = Described(server.url)
+    jobs = {run: {job["key"]: job["id"] for job in server.get(f"/api/v1/runs/{data['runs'][run]}")["jobs"]}
+            for run in ("line", "stages", "reused", "changed")}
+    reused = described.call("GET", f"/api/v1/jobs/{jobs['reused']['first']}/reuse")
+    assert reused["reused"] and reused["earlier"] == {"job": jobs["stages"]["first"], "run": data["runs"]["stages"], "number": 1}
+    if not reused["key"]["every_file"]:  # the kernel tells what was read
+        assert {file["path"] for file in reused["key"]["files"]} == {"model.txt", "old.txt"}
+        assert "data" in reused["key"]["folders"]
+    changed = described.call("GET", f"/api/v1/jobs/{jobs['changed']['first']}/reuse")
+    assert changed["asked"] and not changed["reused"] and changed["differences_count"] == len(changed["differences"]) >= 304
+    kinds = {kind: [one["name"] for one in changed["differences"] if one["kind"] == kind] for kind in ("definition", "value", "need")}
+    assert kinds == {"definition": ["env.RATE", "steps"], "value": [], "need": ["zero"]}
+    assert not described.call("GET", f"/api/v1/jobs/{jobs['line']['prepare']}/reuse")["asked"]
+    described.call("GET", "/api/v1/jobs/99999/reuse", status=404)
 
 
 def test_any_place_of_a_log_is_found(made):

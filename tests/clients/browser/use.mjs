@@ -1,10 +1,10 @@
-// node use.mjs URL TOKEN JOB RUN: does in Chromium what people do: reads a large log, opens a stack of jobs, follows an
+// node use.mjs URL TOKEN JOB RUN CHANGED REUSED: does in Chromium what people do: reads a large log, opens a stack of jobs, follows an
 // annotation, reviews and merges. Prints what went wrong and the largest answer that a page asked for, as JSON.
 import { createRequire } from 'node:module';
 
 const require = createRequire(new URL('../../../web/package.json', import.meta.url));
 const { chromium } = require('playwright-core');
-const [url, token, job, run] = process.argv.slice(2);
+const [url, token, job, run, changed, reused] = process.argv.slice(2);
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -57,6 +57,26 @@ await page.getByRole('button', { name: 'Fold: publish', exact: true }).click();
 await page.locator('.call', { hasText: 'publish' }).getByRole('button', { name: 'Unfold: publish' }).waitFor();
 await page.getByLabel('3 calls').selectOption({ label: 'ship (us)' });
 await page.locator('.card h2', { hasText: 'ship (us)' }).waitFor();
+
+// Why a stage ran though it might have been reused: hundreds of files, unfolded and folded again; from which run another was
+// taken, and what that result was made from.
+await page.goto(`${url}/#/runs/${changed}`);
+await page.locator('.node', { hasText: /^first/ }).click();
+const files = page.getByRole('list', { name: 'Files of the repository' }).first();
+await files.getByText('data/day-000.csv').waitFor();
+if (await files.getByText('data/day-299.csv').count() !== 0) problems.push('the long list is not folded');
+await page.getByRole('button', { name: 'Show more (290 left)' }).click();
+await files.getByText('data/day-299.csv').waitFor();
+await page.getByRole('button', { name: 'Fold', exact: true }).click();
+await files.getByText('data/day-299.csv').waitFor({ state: 'detached' });
+await page.goto(`${url}/#/runs/${reused}`);
+await page.locator('.node', { hasText: /^first/ }).click();
+await text('What went into its result');
+await page.getByText('What went into its result').click();
+await page.locator('details.key').getByText('model.txt').waitFor();
+await page.locator('.reuse').getByRole('link', { name: 'run #1' }).click();
+await page.waitForURL(/#\/runs\/\d+\/jobs\/\d+$/);
+await text('cat model.txt');
 
 // What waits for me, by keys; a review of one, the merge of another.
 await page.keyboard.press('Escape');

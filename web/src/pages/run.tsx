@@ -5,6 +5,7 @@ import { JobGraph } from '../components/graph';
 import { JobLog } from '../components/log';
 import { lineAddress } from '../components/log_lines';
 import { Markdown } from '../components/markdown';
+import { Reuse } from '../components/reuse';
 import { bytes, duration, shortCommit, shortRef } from '../format';
 import { first } from '../graph';
 import { t } from '../i18n';
@@ -59,12 +60,12 @@ function JobCard({ outline, at }: { outline: Job; at: number | null }) {
     <Card title={<>{job.name} <State state={job.conclusion ?? job.state} /></>} action={<span class="muted">{duration(job.started_at, job.completed_at)}</span>}>
       {job.environment && <p>{t(job.deployment ? 'deploysTo' : 'uses')} <span class="tag">{job.environment}</span>{address && <a href={address} rel="noreferrer">{address}</a>}</p>}
       {job.calls && <p>{t('calls')} <code>{job.calls}</code></p>}
-      {job.reason && <p class="note">{job.reason} {job.origin !== null && <Origin id={job.origin} />}</p>}
+      {job.reason && <Reuse key={job.id} job={job} />}
       {job.waiting_for && job.state !== 'completed' && <p class="muted">{job.waiting_for}</p>}
       <Preemptions key={job.id} job={job} />
       {job.error && <p class="problem">{job.error}</p>}
       {job.annotations.length > 0 && <ul class="annotations" aria-label={t('annotations')}>{job.annotations.map((annotation, i) => <AnnotationRow key={i} job={job} annotation={annotation} />)}</ul>}
-      {job.calls ? null : job.origin !== null ? <p class="muted">{t('noLogOfReused')}</p> : <JobLog job={job} at={at} />}
+      {job.calls ? null : job.origin !== null ? <p class="muted">{t('noLogOfReused')} <Origin id={job.origin} /></p> : <JobLog job={job} at={at} />}
     </Card>
   );
 }
