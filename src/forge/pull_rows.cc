@@ -7,23 +7,24 @@ namespace {
 
 constexpr std::string_view kColumns =
     "repo, number, head_ref, head_sha, base_ref, base_sha, merge_sha, conflicts, draft, is_foreign, merged_at, "
-    "merged_by, merged_sha";
+    "merged_by, merged_sha, requested";
+constexpr std::string_view kReviewColumns = "id, author, state, commit_id, submitted_at, body, dismissed_by, dismissal";
 constexpr std::int64_t kOpenMax = 10'000;
 
-std::string paths_text(const std::vector<std::string>& paths) {
+std::string list_text(const std::vector<std::string>& list) {
   json::array array;
-  for (const auto& path : paths) array.emplace_back(path);
+  for (const auto& one : list) array.emplace_back(one);
   return json::serialize(array);
 }
 
-std::vector<std::string> paths_from(std::string_view text) {
-  std::vector<std::string> paths;
-  const auto value = parse_json(text, "paths");
-  if (!value || !value->is_array()) return paths;
-  for (const auto& path : value->get_array()) {
-    if (path.is_string()) paths.emplace_back(path.get_string());
+std::vector<std::string> list_from(std::string_view text) {
+  std::vector<std::string> list;
+  const auto value = parse_json(text, "list");
+  if (!value || !value->is_array()) return list;
+  for (const auto& one : value->get_array()) {
+    if (one.is_string()) list.emplace_back(one.get_string());
   }
-  return paths;
+  return list;
 }
 
 Pull read_pull(const store::Row& row) {
@@ -35,12 +36,13 @@ Pull read_pull(const store::Row& row) {
   pull.base_ref = row.string(4);
   pull.base_sha = row.string(5);
   pull.merge_sha = row.string(6);
-  pull.conflicts = paths_from(row.text(7));
+  pull.conflicts = list_from(row.text(7));
   pull.draft = row.boolean(8);
   pull.is_foreign = row.boolean(9);
   if (!row.is_null(10)) pull.merged_at = row.time(10);
   pull.merged_by = row.string(11);
   pull.merged_sha = row.string(12);
+  pull.requested = list_from(row.text(13));
   return pull;
 }
 
@@ -87,40 +89,64 @@ Result<std::vector<Pull>> open_pulls(store::Reader& reader, const std::string& r
 }
 
 Result<void> insert_pull(store::Transaction& tx, const Pull& pull) {
-  WEIR_TRY(tx.execute(
-      fmt::format("INSERT INTO forge_pulls({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kColumns),
-      {pull.issue.repo, pull.issue.number, pull.head_ref, pull.head_sha, pull.base_ref, pull.base_sha, pull.merge_sha,
-       paths_text(pull.conflicts), pull.draft, pull.is_foreign, pull.merged_at, pull.merged_by, pull.merged_sha}));
+  WEIR_TRY(
+      tx.execute(fmt::format("INSERT INTO forge_pulls({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kColumns),
+                 {pull.issue.repo, pull.issue.number, pull.head_ref, pull.head_sha, pull.base_ref, pull.base_sha,
+                  pull.merge_sha, list_text(pull.conflicts), pull.draft, pull.is_foreign, pull.merged_at,
+                  pull.merged_by, pull.merged_sha, list_text(pull.requested)}));
   return {};
 }
 
 Result<void> update_pull(store::Transaction& tx, const Pull& pull) {
   WEIR_TRY(
       tx.execute("UPDATE forge_pulls SET head_sha = ?, base_ref = ?, base_sha = ?, merge_sha = ?, conflicts = ?, "
-                 "draft = ?, merged_at = ?, merged_by = ?, merged_sha = ? WHERE repo = ? AND number = ?",
-                 {pull.head_sha, pull.base_ref, pull.base_sha, pull.merge_sha, paths_text(pull.conflicts), pull.draft,
-                  pull.merged_at, pull.merged_by, pull.merged_sha, pull.issue.repo, pull.issue.number}));
+                 "draft = ?, merged_at = ?, merged_by = ?, merged_sha = ?, requested = ? WHERE repo = ? AND number = ?",
+                 {pull.head_sha, pull.base_ref, pull.base_sha, pull.merge_sha, list_text(pull.conflicts), pull.draft,
+                  pull.merged_at, pull.merged_by, pull.merged_sha, list_text(pull.requested), pull.issue.repo,
+                  pull.issue.number}));
   return {};
 }
 
+namespace {
+
+Review read_review(const store::Row& row) {
+  return {.id = row.integer(0),
+          .author = row.string(1),
+          .state = static_cast<ReviewState>(row.integer(2)),
+          .body = row.string(5),
+          .commit = row.string(3),
+          .submitted_at = row.time(4),
+          .dismissed_by = row.string(6),
+          .dismissal = row.string(7)};
+}
+
+}  // namespace
+
 Result<std::vector<Review>> load_reviews(store::Reader& reader, const std::string& repo, std::int64_t number) {
   return reader.all<Review>(
-      "SELECT id, author, state, commit_id, submitted_at, body FROM forge_reviews WHERE repo = ? AND number = ? "
-      "ORDER BY id",
-      {repo, number}, [](const store::Row& row) {
-        return Review{.id = row.integer(0),
-                      .author = row.string(1),
-                      .state = static_cast<ReviewState>(row.integer(2)),
-                      .body = row.string(5),
-                      .commit = row.string(3),
-                      .submitted_at = row.time(4)};
-      });
+      fmt::format("SELECT {} FROM forge_reviews WHERE repo = ? AND number = ? ORDER BY id", kReviewColumns),
+      {repo, number}, read_review);
+}
+
+Result<Review> load_review(store::Reader& reader, const std::string& repo, std::int64_t number, std::int64_t id) {
+  auto review = WEIR_TRY(reader.first<Review>(
+      fmt::format("SELECT {} FROM forge_reviews WHERE repo = ? AND number = ? AND id = ?", kReviewColumns),
+      {repo, number, id}, read_review));
+  if (!review) return fail(Code::kNotFound, "pull request #{} has no review {}", number, id);
+  return *std::move(review);
+}
+
+Result<void> update_review(store::Transaction& tx, const Review& review) {
+  WEIR_TRY(tx.execute(
+      "UPDATE forge_reviews SET state = ?, body = ?, dismissed_by = ?, dismissal = ? WHERE id = ?",
+      {static_cast<std::int64_t>(review.state), review.body, review.dismissed_by, review.dismissal, review.id}));
+  return {};
 }
 
 Result<std::vector<UnderReview>> load_under_review(store::Reader& reader, const std::string& repo) {
   std::vector<UnderReview> all;
   WEIR_TRY(reader.query(
-      "SELECT i.repo, i.number, i.author, p.base_ref, r.author, r.state FROM forge_issues i "
+      "SELECT i.repo, i.number, i.author, p.base_ref, r.author, r.state, p.requested FROM forge_issues i "
       "JOIN forge_pulls p ON p.repo = i.repo AND p.number = i.number "
       "LEFT JOIN forge_reviews r ON r.repo = i.repo AND r.number = i.number AND r.commit_id = p.head_sha AND r.state "
       "<> ? "
@@ -128,11 +154,15 @@ Result<std::vector<UnderReview>> load_under_review(store::Reader& reader, const 
       "ORDER BY i.created_at DESC, i.repo, i.number DESC, r.id",
       {static_cast<std::int64_t>(ReviewState::kCommented), repo, repo}, [&](const store::Row& row) {
         if (all.empty() || all.back().repo != row.text(0) || all.back().number != row.integer(1)) {
-          all.push_back({row.string(0), row.integer(1), row.string(2), row.string(3), {}});
+          all.push_back({row.string(0), row.integer(1), row.string(2), row.string(3), {}, list_from(row.text(6))});
         }
         if (!row.is_null(4)) all.back().verdicts[row.string(4)] = static_cast<ReviewState>(row.integer(5));
       }));
   return all;
+}
+
+std::string subject_of(const Pull& pull) {
+  return fmt::format("pull/{}/{}", pull.issue.repo, pull.issue.number);
 }
 
 Result<void> insert_review(store::Transaction& tx, const std::string& repo, std::int64_t number, const Review& review) {

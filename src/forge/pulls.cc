@@ -19,9 +19,6 @@ std::string merge_ref(const Pull& pull) {
 std::string head_copy(const Pull& pull) {
   return fmt::format("refs/pull/{}/head", pull.issue.number);
 }
-std::string subject_of(const Pull& pull) {
-  return fmt::format("pull/{}/{}", pull.issue.repo, pull.issue.number);
-}
 
 // Moves a ref that only weir writes to where it should be.
 Result<void> set_ref(const io::Git& git, const std::string& ref, const std::string& to) {
@@ -86,25 +83,6 @@ bool needs_merge_commit(std::string_view action) {
 }
 
 }  // namespace
-
-std::string_view review_state_name(ReviewState state) {
-  switch (state) {
-    case ReviewState::kApproved: return "APPROVED";
-    case ReviewState::kChangesRequested: return "CHANGES_REQUESTED";
-    case ReviewState::kCommented: return "COMMENTED";
-    case ReviewState::kDismissed: return "DISMISSED";
-  }
-  return "COMMENTED";
-}
-
-Result<ReviewState> parse_review_state(std::string_view name) {
-  if (name == "APPROVE" || name == "APPROVED" || name == "approve") return ReviewState::kApproved;
-  if (name == "REQUEST_CHANGES" || name == "CHANGES_REQUESTED" || name == "request-changes") {
-    return ReviewState::kChangesRequested;
-  }
-  if (name == "COMMENT" || name == "COMMENTED" || name == "comment") return ReviewState::kCommented;
-  return fail(Code::kInvalidArgument, "\"{}\" is no review; there are approve, request-changes and comment", name);
-}
 
 Result<MergeMethod> parse_merge_method(std::string_view name) {
   if (name == "merge") return MergeMethod::kMerge;
@@ -286,46 +264,6 @@ Result<Pull> Pulls::change(const std::string& repo, std::int64_t number, const C
   return pull;
 }
 
-Result<Review> Pulls::review(const std::string& repo, std::int64_t number, ReviewState state, const std::string& body,
-                             const types::Identity& identity) {
-  const std::scoped_lock lock(mutex_);
-  const auto pull = WEIR_TRY(find(repo, number));
-  if (!pull.issue.open) return fail(Code::kFailedPrecondition, "pull request #{} is closed", number);
-  if (state == ReviewState::kApproved && (identity.name == pull.issue.author || identity.job_id)) {
-    return fail(Code::kPermissionDenied, "{} may not approve pull request #{}: somebody other than {} must",
-                identity.name, number, pull.issue.author);
-  }
-  if (state != ReviewState::kApproved && body.empty()) {
-    return fail(Code::kInvalidArgument, "a review that does not approve needs a text");
-  }
-  if (body.size() > kBodyMax) return fail(Code::kInvalidArgument, "the text may have {} bytes", kBodyMax);
-  Review review{.id = WEIR_TRY(reserve_number(*deps_.db, "review")),
-                .author = identity.name,
-                .state = state,
-                .body = body,
-                .commit = pull.head_sha};
-  const auto occurrence =
-      occurrence_of(pull, "pull_request_review", "submitted", {{"review", to_json(review)}}, identity);
-  WEIR_TRY(deps_.triggers->occurred(repo, {occurrence}, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
-    review.submitted_at = tx.now();
-    WEIR_TRY(insert_review(tx, repo, number, review));
-    return tx.append({.type = std::string(event_type::kPullReviewed),
-                      .actor = identity.name,
-                      .subject = subject_of(pull),
-                      .payload = {{"state", review_state_name(state)}, {"commit", pull.head_sha}}});
-  }));
-  return review;
-}
-
-Result<std::vector<Review>> Pulls::reviews(const std::string& repo, std::int64_t number) {
-  return deps_.db->load<std::vector<Review>>([&](store::Reader& reader) { return load_reviews(reader, repo, number); });
-}
-
-Result<std::vector<UnderReview>> Pulls::under_review(const std::string& repo) {
-  return deps_.db->load<std::vector<UnderReview>>(
-      [&](store::Reader& reader) { return load_under_review(reader, repo); });
-}
-
 Result<Mergeability> Pulls::mergeability(const Pull& pull) {
   Mergeability result;
   const auto say = [&](std::string reason) { result.reasons.push_back(std::move(reason)); };
@@ -483,20 +421,15 @@ json::object to_json(const Pull& pull) {
   object["merged"] = pull.merged_at.has_value();
   object["merged_at"] = pull.merged_at ? json::value(to_iso8601(*pull.merged_at)) : json::value();
   object["merged_by"] = pull.merged_at ? json::value(event::user_payload(pull.merged_by)) : json::value();
+  json::array requested;
+  for (const auto& name : pull.requested) requested.push_back(event::user_payload(name));
+  object["requested_reviewers"] = std::move(requested);
+  object["requested_teams"] = json::array();
   object["mergeable"] = pull.merged_at ? json::value() : json::value(pull.conflicts.empty());
   object["merge_commit_sha"] = pull.merged_at            ? json::value(pull.merged_sha)
                                : !pull.merge_sha.empty() ? json::value(pull.merge_sha)
                                                          : json::value();
   return object;
-}
-
-json::object to_json(const Review& review) {
-  return {{"id", review.id},
-          {"user", event::user_payload(review.author)},
-          {"state", review_state_name(review.state)},
-          {"body", review.body},
-          {"commit_id", review.commit},
-          {"submitted_at", to_iso8601(review.submitted_at)}};
 }
 
 }  // namespace weir::forge

@@ -29,7 +29,8 @@ struct Pull {
   bool is_foreign = false;  // by somebody who may not push: its workflows get no secrets and run in a sandbox
   std::optional<TimePoint> merged_at;
   std::string merged_by;
-  std::string merged_sha;  // the commit on the base branch
+  std::string merged_sha;              // the commit on the base branch
+  std::vector<std::string> requested;  // who was asked to review it and has not yet
 };
 
 enum class ReviewState : std::uint8_t { kApproved = 1, kChangesRequested = 2, kCommented = 3, kDismissed = 4 };
@@ -43,6 +44,8 @@ struct Review {
   std::string body;
   std::string commit;  // head of the pull request at the time
   TimePoint submitted_at;
+  std::string dismissed_by;  // "" unless it was
+  std::string dismissal;     // why
 };
 
 // An open pull request, and what reviewers last said of its newest commit; comments are left out.
@@ -52,6 +55,7 @@ struct UnderReview {
   std::string author;
   std::string base_ref;
   std::map<std::string, ReviewState> verdicts;
+  std::vector<std::string> requested;  // who was asked to review it and has not yet
 };
 
 // One thing that a commit was checked by: a job of a workflow, a check run or a status that something else set.
@@ -119,10 +123,23 @@ class Pulls {
   Result<Pull> change(const std::string& repo, std::int64_t number, const Change& change,
                       const types::Identity& identity);
 
-  // Event pull_request_review. Nobody approves an own one.
+  // Event pull_request_review: submitted. Nobody approves an own one. Who was asked to review it, has.
   Result<Review> review(const std::string& repo, std::int64_t number, ReviewState state, const std::string& body,
                         const types::Identity& identity);
   Result<std::vector<Review>> reviews(const std::string& repo, std::int64_t number);
+  Result<Review> find_review(const std::string& repo, std::int64_t number, std::int64_t id);
+  // Event pull_request_review: edited. Its author.
+  Result<Review> change_review(const std::string& repo, std::int64_t number, std::int64_t id, const std::string& body,
+                               const types::Identity& identity);
+  // Takes a verdict back, which then neither counts nor stands in the way. Event pull_request_review: dismissed. Its
+  // author, or a person with the role approver or more; a job may dismiss approvals, and what jobs said.
+  Result<Review> dismiss_review(const std::string& repo, std::int64_t number, std::int64_t id,
+                                const std::string& message, const types::Identity& identity);
+  // Asks people to review it, or asks them no more. Events pull_request: review_requested, review_request_removed.
+  Result<Pull> request_reviewers(const std::string& repo, std::int64_t number, const std::vector<std::string>& names,
+                                 const types::Identity& identity);
+  Result<Pull> withdraw_requests(const std::string& repo, std::int64_t number, const std::vector<std::string>& names,
+                                 const types::Identity& identity);
   // Those of a repository ("": of all) that are open and no drafts, newest first. One query for all of them.
   Result<std::vector<UnderReview>> under_review(const std::string& repo);
 
@@ -147,6 +164,9 @@ class Pulls {
   Result<void> record_state(store::Transaction& tx, const Pull& pull) const;
   Result<void> tell(const Pull& pull, std::vector<Activity> activities, std::string_view type,
                     const types::Identity& identity, const std::function<Result<void>(store::Transaction&)>& write);
+  Result<void> tell_review(const Pull& pull, const Review& review, std::string_view action, json::object changes,
+                           const types::Identity& identity,
+                           const std::function<Result<void>(store::Transaction&)>& write);
   Result<void> close_merged(Pull& pull, const std::string& commit, const types::Identity& identity);
 
   PullDeps deps_;

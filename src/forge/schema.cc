@@ -76,6 +76,11 @@ CREATE TABLE forge_deployment_statuses(
 CREATE INDEX forge_deployment_statuses_deployment ON forge_deployment_statuses(deployment, id);
 
 CREATE TABLE forge_cursors(name TEXT PRIMARY KEY, sequence BIGINT NOT NULL);
+)"},
+                                          store::Migration{"forge/005-reviews", R"(
+ALTER TABLE forge_reviews ADD COLUMN dismissed_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE forge_reviews ADD COLUMN dismissal TEXT NOT NULL DEFAULT '';
+ALTER TABLE forge_pulls ADD COLUMN requested TEXT NOT NULL DEFAULT '[]';
 )"}};
   return kMigrations;
 }

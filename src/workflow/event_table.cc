@@ -13,7 +13,8 @@ constexpr std::string_view kPullRequestTypes =
     "stacked";
 
 constexpr std::string_view kRaisedOfPulls =
-    "opened edited closed reopened synchronize labeled unlabeled converted_to_draft ready_for_review";
+    "opened edited closed reopened synchronize labeled unlabeled converted_to_draft ready_for_review review_requested "
+    "review_request_removed";
 
 constexpr auto kEvents = std::to_array<EventInfo>({
     {.name = "branch_protection_rule", .types = "created edited deleted"},
@@ -50,7 +51,7 @@ constexpr auto kEvents = std::to_array<EventInfo>({
      .raised = kRaisedOfPulls,
      .by_webhook = false},
     {.name = "pull_request_comment", .types = "created edited deleted", .by_webhook = false},
-    {.name = "pull_request_review", .types = "submitted edited dismissed", .raised = "submitted", .by_webhook = false},
+    {.name = "pull_request_review", .types = "submitted edited dismissed", .raised = "*", .by_webhook = false},
     {.name = "pull_request_review_comment", .types = "created edited deleted", .raised = "*", .by_webhook = false},
     {.name = "pull_request_target",
      .types = kPullRequestTypes,

@@ -268,6 +268,7 @@ void add_routes(io::Router& router, Parts parts) {
   add_issue_routes(routes);
   add_comment_routes(routes);
   add_pull_routes(routes);
+  add_review_routes(routes);
   add_commit_routes(routes);
   add_check_routes(routes);
   add_content_routes(routes);

@@ -116,6 +116,7 @@ json::object comment_json(const Call& call, const forge::Comment& comment);
 void add_issue_routes(Routes& routes);
 void add_comment_routes(Routes& routes);
 void add_pull_routes(Routes& routes);
+void add_review_routes(Routes& routes);
 void add_commit_routes(Routes& routes);
 void add_check_routes(Routes& routes);
 void add_content_routes(Routes& routes);

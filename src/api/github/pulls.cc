@@ -191,46 +191,6 @@ Result<io::HttpResponse> merge(Call& call) {
       json::object{{"sha", merged->merged_sha}, {"merged", true}, {"message", "Pull Request successfully merged"}});
 }
 
-json::object review_json(const Call& call, const Pull& pull, const forge::Review& review) {
-  auto object = forge::to_json(review);
-  object["node_id"] = fmt::format("review-{}", review.id);
-  object["user"] = user_json(call, review.author);
-  object["html_url"] = call.page_url(fmt::format("/pulls/{}/{}", call.repo, pull.issue.number));
-  object["pull_request_url"] = call.api_url(fmt::format("/pulls/{}", pull.issue.number));
-  object["author_association"] = "COLLABORATOR";
-  return object;
-}
-
-Result<io::HttpResponse> list_reviews(Call& call) {
-  const auto pull = WEIR_TRY(pull_of(call));
-  const auto reviews = WEIR_TRY(call.services().pulls->reviews(call.repo, pull.issue.number));
-  return paged(call, reviews, [&](const forge::Review& review) { return review_json(call, pull, review); });
-}
-
-Result<io::HttpResponse> create_review(Call& call) {
-  const auto pull = WEIR_TRY(pull_of(call));
-  WEIR_TRY(
-      refuse_member(call.body, "comments", "weir takes comments on lines one by one, at /pulls/{number}/comments"));
-  const auto event = json_string_or(call.body, "event", "");
-  forge::ReviewState state{};
-  if (event == "APPROVE") {
-    state = forge::ReviewState::kApproved;
-    // An approval counts: it is for those who may push themselves.
-    WEIR_TRY(call.services().access->allow(call.identity(), Permission::kPush, "repo/" + call.repo));
-  } else if (event == "REQUEST_CHANGES") {
-    state = forge::ReviewState::kChangesRequested;
-  } else if (event == "COMMENT") {
-    state = forge::ReviewState::kCommented;
-  } else {
-    return fail(Code::kInvalidArgument,
-                "event must be APPROVE, REQUEST_CHANGES or COMMENT, not \"{}\": weir keeps no pending reviews",
-                event.substr(0, 80));
-  }
-  const auto review = WEIR_TRY(call.services().pulls->review(call.repo, pull.issue.number, state,
-                                                             json_string_or(call.body, "body", ""), call.identity()));
-  return io::json_response(200, review_json(call, pull, review));
-}
-
 Result<std::vector<forge::Comment>> line_comments(const Call& call, std::int64_t number) {
   std::vector<forge::Comment> found;
   std::int64_t after = 0;
@@ -299,8 +259,9 @@ json::object pull_json(const Call& call, const Pull& pull) {
   if (!pull.merged_by.empty()) object["merged_by"] = user_json(call, pull.merged_by);
   object["assignee"] = nullptr;
   object["assignees"] = json::array();
-  object["requested_reviewers"] = json::array();
-  object["requested_teams"] = json::array();
+  json::array requested;
+  for (const auto& name : pull.requested) requested.push_back(user_json(call, name));
+  object["requested_reviewers"] = std::move(requested);
   object["milestone"] = nullptr;
   object["locked"] = false;
   object["auto_merge"] = nullptr;
@@ -318,8 +279,6 @@ void add_pull_routes(Routes& routes) {
   routes.repo("GET", "/pulls/{number}/commits", kReads, list_commits);
   routes.repo("GET", "/pulls/{number}/merge", kReads, is_merged);
   routes.repo("PUT", "/pulls/{number}/merge", {"contents", Level::kWrite, Permission::kPush}, merge);
-  routes.repo("GET", "/pulls/{number}/reviews", kReads, list_reviews);
-  routes.repo("POST", "/pulls/{number}/reviews", kWrites, create_review);
   routes.repo("GET", "/pulls/{number}/comments", kReads, list_line_comments);
   routes.repo("POST", "/pulls/{number}/comments", kWrites, create_line_comment);
 }

@@ -12,10 +12,14 @@
 namespace weir::api {
 namespace {
 
-// Whether `identity` could bring it on by looking at it: somebody else's, and neither they nor enough others have said
-// what they think of its newest commit. Without a token it is what waits for anybody, as with approvals.
+// Whether `identity` could bring it on by looking at it: somebody else's that asks for them, or of whose newest commit
+// neither they nor enough others have said what they think. Without a token it is what waits for anybody, as with
+// approvals.
 bool waits_for(const Services& services, const forge::UnderReview& pull, const types::Identity& identity) {
-  if (pull.author == identity.name || pull.verdicts.contains(identity.name)) return false;
+  if (pull.author == identity.name) return false;
+  if (std::ranges::find(pull.requested, identity.name) != pull.requested.end()) return true;
+  const auto own = pull.verdicts.find(identity.name);
+  if (own != pull.verdicts.end() && own->second != forge::ReviewState::kDismissed) return false;
   if (identity.role && !services.access->allow(identity, access::Permission::kPush, "repo/" + pull.repo)) return false;
   const auto states = pull.verdicts | std::views::values;
   const auto approvals = std::ranges::count(states, forge::ReviewState::kApproved);
@@ -27,7 +31,7 @@ bool waits_for(const Services& services, const forge::UnderReview& pull, const t
 
 Result<bool> waits_for(const Services& services, const forge::Pull& pull, const types::Identity& identity) {
   if (!pull.issue.open || pull.draft || pull.merged_at) return false;
-  forge::UnderReview state{pull.issue.repo, pull.issue.number, pull.issue.author, pull.base_ref, {}};
+  forge::UnderReview state{pull.issue.repo, pull.issue.number, pull.issue.author, pull.base_ref, {}, pull.requested};
   for (const auto& review : WEIR_TRY(services.pulls->reviews(pull.issue.repo, pull.issue.number))) {
     const bool is_verdict = review.state != forge::ReviewState::kCommented && review.commit == pull.head_sha;
     if (is_verdict) state.verdicts[review.author] = review.state;
@@ -267,6 +271,14 @@ Result<io::HttpResponse> review(const Services& services, io::HttpRequest& reque
   return io::json_response(201, forge::to_json(made));
 }
 
+Result<io::HttpResponse> dismiss_review(const Services& services, io::HttpRequest& request) {
+  const auto body = WEIR_TRY(body_object(request));
+  const auto dismissed = WEIR_TRY(services.pulls->dismiss_review(
+      request.params["repo"], WEIR_TRY(id_param(request, "id")), WEIR_TRY(id_param(request, "review")),
+      WEIR_TRY(json_require_string(body, "message")), request.identity));
+  return io::json_response(200, forge::to_json(dismissed));
+}
+
 Result<io::HttpResponse> merge(const Services& services, io::HttpRequest& request) {
   const auto body = WEIR_TRY(body_object(request));
   const auto number = WEIR_TRY(id_param(request, "id"));
@@ -364,6 +376,14 @@ void add_pull_routes(RouteTable& table, const Services& services) {
              .answer = "Review",
              .status = 201},
             bind(review));
+  table.add({.method = "POST",
+             .pattern = "/api/v1/repos/{repo}/pulls/{id}/reviews/{review}/dismiss",
+             .permission = Permission::kPropose,
+             .id = "dismissReview",
+             .summary = "Takes back that somebody approved a pull request or asked for changes; for approvers.",
+             .request = "DismissRequest",
+             .answer = "Review"},
+            bind(dismiss_review));
   table.add({.method = "POST",
              .pattern = "/api/v1/repos/{repo}/pulls/{id}/merge",
              .permission = Permission::kPush,

@@ -118,7 +118,12 @@ constexpr std::string_view kPulls = R"json({
 "Review": {"type": "object", "additionalProperties": true, "required": ["id", "state"], "properties": {
     "id": {"type": "integer"},
     "state": {"type": "string", "enum": ["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED"]},
-    "user": {"$ref": "#/components/schemas/User"}, "commit_id": {"type": "string"}}},
+    "user": {"$ref": "#/components/schemas/User"}, "commit_id": {"type": "string"},
+    "dismissed_by": {"$ref": "#/components/schemas/TextOrNull"},
+    "dismissal_message": {"$ref": "#/components/schemas/TextOrNull"}}},
+"DismissRequest": {"type": "object", "required": ["message"], "properties": {
+    "message": {"type": "string", "description": "why"}},
+  "examples": [{"message": "The data has changed since."}]},
 "MergeRequest": {"type": "object", "required": [], "properties": {
     "method": {"type": "string", "enum": ["merge", "squash", "rebase"]}, "message": {"type": "string"},
     "head": {"type": "string", "description": "the commit that it must still have"}},

@@ -28,6 +28,8 @@ struct PullArguments {
   std::string method = "merge";
   std::string file;
   std::string key;
+  std::string reviewer;
+  std::string reason;
   bool draft = false;
 };
 
@@ -148,7 +150,12 @@ Result<int> view(Cli& cli, const PullArguments& arguments) {
         "\n{} {}", styled(Style::kBold, safe(user == nullptr ? "" : json_string_or(*user, "login", ""))), what));
     print_text(json_string_or(one, "body", ""));
   };
-  for (const auto& review : pull.at("reviews").as_array()) said(review, json_string_or(review, "state", ""));
+  for (const auto& review : pull.at("reviews").as_array()) {
+    said(review, json_string_or(review, "state", ""));
+    if (const auto by = json_string_or(review, "dismissed_by", ""); !by.empty()) {
+      print_line(fmt::format("dismissed by {}: {}", safe(by), safe(json_string_or(review, "dismissal_message", ""))));
+    }
+  }
   for (const auto& comment : pull.at("comments").as_array()) said(comment, "says");
   return 0;
 }
@@ -194,6 +201,35 @@ Result<int> comment(Cli& cli, const PullArguments& arguments) {
   } else {
     const bool is_new = json_string_or(said, "created_at", "") == json_string_or(said, "updated_at", "");
     print_line(is_new ? "said" : "changed what was said");
+  }
+  return 0;
+}
+
+// What a reviewer last decided, which is what counts.
+Result<std::int64_t> verdict_of(const json::value& pull, const std::string& reviewer) {
+  std::int64_t id = 0;
+  for (const auto& review : pull.at("reviews").as_array()) {
+    const auto* user = json_find(review, "user");
+    const auto state = json_string_or(review, "state", "");
+    const bool is_verdict = state == "APPROVED" || state == "CHANGES_REQUESTED" || state == "DISMISSED";
+    if (!is_verdict || user == nullptr || json_string_or(*user, "login", "") != reviewer) continue;
+    id = state == "DISMISSED" ? 0 : json_int(review, "id").value_or(0);
+  }
+  if (id != 0) return id;
+  return fail(Code::kNotFound, "{} has neither approved pull request #{} nor asked for changes", reviewer,
+              json_int(pull, "number").value_or(0));
+}
+
+Result<int> dismiss(Cli& cli, const PullArguments& arguments) {
+  auto client = WEIR_TRY(ApiClient::connect(cli.connection));
+  const auto repo = WEIR_TRY(repository(arguments));
+  const auto id = WEIR_TRY(verdict_of(WEIR_TRY(client.get(path_of(repo, arguments))), arguments.reviewer));
+  const auto answer = WEIR_TRY(
+      client.post(path_of(repo, arguments, fmt::format("/reviews/{}/dismiss", id)), {{"message", arguments.reason}}));
+  if (cli.json) {
+    print_json(answer);
+  } else {
+    print_line(fmt::format("dismissed what {} said", safe(arguments.reviewer)));
   }
   return 0;
 }
@@ -262,6 +298,13 @@ void add_pr(CLI::App& app, Cli& cli) {
       return post(cli, *arguments, "/reviews", {{"state", arguments->review}, {"body", arguments->body}}, "reviewed");
     };
   });
+
+  auto* dismissed =
+      add_one(*group, cli, arguments, "dismiss", "Take back that somebody approved it or asked for changes",
+              "weir pr dismiss 7 bob --reason \"The data has changed since.\"");
+  dismissed->add_option("REVIEWER", arguments->reviewer, "whose review it is")->required();
+  dismissed->add_option("--reason", arguments->reason, "why, for everybody to read")->required();
+  dismissed->callback([&cli, arguments] { cli.action = [&cli, arguments] { return dismiss(cli, *arguments); }; });
 
   auto* merged = add_one(*group, cli, arguments, "merge", "Put it onto its base branch",
                          "weir pr merge 7\nweir pr merge 7 --squash\nweir pr merge 7 --rebase");

@@ -11,7 +11,7 @@ from weir_server import WEIR
 COMMANDS = ["serve", "run", "lint", "expr", "graph", "pr", "repo", "runs", "logs", "cancel", "rerun", "approve", "reject", "gate", "deploy", "rollback",
             "why", "dora", "report", "events", "triggers", "notifications", "fsck", "token", "version", "secret"]
 NESTED = ["token create", "token list", "token revoke", "secret set", "pr create", "pr list", "pr view", "pr comment",
-          "pr review", "pr merge", "pr close", "pr reopen", "repo add", "repo list", "repo fetch", "repo remove",
+          "pr review", "pr dismiss", "pr merge", "pr close", "pr reopen", "repo add", "repo list", "repo fetch", "repo remove",
           "notifications retry", "notifications test"]
 
 

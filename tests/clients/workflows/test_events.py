@@ -85,7 +85,12 @@ def pulls(forge):
     forge.rest("DELETE", f"/issues/{number}/labels/gpu")
     for draft in (True, False):
         forge.server.call("PATCH", f"/api/v1/repos/project/pulls/{number}", {"draft": draft}, token=forge.server.admin_token)
-    forge.rest("POST", f"/pulls/{number}/reviews", {"event": "COMMENT", "body": "why?"})
+    forge.server.post("/api/v1/tokens", {"name": "bob", "role": "developer"}, forge.server.admin_token)
+    for method in ("POST", "DELETE"):
+        forge.rest(method, f"/pulls/{number}/requested_reviewers", {"reviewers": ["bob"]})
+    review = forge.rest("POST", f"/pulls/{number}/reviews", {"event": "REQUEST_CHANGES", "body": "why?"})["id"]
+    forge.rest("PUT", f"/pulls/{number}/reviews/{review}", {"body": "why so?"})
+    forge.rest("PUT", f"/pulls/{number}/reviews/{review}/dismissals", {"message": "I see"})
     comment = forge.rest("POST", f"/pulls/{number}/comments", {"body": "here", "path": "train.py", "line": 1})["id"]
     forge.rest("PATCH", f"/pulls/comments/{comment}", {"body": "just here"})
     forge.rest("DELETE", f"/pulls/comments/{comment}")

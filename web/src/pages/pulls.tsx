@@ -77,15 +77,21 @@ function RunRow({ run }: { run: Run }) {
   );
 }
 
-function Reviews({ pull }: { pull: Pull }) {
+const verdicts = ['APPROVED', 'CHANGES_REQUESTED'];
+function Reviews({ pull, path, act, busy }: { pull: Pull; path: string; act: Act; busy: boolean }) {
   const reviews: Review[] = pull.reviews ?? [];
+  const dismiss = (review: Review) => {
+    const message = prompt(t('whyDismiss', { name: review.user?.login ?? '' }))?.trim();
+    if (message) act(() => post(`${path}/reviews/${review.id}/dismiss`, { message }));
+  };
   if (reviews.length === 0) return <p class="muted">{t('noReviews')}</p>;
   return (
     <ul class="rows">{reviews.map((review) => (
       <li key={review.id}>
         <div><strong>{review.user?.login}</strong> <State state={review.state.toLowerCase()} /> {review.commit_id !== pull.head.sha && <span class="muted">({t('ofOlder')} <code>{shortCommit(review.commit_id)}</code>)</span>}
-          {review.body && <Markdown text={review.body} />}</div>
-        <Time at={review.submitted_at} />
+          {review.body && <Markdown text={review.body} />}
+          {review.dismissed_by && <p class="muted">{t('dismissedBy', { name: review.dismissed_by })}: {review.dismissal_message}</p>}</div>
+        <span class="actions">{pull.state === 'open' && verdicts.includes(review.state) && <button type="button" disabled={busy} onClick={() => dismiss(review)}>{t('dismiss')}</button>}<Time at={review.submitted_at} /></span>
       </li>
     ))}</ul>
   );
@@ -155,7 +161,7 @@ export function PullPage({ repo, number }: { repo: string; number: string }) {
       </Card>
       <Card title={t('merge')}>{error && <p class="problem" role="alert">{error}</p>}<Merging pull={pull} path={path} act={act} busy={busy} /></Card>
       <Card title={t('checks')}><Checks pull={pull} /></Card>
-      <Card title={t('reviews')}><Reviews pull={pull} /></Card>
+      <Card title={t('reviews')}><Reviews pull={pull} path={path} act={act} busy={busy} /></Card>
       <Card title={t('conversation')}>
         {comments.length === 0 && <p class="muted">{t('nothingSaid')}</p>}
         {comments.map((comment) => (
