@@ -3,10 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <thread>
 
 #include "base/hash.h"
 #include "io/file.h"
+#include "runner/container_image.h"
+#include "runner/node_find.h"
 #include "runner/program.h"
 #include "runner/sandbox.h"
 #include "runner/step_run.h"
@@ -17,11 +20,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr auto kAskLimit = std::chrono::seconds{30};
-constexpr auto kHealthLimit = std::chrono::minutes{5};
+constexpr auto kHealthLimitMin = std::chrono::seconds{10};
 constexpr auto kHealthPause = std::chrono::seconds{1};
 constexpr auto kTidyLimit = std::chrono::seconds{5};
 constexpr int kNoHealthCheck = 125;
 constexpr std::string_view kHome = "/github/home";
+constexpr std::string_view kMountedNode = "/__e/node/bin/node";  // below GitHub's folder for the same
+constexpr std::size_t kIdLength = 64;
 // Ends a process and what it started, in a container, where there may be little to do it with.
 constexpr const char* kEndTree =
     "for p in $(ps -o pid,ppid | awk -v r=\"$1\" 'p[$2] || $1 == r {p[$1] = 1; print $1}'); do kill -9 $p; done "
@@ -46,8 +51,47 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
+// The id that podman prints, among what else it may have said.
+std::string id_in(std::string_view output) {
+  std::string last;
+  while (!output.empty()) {
+    const auto end = std::min(output.find('\n'), output.size());
+    const auto line = trim(output.substr(0, end));
+    output.remove_prefix(std::min(end + 1, output.size()));
+    if (line.size() == kIdLength && line.find_first_not_of("0123456789abcdef") == std::string_view::npos)
+      return std::string(line);
+    last = line;
+  }
+  return last;
+}
+
 void append(std::vector<std::string>& arguments, const std::vector<std::string>& more) {
   arguments.insert(arguments.end(), more.begin(), more.end());
+}
+
+// Variables that podman, and what it starts, go by themselves.
+bool is_heeded_by_podman(std::string_view name) {
+  constexpr std::string_view kNames[] = {"HOME",        "PATH",          "TMPDIR",
+                                         "USER",        "LISTEN_FDS",    "NOTIFY_SOCKET",
+                                         "DOCKER_HOST", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE",
+                                         "IFS",         "SHELL"};
+  constexpr std::string_view kBeginnings[] = {"CONTAINER", "STORAGE_", "XDG_",  "LD_",       "BUILDAH_",    "PODMAN_",
+                                              "GO",        "SSL_",     "DBUS_", "NETAVARK_", "_CONTAINERS_"};
+  return std::ranges::find(kNames, name) != std::end(kNames) ||
+         std::ranges::any_of(kBeginnings, [&](std::string_view beginning) { return name.starts_with(beginning); });
+}
+
+// Adds options that give a container the variables. What is returned has to be in podman's own environment for that: it
+// stands in no command line, which everybody may read.
+std::map<std::string, std::string> tell(const std::map<std::string, std::string>& variables,
+                                        std::vector<std::string>& arguments) {
+  std::map<std::string, std::string> env;
+  for (const auto& [name, value] : variables) {
+    const bool heeded = is_heeded_by_podman(name);
+    arguments.insert(arguments.end(), {"-e", heeded ? fmt::format("{}={}", name, value) : name});
+    if (!heeded) env[name] = value;
+  }
+  return env;
 }
 
 }  // namespace
@@ -109,12 +153,14 @@ std::vector<std::string> Containers::labels() const {
 }
 
 // Folders that mean the same inside and outside.
-std::vector<std::string> Containers::folders() const {
+std::vector<std::string> Containers::folders() {
   std::vector<std::string> mounts;
-  std::set<std::string> seen;
+  mounted_.clear();
   const auto add = [&](const fs::path& folder, std::string_view mode) {
     std::error_code error;
-    if (folder.empty() || !fs::is_directory(folder, error) || !seen.insert(folder.string()).second) return;
+    if (folder.empty() || !fs::is_directory(folder, error) || std::ranges::find(mounted_, folder) != mounted_.end())
+      return;
+    mounted_.push_back(folder);
     mounts.insert(mounts.end(), {"-v", fmt::format("{0}:{0}{1}", folder.string(), mode)});
   };
   add(job_.workspace, "");
@@ -127,14 +173,31 @@ std::vector<std::string> Containers::folders() const {
   return mounts;
 }
 
-std::map<std::string, std::string> Containers::own_variables(const std::map<std::string, std::string>& all) const {
+bool Containers::has_folder(const fs::path& folder) const {
+  return std::ranges::any_of(
+      mounted_, [&](const fs::path& mounted) { return std::ranges::mismatch(mounted, folder).in1 == mounted.end(); });
+}
+
+// The server's name for browsers and GitHub's clients is one that not every image's library knows.
+std::vector<std::string> Containers::hosts() const {
+  std::vector<std::string> all;
+  for (const auto& [service, address] : addresses_) {
+    all.insert(all.end(), {"--add-host", fmt::format("{}:{}", service, address)});
+  }
+  if (loopback_port(job_.spec->server_url) != 0) all.insert(all.end(), {"--add-host", "weir.localhost:127.0.0.1"});
+  return all;
+}
+
+std::map<std::string, std::string> Containers::own_variables(const std::map<std::string, std::string>& all,
+                                                             const json::object& env) const {
   std::map<std::string, std::string> own;
   for (const auto& [name, value] : all) {
     const auto outside = job_.inherited.find(name);
     const bool of_weir = name == "WEIR_URL" || name == "WEIR_TOKEN" || name.starts_with("MLFLOW_") ||
                          name == "CML_COMMENT_PUBLISH_URL" || name == "CML_ASSET_URL";
     if (name == "PATH" || name == "VIRTUAL_ENV" || name == "HOME") continue;
-    if (outside == job_.inherited.end() || outside->second != value || of_weir) own.emplace(name, value);
+    const bool set_here = env.contains(name) || job_.fixed_env.contains(name) || job_.hidden_env.contains(name);
+    if (set_here || of_weir || outside == job_.inherited.end() || outside->second != value) own.emplace(name, value);
   }
   own["HOME"] = kHome;
   return own;
@@ -164,6 +227,7 @@ Result<Containers::Wish> Containers::read_wish(const json::value& value, std::st
   if (wish.image.starts_with("docker://")) wish.image.erase(0, 9);
   if (wish.image.starts_with('-'))
     return fail(Code::kInvalidArgument, "the image of {} is no name: {}", what, wish.image);
+  wish.image = whole_image_name(wish.image);
   for (const auto& option : wish.options) {
     if (option.starts_with("--network") || option.starts_with("--entrypoint")) {
       return fail(Code::kInvalidArgument, "`options` of {} may not hold {}", what, option);
@@ -175,9 +239,7 @@ Result<Containers::Wish> Containers::read_wish(const json::value& value, std::st
 // A file with the credentials, as podman reads them; a command line would show them to everybody.
 Result<std::string> Containers::authentication(const Wish& wish) const {
   if (wish.username.empty() && wish.password.empty()) return std::string();
-  const auto slash = wish.image.find('/');
-  std::string registry = slash == std::string::npos ? "docker.io" : wish.image.substr(0, slash);
-  if (registry.find_first_of(".:") == std::string::npos && registry != "localhost") registry = "docker.io";
+  const std::string registry = wish.image.substr(0, wish.image.find('/'));
   job_.log->add_mask(wish.password);
   const json::object file{
       {"auths", json::object{{registry, json::object{{"auth", base64_encode(wish.username + ":" + wish.password)}}}}}};
@@ -196,14 +258,15 @@ Result<std::string> Containers::create(StepState& step, const Wish& wish, const 
   if (!auth.empty()) arguments.insert(arguments.end(), {"--authfile", auth});
   if (!network_.empty()) arguments.insert(arguments.end(), {"--network", network_});
   if (!network_.empty() && !alias.empty()) arguments.insert(arguments.end(), {"--network-alias", std::string(alias)});
+  append(arguments, hosts());
   for (const auto& port : wish.ports) arguments.insert(arguments.end(), {"-p", port});
   for (const auto& volume : wish.volumes) arguments.insert(arguments.end(), {"-v", volume});
   arguments.insert(arguments.end(), mounts.begin(), mounts.end());
   arguments.insert(arguments.end(), wish.options.begin(), wish.options.end());
-  std::map<std::string, std::string> env = wish.env;
-  env.try_emplace("CI", "true");
-  env["GITHUB_ACTIONS"] = "true";
-  for (const auto& [variable, value] : env) arguments.insert(arguments.end(), {"-e", variable});
+  std::map<std::string, std::string> variables = wish.env;
+  variables.try_emplace("CI", "true");
+  variables["GITHUB_ACTIONS"] = "true";
+  const auto env = tell(variables, arguments);
   if (!wish.entrypoint.empty()) arguments.insert(arguments.end(), {"--entrypoint", wish.entrypoint});
   arguments.push_back(wish.image);
   arguments.insert(arguments.end(), command.begin(), command.end());
@@ -212,14 +275,37 @@ Result<std::string> Containers::create(StepState& step, const Wish& wish, const 
   if (!auth.empty()) ::unlink(auth.c_str());
   const std::string output = WEIR_TRY(std::move(id));
   WEIR_TRY(podman(step, {"start", name}, false));
-  return output.substr(output.rfind('\n') + 1);  // behind what it said while it pulled
+  return id_in(output);
+}
+
+Result<std::optional<Duration>> Containers::health_limit(StepState& step, const std::string& name) {
+  const std::string text = WEIR_TRY(podman(step, {"inspect", "--format", "{{json .Config.Healthcheck}}", name}, false));
+  const json::value check = WEIR_TRY(parse_json(text, "the health check that podman tells"));
+  const auto* test = json_find(check, "Test");
+  if (test == nullptr || !test->is_array() || test->get_array().empty()) return std::nullopt;
+  if (workflow::to_text(test->get_array().front()) == "NONE") return std::nullopt;
+  const auto time = [&](std::string_view key, Duration otherwise) -> Duration {
+    const auto nanoseconds = json_int(check, key).value_or(0);
+    return nanoseconds > 0 ? std::chrono::duration_cast<Duration>(std::chrono::nanoseconds{nanoseconds}) : otherwise;
+  };
+  const auto retries = std::max<std::int64_t>(json_int(check, "Retries").value_or(1), 1);
+  const Duration once = time("Interval", std::chrono::seconds{30}) + time("Timeout", std::chrono::seconds{30});
+  return std::max<Duration>(kHealthLimitMin, time("StartPeriod", Duration{0}) + once * retries);
 }
 
 Result<void> Containers::wait_until_healthy(StepState& step, const std::string& name, std::string_view service) {
-  const auto deadline = std::chrono::steady_clock::now() + kHealthLimit;
+  const auto limit = WEIR_TRY(health_limit(step, name));
+  const auto deadline = std::chrono::steady_clock::now() + limit.value_or(Duration{0});
   for (;;) {
+    const std::string state = WEIR_TRY(podman(step, {"inspect", "--format", "{{.State.Status}}", name}, false));
+    const bool runs = state == "running";
+    if (!limit) {
+      if (!runs) job_.warning(step, fmt::format("the service {} has ended already (podman: {})", service, state));
+      return {};
+    }
+    if (!runs) return fail(Code::kFailedPrecondition, "the service {} ended before it was healthy", service);
     const auto healthy = podman(step, {"healthcheck", "run", name}, false);
-    if (healthy || healthy.error().code == Code::kNotFound) return {};
+    if (healthy) return {};
     if (healthy.error().code == Code::kCancelled) return std::unexpected(healthy.error());
     if (std::chrono::steady_clock::now() >= deadline) {
       return fail(Code::kDeadlineExceeded, "the service {} did not become healthy", service);
@@ -229,6 +315,31 @@ Result<void> Containers::wait_until_healthy(StepState& step, const std::string& 
       job_.supervisor->poll_now();
       std::this_thread::sleep_for(std::chrono::milliseconds{20});
     }
+  }
+}
+
+Result<void> Containers::note_address(StepState& step, const std::string& service, const std::string& name) {
+  if (network_knows_names_) return {};
+  const std::string address = WEIR_TRY(
+      podman(step, {"inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", name}, false));
+  if (!address.empty()) addresses_[service] = address.substr(0, address.find(' '));
+  return {};
+}
+
+void Containers::open_door(StepState& step, const std::string& name) {
+  const std::uint16_t port = loopback_port(job_.spec->server_url);
+  if (port == 0) return;
+  const auto open = [&]() -> Result<void> {
+    const std::string text = WEIR_TRY(podman(step, {"inspect", "--format", "{{.State.Pid}}", name}, false));
+    pid_t pid = 0;
+    std::from_chars(text.data(), text.data() + text.size(), pid);
+    if (pid <= 0) return fail(Code::kFailedPrecondition, "it does not run");
+    doors_[name] = WEIR_TRY(ContainerDoor::open(pid, port));
+    return {};
+  };
+  if (const auto opened = open(); !opened) {
+    job_.warning(step, fmt::format("Nothing in the container reaches the server at {}: {}", job_.spec->server_url,
+                                   opened.error().message));
   }
 }
 
@@ -262,37 +373,83 @@ Result<void> Containers::start(StepState& set_up) {
   WEIR_TRY(require(in_container ? "`container` of the job" : "`services` of the job"));
   std::vector<std::string> arguments{"network", "create"};
   append(arguments, labels());
-  arguments.push_back(new_name("net"));
-  network_ = WEIR_TRY(podman(set_up, std::move(arguments), false));
+  const std::string network = new_name("net");
+  arguments.push_back(network);
+  WEIR_TRY(podman(set_up, std::move(arguments), false));
+  network_ = network;
+  const auto names = podman(set_up, {"network", "inspect", "--format", "{{.DNSEnabled}}", network_}, false);
+  network_knows_names_ = !names || *names != "false";
   auto& state = job_.contexts.values["job"];
   if (!state.is_object()) state.emplace_object();
   if (has_services) {
-    auto& known = state.get_object()["services"].emplace_object();
-    for (const auto& [id, value] : services.get_object()) {
-      const Wish wish = WEIR_TRY(read_wish(value, fmt::format("the service {}", std::string_view(id))));
-      if (wish.image.empty()) continue;
-      const std::string name = new_name("service");
-      services_.emplace_back(id, name);
-      const std::string made = WEIR_TRY(create(set_up, wish, name, id, wish.command, {}));
-      known[id] = {{"id", made}, {"network", network_}, {"ports", WEIR_TRY(ports_of(set_up, name))}};
-    }
+    state.get_object()["services"].emplace_object();
+    for (const auto& [id, value] : services.get_object()) WEIR_TRY(start_service(set_up, id, value));
   }
-  if (in_container) {
-    Wish wish = WEIR_TRY(read_wish(container, "the job's container"));
-    wish.entrypoint = "tail";
-    wish.env.try_emplace("HOME", kHome);
-    const std::string name = new_name("job");
-    const std::string made = WEIR_TRY(create(set_up, wish, name, "", {"-f", "/dev/null"}, folders()));
-    name_ = name;
-    state.get_object()["container"] = {{"id", made}, {"network", network_}};
-    job_.line(set_up.index, 'c', fmt::format("Scripts run in a container of {}", wish.image));
-  }
+  if (in_container) WEIR_TRY(start_job_container(set_up, WEIR_TRY(read_wish(container, "the job's container"))));
   for (const auto& [id, name] : services_) WEIR_TRY(wait_until_healthy(set_up, name, id));
   return {};
 }
 
+Result<void> Containers::start_service(StepState& step, const std::string& id, const json::value& value) {
+  const Wish wish = WEIR_TRY(read_wish(value, fmt::format("the service {}", id)));
+  if (wish.image.empty()) return {};
+  const std::string name = new_name("service");
+  services_.emplace_back(id, name);
+  const std::string made = WEIR_TRY(create(step, wish, name, id, wish.command, {}));
+  WEIR_TRY(note_address(step, id, name));
+  job_.contexts.values["job"].at("services").get_object()[id] = {
+      {"id", made}, {"network", network_}, {"ports", WEIR_TRY(ports_of(step, name))}};
+  return {};
+}
+
+Result<void> Containers::start_job_container(StepState& step, Wish wish) {
+  wish.entrypoint = "tail";
+  wish.env.try_emplace("HOME", kHome);
+  std::vector<std::string> mounts = folders();
+  // Actions run on this machine's node, if the image can run it.
+  const auto path = job_.inherited.find("PATH");
+  const NodePlaces places{.path = path == job_.inherited.end() ? std::string() : path->second,
+                          .tool_dir = job_.spec->tool_dir,
+                          .env = job_.inherited};
+  if (const auto node = find_node(places, 0); node && !has_folder(node->executable)) {
+    std::error_code error;
+    machine_node_ = node->executable;
+    mounts.insert(mounts.end(),
+                  {"-v", fmt::format("{}:{}:ro", fs::canonical(node->executable, error).string(), kMountedNode)});
+  }
+  const std::string name = new_name("job");
+  const std::string made = WEIR_TRY(create(step, wish, name, "", {"-f", "/dev/null"}, mounts));
+  name_ = name;
+  job_.contexts.values["job"].get_object()["container"] = {{"id", made}, {"network", network_}};
+  job_.line(step.index, 'c', fmt::format("Scripts and actions run in a container of {}", wish.image));
+  open_door(step, name);
+  return {};
+}
+
+std::optional<std::string> Containers::node_inside(StepState& step, const fs::path& node, int major) {
+  const auto key = std::pair(node.string(), major);
+  if (const auto known = nodes_.find(key); known != nodes_.end()) return known->second;
+  const auto runs = [&](const std::string& program) {
+    const auto version = podman(step, {"exec", name_, program, "--version"}, false);
+    int found = 0;
+    if (!version || !version->starts_with('v')) return false;
+    std::from_chars(version->data() + 1, version->data() + version->size(), found);
+    return found >= major;
+  };
+  std::optional<std::string> found;
+  if (!node.empty() && has_folder(node) && runs(node.string())) {
+    found = node.string();
+  } else if (!node.empty() && node == machine_node_ && runs(std::string(kMountedNode))) {
+    found = kMountedNode;
+  } else if (runs("node")) {
+    found = "node";
+  }
+  return nodes_[key] = found;
+}
+
 void Containers::stop(StepState& clean_up) {
   if (started_.empty() && network_.empty()) return;
+  doors_.clear();
   for (const auto& [id, name] : services_) {
     job_.line(clean_up.index, 'c', fmt::format("##[group]What the service {} printed", id));
     [[maybe_unused]] const auto shown = podman(clean_up, {"logs", name});
@@ -323,15 +480,8 @@ io::ProcessOptions Containers::inside(const StepState& step, std::vector<std::st
   io::ProcessOptions options;
   options.argv = {program_, "exec", "--workdir", folder.string()};
   options.env = job_.inherited;
-  for (const auto& [name, value] : own_variables(step.variables)) {
-    options.argv.insert(options.argv.end(), {"-e", name});
-    // podman itself needs its own home.
-    if (name == "HOME") {
-      options.argv.back() += "=" + value;
-    } else {
-      (*options.env)[name] = value;
-    }
-  }
+  for (const auto& [name, value] : tell(own_variables(step.variables, step.env), options.argv))
+    (*options.env)[name] = value;
   std::string paths;
   for (auto added = job_.added_paths.rbegin(); added != job_.added_paths.rend(); ++added) paths += *added + ":";
   options.argv.insert(options.argv.end(),
@@ -351,46 +501,65 @@ void Containers::end_inside(StepState& step) {
   [[maybe_unused]] const auto done = io::run_process(std::move(options), {}, kAskLimit, 1U << 20);
 }
 
+// Made before it is started, so that the server can be reached there from the first moment on.
 Result<SupervisedEnd> Containers::run_action(StepState& step, ActionProcess process) {
   const std::string name = new_name("action");
-  auto variables = own_variables(process.variables);
+  auto variables = own_variables(process.variables, step.env);
   variables["GITHUB_WORKSPACE"] = "/github/workspace";
-  io::ProcessOptions options;
-  options.argv = {program_, "run", "--rm", "--name", name};
-  append(options.argv, labels());
-  options.argv.insert(options.argv.end(), {"--workdir", "/github/workspace", "--pull", "newer"});
-  if (!network_.empty()) options.argv.insert(options.argv.end(), {"--network", network_});
-  options.env = job_.inherited;
-  for (const auto& [variable, value] : variables) {
-    options.argv.insert(options.argv.end(), {"-e", variable});
-    if (variable == "HOME") {
-      options.argv.back() += "=" + value;
-    } else {
-      (*options.env)[variable] = value;
-    }
-  }
-  for (const auto& mount : folders()) options.argv.push_back(mount);
-  options.argv.insert(options.argv.end(), {"-v", fmt::format("{}:/github/workspace", job_.workspace.string())});
-  if (!process.entrypoint.empty()) options.argv.insert(options.argv.end(), {"--entrypoint", process.entrypoint});
-  options.argv.push_back(process.image);
-  options.argv.insert(options.argv.end(), process.arguments.begin(), process.arguments.end());
-  auto end = job_.supervisor->run(std::move(options), take_lines(job_, step), time_left(step), cancels(job_, step));
-  if (end && end->stopped != StopReason::kNone) {
-    io::ProcessOptions remove;
-    remove.argv = {program_, "rm", "--force", "--time", "0", "--ignore", name};
-    remove.env = job_.inherited;
-    [[maybe_unused]] const auto removed = io::run_process(std::move(remove), {}, kAskLimit, 1U << 20);
-  }
+  std::vector<std::string> arguments{"create", "--name", name};
+  append(arguments, labels());
+  // What was built here is nowhere else.
+  const bool built = process.image.starts_with("sha256:");
+  arguments.insert(arguments.end(), {"--workdir", "/github/workspace", "--pull", built ? "never" : "newer"});
+  if (!network_.empty()) arguments.insert(arguments.end(), {"--network", network_});
+  append(arguments, hosts());
+  const auto env = tell(variables, arguments);
+  for (const auto& mount : folders()) arguments.push_back(mount);
+  arguments.insert(arguments.end(), {"-v", fmt::format("{}:/github/workspace", job_.workspace.string())});
+  if (!process.entrypoint.empty()) arguments.insert(arguments.end(), {"--entrypoint", process.entrypoint});
+  arguments.push_back(process.image);
+  append(arguments, process.arguments);
+
+  const auto go = [&]() -> Result<SupervisedEnd> {
+    WEIR_TRY(podman(step, std::move(arguments), false, env));
+    WEIR_TRY(podman(step, {"init", name}, false));
+    open_door(step, name);
+    io::ProcessOptions options;
+    options.argv = {program_, "start", "--attach", name};
+    options.env = job_.inherited;
+    return job_.supervisor->run(std::move(options), take_lines(job_, step), time_left(step), cancels(job_, step));
+  };
+  auto end = go();
+  doors_.erase(name);
+  io::ProcessOptions remove;
+  remove.argv = {program_, "rm", "--force", "--time", "0", "--volumes", "--ignore", name};
+  remove.env = job_.inherited;
+  [[maybe_unused]] const auto removed = io::run_process(std::move(remove), {}, kAskLimit, 1U << 20);
   return end;
 }
 
-Result<std::string> Containers::build(StepState& step, const fs::path& dockerfile) {
-  std::string image = fmt::format("localhost/weir-action:{}", sha256_hex(dockerfile.string()).substr(0, 16));
+// The tag is the action's, not the job's, so that the next job finds its layers; what runs is the very image that was
+// built, as another job may build one of that tag meanwhile.
+Result<std::string> Containers::build(StepState& step, std::string_view action, const fs::path& dockerfile) {
+  if (const auto built = built_.find(dockerfile); built != built_.end()) return built->second;
+  const std::string tag = sha256_hex(fmt::format("{} {}", job_.spec->repository, action)).substr(0, 16);
+  const fs::path id_file = job_.temp_dir / fmt::format("image-{}", random_hex(4));
+  std::vector<std::string> arguments{"build",          "-t",          fmt::format("localhost/weir-action:{}", tag),
+                                     "--label",        "weir-action", "--iidfile",
+                                     id_file.string(), "-f",          dockerfile.string()};
+  const std::string text = io::read_file(dockerfile, 1U << 20).value_or("");
+  for (const auto& name : short_images_of(text)) {
+    arguments.insert(arguments.end(),
+                     {"--build-context", fmt::format("{}=docker-image://{}", name, whole_image_name(name))});
+  }
+  arguments.push_back(dockerfile.parent_path().string());
   job_.line(step.index, 'c', "##[group]Building the action's image");
-  auto built = podman(step, {"build", "-t", image, "-f", dockerfile.string(), dockerfile.parent_path().string()});
+  auto done = podman(step, std::move(arguments));
   job_.line(step.index, 'c', "##[endgroup]");
-  WEIR_TRY(built);
-  return image;
+  WEIR_TRY(done);
+  std::string id(trim(WEIR_TRY(io::read_file(id_file, 1000))));
+  ::unlink(id_file.c_str());
+  return built_[dockerfile] = std::move(id);
 }
 
 }  // namespace weir::runner

@@ -17,30 +17,40 @@ using ::testing::Not;
 constexpr std::string_view kPodman = R"sh(#!/bin/bash
 echo "$*" >> "$(dirname "$0")/../asked"
 command=$1; shift
+made=$(dirname "$0")/../made
+run() {
+  folder=.
+  entrypoint=
+  while [[ $1 == -* ]]; do
+    case $1 in
+      --workdir) folder=$2 ;;
+      --entrypoint) entrypoint=$2 ;;
+      -e) [[ $2 == *=* ]] && export "$2" ;;
+      -v) [[ $2 == *:/github/workspace ]] && work=${2%%:*} ;;
+    esac
+    shift 2
+  done
+  [ "$folder" = /github/workspace ] && folder=$work
+  cd "$folder" || exit 127
+  shift
+  exec ${entrypoint:+"$entrypoint"} "$@"
+}
 case $command in
   info) echo 4.3 ;;
-  network) [ "$1" = create ] && echo "$2" ;;
-  create) echo pulling; echo "id-of-$2" ;;
+  network) if [ "$1" = inspect ]; then cat "$(dirname "$0")/knows-names"; fi ;;
+  create) { declare -p -x; printf 'run'; printf ' %q' "$@"; } > "$made-$2"; echo pulling; echo "id-of-$2" ;;
+  start) if [ "$1" = --attach ]; then source "$made-$2"; fi ;;
+  inspect)
+    case $2 in
+      *Pid*) echo $PPID ;;
+      *Healthcheck*) echo null ;;
+      *Status*) echo running ;;
+      *IPAddress*) echo "10.89.0.7 " ;;
+    esac ;;
   port) echo "6379/tcp -> 0.0.0.0:49153" ;;
-  healthcheck) exit 125 ;;
   logs) echo "said by $1" ;;
-  build) echo "building" ;;
-  run | exec)
-    folder=.
-    entrypoint=
-    while [[ $1 == -* ]]; do
-      case $1 in
-        --rm) shift; continue ;;
-        --workdir) folder=$2 ;;
-        --entrypoint) entrypoint=$2 ;;
-        -e) [[ $2 == *=* ]] && export "$2" ;;
-        -v) [[ $2 == *:/github/workspace ]] && work=${2%%:*} ;;
-      esac
-      shift 2
-    done
-    [ "$folder" = /github/workspace ] && folder=$work
-    cd "$folder"; shift
-    exec ${entrypoint:+"$entrypoint"} "$@" ;;
+  build) while [[ $1 != --iidfile ]]; do shift; done; echo sha256:built > "$2" ;;
+  exec) run "$@" ;;
 esac
 )sh";
 
@@ -49,6 +59,7 @@ class ContainerTest : public ::testing::Test {
   ContainerTest() {
     job_.folder.write("tools-of-test/podman", kPodman);
     fs::permissions(job_.folder / "tools-of-test/podman", fs::perms::owner_all);
+    job_.folder.write("tools-of-test/knows-names", "true\n");
     job_.prelude = fmt::format("PATH='{}':$PATH; export PATH", (job_.folder / "tools-of-test").string());
   }
   [[nodiscard]] std::string asked() const { return job_.folder.read("asked"); }
@@ -61,7 +72,7 @@ TEST_F(ContainerTest, ScriptsRunInTheJobsContainer) {
                          {"options", "--cpus 1 --hostname \"my host\""},
                          {"volumes", {"/data:/data"}}};
   job_.spec.contexts["matrix"] = {{"version", "3.19"}};
-  job_.run_step("echo $HOME ${{ job.container.id != '' }}; echo x=1 >> $GITHUB_OUTPUT; echo /added >> $GITHUB_PATH",
+  job_.run_step("echo $HOME ${{ job.container.id != '' }} ; echo x=1 >> $GITHUB_OUTPUT; echo /added >> $GITHUB_PATH",
                 {{"id", "a"}, {"env", {{"OWN", "o"}}}});
   job_.run_step("echo ${{ steps.a.outputs.x }} ${PATH%%:*}; basename $PWD", {{"working-directory", "."}});
   const JobRecord record = job_.run();
@@ -69,7 +80,7 @@ TEST_F(ContainerTest, ScriptsRunInTheJobsContainer) {
   EXPECT_EQ(record.output_of(0), "/github/home true\n");
   EXPECT_EQ(record.output_of(1), "1 /added\nwork\n");
   const std::string podman = asked();
-  EXPECT_THAT(podman, HasSubstr("--entrypoint tail alpine:3.19 -f /dev/null"));
+  EXPECT_THAT(podman, HasSubstr("--entrypoint tail docker.io/library/alpine:3.19 -f /dev/null"));
   EXPECT_THAT(podman,
               AllOf(HasSubstr("-v /data:/data"), HasSubstr("--cpus 1 --hostname my host"), HasSubstr("-e LEVEL")));
   EXPECT_THAT(podman, HasSubstr("exec --workdir"));
@@ -82,8 +93,28 @@ TEST_F(ContainerTest, ServicesHaveNamesAndPorts) {
   job_.run_step("echo port ${{ job.services.redis.ports['6379'] }} [${{ job.services.none.id }}]; exit 1");
   const JobRecord record = job_.run();
   EXPECT_EQ(record.output_of(0), "port 49153 []\n") << record.text();
-  EXPECT_THAT(asked(), AllOf(HasSubstr("--network-alias redis -p 6379"), HasSubstr("redis")));
+  EXPECT_THAT(asked(), AllOf(HasSubstr("--network-alias redis"), HasSubstr("-p 6379"), HasSubstr("redis")));
   EXPECT_THAT(record.text(-1), HasSubstr("said by weir-42-service-")) << "also after a failure";
+}
+
+TEST_F(ContainerTest, NamesOfServicesAreToldWhereTheNetworkDoesNotKnowThem) {
+  job_.folder.write("tools-of-test/knows-names", "false\n");
+  job_.spec.container = "alpine";
+  job_.spec.services = {{"redis", {{"image", "ghcr.io/some/redis"}}}};
+  job_.run_step("true");
+  const JobRecord record = job_.run();
+  EXPECT_EQ(record.conclusion(), "success") << record.text();
+  EXPECT_THAT(asked(), AllOf(HasSubstr("--add-host redis:10.89.0.7"), HasSubstr("ghcr.io/some/redis")));
+}
+
+// What a container is told must not be heeded by podman itself.
+TEST_F(ContainerTest, VariablesOfTheContainerAreNotPodmansOwn) {
+  job_.spec.container = {{"image", "alpine"}, {"env", {{"PATH", "/of/image"}, {"XDG_RUNTIME_DIR", "/x"}, {"A", "b"}}}};
+  job_.run_step("true");
+  const JobRecord record = job_.run();
+  EXPECT_EQ(record.conclusion(), "success") << record.text();
+  EXPECT_THAT(asked(),
+              AllOf(HasSubstr("-e HOME=/github/home -e PATH=/of/image -e XDG_RUNTIME_DIR=/x"), HasSubstr("-e A ")));
 }
 
 TEST_F(ContainerTest, CredentialsStandInNoCommandLine) {
@@ -104,7 +135,7 @@ TEST_F(ContainerTest, AnActionRunsItsImageWithItsInputs) {
       "  args: ['-c', 'echo $INPUT_WHO $MODE $GITHUB_WORKSPACE \"$@\"; echo x=1 >> $GITHUB_OUTPUT; echo k=v "
       ">> $GITHUB_STATE', sh, '${{ inputs.who }} x']\n"
       "  env: {MODE: 'm-${{ inputs.who }}'}\n  post-entrypoint: env\n");
-  job_.folder.write("job/work/act/Dockerfile", "FROM scratch\n");
+  job_.folder.write("job/work/act/Dockerfile", "FROM alpine:3\n");
   job_.uses_step("./act", {{"who", "Ada"}}, {{"id", "act"}});
   job_.uses_step("docker://alpine:3", {{"entrypoint", "/bin/echo"}, {"args", "one \"two words\""}});
   job_.run_step("echo ${{ steps.act.outputs.x }}");
@@ -114,8 +145,10 @@ TEST_F(ContainerTest, AnActionRunsItsImageWithItsInputs) {
   EXPECT_EQ(record.output_of(2), "1\n");
   EXPECT_EQ(record.step(3, "name"), "Post Run ./act");
   const std::string podman = asked();
-  EXPECT_THAT(podman, HasSubstr("build -t localhost/weir-action:"));
-  EXPECT_THAT(podman, HasSubstr("--entrypoint env localhost/weir-action:"));
+  EXPECT_THAT(podman, AllOf(HasSubstr("build -t localhost/weir-action:"),
+                            HasSubstr("--build-context alpine:3=docker-image://docker.io/library/alpine:3")));
+  EXPECT_EQ(podman.find("\nbuild "), podman.rfind("\nbuild ")) << "once a job";
+  EXPECT_THAT(podman, HasSubstr("--entrypoint env sha256:built"));
   EXPECT_THAT(podman, AllOf(HasSubstr("-e STATE_k"), HasSubstr("-e INPUT_WHO")));
 }
 

@@ -1,5 +1,6 @@
 // `uses:` of container actions: their image's program runs instead of a script.
 #include "runner/action_process.h"
+#include "runner/container_image.h"
 #include "runner/containers.h"
 #include "runner/program.h"
 #include "runner/step_run.h"
@@ -41,8 +42,9 @@ Result<void> run_process(JobState& job, StepState& step, ActionRun& run, const s
   if (process.image.starts_with("docker://")) {
     process.image.erase(0, 9);
     if (process.image.starts_with('-')) return fail(Code::kInvalidArgument, "\"{}\" is no image", process.image);
+    process.image = whole_image_name(process.image);
   } else {
-    process.image = WEIR_TRY(job.containers->build(step, action.folder / action.file.image));
+    process.image = WEIR_TRY(job.containers->build(step, action.uses, action.folder / action.file.image));
   }
   const Command command = WEIR_TRY(evaluate_command(job, action.file, inputs));
   process.entrypoint = entrypoint;

@@ -13,25 +13,64 @@ namespace {
 // Older ones are not made for any more; GitHub runs them on the oldest it still has, too.
 constexpr int kOldestNode = 20;
 
-// The node that runs the action; found, or got, once a job. Nothing if the step was ended meanwhile.
-Result<std::optional<std::filesystem::path>> node_for(JobState& job, StepState& step, const Action& action) {
+NodePlaces places_of(const JobState& job) {
+  const auto path = job.inherited.find("PATH");
+  return {.path = path == job.inherited.end() ? std::string() : path->second,
+          .tool_dir = job.spec->tool_dir,
+          .env = job.inherited};
+}
+
+// That of this machine, if there is one; found once a job.
+std::filesystem::path machine_node(JobState& job, int wanted) {
+  if (const auto known = job.nodes.find(wanted); known != job.nodes.end()) return known->second;
+  if (auto found = find_node(places_of(job), wanted)) return job.nodes[wanted] = found->executable;
+  return {};
+}
+
+// The node that runs the action on this machine; found, or got, once a job. Nothing if the step was ended meanwhile.
+Result<std::optional<std::filesystem::path>> node_for(JobState& job, StepState& step, int wanted) {
+  if (auto found = machine_node(job, wanted); !found.empty()) return found;
+  auto answer = work_aside<NodeProgram>(job, step, [places = places_of(job), wanted](const WorkTools& tools) {
+    return provide_node(places, wanted, *tools.stop, *tools.reporter);
+  });
+  if (!answer) return std::nullopt;
+  return job.nodes[wanted] = WEIR_TRY(std::move(*answer)).executable;
+}
+
+// What node the action is started with, and whether that is in the job's container.
+struct NodeCall {
+  std::string program;
+  bool inside = false;
+};
+
+Result<std::optional<NodeCall>> choose_node(JobState& job, StepState& step, const Action& action) {
   const int wanted = std::max(action.file.node_version, kOldestNode);
   if (wanted != action.file.node_version) {
     job.line(step.index, 'c',
              fmt::format("{} asks for node{}, which is no longer maintained: it runs on node {} or newer", action.uses,
                          action.file.node_version, wanted));
   }
-  if (const auto known = job.nodes.find(wanted); known != job.nodes.end()) return known->second;
-  const auto path = job.inherited.find("PATH");
-  const NodePlaces places{.path = path == job.inherited.end() ? std::string() : path->second,
-                          .tool_dir = job.spec->tool_dir,
-                          .env = job.inherited};
-  if (auto found = find_node(places, wanted)) return job.nodes[wanted] = found->executable;
-  auto answer = work_aside<NodeProgram>(job, step, [places, wanted](const WorkTools& tools) {
-    return provide_node(places, wanted, *tools.stop, *tools.reporter);
-  });
-  if (!answer) return std::nullopt;
-  return job.nodes[wanted] = WEIR_TRY(std::move(*answer)).executable;
+  const bool contained = job.containers != nullptr && job.containers->has_job_container();
+  const bool visible = contained && job.containers->has_folder(action.folder);
+  if (visible) {
+    if (auto inside = job.containers->node_inside(step, machine_node(job, wanted), wanted)) {
+      return NodeCall{.program = *inside, .inside = true};
+    }
+  }
+  const auto node = WEIR_TRY(node_for(job, step, wanted));
+  if (!node) return std::nullopt;
+  if (visible) {
+    if (auto inside = job.containers->node_inside(step, *node, wanted)) {
+      return NodeCall{.program = *inside, .inside = true};
+    }
+  }
+  if (contained) {
+    job.line(step.index, 'c',
+             visible ? "No node runs in the job's container: this action runs on the machine itself, and shares the "
+                       "container's folders"
+                     : "The job's container does not have this action's files: it runs on the machine itself");
+  }
+  return NodeCall{.program = node->string(), .inside = false};
 }
 
 Result<void> run_process(JobState& job, StepState& step, ActionRun& run, const std::string& script,
@@ -40,19 +79,19 @@ Result<void> run_process(JobState& job, StepState& step, ActionRun& run, const s
   const std::filesystem::path file = action.folder / script;
   struct stat info{};
   if (::stat(file.c_str(), &info) != 0) return fail(Code::kNotFound, "File not found: '{}'", file.string());
-  const auto node = WEIR_TRY(node_for(job, step, action));
+  const auto node = WEIR_TRY(choose_node(job, step, action));
   if (!node) return {};
-  if (job.containers != nullptr && job.containers->has_job_container()) {
-    job.line(step.index, 'c', "JavaScript actions run on the machine itself; they share the container's folders");
-  }
 
   return run_action_process(job, step, run, inputs, {}, [&]() -> Result<SupervisedEnd> {
     step.variables.erase("NODE_ICU_DATA");
     io::ProcessOptions options;
-    options.argv = {node->string(), file.string()};
+    options.argv = {node->program, file.string()};
     options.working_dir = job.workspace;
     options.env = step.variables;
-    return run_supervised(job, step, std::move(options));
+    if (!node->inside) return run_supervised(job, step, std::move(options));
+    auto end = run_supervised(job, step, job.containers->inside(step, std::move(options.argv), job.workspace));
+    if (end && end->stopped != StopReason::kNone) job.containers->end_inside(step);
+    return end;
   });
 }
 

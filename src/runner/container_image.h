@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::runner {
+
+// The whole name of an image as GitHub means it: one without a registry is Docker Hub's. podman would ask its settings,
+// which may name none, another, or several of which a person is to choose.
+std::string whole_image_name(std::string_view image);
+
+// Images without a registry that a Dockerfile's FROM and `--from=` may name, as they are written there, with the values
+// that its ARGs have by themselves. Names of the file's own stages are not among them.
+std::vector<std::string> short_images_of(std::string_view dockerfile);
+
+}  // namespace weir::runner
