@@ -120,6 +120,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<event::Triggers> triggers_;
   std::unique_ptr<Forge> forge_;
   std::unique_ptr<event::Mirrors> mirrors_;
+  std::unique_ptr<event::UpstreamPulls> upstream_pulls_;
   std::unique_ptr<event::DataWatcher> data_;
   std::unique_ptr<Housekeeping> housekeeping_;
   std::unique_ptr<access::ApprovalTimer> approval_timer_;
@@ -265,7 +266,7 @@ Result<void> ServerImpl::start_engine() {
   };
   deps.server_url = binding.server_url;
   triggers_ = std::make_unique<event::Triggers>(std::move(deps));
-  mirrors_ = std::make_unique<event::Mirrors>(event::MirrorDeps{
+  const event::MirrorDeps mirror_deps{
       .db = db_.get(),
       .clock = &clock_,
       .log = &log_,
@@ -277,7 +278,9 @@ Result<void> ServerImpl::start_engine() {
       },
       .secret = [this](const std::string& name) { return secret(name); },
       .moved = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
-                      const types::Identity& identity) { return forge_->pushed(repo, updates, identity, false); }});
+                      const types::Identity& identity) { return forge_->pushed(repo, updates, identity, false); }};
+  mirrors_ = std::make_unique<event::Mirrors>(mirror_deps);
+  upstream_pulls_ = std::make_unique<event::UpstreamPulls>(mirror_deps, [this] { return mirrors_->list(); });
   forge_ = std::make_unique<Forge>(Forge::Parts{*db_, clock_, log_, *triggers_, *engine_, *config_, *attachments_,
                                                 *trigger_loop_, [this](const std::string& repo) { return git(repo); },
                                                 [this] { return url_; }});
@@ -398,6 +401,7 @@ Result<void> ServerImpl::start_http() {
                                 .log = &log_,
                                 .triggers = triggers_.get(),
                                 .mirrors = mirrors_.get(),
+                                .upstream_pulls = upstream_pulls_.get(),
                                 .secret = [this](const std::string&, std::string_view source) {
                                   std::string name = "HOOK_" + std::string(source);
                                   std::ranges::transform(name, name.begin(), [](unsigned char c) {
@@ -524,7 +528,10 @@ Result<void> ServerImpl::catch_up() {
   }
   WEIR_TRY(triggers_->start());
   WEIR_TRY(forge_->start());
-  if (options_.serve_models) mirrors_->start();
+  if (options_.serve_models) {
+    mirrors_->start();
+    upstream_pulls_->start();
+  }
   if (data_) WEIR_TRY(data_->start());
   if (serving_) WEIR_TRY(serving_->start());
   if (notifications_) WEIR_TRY(notifications_->start());
@@ -540,6 +547,7 @@ void ServerImpl::stop() {
   if (serving_) serving_->stop();
   if (notifications_) notifications_->stop();
   approval_timer_.reset();
+  if (upstream_pulls_) upstream_pulls_->stop();
   if (mirrors_) mirrors_->stop();
   if (data_) data_->stop();
   if (triggers_) triggers_->stop();

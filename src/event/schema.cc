@@ -41,6 +41,10 @@ CREATE INDEX event_deliveries_time ON event_deliveries(received_at);
 CREATE TABLE event_data(
   repo TEXT NOT NULL, name TEXT NOT NULL, watch TEXT NOT NULL, looked BIGINT NOT NULL, digest TEXT NOT NULL,
   seen TEXT NOT NULL, problem TEXT NOT NULL, changed_at BIGINT, event BIGINT NOT NULL, PRIMARY KEY(repo, name));
+)"},
+                                          store::Migration{"event/006-upstream-pulls", R"(
+CREATE TABLE event_upstream_pulls(
+  id BIGINT PRIMARY KEY, repo TEXT NOT NULL, pull TEXT NOT NULL, attempts BIGINT NOT NULL, next_at BIGINT NOT NULL);
 )"}};
   return kMigrations;
 }

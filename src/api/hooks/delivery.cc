@@ -66,12 +66,14 @@ Result<Delivery> read_gitlab(const io::HttpHeaders& headers, std::string_view bo
                       : action == "close"  ? "closed"
                       : action == "reopen" ? "reopened"
                                            : "edited";
+  } else if (kind == "Merge Request Hook") {
+    delivery.event = "pull_request";
   } else if (kind == "Note Hook") {
     delivery.event = "issue_comment";
     delivery.action = "created";
   } else {
     return fail(Code::kInvalidArgument,
-                "GitLab's event \"{}\" starts nothing here; send pushes, tags, releases, issues "
+                "GitLab's event \"{}\" starts nothing here; send pushes, tags, merge requests, releases, issues "
                 "and comments",
                 kind.substr(0, 80));
   }

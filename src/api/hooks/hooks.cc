@@ -1,5 +1,6 @@
 #include "api/hooks/hooks.h"
 
+#include "api/hooks/pull_delivery.h"
 #include "event/occurrence.h"
 #include "event/payload.h"
 
@@ -42,6 +43,26 @@ event::Occurrence occurrence_of(const Delivery& delivery, HookSource source) {
   return occurrence;
 }
 
+// Its commits are fetched, and its runs made, once the sender has its answer.
+Result<io::HttpResponse> take_pull(const HookServices& services, const std::string& repo, HookSource source,
+                                   const Delivery& delivery, const std::string& from) {
+  const auto pull = WEIR_TRY(read_pull(source, delivery, repo));
+  const auto mirrors = WEIR_TRY(services.mirrors->list());
+  if (std::ranges::find(mirrors, repo, &event::Mirror::repo) == mirrors.end()) {
+    return fail(Code::kFailedPrecondition,
+                "repository {} follows none, so the pull request's commits are nowhere: weir repo add {} --from URL",
+                repo, repo);
+  }
+  const auto queued = services.db->write([&](store::Transaction& tx) -> Result<void> {
+    WEIR_TRY(keep_delivery(tx, from, delivery.id));
+    return event::UpstreamPulls::queue(tx, pull);
+  });
+  if (!queued && queued.error().code == Code::kAlreadyExists) return answer(200, queued.error().message);
+  WEIR_TRY(queued);
+  services.upstream_pulls->wake();
+  return answer(202, "the pull request is fetched");
+}
+
 Result<io::HttpResponse> take(const HookServices& services, io::HttpRequest& request) {
   const auto& repo = request.params["repo"];
   const auto source = WEIR_TRY(parse_hook_source(request.params["source"]));
@@ -55,8 +76,9 @@ Result<io::HttpResponse> take(const HookServices& services, io::HttpRequest& req
     WEIR_TRY(services.mirrors->fetch_soon(repo));
     return answer(202, "the repository is fetched");
   }
-  if (delivery.event.starts_with("pull_request") || delivery.event == "merge_group") {
-    return fail(Code::kUnimplemented, "pull requests of another forge are not followed; send its other events");
+  if (is_pull_delivery(delivery)) return take_pull(services, repo, source, delivery, from);
+  if (delivery.event == "merge_group") {
+    return fail(Code::kUnimplemented, "merge queues of another forge are not followed; send its other events");
   }
   const auto occurrence = occurrence_of(delivery, source);
   auto runs =

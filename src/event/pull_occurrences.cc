@@ -1,0 +1,75 @@
+#include "event/pull_occurrences.h"
+
+#include <algorithm>
+
+namespace weir::event {
+namespace {
+
+// Actions whose workflows run on the merge commit, which conflicts keep from being there.
+bool needs_merge_commit(std::string_view action) {
+  return action != "closed";
+}
+
+}  // namespace
+
+std::string pull_merge_ref(std::int64_t number) {
+  return fmt::format("refs/pull/{}/merge", number);
+}
+
+Result<TrialMerge> trial_merge(const io::Git& git, const std::string& base, const std::string& head) {
+  auto merge = WEIR_TRY(git.merge(base, head));
+  TrialMerge trial{.conflicts = std::move(merge.conflicts)};
+  if (!trial.conflicts.empty()) return trial;
+  trial.commit =
+      WEIR_TRY(git.make_commit({.tree = merge.tree,
+                                .parents = {base, head},
+                                .message = fmt::format("Merge {} into {}\n", head, base),
+                                .author_name = "weir",
+                                .author_email = "weir@localhost",
+                                .time = TimePoint{std::chrono::seconds{WEIR_TRY(git.commit(head)).committer_time_s}}}));
+  return trial;
+}
+
+Occurrence pull_occurrence(const PullFacts& pull, std::string_view event, std::string_view action, json::object payload,
+                           const std::string& actor) {
+  const auto& commit = pull.merge_sha.empty() ? pull.head_sha : pull.merge_sha;
+  const auto ref = pull_merge_ref(pull.number);
+  payload["action"] = action;
+  payload["number"] = pull.number;
+  std::string what(event);
+  std::ranges::replace(what, '_', ' ');
+  Occurrence occurrence{
+      .info = {.event = std::string(event), .ref = ref, .base_ref = pull.base_ref, .action = std::string(action)},
+      .files_commit = commit,
+      .commit = commit,
+      .ref = ref,
+      .head_ref = pull.head_ref,
+      .base_ref = short_ref(pull.base_ref),
+      .payload = std::move(payload),
+      .title = pull.title,
+      .reason = fmt::format("{} #{} {} by {}", what, pull.number, action, actor),
+      .actor = actor};
+  occurrence.options.foreign = pull.is_foreign;
+  return occurrence;
+}
+
+std::vector<Occurrence> pull_occurrences(const io::Git& git, const PullFacts& pull, std::string_view action,
+                                         const json::object& payload, const std::string& actor) {
+  std::vector<Occurrence> occurrences;
+  if (!pull.merge_sha.empty() || !needs_merge_commit(action)) {
+    auto occurrence = pull_occurrence(pull, "pull_request", action, payload, actor);
+    const auto base = git.merge_base(pull.base_sha, pull.head_sha);
+    auto changed = base ? git.changed_paths(*base, pull.head_sha) : Result<std::vector<std::string>>();
+    if (base && changed) occurrence.info.changed_paths = *std::move(changed);
+    occurrences.push_back(std::move(occurrence));
+  }
+  // Runs on the base branch, with its files: what a pull request brings is not trusted.
+  auto trusted = pull_occurrence(pull, "pull_request_target", action, payload, actor);
+  trusted.files_commit = trusted.commit = pull.base_sha;
+  trusted.ref = trusted.info.ref = pull.base_ref;
+  trusted.options.foreign = false;
+  occurrences.push_back(std::move(trusted));
+  return occurrences;
+}
+
+}  // namespace weir::event
