@@ -142,6 +142,18 @@ Result<std::string> Containers::podman(StepState& step, std::vector<std::string>
               "podman {} failed with exit code {}: {}", arguments.front(), end.status.code, trim(*output));
 }
 
+// What podman tells of something there is, without the warnings that it may have.
+Result<std::string> Containers::ask(std::vector<std::string> arguments) const {
+  io::ProcessOptions options;
+  options.argv = {program_};
+  append(options.argv, arguments);
+  options.env = job_.inherited;
+  const auto done = WEIR_TRY(io::run_process(std::move(options), {}, kAskLimit, 1U << 20));
+  if (done.status.code == 0) return std::string(trim(done.out));
+  return fail(Code::kFailedPrecondition, "podman {} failed with exit code {}: {}", arguments.front(), done.status.code,
+              trim(done.err));
+}
+
 // By the second a server finds what a runner left that was killed: the id is that of one job of one state.
 std::vector<std::string> Containers::labels() const {
   std::vector<std::string> all{"--label", fmt::format("weir-job={}", job_.spec->job_id)};
@@ -278,8 +290,8 @@ Result<std::string> Containers::create(StepState& step, const Wish& wish, const 
   return id_in(output);
 }
 
-Result<std::optional<Duration>> Containers::health_limit(StepState& step, const std::string& name) {
-  const std::string text = WEIR_TRY(podman(step, {"inspect", "--format", "{{json .Config.Healthcheck}}", name}, false));
+Result<std::optional<Duration>> Containers::health_limit(const std::string& name) const {
+  const std::string text = WEIR_TRY(ask({"inspect", "--format", "{{json .Config.Healthcheck}}", name}));
   const json::value check = WEIR_TRY(parse_json(text, "the health check that podman tells"));
   const auto* test = json_find(check, "Test");
   if (test == nullptr || !test->is_array() || test->get_array().empty()) return std::nullopt;
@@ -294,10 +306,10 @@ Result<std::optional<Duration>> Containers::health_limit(StepState& step, const 
 }
 
 Result<void> Containers::wait_until_healthy(StepState& step, const std::string& name, std::string_view service) {
-  const auto limit = WEIR_TRY(health_limit(step, name));
+  const auto limit = WEIR_TRY(health_limit(name));
   const auto deadline = std::chrono::steady_clock::now() + limit.value_or(Duration{0});
   for (;;) {
-    const std::string state = WEIR_TRY(podman(step, {"inspect", "--format", "{{.State.Status}}", name}, false));
+    const std::string state = WEIR_TRY(ask({"inspect", "--format", "{{.State.Status}}", name}));
     const bool runs = state == "running";
     if (!limit) {
       if (!runs) job_.warning(step, fmt::format("the service {} has ended already (podman: {})", service, state));
@@ -318,10 +330,10 @@ Result<void> Containers::wait_until_healthy(StepState& step, const std::string& 
   }
 }
 
-Result<void> Containers::note_address(StepState& step, const std::string& service, const std::string& name) {
+Result<void> Containers::note_address(const std::string& service, const std::string& name) {
   if (network_knows_names_) return {};
-  const std::string address = WEIR_TRY(
-      podman(step, {"inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", name}, false));
+  const std::string address =
+      WEIR_TRY(ask({"inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", name}));
   if (!address.empty()) addresses_[service] = address.substr(0, address.find(' '));
   return {};
 }
@@ -330,7 +342,7 @@ void Containers::open_door(StepState& step, const std::string& name) {
   const std::uint16_t port = loopback_port(job_.spec->server_url);
   if (port == 0) return;
   const auto open = [&]() -> Result<void> {
-    const std::string text = WEIR_TRY(podman(step, {"inspect", "--format", "{{.State.Pid}}", name}, false));
+    const std::string text = WEIR_TRY(ask({"inspect", "--format", "{{.State.Pid}}", name}));
     pid_t pid = 0;
     std::from_chars(text.data(), text.data() + text.size(), pid);
     if (pid <= 0) return fail(Code::kFailedPrecondition, "it does not run");
@@ -344,9 +356,9 @@ void Containers::open_door(StepState& step, const std::string& name) {
 }
 
 // {"6379": "49153"}: ports of the container, and where they are on this machine.
-Result<json::object> Containers::ports_of(StepState& step, const std::string& name) {
+Result<json::object> Containers::ports_of(const std::string& name) const {
   json::object ports;
-  const std::string text = WEIR_TRY(podman(step, {"port", name}, false));
+  const std::string text = WEIR_TRY(ask({"port", name}));
   std::string_view rest = text;
   while (!rest.empty()) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
@@ -377,7 +389,7 @@ Result<void> Containers::start(StepState& set_up) {
   arguments.push_back(network);
   WEIR_TRY(podman(set_up, std::move(arguments), false));
   network_ = network;
-  const auto names = podman(set_up, {"network", "inspect", "--format", "{{.DNSEnabled}}", network_}, false);
+  const auto names = ask({"network", "inspect", "--format", "{{.DNSEnabled}}", network_});
   network_knows_names_ = !names || *names != "false";
   auto& state = job_.contexts.values["job"];
   if (!state.is_object()) state.emplace_object();
@@ -396,9 +408,9 @@ Result<void> Containers::start_service(StepState& step, const std::string& id, c
   const std::string name = new_name("service");
   services_.emplace_back(id, name);
   const std::string made = WEIR_TRY(create(step, wish, name, id, wish.command, {}));
-  WEIR_TRY(note_address(step, id, name));
+  WEIR_TRY(note_address(id, name));
   job_.contexts.values["job"].at("services").get_object()[id] = {
-      {"id", made}, {"network", network_}, {"ports", WEIR_TRY(ports_of(step, name))}};
+      {"id", made}, {"network", network_}, {"ports", WEIR_TRY(ports_of(name))}};
   return {};
 }
 
@@ -426,11 +438,11 @@ Result<void> Containers::start_job_container(StepState& step, Wish wish) {
   return {};
 }
 
-std::optional<std::string> Containers::node_inside(StepState& step, const fs::path& node, int major) {
+std::optional<std::string> Containers::node_inside(const fs::path& node, int major) {
   const auto key = std::pair(node.string(), major);
   if (const auto known = nodes_.find(key); known != nodes_.end()) return known->second;
   const auto runs = [&](const std::string& program) {
-    const auto version = podman(step, {"exec", name_, program, "--version"}, false);
+    const auto version = ask({"exec", name_, program, "--version"});
     int found = 0;
     if (!version || !version->starts_with('v')) return false;
     std::from_chars(version->data() + 1, version->data() + version->size(), found);

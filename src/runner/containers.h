@@ -33,7 +33,7 @@ class Containers {
                                           const std::filesystem::path& folder) const;
   // What node is called inside, if this machine's `node` (if there is one) or the image's runs there and is at least
   // `major`.
-  [[nodiscard]] std::optional<std::string> node_inside(StepState& step, const std::filesystem::path& node, int major);
+  [[nodiscard]] std::optional<std::string> node_inside(const std::filesystem::path& node, int major);
   // Whether the container has this folder, under the same name.
   [[nodiscard]] bool has_folder(const std::filesystem::path& folder) const;
   // Ends what a step that was stopped has left running there.
@@ -67,18 +67,19 @@ class Containers {
                              std::vector<std::string> command, const std::vector<std::string>& mounts);
   Result<void> wait_until_healthy(StepState& step, const std::string& name, std::string_view service);
   // How long its health check may take to succeed, by its own settings; nothing if it has none.
-  Result<std::optional<Duration>> health_limit(StepState& step, const std::string& name);
+  [[nodiscard]] Result<std::optional<Duration>> health_limit(const std::string& name) const;
   Result<void> start_service(StepState& step, const std::string& id, const json::value& value);
   Result<void> start_job_container(StepState& step, Wish wish);
   // Where the network does not know its containers' names, those that come later are told.
-  Result<void> note_address(StepState& step, const std::string& service, const std::string& name);
+  Result<void> note_address(const std::string& service, const std::string& name);
   // Lets what runs there reach the server where it is from here. A warning says if that cannot be.
   void open_door(StepState& step, const std::string& name);
-  Result<json::object> ports_of(StepState& step, const std::string& name);
+  [[nodiscard]] Result<json::object> ports_of(const std::string& name) const;
   Result<std::string> authentication(const Wish& wish) const;
   // Runs podman; what it prints is shown, and given.
   Result<std::string> podman(StepState& step, std::vector<std::string> arguments, bool show = true,
                              const std::map<std::string, std::string>& env = {});
+  [[nodiscard]] Result<std::string> ask(std::vector<std::string> arguments) const;
   // Options that mount the job's folders.
   [[nodiscard]] std::vector<std::string> folders();
   [[nodiscard]] std::vector<std::string> hosts() const;

@@ -53,14 +53,14 @@ Result<std::optional<NodeCall>> choose_node(JobState& job, StepState& step, cons
   const bool contained = job.containers != nullptr && job.containers->has_job_container();
   const bool visible = contained && job.containers->has_folder(action.folder);
   if (visible) {
-    if (auto inside = job.containers->node_inside(step, machine_node(job, wanted), wanted)) {
+    if (auto inside = job.containers->node_inside(machine_node(job, wanted), wanted)) {
       return NodeCall{.program = *inside, .inside = true};
     }
   }
   const auto node = WEIR_TRY(node_for(job, step, wanted));
   if (!node) return std::nullopt;
   if (visible) {
-    if (auto inside = job.containers->node_inside(step, *node, wanted)) {
+    if (auto inside = job.containers->node_inside(*node, wanted)) {
       return NodeCall{.program = *inside, .inside = true};
     }
   }
