@@ -441,6 +441,7 @@ Result<void> ServerImpl::start_http() {
 api::GitHttpOptions ServerImpl::git_options() {
   api::GitHttpOptions options;
   options.repos = options_.state / "repos";
+  options.public_url = options_.public_url;
   options.authorize = [this](const types::Identity& identity, std::string_view repo, bool write,
                              std::span<const event::RefUpdate> updates) -> Result<void> {
     const std::string object = fmt::format("repo/{}", repo);

@@ -10,6 +10,7 @@
 
 #include "api/git/git_service.h"
 #include "api/git/gzip_source.h"
+#include "api/git/lfs_http.h"
 #include "api/git/pkt_line.h"
 #include "io/git.h"
 #include "io/process.h"
@@ -384,6 +385,7 @@ Result<void> wait_for_pushes(const std::filesystem::path& git_dir) {
 }
 
 void add_git_routes(io::Router& router, GitHttpOptions options, Log& log) {
+  add_lfs_routes(router, options, log);
   const auto git = std::make_shared<GitHttp>(std::move(options), log);
   // Reading refs starts a process and may wait for it: with the bodies that stream, not with the short requests.
   const io::RouteOptions streaming{.stream_request = true};

@@ -19,6 +19,7 @@ struct GitHttpOptions {
   std::filesystem::path repos;  // holds <name>.git
   std::string default_branch = "main";
   std::uint64_t push_bytes_max = 4ULL << 30;  // of one push, uncompressed
+  std::string public_url;                     // where people reach the server, if not by its own address
 
   // May `identity` read (write = false) or push? Asked without updates before a push begins and again with them. The
   // message of a refusal is shown to the person at the terminal.
@@ -42,6 +43,8 @@ struct GitHttpOptions {
 //
 // A push is stored aside completely before git sees it, so that a slow or vanishing client holds nothing up, and is
 // refused as a whole if one of its refs may not be moved.
+//
+// The files that a repository keeps with Git LFS go beside it, see add_lfs_routes().
 void add_git_routes(io::Router& router, GitHttpOptions options, Log& log);
 
 // Letters, digits, "-", "_" and "."; begins with a letter or digit, at most 100 bytes.

@@ -1,0 +1,167 @@
+"""git-lfs itself against weir's git server."""
+
+import hashlib
+import os
+import socket
+import subprocess
+
+import pytest
+from weir_server import wait_until
+
+LARGE = 5_000_000
+
+
+def git(folder, *arguments, check=True, **env):
+    """git as somebody who has git-lfs, but neither settings nor saved passwords."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "SSH_ASKPASS"))}
+    clean |= {"HOME": str(folder), "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1", **env}
+    lfs = [part for name, value in (("clean", "git-lfs clean -- %f"), ("smudge", "git-lfs smudge -- %f"),
+                                    ("process", "git-lfs filter-process"), ("required", "true"))
+           for part in ("-c", f"filter.lfs.{name}={value}")]
+    return subprocess.run(["git", *lfs, "-C", str(folder), *arguments], check=check, capture_output=True, text=True,
+                          timeout=60, env=clean)
+
+
+def address(server, token=None, name="models"):
+    return server.url.replace("http://", f"http://ann:{token or server.admin_token}@") + f"/git/{name}.git"
+
+
+def content(size, seed):
+    block = hashlib.sha256(seed.encode()).digest() * 1024
+    return (block * (size // len(block) + 1))[:size]
+
+
+@pytest.fixture
+def work(server, tmp_path):  # noqa: F811
+    """A work tree with files of 1 byte and 5 MB in LFS, not pushed as yet."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "config", "user.name", "Ann")
+    git(folder, "config", "user.email", "ann@example.com")
+    git(folder, "lfs", "install", "--local")
+    git(folder, "lfs", "track", "*.bin")
+    (folder / "small.bin").write_bytes(b"x")
+    (folder / "large.bin").write_bytes(content(LARGE, "large"))
+    (folder / "train.py").write_text("print('hello')\n")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "Begin")
+    git(folder, "remote", "add", "origin", address(server))
+    return folder
+
+
+def objects(server, name="models"):
+    return {path.name for path in (server.state / "repos" / f"{name}.git/lfs/objects").glob("*/*/*")}
+
+
+def drafts(server, name="models"):
+    return list((server.state / "repos" / f"{name}.git/lfs/incomplete").glob("*"))
+
+
+def test_what_is_pushed_is_cloned_and_sound(server, work, tmp_path):
+    pushed = git(work, "push", "origin", "main")
+    # It tells nobody to set anything, and does not ask for locks again.
+    assert "lock" not in pushed.stderr.lower(), pushed.stderr
+    assert "locksverify = false" in (work / ".git/config").read_text()
+    bare = server.state / "repos/models.git"
+    assert objects(server) == {hashlib.sha256(b"x").hexdigest(), hashlib.sha256(content(LARGE, "large")).hexdigest()}
+    assert not drafts(server)
+
+    copy = tmp_path / "copy"
+    git(tmp_path, "clone", "-q", address(server), str(copy))
+    assert (copy / "large.bin").read_bytes() == content(LARGE, "large")
+    assert (copy / "small.bin").read_bytes() == b"x"
+    assert git(copy, "status", "--porcelain").stdout == ""
+    assert "fsck OK" in git(copy, "lfs", "fsck").stdout
+    # The server's own folder is one that git-lfs understands.
+    assert "fsck OK" in git(bare, "-c", "safe.directory=*", "lfs", "fsck", "main").stdout
+
+    # A second version, and one object only travels.
+    (work / "small.bin").write_bytes(b"y")
+    git(work, "commit", "-qam", "Other")
+    git(work, "push", "-q", "origin", "main")
+    assert len(objects(server)) == 3
+    git(copy, "pull", "-q")
+    assert (copy / "small.bin").read_bytes() == b"y"
+
+
+def test_tokens_reach_the_server_in_every_way_that_git_has(server, work, tmp_path):
+    git(work, "push", "-q", "origin", "main")
+    plain = f"{server.url}/weir/models"
+    token = server.cli("token", "create", "vic", "--role", "viewer", token=server.admin_token).stdout.strip()
+    # A header from the environment, as steps of a job have it.
+    header = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"http.{server.url}/.extraheader",
+              "GIT_CONFIG_VALUE_0": f"Authorization: Bearer {token}"}
+    git(tmp_path, "clone", "-q", plain, "by-header", **header)
+    # A helper that is asked.
+    helper = f"!f() {{ echo username=vic; echo password={token}; }}; f"
+    git(tmp_path, "-c", f"credential.helper={helper}", "clone", "-q", plain, "by-helper")
+    for name in ("by-header", "by-helper"):
+        assert (tmp_path / name / "large.bin").stat().st_size == LARGE
+
+    # Who may read may propose, files and all, but not push.
+    (work / "small.bin").write_bytes(b"zz")
+    git(work, "commit", "-qam", "Better")
+    refused = git(work, "push", address(server, token), "main", check=False)
+    assert refused.returncode != 0 and "may not" in refused.stderr, refused.stderr
+    proposed = git(work, "push", address(server, token), "main:refs/for/main", check=False)
+    assert proposed.returncode == 0, proposed.stderr
+    assert hashlib.sha256(b"zz").hexdigest() in objects(server)
+
+    (work / "small.bin").write_bytes(b"zzz")
+    git(work, "commit", "-qam", "Not allowed")
+    for refused in (address(server, "weir_wrong"), plain):
+        failed = git(work, "lfs", "push", refused, "main", check=False)
+        assert failed.returncode != 0, failed.stderr + failed.stdout
+    assert git(tmp_path, "clone", address(server, "weir_wrong"), "wrong", check=False).returncode != 0
+    assert hashlib.sha256(b"zzz").hexdigest() not in objects(server)
+
+
+def test_a_missing_object_is_named(server, work, tmp_path):
+    git(work, "push", "-q", "origin", "main")
+    gone = hashlib.sha256(b"x").hexdigest()
+    for path in (server.state / "repos/models.git/lfs/objects").glob(f"*/*/{gone}"):
+        path.unlink()
+    failed = git(tmp_path, "clone", address(server), "copy", check=False)
+    assert failed.returncode != 0
+    assert "small.bin" in failed.stderr and "404" in failed.stderr, failed.stderr
+    # Whoever has it heals it.
+    git(work, "lfs", "push", "--all", "origin")
+    git(tmp_path, "clone", "-q", address(server), "again")
+
+
+class Slowly:
+    """Sends part of an object and then waits."""
+
+    def __init__(self, server, data, sent):
+        oid = hashlib.sha256(data).hexdigest()
+        host = server.url.removeprefix("http://")
+        self.socket = socket.create_connection(host.split(":"))
+        head = (f"PUT /git/models.git/info/lfs/objects/{oid}/{len(data)} HTTP/1.1\r\nHost: {host}\r\n"
+                f"Authorization: Bearer {server.admin_token}\r\nContent-Length: {len(data)}\r\n\r\n")
+        self.socket.sendall(head.encode() + data[:sent])
+
+
+def test_an_upload_that_is_cut_off_leaves_nothing(server, work):
+    git(work, "push", "-q", "origin", "main")
+    before = objects(server)
+    data = content(LARGE, "other")
+    client = Slowly(server, data, LARGE // 2)
+    wait_until(lambda: drafts(server), what="the upload's beginning")
+    client.socket.close()
+    wait_until(lambda: not drafts(server), what="its removal")
+
+    client = Slowly(server, data, LARGE // 2)
+    wait_until(lambda: drafts(server), what="the upload's beginning")
+    server.kill()
+    assert drafts(server)
+    server.start()
+    assert not drafts(server)
+    assert objects(server) == before
+    # And it can be sent again.
+    git(work, "remote", "set-url", "origin", address(server))
+    (work / "other.bin").write_bytes(data)
+    git(work, "add", "-A")
+    git(work, "commit", "-qm", "More")
+    git(work, "push", "-q", "origin", "main")
+    assert hashlib.sha256(data).hexdigest() in objects(server)
