@@ -6,6 +6,7 @@
 #include "io/git.h"
 #include "runner/action.h"
 #include "runner/checkout.h"
+#include "runner/checkout_network.h"
 
 namespace weir::runner {
 namespace {
@@ -29,28 +30,30 @@ Result<CheckoutTarget> find_target(const io::Git& git, const ActionRequest& requ
   return fail(Code::kNotFound, "A branch or tag with the name '{}' could not be found", ref);
 }
 
+enum class Submodules : std::uint8_t { kNone, kDirect, kRecursive };
+
+Result<Submodules> submodules_of(const ActionRequest& request) {
+  const std::string text = request.input_or("submodules", "false");
+  if (equal_ignoring_case(text, "recursive")) return Submodules::kRecursive;
+  return equal_ignoring_case(text, "true") ? Submodules::kDirect : Submodules::kNone;
+}
+
 Result<void> refuse_unbuilt(const ActionRequest& request) {
-  const std::string repository = request.input("repository");
-  if (!repository.empty() && !equal_ignoring_case(repository, request.spec->repository)) {
-    return fail(Code::kUnimplemented,
-                "actions/checkout: only this repository ({}) can be checked out, not '{}'; clone it in a `run` step",
-                request.spec->repository, repository);
-  }
-  const std::string submodules = request.input_or("submodules", "false");
-  if (submodules != "false") {
-    return fail(Code::kUnimplemented,
-                "actions/checkout: `submodules: {}` is not built; run `git submodule update --init` in a step",
-                submodules);
-  }
   if (WEIR_TRY(request.input_bool("lfs", false))) {
     return fail(Code::kUnimplemented, "actions/checkout: `lfs: true` is not built; run `git lfs pull` in a step");
   }
-  for (const char* key : {"sparse-checkout", "filter"}) {
-    if (!request.input(key).empty()) {
-      request.reporter->annotate("warning", fmt::format("actions/checkout: `{}` is ignored: everything is checked out, "
-                                                        "without a copy of the objects",
-                                                        key));
-    }
+  for (const char* key : {"ssh-key", "github-server-url"}) {
+    if (request.input(key).empty() || !is_other_repository(request)) continue;
+    return fail(Code::kUnimplemented, "actions/checkout: `{}` is not built; clone '{}' in a `run` step", key,
+                request.input("repository"));
+  }
+  if (request.confinement && is_other_repository(request)) {
+    return fail(Code::kPermissionDenied,
+                "actions/checkout: a job of a foreign pull request has no network, so '{}' cannot be checked out",
+                request.input("repository"));
+  }
+  if (!request.input("sparse-checkout").empty()) {
+    request.reporter->annotate("warning", "actions/checkout: `sparse-checkout` is ignored: everything is checked out");
   }
   return {};
 }
@@ -82,16 +85,9 @@ Result<void> check_out_aside(const ActionRequest& request, const fs::path& folde
   });
 }
 
-Result<ActionResult> run(const ActionRequest& request) {
-  WEIR_TRY(refuse_unbuilt(request));
-  const fs::path folder = request.input("path").empty()
-                              ? request.workspace
-                              : WEIR_TRY(io::join_below(request.workspace, request.input("path")));
+Result<CheckoutTarget> check_out_own(const ActionRequest& request, const fs::path& folder, bool clean) {
   const io::Git git(request.spec->git_dir);
-  const CheckoutTarget target = WEIR_TRY(find_target(git, request));
-  request.reporter->line(fmt::format("Syncing repository: {}", request.spec->repository));
-
-  const bool clean = WEIR_TRY(request.input_bool("clean", true));
+  CheckoutTarget target = WEIR_TRY(find_target(git, request));
   const bool all_refs =
       request.input_or("fetch-depth", "1") == "0" || WEIR_TRY(request.input_bool("fetch-tags", false));
   if (request.confinement) {
@@ -100,13 +96,41 @@ Result<ActionResult> run(const ActionRequest& request) {
     WEIR_TRY(clean ? clean_folder(folder) : io::make_dirs(folder));
     WEIR_TRY(check_out(*request.spec, folder, target, all_refs));
   }
+  return target;
+}
+
+Result<CheckoutTarget> check_out_there(const ActionRequest& request, const fs::path& folder) {
+  WEIR_TRY(clean_folder(folder));
+  return check_out_other(request, folder);
+}
+
+Result<void> bring_submodules(const ActionRequest& request, const fs::path& folder) {
+  const auto wanted = WEIR_TRY(submodules_of(request));
+  if (wanted == Submodules::kNone) return {};
+  if (!request.confinement) return update_submodules(request, folder, wanted == Submodules::kRecursive);
+  if (!fs::exists(folder / ".gitmodules")) return {};
+  return fail(Code::kPermissionDenied,
+              "actions/checkout: a job of a foreign pull request has no network, so its submodules cannot be had");
+}
+
+Result<ActionResult> run(const ActionRequest& request) {
+  WEIR_TRY(refuse_unbuilt(request));
+  const fs::path folder = request.input("path").empty()
+                              ? request.workspace
+                              : WEIR_TRY(io::join_below(request.workspace, request.input("path")));
+  const bool other = is_other_repository(request);
+  request.reporter->line(
+      fmt::format("Syncing repository: {}", other ? request.input("repository") : request.spec->repository));
+  const bool clean = WEIR_TRY(request.input_bool("clean", true));
+  const auto target = WEIR_TRY(other ? check_out_there(request, folder) : check_out_own(request, folder, clean));
+  WEIR_TRY(bring_submodules(request, folder));
   const std::string place = target.ref.empty() ? "detached" : target.ref;
   request.reporter->line(fmt::format("HEAD is now at {} ({})", target.sha, place));
 
   ActionResult result;
   result.outputs = {{"ref", target.ref.empty() ? target.sha : target.ref}, {"commit", target.sha}};
   if (!request.confinement && WEIR_TRY(request.input_bool("persist-credentials", true))) {
-    result.hidden_env = git_credentials(*request.spec, request.token);
+    result.hidden_env = checkout_credentials(request);
   }
   return result;
 }
@@ -134,7 +158,8 @@ BuiltinAction checkout_action() {
            "lfs",
            "submodules",
            "set-safe-directory",
-           "github-server-url"},
+           "github-server-url",
+           "allow-unsafe-pr-checkout"},
           run};
 }
 

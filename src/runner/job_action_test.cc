@@ -72,20 +72,86 @@ TEST(Checkout, WhatIsNotBuiltIsRefusedByName) {
   TestJob job;
   const TestRepository repository(job);
   const auto soft = json::object{{"continue-on-error", true}};
-  job.uses_step("actions/checkout@v4", {{"repository", "other/repo"}}, soft);
-  job.uses_step("actions/checkout@v4", {{"submodules", "recursive"}}, soft);
+  job.uses_step("actions/checkout@v4", {{"repository", "other/../repo"}}, soft);
+  job.uses_step("actions/checkout@v4", {{"lfs", "true"}}, soft);
   job.uses_step("actions/checkout@v4", {{"ref", "nowhere"}}, soft);
   job.uses_step("actions/checkout@v4", {{"path", "../climb"}}, soft);
   job.uses_step("actions/checkout@v4", {{"fetch-dept", "0"}}, soft);
   const JobRecord record = job.run();
   const auto errors = record.annotations("error");
   ASSERT_EQ(errors.size(), 4U) << record.text();
-  EXPECT_THAT(errors[0], HasSubstr("'other/repo'"));
-  EXPECT_THAT(errors[1], HasSubstr("submodules"));
+  EXPECT_THAT(errors[0], HasSubstr("'other/../repo'"));
+  EXPECT_THAT(errors[1], HasSubstr("lfs"));
   EXPECT_THAT(errors[2], HasSubstr("branch or tag with the name 'nowhere'"));
   EXPECT_THAT(errors[3], HasSubstr("climbs out"));
   EXPECT_THAT(record.annotations("warning"),
               ElementsAre(HasSubstr("Unexpected input(s) 'fetch-dept', valid inputs are")));
+}
+
+// me/lib in a mirror, with the branch "next" and the tag v2, and a submodule of the run's repository that is it.
+void publish_lib(TestJob& job) {
+  shell(job.folder.path(),
+        "export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b\n"
+        "mkdir -p mirror/me/lib; cd mirror/me/lib; git init -q -b trunk .; echo lib > lib.py; git add .\n"
+        "git commit -qm lib; git tag v2; git checkout -q -b next; echo next > lib.py; git commit -qam next\n"
+        "git checkout -q trunk; cd ../../../repo; echo filter > .gitignore\n"
+        "git -c protocol.file.allow=always submodule --quiet add ../mirror/me/lib deps/lib; git commit -qam deps");
+  job.spec.commit = shell(job.folder / "repo", "git rev-parse HEAD").substr(0, 40);
+  job.spec.actions_url = "file://" + (job.folder / "mirror").string();
+}
+
+TEST(Checkout, BringsOtherRepositoriesFromWhereActionsComeFrom) {
+  TestJob job;
+  const TestRepository repository(job);
+  publish_lib(job);
+  const auto soft = json::object{{"continue-on-error", true}};
+  job.uses_step("actions/checkout@v4");
+  job.uses_step("actions/checkout@v4", {{"repository", "me/lib"}, {"path", "a"}}, {{"id", "lib"}});
+  job.uses_step("actions/checkout@v4",
+                {{"repository", "me/lib"}, {"path", "b"}, {"ref", "next"}, {"fetch-depth", "0"}});
+  job.uses_step("actions/checkout@v4", {{"repository", "me/lib"}, {"path", "c"}, {"ref", "v2"}});
+  job.uses_step("actions/checkout@v4", {{"repository", "me/lib"}, {"path", "d"}, {"ref", "none"}}, soft);
+  job.uses_step("actions/checkout@v4", {{"repository", "me/none"}, {"path", "d"}}, soft);
+  job.run_step(
+      "cat train.py a/lib.py b/lib.py c/lib.py; git -C a branch --show-current; git -C b log --oneline | wc -l\n"
+      "git -C c describe --tags; echo ${{ steps.lib.outputs.ref }}");
+  const JobRecord record = job.run();
+  EXPECT_EQ(record.output_of(6), "two\nlib\nnext\nlib\ntrunk\n2\nv2\nrefs/heads/trunk\n") << record.text();
+  EXPECT_THAT(record.annotations("error"),
+              ElementsAre(HasSubstr("'none' could not be found in me/lib"), HasSubstr("me/none could not be fetched")));
+}
+
+TEST(Checkout, BringsSubmodulesWhereThereAreAny) {
+  TestJob job;
+  const TestRepository repository(job);
+  job.uses_step("actions/checkout@v4", {{"submodules", "recursive"}, {"filter", "blob:none"}});
+  const JobRecord none = job.run();
+  EXPECT_EQ(none.conclusion(), "success") << none.text();
+  EXPECT_THAT(none.annotations("warning"), ElementsAre());
+
+  TestJob with;
+  const TestRepository again(with);
+  publish_lib(with);
+  with.uses_step("actions/checkout@v4", {{"submodules", "true"}});
+  with.run_step("cat deps/lib/lib.py; git status --short");
+  const JobRecord record = with.run();
+  EXPECT_EQ(record.output_of(1), "lib\n") << record.text();
+  // The work tree has it, so that nobody needs to be asked; else it comes from where .gitmodules says.
+  shell(with.folder.path(), "mv mirror gone");
+  TestJob offline;
+  offline.spec.git_dir = with.spec.git_dir;
+  offline.spec.commit = with.spec.commit;
+  offline.uses_step("actions/checkout@v4", {{"submodules", "recursive"}});
+  offline.run_step("cat deps/lib/lib.py");
+  EXPECT_EQ(offline.run().output_of(1), "lib\n");
+  shell(with.folder.path(), "mv gone mirror; rm -rf repo/.git/modules");
+  TestJob bare;
+  bare.spec.git_dir = with.spec.git_dir;
+  bare.spec.commit = with.spec.commit;
+  bare.uses_step("actions/checkout@v4", {{"submodules", "true"}, {"fetch-depth", "0"}});
+  bare.run_step("cat deps/lib/lib.py");
+  const JobRecord asked = bare.run();
+  EXPECT_EQ(asked.output_of(1), "lib\n") << asked.text();
 }
 
 TEST(Checkout, AJobWithoutItStartsWithTheCommitAndSaysSo) {

@@ -77,6 +77,11 @@ void mark_unread(const fs::path& work_tree, std::string_view commit) {
     const auto written = io::write_all(file.get(), commit, "the mark of a checkout");
 }
 
+void forget_unread(const fs::path& work_tree) {
+  std::error_code ignored;  // there was no mark
+  fs::remove(work_tree / kMark, ignored);
+}
+
 json::value reads_of(const fs::path& work_tree, std::string_view commit) {
   struct statvfs system{};
   if (::statvfs(work_tree.c_str(), &system) != 0 || (system.f_flag & ST_NOATIME) != 0) return nullptr;

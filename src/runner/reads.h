@@ -12,6 +12,9 @@ namespace weir::runner {
 // Notes in a fresh checkout of `commit` that its files lie there unread as yet.
 void mark_unread(const std::filesystem::path& work_tree, std::string_view commit);
 
+// Takes the note back: what is read can no longer be told, so that all of the commit counts.
+void forget_unread(const std::filesystem::path& work_tree);
+
 // What of a checkout was read since mark_unread(): {"files": […], "folders": […]}, paths below `work_tree`, or null if
 // that cannot be told (no checkout of `commit`, a file system that keeps no access times, more than kEntriesMax files).
 //
