@@ -478,6 +478,31 @@ TEST(ProvidedAction, SetupDvcAndSetupCmlTakeWhatIsThere) {
   EXPECT_THAT(record.output_of(2), HasSubstr("cml 3.1.4 is there"));
 }
 
+TEST(ProvidedAction, SetupUvTakesTheProgramThatFitsAndSaysWhatIsMissing) {
+  TestJob job;
+  put(job, "bin/uv",
+      "#!/bin/sh\ncase $1 in --version) echo 'uv 0.9.3 (x)';; venv) mkdir -p $2/bin; echo made $2;; esac\n");
+  put(job, "bin/python3", "#!/bin/sh\necho asked for: \"$@\"; exit 1\n");
+  put(job, "pyproject.toml", "[tool.uv]\nrequired-version = \"==0.9.3\"\n");
+  job.run_step("chmod +x bin/*; echo $PWD/bin >> $GITHUB_PATH");
+  job.uses_step("astral-sh/setup-uv@v6",
+                {{"python-version", "3.12"}, {"enable-cache", "true"}, {"activate-environment", "true"}},
+                {{"id", "uv"}});
+  job.run_step("echo ${{ steps.uv.outputs.uv-version }} $UV_PYTHON; [ $VIRTUAL_ENV = $PWD/.venv ] && echo active");
+  const json::object soft{{"continue-on-error", true}};
+  job.uses_step("astral-sh/setup-uv@v6", {{"version", "0.9.x"}});
+  job.uses_step("astral-sh/setup-uv@v6", {{"version", "0.8"}}, soft);
+  job.uses_step("astral-sh/setup-uv@v6", {{"version", "0.10.1"}}, soft);
+  const JobRecord record = job.run();
+  EXPECT_THAT(record.output_of(1), HasSubstr("uv 0.9.3 is there")) << record.text();
+  EXPECT_EQ(record.output_of(2), "0.9.3 3.12\nactive\n") << record.text();
+  EXPECT_THAT(record.output_of(3), HasSubstr("uv 0.9.3 is there"));
+  EXPECT_THAT(record.output_of(4), HasSubstr("uv==0.8.*"));
+  EXPECT_THAT(record.output_of(5), HasSubstr("uv==0.10.1"));
+  EXPECT_THAT(record.annotations("error"), ElementsAre(HasSubstr("pip could not install uv==0.8.*"), testing::_,
+                                                       HasSubstr("pip could not install uv==0.10.1"), testing::_));
+}
+
 TEST(BuiltinAction, AwsCredentialsComeFromInputs) {
   TestJob job;
   const json::object soft{{"continue-on-error", true}};

@@ -10,5 +10,6 @@ extern const std::string_view kGithubScriptMain;
 extern const std::string_view kSetupCmlAction;
 extern const std::string_view kCmlHelpers;
 extern const std::string_view kSetupDvcAction;
+extern const std::string_view kSetupUvAction;
 
 }  // namespace weir::runner::provided
