@@ -1,7 +1,6 @@
 #include "io/checkout_cache.h"
 
 #include <fcntl.h>
-#include <openssl/sha.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 
 #include "io/descriptor.h"
 #include "io/file.h"
+#include "io/git_index.h"
 
 namespace weir::io {
 namespace {
@@ -25,79 +25,26 @@ constexpr std::uint64_t kBytesMax = 4U << 20;
 constexpr std::size_t kCommitsMax = 64;
 constexpr std::size_t kDigestBytes = 20;
 constexpr std::string_view kMagic = "weir checkout 1\n";
-
-// git's index, versions 2 and 3 (gitformat-index(5)): numbers in network order; a header of "DIRC", version and number
-// of entries; entries of ten numbers of stat data, an object id, flags and a path, padded with NUL bytes to a multiple
-// of eight; extensions; SHA-1 of all that.
-constexpr std::size_t kHeaderBytes = 12;
-constexpr std::size_t kStatBytes = 40;
-constexpr std::size_t kFlagsAt = kStatBytes + kDigestBytes;
-constexpr std::size_t kPathAt = kFlagsAt + 2;
 // Anything beside the length of the path: merge stages, "assume unchanged", more flags to follow.
 constexpr std::uint32_t kUnusualFlags = 0xf000;
 
-std::uint32_t number_at(std::string_view bytes, std::size_t at) {
-  std::uint32_t number = 0;
-  for (std::size_t i = 0; i < 4; ++i) number = (number << 8) | static_cast<unsigned char>(bytes[at + i]);
-  return number;
-}
-
-void put_number(std::string& bytes, std::size_t at, std::uint64_t number) {
-  for (std::size_t i = 0; i < 4; ++i) bytes[at + i] = static_cast<char>((number >> (24 - 8 * i)) & 0xff);
-}
-
-struct IndexEntry {
-  std::size_t at = 0;  // in the index
-  std::uint32_t mode = 0;
-  std::uint32_t size = 0;
-  std::string path;
-};
-
 // The entries of an index that lists regular files and links only; nothing otherwise.
-std::optional<std::vector<IndexEntry>> read_index(std::string_view index) {
-  if (index.size() < kHeaderBytes + kDigestBytes || !index.starts_with("DIRC")) return std::nullopt;
-  const auto version = number_at(index, 4);
-  const std::size_t count = number_at(index, 8);
-  const std::size_t end = index.size() - kDigestBytes;
-  if ((version != 2 && version != 3) || count > kFilesMax) return std::nullopt;
-  std::vector<IndexEntry> entries;
-  std::size_t at = kHeaderBytes;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (end - at < kPathAt + 2) return std::nullopt;
-    const auto flags = (number_at(index, at + kFlagsAt - 2) & 0xffff);
-    const auto path_end = index.substr(0, end).find('\0', at + kPathAt);
-    if (path_end == std::string_view::npos || (flags & kUnusualFlags) != 0) return std::nullopt;
-    IndexEntry entry{.at = at,
-                     .mode = number_at(index, at + 24),
-                     .size = number_at(index, at + 36),
-                     .path = std::string(index.substr(at + kPathAt, path_end - at - kPathAt))};
+std::optional<std::vector<GitIndexEntry>> read_index(std::string_view text) {
+  auto index = read_git_index(text, kFilesMax);
+  if (!index) return std::nullopt;
+  for (const auto& entry : index->entries) {
+    if ((entry.flags & kUnusualFlags) != 0) return std::nullopt;
     if (entry.mode != 0100644 && entry.mode != 0100755 && entry.mode != 0120000) return std::nullopt;
     if (!join_below("/", entry.path)) return std::nullopt;
-    entries.push_back(std::move(entry));
-    at += (path_end - at + 8) / 8 * 8;
-    if (at > end) return std::nullopt;
   }
-  while (end - at >= 8) {
+  for (std::size_t at = index->extensions_at; index->end - at >= 8;) {
     // Only the tree cache holds nothing that depends on where the index lies.
-    if (index.substr(at, 4) != "TREE") return std::nullopt;
-    at += 8 + number_at(index, at + 4);
-    if (at > end) return std::nullopt;
+    if (text.substr(at, 4) != "TREE") return std::nullopt;
+    at += 8 + number_at(text, at + 4);
+    if (at > index->end) return std::nullopt;
   }
-  return entries;
+  return std::move(index->entries);
 }
-
-#pragma clang diagnostic push
-// The new interface would load OpenSSL's providers, which takes longer than all that is done here.
-#pragma clang diagnostic ignored "-Wdeprecated-declarations"
-std::string sha1(std::string_view bytes) {
-  std::string digest(kDigestBytes, '\0');
-  SHA_CTX context;
-  SHA1_Init(&context);
-  SHA1_Update(&context, bytes.data(), bytes.size());
-  SHA1_Final(reinterpret_cast<unsigned char*>(digest.data()), &context);
-  return digest;
-}
-#pragma clang diagnostic pop
 
 // The access time of what has not been read as yet, see Git::checkout_to(): a second ago; the other time stays.
 std::array<timespec, 2> unread_times() {
@@ -107,7 +54,7 @@ std::array<timespec, 2> unread_times() {
 }
 
 // Makes the file of an entry and gives its stat data.
-Result<struct stat> make_file(const IndexEntry& entry, const fs::path& path, std::string_view content) {
+Result<struct stat> make_file(const GitIndexEntry& entry, const fs::path& path, std::string_view content) {
   struct stat info{};
   if (entry.mode == 0120000) {
     if (::symlink(std::string(content).c_str(), path.c_str()) != 0 || ::lstat(path.c_str(), &info) != 0) {
@@ -122,18 +69,6 @@ Result<struct stat> make_file(const IndexEntry& entry, const fs::path& path, std
   ::futimens(file.get(), unread_times().data());
   if (::fstat(file.get(), &info) != 0) return fail_errno(errno, fmt::format("cannot stat {}", path.string()));
   return info;
-}
-
-void put_stat(std::string& index, std::size_t at, const struct stat& info) {
-  put_number(index, at, static_cast<std::uint64_t>(info.st_ctim.tv_sec));
-  put_number(index, at + 4, static_cast<std::uint64_t>(info.st_ctim.tv_nsec));
-  put_number(index, at + 8, static_cast<std::uint64_t>(info.st_mtim.tv_sec));
-  put_number(index, at + 12, static_cast<std::uint64_t>(info.st_mtim.tv_nsec));
-  put_number(index, at + 16, info.st_dev);
-  put_number(index, at + 20, info.st_ino);
-  put_number(index, at + 28, info.st_uid);
-  put_number(index, at + 32, info.st_gid);
-  put_number(index, at + 36, static_cast<std::uint64_t>(info.st_size));
 }
 
 // The whole content of a file of `size` bytes, whose access time stays.
@@ -154,7 +89,7 @@ std::optional<std::string> read_untouched(const fs::path& path, std::uint32_t si
 }
 
 // The bytes that git wrote for an entry; nothing if somebody was there since, or if only git knows how to write them.
-std::optional<std::string> content_of(const IndexEntry& entry, const fs::path& path) {
+std::optional<std::string> content_of(const GitIndexEntry& entry, const fs::path& path) {
   if (entry.mode == 0120000) {
     std::string target(entry.size + 1, '\0');
     const auto length = ::readlink(path.c_str(), target.data(), target.size());
@@ -215,13 +150,12 @@ Result<bool> CheckoutCache::restore(std::string_view commit, const fs::path& wor
       for (fs::path made = folder; !made.empty() && folders.insert(made).second;) made = made.parent_path();
     }
     const auto info = WEIR_TRY(make_file(entry, work_tree / entry.path, rest.substr(0, entry.size)));
-    put_stat(index, entry.at, info);
+    put_git_index_stat(index, entry.at, info);
     rest.remove_prefix(entry.size);
   }
   const auto times = unread_times();
   for (const auto& made : folders) ::utimensat(AT_FDCWD, (work_tree / made).c_str(), times.data(), 0);
-  const std::size_t end = index.size() - kDigestBytes;
-  index.replace(end, kDigestBytes, sha1(std::string_view(index).substr(0, end)));
+  seal_git_index(index);
   const fs::path path = work_tree / ".git" / "index";
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
   if (!file) return fail_errno(errno, fmt::format("cannot make {}", path.string()));

@@ -535,8 +535,16 @@ Result<void> Git::checkout_to(const fs::path& target, const GitCheckout& checkou
 
   if (WEIR_TRY(cache.restore(checkout.sha, target))) return {};
   ProcessOptions options;
-  options.argv = {"git",       "-C", target.string(), "-c",        "core.hooksPath=/dev/null",
-                  "read-tree", "-u", "--reset",       checkout.sha};
+  options.argv = {"git", "-C", target.string(), "-c", "core.hooksPath=/dev/null"};
+  // What Git LFS keeps stays a pointer: the machine's git-lfs would ask a server for it, one that the commit can name.
+  for (const char* setting : {"filter.lfs.smudge=", "filter.lfs.process=", "filter.lfs.required=false"}) {
+    options.argv.insert(options.argv.end(), {"-c", setting});
+  }
+  // The form of the index that is read here.
+  for (const char* setting : {"index.version=2", "core.splitIndex=false"}) {
+    options.argv.insert(options.argv.end(), {"-c", setting});
+  }
+  options.argv.insert(options.argv.end(), {"read-tree", "-u", "--reset", checkout.sha});
   options.env = git_environment({});
   WEIR_TRY(run_checked(std::move(options)));
   cache.keep(checkout.sha, target);
