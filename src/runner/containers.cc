@@ -23,10 +23,10 @@ constexpr auto kAskLimit = std::chrono::seconds{30};
 constexpr auto kHealthLimitMin = std::chrono::seconds{10};
 constexpr auto kHealthPause = std::chrono::seconds{1};
 constexpr auto kTidyLimit = std::chrono::seconds{5};
-constexpr int kNoHealthCheck = 125;
 constexpr std::string_view kHome = "/github/home";
 constexpr std::string_view kMountedNode = "/__e/node/bin/node";  // below GitHub's folder for the same
 constexpr std::size_t kIdLength = 64;
+constexpr std::string_view kHelpers[] = {"aardvark-dns", "slirp4netns", "pasta", "pasta.avx2", "dnsmasq"};
 // Ends a process and what it started, in a container, where there may be little to do it with.
 constexpr const char* kEndTree =
     "for p in $(ps -o pid,ppid | awk -v r=\"$1\" 'p[$2] || $1 == r {p[$1] = 1; print $1}'); do kill -9 $p; done "
@@ -115,6 +115,7 @@ Result<void> Containers::require(std::string_view what) {
       if (answer->status.code != 0) {
         return fail(Code::kUnimplemented, "podman does not work on this machine: {}", trim(answer->err));
       }
+      spare_helpers();
       return {};
     }();
   }
@@ -138,8 +139,19 @@ Result<std::string> Containers::podman(StepState& step, std::vector<std::string>
   const auto end = WEIR_TRY(job_.supervisor->run(std::move(options), take, time_left(step), [] { return true; }));
   if (end.stopped != StopReason::kNone) return fail(Code::kCancelled, "The operation was canceled.");
   if (end.status.code == 0) return std::string(trim(*output));
-  return fail(end.status.code == kNoHealthCheck ? Code::kNotFound : Code::kFailedPrecondition,
-              "podman {} failed with exit code {}: {}", arguments.front(), end.status.code, trim(*output));
+  return fail(Code::kFailedPrecondition, "podman {} failed with exit code {}: {}", arguments.front(), end.status.code,
+              trim(*output));
+}
+
+// podman leaves processes that serve the containers of all jobs; they are this one's descendants if it was the first.
+// What an ordinary user's podman leaves first of all, to hold its namespaces, has the name of podman itself.
+void Containers::spare_helpers() {
+  for (const auto& process : living_descendants()) {
+    if (process.name == "podman" || process.name == "catatonit") lasting_.insert(process.pid);
+  }
+  job_.supervisor->spare([this](const TreeProcess& process) {
+    return std::ranges::find(kHelpers, process.name) != std::end(kHelpers) || lasting_.contains(process.pid);
+  });
 }
 
 // What podman tells of something there is, without the warnings that it may have.
@@ -477,8 +489,8 @@ void Containers::stop(StepState& clean_up) {
   name_.clear();
   // podman's own helpers tidy up behind a container; nobody should end them meanwhile.
   const auto deadline = std::chrono::steady_clock::now() + kTidyLimit;
-  const auto tidies = [] {
-    return std::ranges::any_of(living_descendants(), [](const TreeProcess& process) {
+  const auto tidies = [&] {
+    return std::ranges::any_of(living_descendants(lasting_), [](const TreeProcess& process) {
       return process.name == "conmon" || process.name == "podman" || process.name == "crun";
     });
   };

@@ -79,6 +79,7 @@ class Containers {
   // Runs podman; what it prints is shown, and given.
   Result<std::string> podman(StepState& step, std::vector<std::string> arguments, bool show = true,
                              const std::map<std::string, std::string>& env = {});
+  void spare_helpers();
   [[nodiscard]] Result<std::string> ask(std::vector<std::string> arguments) const;
   // Options that mount the job's folders.
   [[nodiscard]] std::vector<std::string> folders();
@@ -101,6 +102,7 @@ class Containers {
   std::vector<std::filesystem::path> mounted_;
   std::filesystem::path machine_node_;  // of this machine, if it is mounted in the job's container
   std::map<std::pair<std::string, int>, std::optional<std::string>> nodes_;
+  std::set<pid_t> lasting_;  // processes of podman's that are not this job's alone
   std::map<std::filesystem::path, std::string> built_;
   std::map<std::string, std::unique_ptr<ContainerDoor>> doors_;
 };

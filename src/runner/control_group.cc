@@ -22,7 +22,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "weir-";
+constexpr std::string_view kServerGroup = "server";
 constexpr int kRemoveRounds = 200;
+constexpr int kMoveRounds = 50;
 constexpr auto kRemovePause = std::chrono::milliseconds{10};
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -88,6 +90,28 @@ fs::path parent_of_version_2(const fs::path& own) {
   return {};
 }
 
+// A group that was handed over (systemd's Delegate=yes) holds the server itself, and could therefore not have children
+// that are limited: what it holds moves into one of them first.
+fs::path room_in_version_2(const fs::path& own) {
+  const std::string controllers = text_of(own / "cgroup.controllers");
+  std::error_code ignored;
+  const bool handed_over = is_writable(own) && fs::exists(own / "cgroup.type", ignored) &&
+                           ::access((own / "cgroup.subtree_control").c_str(), W_OK) == 0;
+  if (!handed_over || !lists(controllers, ' ', "memory") || !lists(controllers, ' ', "pids")) return {};
+  const fs::path server = own / kServerGroup;
+  if (::mkdir(server.c_str(), 0755) != 0 && errno != EEXIST) return {};
+  const bool with_weights = lists(controllers, ' ', "cpu");
+  for (int round = 0; round < kMoveRounds; ++round) {
+    const std::string members = text_of(own / "cgroup.procs");
+    // One that has ended meanwhile cannot be moved, and need not be.
+    for (const auto member : split(members, '\n')) [[maybe_unused]]
+      const auto moved = put(server / "cgroup.procs", member);
+    if (put(own / "cgroup.subtree_control", with_weights ? "+memory +pids +cpu" : "+memory +pids")) return own;
+    std::this_thread::sleep_for(kRemovePause);
+  }
+  return {};
+}
+
 }  // namespace
 
 fs::path ControlGroup::own_group(std::string_view controller, std::string_view cgroup, std::string_view mountinfo) {
@@ -128,14 +152,16 @@ Result<ControlGroup> ControlGroup::create(const std::string& name, const Limits&
   if (parents.size() != 2) {
     parents.clear();
     if (const fs::path own = own_group("", cgroup, mountinfo); !own.empty()) {
-      if (auto parent = parent_of_version_2(own); !parent.empty()) parents.push_back(std::move(parent));
+      auto parent = parent_of_version_2(own);
+      if (parent.empty()) parent = room_in_version_2(own);
+      if (!parent.empty()) parents.push_back(std::move(parent));
     }
   }
   if (parents.empty()) {
     return fail(Code::kUnimplemented,
                 "the memory and the processes of its steps cannot be limited: no control group can be made here; start "
-                "the server as `systemd-run --user --scope -p Delegate=yes weir serve`, or as root outside of a "
-                "container");
+                "the server as `systemd-run --user --scope -p Delegate=yes weir serve`, as a unit with `Delegate=yes`, "
+                "or as root outside of a container");
   }
   ControlGroup group;
   for (const auto& parent : parents) {

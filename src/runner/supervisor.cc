@@ -480,17 +480,22 @@ void Supervisor::signal_descendants(Watch& watch, int signal) {
 }
 
 std::vector<TreeProcess> Supervisor::descendants_of(const Watch& watch) const {
-  if (watches_.size() < 2) return living_descendants(watch.others);
+  if (watches_.size() < 2) return without_spared(living_descendants(watch.others));
   // Not what runs side by side with it, nor what has come to this process from there: that tells its mark.
   std::set<pid_t> except = watch.others;
   for (const auto* other : watches_) {
     if (other != &watch && other->pid != 0) except.insert(other->pid);
   }
-  return living_descendants(except, [&watch](pid_t pid) {
+  return without_spared(living_descendants(except, [&watch](pid_t pid) {
     if (pid == watch.pid) return false;
     const std::string mark = variable_of(pid, kMark);
     return mark.empty() ? !watch.is_work : mark != watch.mark;
-  });
+  }));
+}
+
+std::vector<TreeProcess> Supervisor::without_spared(std::vector<TreeProcess> all) const {
+  if (spared_) std::erase_if(all, spared_);
+  return all;
 }
 
 void Supervisor::finish_stop(Watch& watch) {
@@ -543,7 +548,7 @@ std::vector<std::string> Supervisor::end_orphans() {
     const auto deadline = SteadyClock::now() + kOrphanPause;
     std::set<pid_t> signalled;
     for (;;) {
-      const auto left = living_descendants();
+      const auto left = without_spared(living_descendants());
       if (left.empty()) break;
       for (const auto& process : left) {
         if (!signalled.insert(process.pid).second) continue;

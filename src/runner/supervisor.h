@@ -109,6 +109,9 @@ class Supervisor {
   // that one, and only the last signal is for both.
   void spare_roots() { spare_roots_ = true; }
 
+  // Descendants for which this holds serve others than this job too: they are never ended.
+  void spare(std::function<bool(const TreeProcess&)> which) { spared_ = std::move(which); }
+
   [[nodiscard]] bool cancelled() const { return cancelled_; }
   [[nodiscard]] bool preempted() const { return preempted_; }  // made room; counts as cancelled too
   [[nodiscard]] bool timed_out() const { return timed_out_; }  // the cancellation came from the job's deadline
@@ -145,6 +148,7 @@ class Supervisor {
   void drain(Stream& stream, Watch& watch);
   [[nodiscard]] std::set<pid_t> roots() const;
   [[nodiscard]] std::vector<TreeProcess> descendants_of(const Watch& watch) const;
+  [[nodiscard]] std::vector<TreeProcess> without_spared(std::vector<TreeProcess> all) const;
   void note_others(Watch& watch);
 
   Options options_;
@@ -156,6 +160,7 @@ class Supervisor {
   StrandPtr current_;                             // that has the turn; null: the job's own thread
   std::optional<TimePoint> job_deadline_;
   std::optional<TimePoint> cancelled_at_;
+  std::function<bool(const TreeProcess&)> spared_;
   std::string buffer_;
   int cancel_signals_ = 0;
   int works_ = 0;  // threads that work inside the runner, and reap their own children
