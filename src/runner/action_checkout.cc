@@ -6,6 +6,7 @@
 #include "io/git.h"
 #include "runner/action.h"
 #include "runner/checkout.h"
+#include "runner/checkout_lfs.h"
 #include "runner/checkout_network.h"
 
 namespace weir::runner {
@@ -39,9 +40,6 @@ Result<Submodules> submodules_of(const ActionRequest& request) {
 }
 
 Result<void> refuse_unbuilt(const ActionRequest& request) {
-  if (WEIR_TRY(request.input_bool("lfs", false))) {
-    return fail(Code::kUnimplemented, "actions/checkout: `lfs: true` is not built; run `git lfs pull` in a step");
-  }
   for (const char* key : {"ssh-key", "github-server-url"}) {
     if (request.input(key).empty() || !is_other_repository(request)) continue;
     return fail(Code::kUnimplemented, "actions/checkout: `{}` is not built; clone '{}' in a `run` step", key,
@@ -68,10 +66,11 @@ Result<void> clean_folder(const fs::path& folder) {
 // Steps of a sandbox may have left settings of git's, or links, in the workspace. git works aside therefore; only
 // moving what it made there touches theirs, and that is confined.
 Result<void> check_out_aside(const ActionRequest& request, const fs::path& folder, const CheckoutTarget& target,
-                             bool all_refs) {
+                             bool all_refs, bool lfs) {
   const fs::path aside = request.staging / random_hex(8);
   WEIR_TRY(io::make_dirs(aside));
   WEIR_TRY(check_out(*request.spec, aside, target, all_refs));
+  if (lfs) WEIR_TRY(bring_lfs_files(request, aside));
   return run_confined(request.confinement, [&]() -> Result<void> {
     WEIR_TRY(clean_folder(folder));
     std::error_code error;
@@ -90,24 +89,34 @@ Result<CheckoutTarget> check_out_own(const ActionRequest& request, const fs::pat
   CheckoutTarget target = WEIR_TRY(find_target(git, request));
   const bool all_refs =
       request.input_or("fetch-depth", "1") == "0" || WEIR_TRY(request.input_bool("fetch-tags", false));
+  const bool lfs = WEIR_TRY(request.input_bool("lfs", false));
   if (request.confinement) {
-    WEIR_TRY(check_out_aside(request, folder, target, all_refs));
+    WEIR_TRY(check_out_aside(request, folder, target, all_refs, lfs));
   } else {
     WEIR_TRY(clean ? clean_folder(folder) : io::make_dirs(folder));
     WEIR_TRY(check_out(*request.spec, folder, target, all_refs));
+    if (lfs) WEIR_TRY(bring_lfs_files(request, folder));
   }
   return target;
 }
 
 Result<CheckoutTarget> check_out_there(const ActionRequest& request, const fs::path& folder) {
   WEIR_TRY(clean_folder(folder));
-  return check_out_other(request, folder);
+  auto target = WEIR_TRY(check_out_other(request, folder));
+  if (WEIR_TRY(request.input_bool("lfs", false))) WEIR_TRY(pull_lfs_files(request, folder));
+  return target;
 }
 
 Result<void> bring_submodules(const ActionRequest& request, const fs::path& folder) {
   const auto wanted = WEIR_TRY(submodules_of(request));
   if (wanted == Submodules::kNone) return {};
-  if (!request.confinement) return update_submodules(request, folder, wanted == Submodules::kRecursive);
+  if (!request.confinement) {
+    WEIR_TRY(update_submodules(request, folder, wanted == Submodules::kRecursive));
+    if (WEIR_TRY(request.input_bool("lfs", false))) {
+      WEIR_TRY(pull_lfs_of_submodules(request, folder, wanted == Submodules::kRecursive));
+    }
+    return {};
+  }
   if (!fs::exists(folder / ".gitmodules")) return {};
   return fail(Code::kPermissionDenied,
               "actions/checkout: a job of a foreign pull request has no network, so its submodules cannot be had");

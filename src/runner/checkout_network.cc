@@ -42,6 +42,7 @@ class NetworkGit {
       : request_(request), folder_(std::move(folder)), env_(request.env) {
     std::erase_if(env_, [](const auto& item) { return item.first.starts_with("GIT_CONFIG_"); });
     env_["GIT_TERMINAL_PROMPT"] = "0";
+    env_["GIT_LFS_SKIP_SMUDGE"] = "1";  // asked for by its own input
     env_["GIT_ASKPASS"] = "true";
     env_["LC_ALL"] = "C";
     env_["GIT_HTTP_LOW_SPEED_LIMIT"] = "1000";

@@ -13,6 +13,7 @@
 #include "runner/containers.h"
 #include "runner/job_context.h"
 #include "runner/job_state.h"
+#include "runner/lfs_files.h"
 #include "runner/loaded_action.h"
 #include "runner/reads.h"
 #include "runner/sandbox.h"
@@ -54,6 +55,11 @@ Result<void> check_out_commit(JobState& job) {
   const auto& spec = *job.spec;
   if (!spec.implicit_checkout || spec.strict) return {};
   WEIR_TRY(check_out(spec, job.workspace, {spec.commit, spec.ref}, false));
+  // Whoever asks for nothing is to find the files; what `lfs: true` demands is only said here.
+  if (has_lfs_objects(spec.git_dir)) {
+    const LfsFiles files = WEIR_TRY(put_lfs_files(job.workspace, spec.git_dir));
+    for (const auto& message : files.missing) job.line(-1, 'e', message);
+  }
   // Without a network they are of no use.
   if (!job.sandbox) job.hidden_env = git_credentials(spec, job.token);
   job.line(-1, 'c',

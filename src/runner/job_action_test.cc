@@ -73,7 +73,7 @@ TEST(Checkout, WhatIsNotBuiltIsRefusedByName) {
   const TestRepository repository(job);
   const auto soft = json::object{{"continue-on-error", true}};
   job.uses_step("actions/checkout@v4", {{"repository", "other/../repo"}}, soft);
-  job.uses_step("actions/checkout@v4", {{"lfs", "true"}}, soft);
+  job.uses_step("actions/checkout@v4", {{"repository", "other/repo"}, {"ssh-key", "secret"}}, soft);
   job.uses_step("actions/checkout@v4", {{"ref", "nowhere"}}, soft);
   job.uses_step("actions/checkout@v4", {{"path", "../climb"}}, soft);
   job.uses_step("actions/checkout@v4", {{"fetch-dept", "0"}}, soft);
@@ -81,7 +81,7 @@ TEST(Checkout, WhatIsNotBuiltIsRefusedByName) {
   const auto errors = record.annotations("error");
   ASSERT_EQ(errors.size(), 4U) << record.text();
   EXPECT_THAT(errors[0], HasSubstr("'other/../repo'"));
-  EXPECT_THAT(errors[1], HasSubstr("lfs"));
+  EXPECT_THAT(errors[1], HasSubstr("`ssh-key`"));
   EXPECT_THAT(errors[2], HasSubstr("branch or tag with the name 'nowhere'"));
   EXPECT_THAT(errors[3], HasSubstr("climbs out"));
   EXPECT_THAT(record.annotations("warning"),

@@ -38,6 +38,15 @@ std::optional<std::string_view> take_line(std::string_view& text, std::string_vi
   return value;
 }
 
+// Where a repository, or one that `git worktree` made beside it, keeps objects.
+fs::path objects_of(const fs::path& git_dir) {
+  fs::path common = git_dir;
+  if (const auto other = io::read_file(git_dir / "commondir", 4'096)) {
+    common = (git_dir / other->substr(0, other->find('\n'))).lexically_normal();
+  }
+  return common / "lfs" / "objects";
+}
+
 struct Candidate {
   io::GitIndexEntry entry;
   LfsPointer pointer;
@@ -152,6 +161,11 @@ std::optional<LfsPointer> parse_lfs_pointer(std::string_view text) {
   return pointer;
 }
 
+bool has_lfs_objects(const fs::path& git_dir) {
+  std::error_code error;
+  return fs::is_directory(objects_of(git_dir), error);
+}
+
 Result<LfsFiles> put_lfs_files(const fs::path& work_tree, const fs::path& git_dir) {
   LfsFiles done;
   const fs::path index_path = work_tree / ".git" / "index";
@@ -161,13 +175,10 @@ Result<LfsFiles> put_lfs_files(const fs::path& work_tree, const fs::path& git_di
   auto files = find_pointers(work_tree, *index);
   if (files.empty()) return done;
   WEIR_TRY(keep_filtered(work_tree, files));
-  fs::path common = git_dir;
-  if (const auto other = io::read_file(git_dir / "commondir", 4'096)) {
-    common = (git_dir / other->substr(0, other->find('\n'))).lexically_normal();
-  }
+  const fs::path objects = objects_of(git_dir);
   for (const auto& one : files) {
     const std::string& oid = one.pointer.oid;
-    const fs::path object = common / "lfs" / "objects" / oid.substr(0, 2) / oid.substr(2, 2) / oid;
+    const fs::path object = objects / oid.substr(0, 2) / oid.substr(2, 2) / oid;
     const auto info = WEIR_TRY(put_file(work_tree, one, object));
     if (!info) {
       done.missing.push_back(fmt::format("Error downloading object: {} ({}): [404] Object does not exist on the server",

@@ -27,6 +27,9 @@ struct LfsFiles {
   std::vector<std::string> missing;  // messages, one for each file whose object is not there; they stay pointers
 };
 
+// Whether a repository keeps any object.
+bool has_lfs_objects(const std::filesystem::path& git_dir);
+
 // Puts the objects that a fresh checkout's pointers name in their place, where .gitattributes says "filter=lfs": as
 // copies that share their blocks with the repository's on file systems that can do so, never as links, since a step may
 // write to them. git takes the files for unchanged afterwards, with git-lfs or without. `git_dir` has the objects,

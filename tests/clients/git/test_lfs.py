@@ -165,3 +165,118 @@ def test_an_upload_that_is_cut_off_leaves_nothing(server, work):
     git(work, "commit", "-qm", "More")
     git(work, "push", "-q", "origin", "main")
     assert hashlib.sha256(data).hexdigest() in objects(server)
+
+
+WORKFLOW = """
+name: Check
+on: push
+permissions:
+  contents: {rights}
+jobs:
+  check:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+        with: {{lfs: {lfs}}}
+      - run: |
+{script}
+"""
+
+
+def run_of(server, work, script, lfs="true", rights="read"):
+    """What the last lines of a job say that checks this work tree out."""
+    workflow = work / ".github/workflows/check.yml"
+    workflow.parent.mkdir(parents=True, exist_ok=True)
+    lines = "\n".join("          " + line for line in script.splitlines())
+    workflow.write_text(WORKFLOW.format(lfs=lfs, script=lines, rights=rights))
+    git(work, "add", "-A")
+    git(work, "commit", "-qm", "Run")
+    git(work, "push", "-q", "origin", "main")
+    newest = wait_until(lambda: [run for run in server.get("/api/v1/runs?limit=5")["runs"]
+                                 if run["commit"] == git(work, "rev-parse", "HEAD").stdout.strip()], what="the run")
+    server.finished(newest[0]["id"])
+    return newest[0]["id"]
+
+
+def log_of(server, run):
+    return server.cli("logs", str(run), token=server.admin_token, check=False).stdout
+
+
+def conclusion_of(server, run):
+    return server.get(f"/api/v1/runs/{run}")["conclusion"]
+
+
+def test_a_job_has_the_files_and_sends_others(server, work, tmp_path):
+    # A step has git-lfs where the machine has it: its filters, its hook before a push, and the job's token.
+    script = """set -e
+test "$(wc -c < large.bin)" = 5000000
+test -z "$(git status --porcelain)"
+echo made > new.bin
+git add -A
+git -c user.name=j -c user.email=j@example.com commit -qm Made
+git lfs ls-files -n | tr '\\n' ' '
+git push -q origin HEAD:refs/heads/made
+git checkout -q main~1 -- small.bin"""
+    run = run_of(server, work, script, rights="write")
+    assert conclusion_of(server, run) == "success", log_of(server, run)
+    assert hashlib.sha256(b"made\n").hexdigest() in objects(server)
+    git(work, "fetch", "-q", "origin", "made")
+    assert "oid sha256:" in git(work, "show", "FETCH_HEAD:new.bin").stdout
+
+    # A token that may only read sends nothing.
+    run = run_of(server, work, """echo secret > new.bin
+git add -A
+git -c user.name=j -c user.email=j@example.com commit -qm Made
+! git lfs push origin HEAD""")
+    assert conclusion_of(server, run) == "success", log_of(server, run)
+    assert hashlib.sha256(b"secret\n").hexdigest() not in objects(server)
+
+
+def test_a_job_has_pointers_unless_it_asks(server, work):
+    run = run_of(server, work, 'set -e\nhead -n 1 small.bin | grep -q "^version"\ntest -z "$(git status --porcelain)"',
+                 lfs="false")
+    assert conclusion_of(server, run) == "success", log_of(server, run)
+
+
+def test_a_job_that_asks_for_what_is_missing_says_what(server, work):
+    git(work, "push", "-q", "origin", "main")
+    for path in (server.state / "repos/models.git/lfs/objects").glob(f"*/*/{hashlib.sha256(b'x').hexdigest()}"):
+        path.unlink()
+    run = run_of(server, work, "true")
+    assert conclusion_of(server, run) == "failure"
+    assert "Error downloading object: small.bin" in log_of(server, run)
+
+
+def test_files_of_another_repository_and_of_submodules(server, work, tmp_path):
+    git(work, "push", "-q", "origin", "main")
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    git(outer, "init", "-q", "-b", "main")
+    git(outer, "config", "user.name", "Ann")
+    git(outer, "config", "user.email", "ann@example.com")
+    git(outer, "remote", "add", "origin", address(server, name="outer"))
+    head = git(work, "rev-parse", "HEAD").stdout.strip()
+    (outer / ".gitmodules").write_text('[submodule "models"]\n\tpath = models\n\turl = ../models.git\n')
+    git(outer, "update-index", "--add", "--cacheinfo", f"160000,{head},models")
+    (outer / "models").mkdir()
+    workflow = outer / ".github/workflows/check.yml"
+    workflow.parent.mkdir(parents=True)
+    workflow.write_text("""
+name: Check
+on: push
+jobs:
+  check:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+        with: {lfs: true, submodules: true}
+      - uses: actions/checkout@v4
+        with: {lfs: true, repository: weir/models, path: other}
+      - run: test "$(wc -c < models/large.bin)" = 5000000 && test "$(wc -c < other/large.bin)" = 5000000
+""")
+    git(outer, "add", ".gitmodules", ".github")
+    git(outer, "commit", "-qm", "Begin")
+    git(outer, "push", "-q", "origin", "main")
+    run = wait_until(lambda: server.get("/api/v1/runs?limit=5")["runs"], what="the run")[0]["id"]
+    server.finished(run)
+    assert conclusion_of(server, run) == "success", log_of(server, run)
