@@ -1,6 +1,5 @@
 #include "runner/checkout_lfs.h"
 
-#include "base/size.h"
 #include "io/process.h"
 #include "runner/checkout_network.h"
 #include "runner/lfs_files.h"
@@ -53,7 +52,8 @@ Result<void> bring_lfs_files(const ActionRequest& request, const fs::path& folde
                 done.missing.size(), request.spec->repository);
   }
   if (done.count == 0) return {};
-  request.reporter->line(fmt::format("Git LFS: {} files, {}", done.count, size_text(done.size_bytes)));
+  request.reporter->line(
+      fmt::format("Git LFS: {} file{}, {} bytes", done.count, done.count == 1 ? "" : "s", done.size_bytes));
   // In a sandbox nothing of the machine's configuration is looked at, and nothing pushed.
   if (request.confinement) return {};
   // What steps then do with git is to know of LFS: filters, and the hook that sends objects before a push.

@@ -53,7 +53,7 @@ TEST(CheckoutLfs, BringsTheFilesAndGitSeesNoChange) {
   job.run_step("cd deep/er; cat model.bin; git status --short; GIT_CONFIG_NOSYSTEM=1 HOME=/x git status --short");
   const JobRecord record = job.run();
   EXPECT_EQ(record.output_of(1), "the weights\n") << record.text();
-  EXPECT_THAT(record.output_of(0), HasSubstr("Git LFS: 1 files"));
+  EXPECT_THAT(record.output_of(0), HasSubstr("Git LFS: 1 file, 12 bytes"));
 }
 
 TEST(CheckoutLfs, WithoutItPointersStayPointers) {
