@@ -22,7 +22,7 @@ Result<void> each_summary(store::Reader& reader, const std::string& repo,
 Forge::Forge(Parts parts)
     : parts_(std::move(parts)),
       issues_(parts_.db, parts_.triggers),
-      checks_(parts_.db, parts_.triggers),
+      checks_(parts_.db, parts_.triggers, parts_.git),
       releases_(parts_.db, parts_.triggers),
       deployments_(parts_.db, parts_.triggers, parts_.clock),
       job_deployments_(std::make_shared<forge::JobDeployments>(
@@ -31,6 +31,8 @@ Forge::Forge(Parts parts)
                                    .loop = &parts_.loop,
                                    .job = [this](std::int64_t job) { return facts_of(job); },
                                    .server_url = parts_.server_url})),
+      labels_(parts_.db, parts_.triggers),
+      reactions_(parts_.db),
       attachments_(parts_.db, parts_.clock, parts_.attachments, each_summary),
       pulls_({.db = &parts_.db,
               .clock = &parts_.clock,

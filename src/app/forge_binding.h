@@ -11,7 +11,9 @@
 #include "forge/deployments.h"
 #include "forge/issues.h"
 #include "forge/job_deployments.h"
+#include "forge/labels.h"
 #include "forge/pulls.h"
+#include "forge/reactions.h"
 #include "forge/releases.h"
 
 namespace weir::app {
@@ -38,6 +40,8 @@ class Forge {
   [[nodiscard]] forge::Checks& checks() { return checks_; }
   [[nodiscard]] forge::Releases& releases() { return releases_; }
   [[nodiscard]] forge::Deployments& deployments() { return deployments_; }
+  [[nodiscard]] forge::Labels& labels() { return labels_; }
+  [[nodiscard]] forge::Reactions& reactions() { return reactions_; }
   [[nodiscard]] forge::Attachments& attachments() { return attachments_; }
 
   // Jobs that enter an environment deploy to it from now on; what they did since the server last ran is taken up.
@@ -63,6 +67,8 @@ class Forge {
   forge::Releases releases_;
   forge::Deployments deployments_;
   std::shared_ptr<forge::JobDeployments> job_deployments_;
+  forge::Labels labels_;
+  forge::Reactions reactions_;
   forge::Attachments attachments_;
   forge::Pulls pulls_;
 };

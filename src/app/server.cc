@@ -477,6 +477,8 @@ api::github::Parts ServerImpl::github_parts() {
       .services = &services_,
       .releases = &forge_->releases(),
       .deployments = &forge_->deployments(),
+      .labels = &forge_->labels(),
+      .reactions = &forge_->reactions(),
       .states = [this](const std::string& repo, const std::string& commit) { return forge_->states_of(repo, commit); },
       .server_url = [this] { return url_; },
       .version = std::string(version()),

@@ -4,7 +4,6 @@
 #include <array>
 #include <set>
 
-#include "event/occurrence.h"
 #include "event/payload.h"
 #include "forge/issues.h"
 #include "types/event.h"
@@ -106,12 +105,6 @@ types::EventDraft check_draft(const CheckRun& check, const types::Identity& iden
           {"commit", check.commit}, {"name", check.name}, {"status", check.status}, {"conclusion", check.conclusion}}};
 }
 
-event::Occurrence check_occurrence(const CheckRun& check, std::string_view action, const types::Identity& identity) {
-  return {.info = {.event = "check_run", .action = std::string(action)},
-          .payload = {{"action", action}, {"check_run", to_json(check)}},
-          .actor = identity.name};
-}
-
 }  // namespace
 
 Result<void> check_link(std::string_view member, std::string_view url) {
@@ -160,9 +153,10 @@ Result<CheckRun> Checks::create(CheckRun check, const types::Identity& identity)
   WEIR_TRY(check_run(check));
   check.creator = identity.name;
   check.id = WEIR_TRY(reserve_number(db_, "check"));
+  const std::scoped_lock lock(mutex_);
   const bool completed = check.status == "completed";
-  const auto occurrence = check_occurrence(check, completed ? "completed" : "created", identity);
-  WEIR_TRY(triggers_.occurred(check.repo, {occurrence}, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
+  const auto occurrences = WEIR_TRY(occurrences_of(check, completed ? "completed" : "created", identity));
+  WEIR_TRY(triggers_.occurred(check.repo, occurrences, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
     if (to_micros(check.started_at) == 0) check.started_at = tx.now();
     if (completed && !check.completed_at) check.completed_at = tx.now();
     WEIR_TRY(tx.execute(
@@ -172,11 +166,12 @@ Result<CheckRun> Checks::create(CheckRun check, const types::Identity& identity)
          json::serialize(check.annotations)}));
     return tx.append(check_draft(check, identity));
   }));
-  return check;
+  return find(check.repo, check.id);
 }
 
 Result<CheckRun> Checks::update(const std::string& repo, std::int64_t id,
                                 const std::function<Result<void>(CheckRun&)>& change, const types::Identity& identity) {
+  const std::scoped_lock lock(mutex_);
   auto check = WEIR_TRY(find(repo, id));
   const bool was_completed = check.status == "completed";
   WEIR_TRY(change(check));
@@ -185,7 +180,7 @@ Result<CheckRun> Checks::update(const std::string& repo, std::int64_t id,
   WEIR_TRY(check_run(check));
   const bool completes = !was_completed && check.status == "completed";
   std::vector<event::Occurrence> occurrences;
-  if (completes) occurrences.push_back(check_occurrence(check, "completed", identity));
+  if (completes) occurrences = WEIR_TRY(occurrences_of(check, "completed", identity));
   WEIR_TRY(triggers_.occurred(repo, occurrences, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
     if (completes && !check.completed_at) check.completed_at = tx.now();
     WEIR_TRY(tx.execute(
@@ -200,16 +195,22 @@ Result<CheckRun> Checks::update(const std::string& repo, std::int64_t id,
 }
 
 Result<CheckRun> Checks::find(const std::string& repo, std::int64_t id) {
-  return db_.load<CheckRun>([&](store::Reader& reader) { return load_check(reader, repo, id); });
+  auto check = WEIR_TRY(db_.load<CheckRun>([&](store::Reader& reader) { return load_check(reader, repo, id); }));
+  for (const auto& other : WEIR_TRY(of_commit(repo, check.commit))) {
+    if (other.id == id) check.suite = other.suite;
+  }
+  return check;
 }
 
 Result<std::vector<CheckRun>> Checks::of_commit(const std::string& repo, const std::string& commit) {
-  return db_.load<std::vector<CheckRun>>([&](store::Reader& reader) {
+  auto all = WEIR_TRY(db_.load<std::vector<CheckRun>>([&](store::Reader& reader) {
     return reader.all<CheckRun>(
         fmt::format("SELECT {} FROM forge_checks WHERE repo = ? AND commit_id = ? ORDER BY id DESC LIMIT ?",
                     kCheckColumns),
         {repo, commit, kReadMax}, read_check);
-  });
+  }));
+  group_into_suites(all);
+  return all;
 }
 
 json::object to_json(const Status& status) {
@@ -237,7 +238,8 @@ json::object to_json(const CheckRun& check) {
                                   {"summary", check.summary},
                                   {"text", check.text},
                                   {"annotations_count", check.annotations.size()}}},
-          {"app", json::object{{"slug", "weir"}, {"name", check.creator}}}};
+          {"check_suite", json::object{{"id", check.suite}}},
+          {"app", app_json(app_of(check.creator))}};
 }
 
 }  // namespace weir::forge

@@ -59,5 +59,94 @@ TEST_F(ChecksTest, AConclusionEndsACheckRun) {
   EXPECT_EQ(checks_->of_commit("flights", commit_)->size(), 1U);
 }
 
+// A repository whose workflow answers to checks.
+class CheckSuitesTest : public ChecksTest {
+ protected:
+  CheckSuitesTest() {
+    make_repository();
+    write(".github/workflows/c.yml",
+          "on: {check_run: , check_suite: }\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}\n");
+    head_ = push().after;
+    checks_ = std::make_unique<Checks>(*db_, *triggers_, git());
+  }
+
+  std::int64_t begin(const std::string& name, const types::Identity& who) {
+    return checks_->create({.repo = "flights", .commit = head_, .name = name}, who)->id;
+  }
+  void end(std::int64_t id, const std::string& conclusion, const types::Identity& who) {
+    const auto done = checks_->update(
+        "flights", id,
+        [&](CheckRun& check) -> Result<void> {
+          check.conclusion = conclusion;
+          return {};
+        },
+        who);
+    ASSERT_TRUE(done.has_value()) << done.error().message;
+  }
+  // "check_suite completed failure" of each run since the last call.
+  std::vector<std::string> started() {
+    std::vector<std::string> all;
+    for (const auto& run : std::exchange(starter_.runs, {})) {
+      const auto& about = run.event_payload.at(run.event_name);
+      all.push_back(fmt::format("{} {} {}", run.event_name, json_string_or(run.event_payload, "action", ""),
+                                json_string_or(about, "conclusion", "")));
+    }
+    return all;
+  }
+
+  std::string head_;
+  types::Identity alice_{.name = "alice", .role = types::Role::kDeveloper};
+  types::Identity bob_{.name = "bob", .role = types::Role::kDeveloper};
+};
+
+TEST_F(CheckSuitesTest, ASuiteEndsWithItsLastCheckRun) {
+  const auto lint = begin("lint", alice_);
+  const auto scan = begin("scan", alice_);
+  const auto other = begin("lint", bob_);
+  started();
+  auto suites = checks_->suites("flights", head_).value();
+  ASSERT_EQ(suites.size(), 2U);
+  EXPECT_EQ(suites[0].id, lint);
+  EXPECT_EQ(suites[0].app, "alice");
+  EXPECT_EQ(suites[0].status, "queued");
+  end(lint, "failure", alice_);
+  EXPECT_THAT(started(), testing::ElementsAre("check_run completed failure"));
+  EXPECT_EQ(checks_->find_suite("flights", lint)->status, "in_progress");
+  end(scan, "success", alice_);
+  ASSERT_EQ(starter_.runs.size(), 2U);
+  const auto& suite = starter_.runs[1].event_payload.at("check_suite");
+  EXPECT_EQ(suite.at("head_branch"), "main");
+  EXPECT_EQ(suite.at("id"), lint);
+  EXPECT_THAT(started(), testing::ElementsAre("check_run completed success", "check_suite completed failure"));
+  // Again, and well: of each name the newest counts.
+  end(begin("lint", alice_), "neutral", alice_);
+  EXPECT_THAT(started(), testing::ElementsAre("check_run created ", "check_run completed neutral",
+                                              "check_suite completed success"));
+  EXPECT_EQ(checks_->of_suite("flights", lint)->size(), 3U);
+  EXPECT_EQ(checks_->find("flights", scan)->suite, lint);
+  EXPECT_EQ(checks_->find_suite("flights", scan).error().code, Code::kNotFound) << "no suite's first";
+  EXPECT_EQ(checks_->find_suite("flights", other)->app, "bob");
+}
+
+TEST_F(CheckSuitesTest, WhatJobsSetStartsNothingWhoeverChangesIt) {
+  const auto id = begin("bench", job_);
+  auto next = job_;
+  next.name = "job:8";
+  begin("more", next);
+  ASSERT_EQ(checks_->suites("flights", head_)->size(), 1U) << "jobs are one app";
+  end(id, "success", alice_);
+  EXPECT_THAT(started(), testing::IsEmpty());
+}
+
+TEST_F(CheckSuitesTest, AskingForACheckAgainIsTold) {
+  const auto id = begin("lint", alice_);
+  end(id, "failure", alice_);
+  started();
+  ASSERT_TRUE(checks_->rerequest("flights", id, bob_));
+  EXPECT_THAT(started(), testing::ElementsAre("check_run rerequested failure"));
+  EXPECT_EQ(checks_->find("flights", id)->status, "completed") << "until whoever set it does so again";
+  EXPECT_FALSE(checks_->rerequest("flights", 99, bob_));
+}
+
 }  // namespace
 }  // namespace weir::forge

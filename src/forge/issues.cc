@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "event/occurrence.h"
+#include "forge/labels.h"
 #include "forge/pull_rows.h"
+#include "forge/reactions.h"
 #include "types/event.h"
 
 namespace weir::forge {
@@ -14,22 +16,6 @@ constexpr std::string_view kIssueColumns =
 constexpr std::string_view kCommentColumns =
     "id, repo, subject, author, path, line, commit_id, created_at, updated_at, body";
 constexpr std::size_t kLabelsMax = 100;
-
-std::string labels_text(const std::vector<std::string>& labels) {
-  json::array array;
-  for (const auto& label : labels) array.emplace_back(label);
-  return json::serialize(array);
-}
-
-std::vector<std::string> labels_from(std::string_view text) {
-  std::vector<std::string> labels;
-  const auto value = parse_json(text, "labels");
-  if (!value || !value->is_array()) return labels;
-  for (const auto& label : value->get_array()) {
-    if (label.is_string()) labels.emplace_back(label.get_string());
-  }
-  return labels;
-}
 
 std::optional<TimePoint> time_or_null(const store::Row& row, int column) {
   return row.is_null(column) ? std::nullopt : std::optional(row.time(column));
@@ -106,6 +92,22 @@ Result<Comment> load_comment(store::Reader& reader, const std::string& repo, std
 
 }  // namespace
 
+std::string labels_text(const std::vector<std::string>& labels) {
+  json::array array;
+  for (const auto& label : labels) array.emplace_back(label);
+  return json::serialize(array);
+}
+
+std::vector<std::string> labels_from(std::string_view text) {
+  std::vector<std::string> labels;
+  const auto value = parse_json(text, "labels");
+  if (!value || !value->is_array()) return labels;
+  for (const auto& label : value->get_array()) {
+    if (label.is_string()) labels.emplace_back(label.get_string());
+  }
+  return labels;
+}
+
 Result<void> check_labels(const std::vector<std::string>& labels) {
   if (labels.size() > kLabelsMax) return fail(Code::kInvalidArgument, "at most {} labels may be given", kLabelsMax);
   for (const auto& label : labels) {
@@ -135,6 +137,7 @@ std::string issue_series(const std::string& repo) {
 
 Result<void> insert_issue(store::Transaction& tx, Issue& issue) {
   issue.created_at = issue.updated_at = tx.now();
+  WEIR_TRY(ensure_labels(tx, issue.repo, issue.labels));
   WEIR_TRY(
       tx.execute(fmt::format("INSERT INTO forge_issues({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kIssueColumns),
                  {issue.repo, issue.number, issue.is_pull, issue.open, issue.title, issue.author, issue.created_at,
@@ -151,6 +154,7 @@ Result<Issue> load_issue(store::Reader& reader, const std::string& repo, std::in
 }
 
 Result<void> update_issue(store::Transaction& tx, const Issue& issue) {
+  WEIR_TRY(ensure_labels(tx, issue.repo, issue.labels));
   WEIR_TRY(
       tx.execute("UPDATE forge_issues SET open = ?, title = ?, updated_at = ?, closed_at = ?, closed_by = ?, "
                  "labels = ?, body = ? WHERE repo = ? AND number = ?",
@@ -326,7 +330,7 @@ Result<void> Issues::remove_comment(const std::string& repo, std::int64_t id, co
   return tell(comment, "deleted", types::event_type::kCommentDeleted, identity, {},
               [&](store::Transaction& tx) -> Result<void> {
                 WEIR_TRY(tx.execute("DELETE FROM forge_comments WHERE id = ?", {id}));
-                return {};
+                return remove_reactions(tx, repo, fmt::format("comment/{}", id));
               });
 }
 

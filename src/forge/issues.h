@@ -118,6 +118,9 @@ Result<void> insert_issue(store::Transaction& tx, Issue& issue);
 Result<Issue> load_issue(store::Reader& reader, const std::string& repo, std::int64_t number);
 Result<void> update_issue(store::Transaction& tx, const Issue& issue);
 Result<void> check_labels(const std::vector<std::string>& labels);
+// How the column has them.
+std::string labels_text(const std::vector<std::string>& labels);
+std::vector<std::string> labels_from(std::string_view text);
 Result<void> check_text(std::string_view title, std::string_view body);
 
 // Members as GitHub's webhooks and REST API name them, without addresses.

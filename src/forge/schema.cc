@@ -81,6 +81,16 @@ CREATE TABLE forge_cursors(name TEXT PRIMARY KEY, sequence BIGINT NOT NULL);
 ALTER TABLE forge_reviews ADD COLUMN dismissed_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE forge_reviews ADD COLUMN dismissal TEXT NOT NULL DEFAULT '';
 ALTER TABLE forge_pulls ADD COLUMN requested TEXT NOT NULL DEFAULT '[]';
+)"},
+                                          store::Migration{"forge/006-labels", R"(
+CREATE TABLE forge_labels(
+  repo TEXT NOT NULL, folded TEXT NOT NULL, name TEXT NOT NULL, color TEXT NOT NULL, description TEXT NOT NULL,
+  PRIMARY KEY(repo, folded));
+
+CREATE TABLE forge_reactions(
+  id BIGINT PRIMARY KEY, repo TEXT NOT NULL, subject TEXT NOT NULL, content TEXT NOT NULL, author TEXT NOT NULL,
+  created_at BIGINT NOT NULL);
+CREATE INDEX forge_reactions_subject ON forge_reactions(repo, subject, id);
 )"}};
   return kMigrations;
 }

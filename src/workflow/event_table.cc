@@ -18,8 +18,10 @@ constexpr std::string_view kRaisedOfPulls =
 
 constexpr auto kEvents = std::to_array<EventInfo>({
     {.name = "branch_protection_rule", .types = "created edited deleted"},
-    {.name = "check_run", .types = "completed created rerequested requested_action", .raised = "created completed"},
-    {.name = "check_suite", .types = "completed"},
+    {.name = "check_run",
+     .types = "completed created rerequested requested_action",
+     .raised = "created completed rerequested"},
+    {.name = "check_suite", .types = "completed", .raised = "*"},
     {.name = "create", .raised = "*"},
     {.name = "delete", .raised = "*"},
     {.name = "deployment", .raised = "*"},
@@ -36,7 +38,7 @@ constexpr auto kEvents = std::to_array<EventInfo>({
      .types = "opened edited deleted transferred pinned unpinned closed reopened assigned unassigned labeled unlabeled "
               "locked unlocked milestoned demilestoned field_added field_removed typed untyped",
      .raised = "opened edited closed reopened labeled unlabeled"},
-    {.name = "label", .types = "created edited deleted"},
+    {.name = "label", .types = "created edited deleted", .raised = "*"},
     {.name = "merge_group", .types = "checks_requested", .filters = "branches", .by_webhook = false},
     {.name = "milestone", .types = "created closed opened edited deleted"},
     {.name = "page_build"},

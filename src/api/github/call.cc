@@ -266,6 +266,9 @@ std::string base64_encode(std::string_view bytes) {
 void add_routes(io::Router& router, Parts parts) {
   Routes routes(router, std::make_shared<const Parts>(std::move(parts)));
   add_issue_routes(routes);
+  add_label_routes(routes);
+  add_reaction_routes(routes);
+  add_object_routes(routes);
   add_comment_routes(routes);
   add_pull_routes(routes);
   add_review_routes(routes);

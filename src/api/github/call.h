@@ -113,7 +113,12 @@ std::string base64_encode(std::string_view bytes);
 json::object pull_json(const Call& call, const forge::Pull& pull);
 json::object comment_json(const Call& call, const forge::Comment& comment);
 
+json::array labels_json(const Call& call, const std::vector<std::string>& names);
+
 void add_issue_routes(Routes& routes);
+void add_label_routes(Routes& routes);
+void add_reaction_routes(Routes& routes);
+void add_object_routes(Routes& routes);
 void add_comment_routes(Routes& routes);
 void add_pull_routes(Routes& routes);
 void add_review_routes(Routes& routes);

@@ -4,12 +4,14 @@
 #include <algorithm>
 
 #include "api/github/call.h"
+#include "event/payload.h"
 
 namespace weir::api::github {
 namespace {
 
 using access::Permission;
 using forge::CheckRun;
+using forge::CheckSuite;
 using forge::Status;
 
 constexpr Need kReadsStatuses{"statuses", Level::kRead, Permission::kRead};
@@ -89,7 +91,6 @@ json::object check_json(const Call& call, const CheckRun& check) {
        {std::pair{"title", &check.title}, {"summary", &check.summary}, {"text", &check.text}}) {
     if (text->empty()) output[member] = nullptr;
   }
-  object["check_suite"] = nullptr;  // weir groups check runs by commit only
   object["pull_requests"] = json::array();
   return object;
 }
@@ -183,8 +184,8 @@ Result<io::HttpResponse> list_annotations(Call& call) {
   return paged(call, all, [](const json::value& annotation) { return annotation; });
 }
 
-Result<io::HttpResponse> list_checks(Call& call) {
-  auto checks = WEIR_TRY(call.services().checks->of_commit(call.repo, WEIR_TRY(sha_of(call))));
+// Those of a list (newest first) that are asked for.
+Result<io::HttpResponse> filtered(const Call& call, std::vector<CheckRun> checks) {
   const auto name = call.query("check_name");
   const auto status = call.query("status");
   std::erase_if(checks, [&](const CheckRun& check) {
@@ -195,6 +196,66 @@ Result<io::HttpResponse> list_checks(Call& call) {
     std::erase_if(checks, [&](const CheckRun& check) { return !seen.insert(check.name).second; });
   }
   return paged(call, checks, [&](const CheckRun& check) { return check_json(call, check); }, "check_runs");
+}
+
+Result<io::HttpResponse> list_checks(Call& call) {
+  return filtered(call, WEIR_TRY(call.services().checks->of_commit(call.repo, WEIR_TRY(sha_of(call)))));
+}
+
+Result<io::HttpResponse> rerequest_check(Call& call) {
+  WEIR_TRY(call.services().checks->rerequest(call.repo, WEIR_TRY(call.number("id")), call.identity()));
+  return io::json_response(201, json::object());
+}
+
+Result<json::object> suite_json(const Call& call, const CheckSuite& suite) {
+  auto object = forge::to_json(suite);
+  const auto url = call.api_url(fmt::format("/check-suites/{}", suite.id));
+  const auto git = WEIR_TRY(call.git());
+  object["node_id"] = fmt::format("check-suite-{}", suite.id);
+  object["url"] = url;
+  object["check_runs_url"] = url + "/check-runs";
+  object["rerequestable"] = false;
+  object["runs_rerequestable"] = true;
+  object["repository"] = repository_json(call, default_branch(git));
+  if (const auto branch = call.services().checks->branch_of(call.repo, suite.commit); !branch.empty()) {
+    object["head_branch"] = branch;
+  }
+  // Its commit may have gone with its branch.
+  const auto commit = git.commit(suite.commit);
+  object["head_commit"] = commit ? json::value(event::commit_payload(*commit, {.repository = call.full_name(),
+                                                                               .default_branch = {},
+                                                                               .server_url = call.parts.server_url(),
+                                                                               .sender = {}}))
+                                 : json::value();
+  return object;
+}
+
+Result<io::HttpResponse> list_suites(Call& call) {
+  auto suites = WEIR_TRY(call.services().checks->suites(call.repo, WEIR_TRY(sha_of(call))));
+  const auto name = call.query("check_name");
+  const auto app = call.query("app_id");
+  std::set<std::int64_t> named;
+  if (!name.empty() && !suites.empty()) {
+    for (const auto& check : WEIR_TRY(call.services().checks->of_commit(call.repo, suites.front().commit))) {
+      if (check.name == name) named.insert(check.suite);
+    }
+  }
+  std::erase_if(suites, [&](const CheckSuite& suite) {
+    const auto id = std::to_string(forge::app_json(suite.app).at("id").to_number<std::int64_t>());
+    return (!name.empty() && !named.contains(suite.id)) || (!app.empty() && app != id);
+  });
+  std::vector<json::object> shown;
+  for (const auto& suite : suites) shown.push_back(WEIR_TRY(suite_json(call, suite)));
+  return paged(call, shown, [](const json::object& suite) { return suite; }, "check_suites");
+}
+
+Result<io::HttpResponse> get_suite(Call& call) {
+  const auto suite = WEIR_TRY(call.services().checks->find_suite(call.repo, WEIR_TRY(call.number("id"))));
+  return io::json_response(200, WEIR_TRY(suite_json(call, suite)));
+}
+
+Result<io::HttpResponse> list_checks_of_suite(Call& call) {
+  return filtered(call, WEIR_TRY(call.services().checks->of_suite(call.repo, WEIR_TRY(call.number("id")))));
 }
 
 }  // namespace
@@ -208,7 +269,11 @@ void add_check_routes(Routes& routes) {
   routes.repo("GET", "/check-runs/{id}", kReadsChecks, get_check);
   routes.repo("PATCH", "/check-runs/{id}", kWritesChecks, update_check);
   routes.repo("GET", "/check-runs/{id}/annotations", kReadsChecks, list_annotations);
+  routes.repo("POST", "/check-runs/{id}/rerequest", kWritesChecks, rerequest_check);
   routes.repo("GET", "/commits/{ref}/check-runs", kReadsChecks, list_checks);
+  routes.repo("GET", "/commits/{ref}/check-suites", kReadsChecks, list_suites);
+  routes.repo("GET", "/check-suites/{id}", kReadsChecks, get_suite);
+  routes.repo("GET", "/check-suites/{id}/check-runs", kReadsChecks, list_checks_of_suite);
 }
 
 }  // namespace weir::api::github

@@ -42,9 +42,13 @@ std::string own_links(std::string_view links, const std::string& path) {
 
 bool is_forwarded(std::string_view below) {
   const auto path = below.substr(0, below.find('?'));
-  if (path.starts_with("/comments/") || path.starts_with("/statuses/") || path.starts_with("/check-runs")) return true;
+  if (path.starts_with("/comments/") || path.starts_with("/statuses/") || path.starts_with("/check-runs") ||
+      path.starts_with("/check-suites")) {
+    return true;
+  }
   if (path.starts_with("/issues/") && path.find("/comments") != std::string_view::npos) return true;
-  static constexpr std::array<std::string_view, 4> kOfCommits = {"/comments", "/statuses", "/status", "/check-runs"};
+  static constexpr std::array<std::string_view, 5> kOfCommits = {"/comments", "/statuses", "/status", "/check-runs",
+                                                                 "/check-suites"};
   return path.starts_with("/commits/") &&
          std::ranges::any_of(kOfCommits, [&](std::string_view ending) { return path.ends_with(ending); });
 }

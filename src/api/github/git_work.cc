@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <limits>
 #include <map>
 
 #include "base/hash.h"
@@ -126,6 +127,11 @@ Result<std::vector<std::string>> log_ids(const io::Git& git, const LogQuery& que
   return ids;
 }
 
+std::string nearest_tag(const io::Git& git, const std::string& commit, const std::string& but) {
+  // No tag's name has a character that a pattern knows.
+  return strip(ask(git, {"describe", "--tags", "--abbrev=0", "--exclude=" + but, commit}).value_or(""));
+}
+
 Result<std::string> write_blob(const io::Git& git, std::string_view bytes) {
   return strip(WEIR_TRY(ask(git, {"-c", std::string(kSync), "hash-object", "-w", "--no-filters", "--stdin"}, bytes)));
 }
@@ -153,11 +159,14 @@ Result<std::string> tree_with(const io::Git& git, const std::string& commit, con
 
 namespace {
 
-Result<std::vector<PathItem>> list_tree(const io::Git& git, std::vector<std::string> arguments) {
+// Names are the last part of a path, unless whole paths are wanted.
+Result<std::vector<PathItem>> list_tree(const io::Git& git, std::vector<std::string> arguments,
+                                        std::size_t most = std::numeric_limits<std::size_t>::max(),
+                                        bool whole_paths = false) {
   const auto text = WEIR_TRY(ask(git, std::move(arguments)));
   std::vector<PathItem> items;
   std::string_view rest = text;
-  while (!rest.empty()) {
+  while (!rest.empty() && items.size() <= most) {
     // "100644 blob <id>      12\tname", sizes padded on the left
     std::string_view line = take(rest, '\0');
     PathItem item;
@@ -167,7 +176,7 @@ Result<std::vector<PathItem>> list_tree(const io::Git& git, std::vector<std::str
     while (line.starts_with(' ')) line.remove_prefix(1);
     item.size_bytes = to_number(take(line, '\t'));
     const auto slash = line.rfind('/');
-    item.name = slash == std::string_view::npos ? line : line.substr(slash + 1);
+    item.name = whole_paths || slash == std::string_view::npos ? line : line.substr(slash + 1);
     items.push_back(std::move(item));
   }
   return items;
@@ -186,6 +195,29 @@ Result<std::vector<PathItem>> folder_at(const io::Git& git, const std::string& c
   std::vector<std::string> arguments{"ls-tree", "-z", "-l", "--full-tree", commit};
   if (!path.empty()) arguments.insert(arguments.end(), {"--", path + "/"});
   return list_tree(git, std::move(arguments));
+}
+
+Result<std::vector<PathItem>> tree_at(const io::Git& git, const std::string& tree, bool recursive, std::size_t most) {
+  std::vector<std::string> arguments{"ls-tree", "-z", "-l", "--full-tree"};
+  if (recursive) arguments.insert(arguments.end(), {"-r", "-t"});
+  arguments.push_back(tree);
+  return list_tree(git, std::move(arguments), most, true);
+}
+
+Result<ObjectFacts> object_facts(const io::Git& git, const std::string& id) {
+  const bool full = id.size() == 40 && id.find_first_not_of("0123456789abcdef") == std::string::npos;
+  std::string answer;  // "<id> blob 12" or "<id> missing"
+  if (full) answer = WEIR_TRY(ask(git, {"cat-file", "--batch-check"}, id + "\n"));
+  std::string_view line = answer;
+  take(line, ' ');
+  ObjectFacts facts{.type = std::string(take(line, ' '))};
+  if (line.empty()) return fail(Code::kNotFound, "Not Found: there is no object {}", id.substr(0, 80));
+  facts.size_bytes = to_number(line);
+  return facts;
+}
+
+Result<std::string> blob_bytes(const io::Git& git, const std::string& id) {
+  return ask(git, {"cat-file", "blob", id});
 }
 
 Result<void> check_path(std::string_view path) {

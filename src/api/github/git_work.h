@@ -35,6 +35,9 @@ struct LogQuery {
 // Ids of commits, newest first.
 Result<std::vector<std::string>> log_ids(const io::Git& git, const LogQuery& query);
 
+// The nearest tag that leads to a commit or to one before it, `but` left out; "" without one.
+std::string nearest_tag(const io::Git& git, const std::string& commit, const std::string& but);
+
 // A file's id in the repository.
 Result<std::string> write_blob(const io::Git& git, std::string_view bytes);
 
@@ -55,6 +58,19 @@ struct PathItem {
 Result<std::optional<PathItem>> item_at(const io::Git& git, const std::string& commit, const std::string& path);
 // A folder's entries, by name.
 Result<std::vector<PathItem>> folder_at(const io::Git& git, const std::string& commit, const std::string& path);
+
+// What is below a tree (its id, or a commit's), with whole paths as names; of all folders below it, too, if
+// `recursive`. Stops after `most`, which the one entry more tells of.
+Result<std::vector<PathItem>> tree_at(const io::Git& git, const std::string& tree, bool recursive, std::size_t most);
+
+// Type and size of an object by its full id. kNotFound if it is not there.
+struct ObjectFacts {
+  std::string type;
+  std::int64_t size_bytes = 0;
+};
+Result<ObjectFacts> object_facts(const io::Git& git, const std::string& id);
+// The bytes of a blob by its full id.
+Result<std::string> blob_bytes(const io::Git& git, const std::string& id);
 
 // kInvalidArgument unless it is a path that may be in a repository: relative, without "..", ".git" and empty parts.
 Result<void> check_path(std::string_view path);

@@ -7,6 +7,8 @@
 
 #include "api/weir/routes.h"
 #include "forge/deployments.h"
+#include "forge/labels.h"
+#include "forge/reactions.h"
 #include "forge/releases.h"
 
 // The part of GitHub's REST API that workflows use, below /api/v3 as GitHub Enterprise Server has it, kept by weir for
@@ -26,6 +28,8 @@ struct Parts {
   const Services* services = nullptr;
   forge::Releases* releases = nullptr;
   forge::Deployments* deployments = nullptr;
+  forge::Labels* labels = nullptr;
+  forge::Reactions* reactions = nullptr;
   // What a commit was checked by, of two of a name the newer last.
   std::function<Result<std::vector<forge::CheckState>>(const std::string& repo, const std::string& commit)> states;
   std::function<std::string()> server_url;  // "http://127.0.0.1:4510"

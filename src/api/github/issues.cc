@@ -17,14 +17,6 @@ std::string place(const forge::Issue& issue) {
   return fmt::format("/pulls/{}/{}", issue.repo, issue.number);
 }
 
-json::array labels_json(const std::vector<std::string>& labels) {
-  json::array list;
-  for (const auto& label : labels) {
-    list.push_back(json::object{{"name", label}, {"color", "ededed"}, {"default", false}, {"description", nullptr}});
-  }
-  return list;
-}
-
 json::object issue_json(const Call& call, const forge::Issue& issue) {
   auto object = forge::to_json(issue);
   const auto url = call.api_url(fmt::format("/issues/{}", issue.number));
@@ -34,7 +26,7 @@ json::object issue_json(const Call& call, const forge::Issue& issue) {
   object["repository_url"] = call.api_url();
   object["comments_url"] = url + "/comments";
   object["labels_url"] = url + "/labels{/name}";
-  object["labels"] = labels_json(issue.labels);
+  object["labels"] = labels_json(call, issue.labels);
   object["user"] = user_json(call, issue.author);
   object["closed_by"] = issue.closed_by.empty() ? json::value() : json::value(user_json(call, issue.closed_by));
   object["assignee"] = nullptr;
@@ -174,15 +166,16 @@ Result<io::HttpResponse> create_comment(Call& call) {
 }
 
 Result<io::HttpResponse> list_labels(Call& call) {
-  const auto labels = WEIR_TRY(issue_of(call)).labels;
-  return paged(call, labels, [](const std::string& label) { return labels_json({label})[0]; });
+  const auto labels = labels_json(call, WEIR_TRY(issue_of(call)).labels);
+  const std::vector<json::value> all(labels.begin(), labels.end());
+  return paged(call, all, [](const json::value& label) { return label; });
 }
 
 // Adds, replaces or takes away labels, and gives those that there are then.
 Result<io::HttpResponse> put_labels(const Call& call, const forge::Issue& issue, std::vector<std::string> labels) {
   WEIR_TRY(may_change(call, issue));
   WEIR_TRY(change_subject(call, issue, {.title = {}, .body = {}, .open = {}, .labels = labels}));
-  return io::json_response(200, labels_json(labels));
+  return io::json_response(200, labels_json(call, labels));
 }
 
 Result<io::HttpResponse> add_labels(Call& call) {

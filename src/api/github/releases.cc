@@ -6,6 +6,7 @@
 
 #include "api/github/call.h"
 #include "api/github/git_work.h"
+#include "api/github/release_notes.h"
 #include "event/payload.h"
 
 namespace weir::api::github {
@@ -71,7 +72,6 @@ Result<void> read_release(const json::value& body, Release& release) {
   if (auto text = json_string(body, "body")) release.body = *std::move(text);
   release.draft = json_bool_or(body, "draft", release.draft);
   release.prerelease = json_bool_or(body, "prerelease", release.prerelease);
-  WEIR_TRY(refuse_member(body, "generate_release_notes", "weir writes no release notes; give them as body"));
   WEIR_TRY(refuse_member(body, "discussion_category_name", "weir has no discussions"));
   if (json_string_or(body, "make_latest", "true") == "false") {
     return fail(Code::kInvalidArgument, "make_latest: the newest release that is no prerelease is weir's latest");
@@ -113,8 +113,21 @@ Result<io::HttpResponse> create_release(Call& call) {
     return fail(Code::kAlreadyExists, "already_exists: the tag {} has a release", release.tag.substr(0, 255));
   }
   WEIR_TRY(ensure_tag(call, release));
+  if (json_bool_or(call.body, "generate_release_notes", false)) {
+    const auto notes = WEIR_TRY(release_notes(call, {.tag = release.tag, .target = release.target}));
+    release.body += (release.body.empty() ? "" : "\n\n") + notes;
+    if (release.name.empty()) release.name = release.tag;
+  }
   return io::json_response(
       201, release_json(call, WEIR_TRY(call.parts.releases->create(std::move(release), call.identity()))));
+}
+
+Result<io::HttpResponse> generate_notes(Call& call) {
+  const NotesWanted wanted{.tag = WEIR_TRY(json_require_string(call.body, "tag_name")),
+                           .target = json_string_or(call.body, "target_commitish", ""),
+                           .previous = json_string_or(call.body, "previous_tag_name", ""),
+                           .configuration = json_string_or(call.body, "configuration_file_path", "")};
+  return io::json_response(200, json::object{{"name", wanted.tag}, {"body", WEIR_TRY(release_notes(call, wanted))}});
 }
 
 Result<io::HttpResponse> get_release(Call& call) {
@@ -208,6 +221,7 @@ Result<io::HttpResponse> delete_asset(Call& call) {
 void add_release_routes(Routes& routes) {
   routes.repo("GET", "/releases", kReads, list_releases);
   routes.repo("POST", "/releases", kWrites, create_release);
+  routes.repo("POST", "/releases/generate-notes", kWrites, generate_notes);
   routes.repo("GET", "/releases/latest", kReads, get_latest);
   routes.repo("GET", "/releases/tags/{tag*}", kReads, get_by_tag);
   routes.repo("GET", "/releases/{id}", kReads, get_release);

@@ -149,7 +149,7 @@ def test_a_rebase_keeps_commits_and_authors_and_is_refused_where_one_conflicts(p
     ("return await octokit.rest.pulls.createReview({...at, pull_number: 1, event: 'APPROVE'})", 403, "approve"),
     ("return await octokit.rest.repos.get({owner: 'weir', repo: 'nothing'})", 404, "nothing"),
     ("return await octokit.rest.repos.get({owner: 'weir', repo: '../project'})", 400, ""),
-    ("return await octokit.rest.reactions.createForIssue({...at, issue_number: 1, content: 'eyes'})", 404, "weir has no"),
+    ("return await octokit.rest.issues.lock({...at, issue_number: 1})", 404, "weir has no"),
     ("return await octokit.graphql('{ viewer { login } }')", 501, "GraphQL"),
     ("return await octokit.rest.rateLimit.get()", 404, "Rate limiting is not enabled."),
 ])

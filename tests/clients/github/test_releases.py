@@ -61,10 +61,50 @@ jobs: {says: {runs-on: ubuntu-latest, steps: [{run: 'test "$GITHUB_REF ${{ githu
     assert len(runs) == 1 and project.server.finished(runs[0]["id"])["conclusion"] == "success", runs
 
 
+def test_notes_name_what_was_merged_between_two_tags(project):
+    repository = project.repository
+    repository.git("checkout", "-q", "main")
+    repository.write(".github/release.yml", """
+changelog:
+  exclude: {labels: [internal]}
+  categories: [{title: Training, labels: [model]}, {title: Rest, labels: ['*'], exclude: {labels: [data]}}]
+""")
+    repository.commit("Configure")
+    repository.push()
+    project.call("""await octokit.rest.pulls.merge({...at, pull_number: 1})
+                    await octokit.rest.repos.createRelease({...at, tag_name: 'v1'})""")
+    for branch, label in (("model", "model"), ("data", "data"), ("inside", "internal"), ("plain", None)):
+        repository.git("checkout", "-qB", branch, "main")
+        repository.write(f"{branch}.txt", "x\n")
+        repository.commit(f"Change {branch}")
+        repository.push(ref=branch)
+        project.call("""
+            const {number} = (await octokit.rest.pulls.create({...at, title: given.title, head: given.head, base: 'main'})).data
+            if (given.label) await octokit.rest.issues.addLabels({...at, issue_number: number, labels: [given.label]})
+            await octokit.rest.pulls.merge({...at, pull_number: number, merge_method: 'squash'})""",
+                     title=f"Change {branch}", head=branch, label=label)
+    got = project.call("""
+        const notes = async more => (await octokit.rest.repos.generateReleaseNotes({...at, tag_name: 'v2', ...more})).data
+        return {next: await notes({}), first: await notes({tag_name: 'v1'}),
+                made: (await octokit.rest.repos.createRelease({...at, tag_name: 'v2', body: 'Hello',
+                                                               generate_release_notes: true})).data}""")
+    page = f"by @admin in {project.server.url}/#/pulls/project"
+    assert got["next"] == {"name": "v2", "body": (
+        f"## What's Changed\n### Training\n* Change model {page}/2\n### Rest\n* Change plain {page}/5\n"
+        f"### Other Changes\n* Change data {page}/3\n\n**Full Changelog**: `v1...v2`")}
+    assert "* Train better by @admin" in got["first"]["body"] and "`v1`" in got["first"]["body"]
+    assert "@admin made their first contribution" in got["first"]["body"]
+    assert got["made"]["body"] == "Hello\n\n" + got["next"]["body"] and got["made"]["name"] == "v2"
+
+
 @pytest.mark.parametrize("body, status, says", [
     ("return await octokit.rest.repos.createRelease({...at, tag_name: 'a b'})", 422, "no name"),
     ("return await octokit.rest.repos.createRelease({...at, tag_name: 'v1', target_commitish: 'nowhere'})", 422, "nowhere"),
-    ("return await octokit.rest.repos.createRelease({...at, tag_name: 'v1', generate_release_notes: true})", 422, "notes"),
+    ("return await octokit.rest.repos.generateReleaseNotes({...at, tag_name: 'v1', previous_tag_name: 'v0'})", 422, "v0"),
+    ("return await octokit.rest.repos.generateReleaseNotes({...at, tag_name: 'v1', target_commitish: 'x'})", 422, "x"),
+    ("return await octokit.rest.repos.generateReleaseNotes({...at, tag_name: 'v1', configuration_file_path: 'no.yml'})",
+     422, "no.yml"),
+    ("return await octokit.rest.repos.generateReleaseNotes({...at, tag_name: 'a b'})", 422, "no name"),
     ("await octokit.rest.repos.createRelease({...at, tag_name: 'v1'});"
      "return await octokit.rest.repos.createRelease({...at, tag_name: 'v1'})", 422, "already_exists"),
     ("const {data} = await octokit.rest.repos.createRelease({...at, tag_name: 'v1'});"

@@ -29,6 +29,30 @@ def test_statuses_and_checks_of_a_commit(project):
     assert got["checks"]["total_count"] == 1 and got["notes"][0]["message"] == "here"
 
 
+def test_check_runs_of_a_commit_make_a_suite(project):
+    got = project.call("""
+        const run = async (name, conclusion) => (await octokit.rest.checks.create(
+          {...at, head_sha: given.head, name, ...(conclusion ? {conclusion} : {status: 'in_progress'})})).data
+        const lint = await run('lint', 'success'), scan = await run('scan')
+        const suite = async () => (await octokit.rest.checks.listSuitesForRef({...at, ref: 'better'})).data
+        const before = await suite()
+        await octokit.rest.checks.update({...at, check_run_id: scan.id, conclusion: 'failure'})
+        const check_suite_id = lint.check_suite.id
+        return {before, after: (await octokit.rest.checks.getSuite({...at, check_suite_id})).data, lint, scan,
+                runs: (await octokit.rest.checks.listForSuite({...at, check_suite_id, status: 'completed'})).data,
+                named: (await octokit.rest.checks.listSuitesForRef({...at, ref: 'better', check_name: 'x'})).data.total_count,
+                again: (await octokit.rest.checks.rerequestRun({...at, check_run_id: lint.id})).status,
+                none: await octokit.rest.checks.getSuite({...at, check_suite_id: scan.id}).catch(error => error.status)}""",
+                       client="github", head=project.head)
+    assert got["before"]["total_count"] == 1 and got["before"]["check_suites"][0]["status"] == "in_progress"
+    after = got["after"]
+    assert (after["status"], after["conclusion"], after["head_branch"]) == ("completed", "failure", "better")
+    assert after["head_sha"] == project.head and after["latest_check_runs_count"] == 2
+    assert after["id"] == got["scan"]["check_suite"]["id"] and after["head_commit"]["message"].startswith("Train better")
+    assert [run["name"] for run in got["runs"]["check_runs"]] == ["scan", "lint"]
+    assert (got["named"], got["again"], got["none"]) == (0, 201, 404)
+
+
 def test_files_are_read_written_and_deleted_as_commits(project):
     got = project.call("""
         const id = {...at, path: 'docs/new.md', branch: 'better'}

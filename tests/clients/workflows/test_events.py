@@ -106,11 +106,18 @@ def commits(forge):
     forge.rest("POST", f"/statuses/{head}", {"state": "success", "context": "lint"})
     check = forge.rest("POST", "/check-runs", {"name": "scan", "head_sha": head})["id"]
     forge.rest("PATCH", f"/check-runs/{check}", {"conclusion": "success"})
+    forge.rest("POST", f"/check-runs/{check}/rerequest")
     for prerelease in (True, False):
         release = forge.rest("POST", "/releases", {"tag_name": f"v{prerelease:d}", "prerelease": prerelease})["id"]
     forge.rest("PATCH", f"/releases/{release}", {"body": "better"})
     draft = forge.rest("POST", "/releases", {"tag_name": "v9", "draft": True})["id"]
     forge.rest("DELETE", f"/releases/{draft}")
+
+
+def labels(forge):
+    forge.rest("POST", "/labels", {"name": "urgent", "color": "ff0000"})
+    forge.rest("PATCH", "/labels/urgent", {"new_name": "soon"})
+    forge.rest("DELETE", "/labels/soon")
 
 
 def deployments(forge):
@@ -152,7 +159,7 @@ def test_all_that_is_promised_happens(server, repository, tmp_path):
     repository.commit("Begin")
     repository.push()
     forge = Forge(server, repository)
-    for deed in (issues, commits, deployments, refs, dispatches, registry, pulls):
+    for deed in (issues, labels, commits, deployments, refs, dispatches, registry, pulls):
         deed(forge)
 
     seen = set()
