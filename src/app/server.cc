@@ -20,6 +20,7 @@
 #include "api/weir/routes.h"
 #include "api/weir/serving.h"
 #include "app/engine_binding.h"
+#include "app/followed.h"
 #include "app/forge_binding.h"
 #include "app/housekeeping.h"
 #include "app/lineage.h"
@@ -94,7 +95,6 @@ class ServerImpl final : public Server {
   Result<void> catch_up();
   [[nodiscard]] api::GitHttpOptions git_options();
   [[nodiscard]] api::github::Parts github_parts();
-  [[nodiscard]] std::optional<api::github::Upstream> upstream(const std::string& repo);
   [[nodiscard]] Result<io::Git> git(const std::string& repo) const;
   [[nodiscard]] Result<std::string> secret(const std::string& name) const;
   Result<void> apply_config(const std::string& repo, const std::string& commit, const types::Identity& identity);
@@ -119,8 +119,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<event::Triggers> triggers_;
   std::unique_ptr<Forge> forge_;
-  std::unique_ptr<event::Mirrors> mirrors_;
-  std::unique_ptr<event::UpstreamPulls> upstream_pulls_;
+  std::unique_ptr<FollowedRepositories> followed_;
   std::unique_ptr<event::DataWatcher> data_;
   std::unique_ptr<Housekeeping> housekeeping_;
   std::unique_ptr<access::ApprovalTimer> approval_timer_;
@@ -231,7 +230,7 @@ Result<void> ServerImpl::start_engine() {
   binding.git = [this](const std::string& repo) { return git(repo); };
   binding.server_url = [this] { return url_; };
   WorkflowSources sources{.git = binding.git,
-                          .mirrors = [this] { return mirrors_->list(); },
+                          .mirrors = [this] { return followed_->mirrors().list(); },
                           .server_url = options_.serve_models ? binding.server_url : nullptr,
                           .base_url = options_.actions_url,
                           .cache = options_.state / "actions",
@@ -266,21 +265,30 @@ Result<void> ServerImpl::start_engine() {
   };
   deps.server_url = binding.server_url;
   triggers_ = std::make_unique<event::Triggers>(std::move(deps));
-  const event::MirrorDeps mirror_deps{
-      .db = db_.get(),
-      .clock = &clock_,
-      .log = &log_,
-      .triggers = triggers_.get(),
-      .git = [this](const std::string& repo) -> Result<io::Git> {
+  followed_ = std::make_unique<FollowedRepositories>(FollowedRepositories::Parts{
+      .db = *db_,
+      .clock = clock_,
+      .log = log_,
+      .triggers = *triggers_,
+      .engine = *engine_,
+      .make_git = [this](const std::string& repo) -> Result<io::Git> {
         if (!api::is_repository_name(repo))
           return fail(Code::kInvalidArgument, "\"{}\" cannot name a repository", repo);
         return io::Git::init_bare(options_.state / "repos" / (repo + ".git"));
       },
       .secret = [this](const std::string& name) { return secret(name); },
+      .variables =
+          [this] {
+            return db_->load<std::map<std::string, std::string>>(
+                [&](store::Reader& reader) { return access_->variables(reader, ""); });
+          },
       .moved = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
-                      const types::Identity& identity) { return forge_->pushed(repo, updates, identity, false); }};
-  mirrors_ = std::make_unique<event::Mirrors>(mirror_deps);
-  upstream_pulls_ = std::make_unique<event::UpstreamPulls>(mirror_deps, [this] { return mirrors_->list(); });
+                      const types::Identity& identity) { return forge_->pushed(repo, updates, identity, false); },
+      .public_url =
+          [this] {
+            if (!is_reached_from_elsewhere(options_)) return std::string();
+            return options_.public_url.empty() ? url_ : options_.public_url;
+          }});
   forge_ = std::make_unique<Forge>(Forge::Parts{*db_, clock_, log_, *triggers_, *engine_, *config_, *attachments_,
                                                 *trigger_loop_, [this](const std::string& repo) { return git(repo); },
                                                 [this] { return url_; }});
@@ -348,7 +356,7 @@ Result<void> ServerImpl::start_http() {
                .engine = engine_.get(),
                .artifacts = artifacts_.get(),
                .triggers = triggers_.get(),
-               .mirrors = mirrors_.get(),
+               .mirrors = &followed_->mirrors(),
                .data = data_.get(),
                .issues = &forge_->issues(),
                .pulls = &forge_->pulls(),
@@ -400,8 +408,8 @@ Result<void> ServerImpl::start_http() {
                                 .clock = &clock_,
                                 .log = &log_,
                                 .triggers = triggers_.get(),
-                                .mirrors = mirrors_.get(),
-                                .upstream_pulls = upstream_pulls_.get(),
+                                .mirrors = &followed_->mirrors(),
+                                .upstream_pulls = &followed_->pulls(),
                                 .secret = [this](const std::string&, std::string_view source) {
                                   std::string name = "HOOK_" + std::string(source);
                                   std::ranges::transform(name, name.begin(), [](unsigned char c) {
@@ -491,23 +499,7 @@ api::github::Parts ServerImpl::github_parts() {
         return authorize(identity, repo, true, updates);
       },
       .pushed = options.pushed,
-      .upstream = [this](const std::string& repo) { return upstream(repo); }};
-}
-
-// A token that GitHub gave goes to GitHub's API, or the one that the variable names, and nowhere else.
-std::optional<api::github::Upstream> ServerImpl::upstream(const std::string& repo) {
-  auto token = secret("FORWARD_GITHUB_TOKEN");
-  if (!token) return std::nullopt;
-  const auto variables = db_->load<std::map<std::string, std::string>>(
-      [&](store::Reader& reader) { return access_->variables(reader, ""); });
-  const auto mirrors = mirrors_->list();
-  if (!variables || !mirrors) return std::nullopt;
-  const auto named = variables->find("FORWARD_GITHUB_API");
-  const std::string api = named == variables->end() ? "https://api.github.com" : named->second;
-  const auto mirror = std::ranges::find(*mirrors, repo, &event::Mirror::repo);
-  const auto url = mirror == mirrors->end() ? std::string() : api::github::upstream_of(mirror->url, api);
-  if (url.empty()) return std::nullopt;
-  return api::github::Upstream{url, *std::move(token)};
+      .upstream = [this](const std::string& repo) { return followed_->upstream(repo); }};
 }
 
 Result<void> ServerImpl::catch_up() {
@@ -531,10 +523,7 @@ Result<void> ServerImpl::catch_up() {
   }
   WEIR_TRY(triggers_->start());
   WEIR_TRY(forge_->start());
-  if (options_.serve_models) {
-    mirrors_->start();
-    upstream_pulls_->start();
-  }
+  if (options_.serve_models) WEIR_TRY(followed_->start());
   if (data_) WEIR_TRY(data_->start());
   if (serving_) WEIR_TRY(serving_->start());
   if (notifications_) WEIR_TRY(notifications_->start());
@@ -550,8 +539,7 @@ void ServerImpl::stop() {
   if (serving_) serving_->stop();
   if (notifications_) notifications_->stop();
   approval_timer_.reset();
-  if (upstream_pulls_) upstream_pulls_->stop();
-  if (mirrors_) mirrors_->stop();
+  if (followed_) followed_->stop();
   if (data_) data_->stop();
   if (triggers_) triggers_->stop();
   if (forge_) forge_->stop();

@@ -45,6 +45,11 @@ CREATE TABLE event_data(
                                           store::Migration{"event/006-upstream-pulls", R"(
 CREATE TABLE event_upstream_pulls(
   id BIGINT PRIMARY KEY, repo TEXT NOT NULL, pull TEXT NOT NULL, attempts BIGINT NOT NULL, next_at BIGINT NOT NULL);
+)"},
+                                          store::Migration{"event/007-upstream-statuses", R"(
+CREATE TABLE event_upstream_statuses(
+  run BIGINT PRIMARY KEY, repo TEXT NOT NULL, event BIGINT NOT NULL, attempts BIGINT NOT NULL, since BIGINT NOT NULL,
+  next_at BIGINT NOT NULL);
 )"}};
   return kMigrations;
 }
