@@ -4,6 +4,7 @@
 #include <map>
 #include <span>
 
+#include "app/kept.h"
 #include "base/hash.h"
 #include "store/blob_store.h"
 #include "store/database.h"
@@ -27,20 +28,7 @@ constexpr std::string_view kRestoreBlobs =
     "a "
     "backup; or remove them and upload the artifact again. A damaged cache may just be removed.";
 
-// Tables whose rows name blobs: what to call the row, the table, its column, what tells the row from others.
-struct Reference {
-  std::string_view what;
-  std::string_view table;
-  std::string_view column;
-  std::string_view label;
-};
-constexpr Reference kReferences[] = {
-    {"workflow artifact", "engine_artifacts", "sha256", "'run ' || run_id || ', ' || name"},
-    {"cache", "engine_caches", "sha256", "repository || ', ' || cache_key"},
-    {"file of a release", "forge_release_assets", "sha256", "'release ' || release || ', ' || name"},
-    {"experiment artifact", "track_artifacts", "blob", "folder || '/' || name"},
-};
-constexpr Reference kAttachments[] = {{"attachment", "forge_attachments", "sha256", "repo || ', ' || name"}};
+constexpr BlobReference kAttachments[] = {{"attachment", "forge_attachments", "sha256", "repo || ', ' || name"}};
 
 void add_problem(FsckReport& report, std::string problem, std::string_view advice) {
   report.problems.push_back(std::move(problem));
@@ -96,7 +84,7 @@ Result<void> check_payloads(store::Reader& reader, FsckReport& report) {
 
 // The blobs that rows name, each with one of the rows.
 using Referred = std::map<std::string, std::string>;
-Result<Referred> check_references(store::Reader& reader, std::span<const Reference> references,
+Result<Referred> check_references(store::Reader& reader, std::span<const BlobReference> references,
                                   const store::BlobStore* blobs, FsckReport& report) {
   Referred referred;
   for (const auto& reference : references) {
@@ -156,7 +144,7 @@ Result<FsckReport> fsck(const std::filesystem::path& state, const FsckOptions& o
   auto inspected = store::inspect_sqlite(state / "weir.db", [&](store::Reader& reader) -> Result<void> {
     WEIR_TRY(check_events(reader, report));
     WEIR_TRY(check_payloads(reader, report));
-    referred = WEIR_TRY(check_references(reader, kReferences, blobs.get(), report));
+    referred = WEIR_TRY(check_references(reader, blob_references(), blobs.get(), report));
     attached = WEIR_TRY(check_references(reader, kAttachments, attachments.get(), report));
     return {};
   });

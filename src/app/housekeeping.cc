@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "app/kept.h"
 #include "engine/session.h"
 #include "io/file.h"
 #include "io/process.h"
@@ -24,6 +25,10 @@ std::optional<std::int64_t> number_of(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{} || end != text.data() + text.size() || number <= 0) return std::nullopt;
   return number;
+}
+
+std::string in_mib(std::int64_t bytes) {
+  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
 }
 
 bool has_podman() {
@@ -105,13 +110,48 @@ void Housekeeping::work(const std::stop_token& stopped) {
 }
 
 void Housekeeping::tidy() {
-  const auto removed = parts_.engine.apply_retention(rules_.jobs);
-  if (!removed) parts_.log.warning("old job folders stay: {}", removed.error().message);
-  if (removed && *removed > 0) parts_.log.info("removed the folders of {} jobs of old runs", *removed);
+  tidy_runs();
+  if (!stop_) tidy_blobs();
   if (!stop_) tidy_resume();
   if (!stop_) tidy_exchange(rules_.exchange_rest);
   if (!stop_) tidy_actions();
   if (!stop_) tidy_containers();
+}
+
+void Housekeeping::tidy_runs() {
+  // What is needed is asked first: without the answer nothing goes.
+  auto needed = parts_.db.load<std::set<std::int64_t>>(needed_runs);
+  if (!needed) return parts_.log.warning("old runs and artifacts stay: {}", needed.error().message);
+  const auto over = parts_.artifacts.remove_expired(*needed);
+  if (!over) parts_.log.warning("artifacts whose time is over stay: {}", over.error().message);
+  if (over && over->count > 0) {
+    parts_.log.info("removed {} artifacts whose time is over ({})", over->count, in_mib(over->bytes));
+  }
+  const auto removed = parts_.engine.apply_retention(
+      {.of =
+           [this](const std::string& repo) {
+             const auto keep = parts_.config.of(repo)->keep;
+             return engine::RetentionRules::Kept{.runs = keep.runs, .workspaces = keep.workspaces, .logs = keep.logs};
+           },
+       .needed = *std::move(needed)});
+  if (!removed) parts_.log.warning("old job folders stay: {}", removed.error().message);
+  if (removed && removed->workspaces + removed->logs > 0) {
+    parts_.log.info("removed the workspaces of {} jobs and the logs of {} of old runs", removed->workspaces,
+                    removed->logs);
+  }
+}
+
+void Housekeeping::tidy_blobs() {
+  const auto caches = parts_.artifacts.trim_caches(
+      [this](const std::string& repository) { return parts_.config.of(repository)->keep.cache_bytes; });
+  if (!caches) parts_.log.warning("caches stay: {}", caches.error().message);
+  if (caches && caches->count > 0) {
+    parts_.log.info("removed {} caches used longest ago ({})", caches->count, in_mib(caches->bytes));
+  }
+  if (stop_) return;
+  const auto freed = remove_unnamed_blobs(parts_.db, parts_.blobs, parts_.clock.now() - rules_.blobs_rest);
+  if (!freed) parts_.log.warning("bytes that nothing names stay: {}", freed.error().message);
+  if (freed && *freed > 0) parts_.log.info("freed {} that nothing names any more", in_mib(*freed));
 }
 
 void Housekeeping::tidy_resume() {
@@ -124,8 +164,9 @@ void Housekeeping::tidy_resume() {
     if (run) {
       if (run->state != engine::RunState::kCompleted || !run->completed_at) continue;
       // Another attempt of a run that failed goes on where it was.
-      const auto rest = run->conclusion == types::Conclusion::kSuccess ? rules_.resume_rest : rules_.jobs.age_max;
-      if (*run->completed_at + rest > parts_.clock.now()) continue;
+      const auto rest = run->conclusion == types::Conclusion::kSuccess ? std::optional(rules_.resume_rest)
+                                                                       : parts_.config.of(run->repo)->keep.workspaces;
+      if (!rest || *run->completed_at + *rest > parts_.clock.now()) continue;
     }
     if (const auto removed = io::remove_tree(item->path()); !removed) parts_.log.warning("{}", removed.error().message);
   }
@@ -145,6 +186,7 @@ void Housekeeping::tidy_exchange(Duration rest) {
 void Housekeeping::tidy_actions() {
   const auto removed = runner::trim_fetched(parts_.state / "actions", rules_.actions_bytes_max, stop_);
   if (!removed) parts_.log.warning("fetched actions stay: {}", removed.error().message);
+  if (removed && *removed > 0) parts_.log.info("removed fetched actions used longest ago ({})", in_mib(*removed));
 }
 
 bool Housekeeping::is_at_work(std::int64_t job) const {

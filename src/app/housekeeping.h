@@ -7,33 +7,44 @@
 #include <mutex>
 #include <thread>
 
+#include "access/config_store.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/engine.h"
+#include "engine/run_artifacts.h"
+#include "store/blob_store.h"
+#include "store/database.h"
 
 namespace weir::app {
 
 // Removes what nobody needs any more, so that a state does not grow for ever and what killed runners left does not
 // stay:
 //
-//   jobs/       folders of jobs of old runs, beyond the newest
+//   jobs/       workspaces, and later logs, of jobs of old runs, beyond the newest of each workflow
+//   blobs/      artifacts whose time is over; caches used longest ago, beyond a size
 //   resume/     what preempted jobs left for their next turn, once their run has succeeded or is as old as that
 //   exchange/   files that runners were about to hand over
 //   actions/    repositories of actions, those used longest ago, beyond a size
 //   containers and networks of podman's that bear a job of this state that is not at work
 //
+// How much of a repository's own stays, `keep:` in its weir.yaml says; what must stay, app/kept.h.
+//
 // A round at start and one every hour, on a thread of its own; containers also when a job has failed.
 class Housekeeping {
  public:
   struct Rules {
-    engine::RetentionRules jobs{.runs_kept = 200, .age_max = std::chrono::hours{24 * 90}, .before_remove = {}};
     Duration resume_rest = std::chrono::hours{1};     // after a run's end, for who runs it again at once
     Duration exchange_rest = std::chrono::hours{24};  // since a file was last written
+    Duration blobs_rest = std::chrono::hours{1};      // since the bytes were last put, for who is about to name them
     std::int64_t actions_bytes_max = std::int64_t{4} << 30;
     Duration every = std::chrono::hours{1};
   };
   struct Parts {
     engine::Engine& engine;
+    store::Database& db;
+    store::BlobStore& blobs;
+    engine::RunArtifacts& artifacts;
+    const access::ConfigStore& config;
     const Clock& clock;
     Log& log;
     std::filesystem::path state;
@@ -52,6 +63,8 @@ class Housekeeping {
 
  private:
   void work(const std::stop_token& stopped);
+  void tidy_runs();
+  void tidy_blobs();
   void tidy_resume();
   void tidy_exchange(Duration rest);
   void tidy_actions();

@@ -181,6 +181,10 @@ Result<void> ServerImpl::open_state() {
                                            .tokens_required = is_reached_from_elsewhere(options_),
                                            .config = [this] { return config_->current(); }}));
   artifacts_ = std::make_unique<engine::RunArtifacts>(*db_, *blobs_, clock_);
+  artifacts_->keep_by([this](std::int64_t run) -> std::optional<Duration> {
+    const auto found = engine_->run(run);
+    return found ? config_->of(found->repo)->keep.artifacts : std::nullopt;
+  });
   api::actions::Parts actions{.clock = &clock_,
                               .log = &log_,
                               .blobs = blobs_.get(),
@@ -505,8 +509,9 @@ api::github::Parts ServerImpl::github_parts() {
 Result<void> ServerImpl::catch_up() {
   WEIR_TRY(engine_->start());
   actions_->forget_ended();
-  housekeeping_ = std::make_unique<Housekeeping>(Housekeeping::Parts{*engine_, clock_, log_, options_.state},
-                                                 Housekeeping::Rules{});
+  housekeeping_ = std::make_unique<Housekeeping>(
+      Housekeeping::Parts{*engine_, *db_, *blobs_, *artifacts_, *config_, clock_, log_, options_.state},
+      Housekeeping::Rules{.actions_bytes_max = options_.actions_bytes_max});
   housekeeping_->start();
   approval_timer_ = std::make_unique<access::ApprovalTimer>(*access_, *db_, *loop_, log_);
   std::error_code ignored;

@@ -36,8 +36,9 @@ class Server {
     std::string public_url;
     // Repositories that are work trees of people, by name (`weir run`); others are bare ones below <state>/repos.
     std::map<std::string, io::Git> local_repositories;
-    bool strict = false;                    // for every repository, whatever its weir.yaml says
-    std::string actions_url = kActionsUrl;  // what `uses: owner/name@ref` is below
+    bool strict = false;                                     // for every repository, whatever its weir.yaml says
+    std::string actions_url = kActionsUrl;                   // what `uses: owner/name@ref` is below
+    std::int64_t actions_bytes_max = std::int64_t{4} << 30;  // fetched actions; those used longest ago go
     store::Durability durability = store::Durability::kEachWrite;
     // Folders and beginnings of addresses that weir.yaml may name under `data`; none: no data is watched there.
     std::vector<std::string> watch_roots;

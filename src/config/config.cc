@@ -167,6 +167,15 @@ json::object to_json(const Notify& notify) {
   return object;
 }
 
+json::object to_json(const Keep& keep) {
+  const auto time = [](const std::optional<Duration>& value) { return value ? duration_text(*value) : "forever"; };
+  return {{"runs", keep.runs},
+          {"workspaces", time(keep.workspaces)},
+          {"logs", time(keep.logs)},
+          {"artifacts", time(keep.artifacts)},
+          {"caches", size_text(keep.cache_bytes)}};
+}
+
 json::object to_json(const Mail& mail) {
   const bool is_v6 = mail.host.find(':') != std::string::npos;
   return {{"server", fmt::format(fmt::runtime(is_v6 ? "{}://[{}]:{}" : "{}://{}:{}"),
@@ -356,6 +365,7 @@ json::object to_json(const Config& config) {
                          {"data", keyed(config.data, &DataWatch::name)},
                          {"schedules", json::object{{"missed", config.schedules.missed},
                                                     {"jitter", duration_text(config.schedules.jitter)}}},
+                         {"keep", to_json(config.keep)},
                          {"strict", config.strict}};
   if (config.mail) object["mail"] = to_json(*config.mail);
   return object;

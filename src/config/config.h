@@ -242,6 +242,19 @@ struct DataWatch {
   bool operator==(const DataWatch&) const = default;
 };
 
+// What the server keeps of this repository's runs, and how long. What a registered model version, an environment's
+// deployment or an open pull request needs stays beyond it.
+struct Keep {
+  static constexpr std::int64_t kCacheBytes = std::int64_t{10} << 30;  // as GitHub
+
+  int runs = 50;                                              // newest runs of each workflow that stay whole at any age
+  std::optional<Duration> workspaces{std::chrono::days{90}};  // after a run's end; none: for ever, like the next two
+  std::optional<Duration> logs{std::chrono::days{400}};
+  std::optional<Duration> artifacts;  // those that do not say it themselves
+  std::int64_t cache_bytes = kCacheBytes;
+  bool operator==(const Keep&) const = default;
+};
+
 struct Config {
   std::vector<Endpoint> endpoints;
   std::vector<Environment> environments;
@@ -254,6 +267,7 @@ struct Config {
   std::vector<Branch> branches;
   std::vector<DataWatch> data;
   Schedules schedules;
+  Keep keep;
   bool strict = false;  // GitHub's empty machine: no implicit checkout, no shared Python layers
   // Of a server's configuration: whose weir.yaml names "endpoint/flights" or "model/flight-delay". Not of the file.
   std::map<std::string, std::string, std::less<>> repositories;

@@ -185,6 +185,7 @@ std::string document_of(const std::string& name, const json::value& value) {
       {"schedules", "{{\"schedules\": {}}}"},
       {"branch", "{{\"branches\": {{\"b\": {}}}}}"},
       {"data", "{{\"data\": {{\"d\": {}}}}}"},
+      {"keep", "{{\"keep\": {}}}"},
   };
   const auto place = kPlaces.find(name);
   return place == kPlaces.end() ? "" : fmt::format(fmt::runtime(place->second), as_yaml(value));
@@ -209,7 +210,7 @@ TEST(Schema, EveryKeyIsAcceptedWithItsExampleAndNoOther) {
   for (const auto& [name, definition] : schema->at("$defs").as_object()) {
     if (definition.as_object().contains("properties")) maps[std::string(name)] = definition.as_object();
   }
-  EXPECT_EQ(maps.size(), 18U);
+  EXPECT_EQ(maps.size(), 19U);
   for (const auto& [name, definition] : maps) {
     EXPECT_FALSE(definition.at("additionalProperties").as_bool()) << name;
     ASSERT_FALSE(document_of(name, {}).empty()) << "say where " << name << " stands";
@@ -231,7 +232,7 @@ TEST(Schema, EveryKeyIsAcceptedWithItsExampleAndNoOther) {
       EXPECT_THAT(problems(document_of(name, map)), HasSubstr("unknown key")) << name;
     }
   }
-  EXPECT_EQ(keys, 79);  // a new key needs an example that a test reads
+  EXPECT_EQ(keys, 85);  // a new key needs an example that a test reads
 }
 
 TEST(Schema, DefaultsAreThoseOfTheParser) {
@@ -248,7 +249,7 @@ TEST(Schema, DefaultsAreThoseOfTheParser) {
   };
   for (const char* name :
        {"", "endpoint", "endpoint_environment", "capture", "rollout", "environment", "monitor", "drift", "accuracy",
-        "alert", "retrain", "notify", "quiet", "mail", "runner", "schedules", "branch"}) {
+        "alert", "retrain", "notify", "quiet", "mail", "runner", "schedules", "branch", "keep"}) {
     with_default(name);
   }
 }

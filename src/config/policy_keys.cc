@@ -349,6 +349,8 @@ std::span<const Key<Config>> root_keys() {
                   [](Reader& reader, const YamlEntry& entry, Config& config) {
                     read_map(reader, *entry.value, schedules_keys(), config.schedules, "schedules");
                   }},
+      Key<Config>{"keep", "What stays of runs, artifacts and caches, and how long.",
+                  R"({"$ref": "#/$defs/keep", "examples": [{"runs": 200, "logs": "90d"}]})", read_keep},
       Key<Config>{
           "strict", "GitHub's empty machine: no implicit checkout, no shared Python layers.",
           R"({"$ref": "#/$defs/flag", "default": false, "examples": [true]})",

@@ -150,6 +150,7 @@ std::span<const Key<Runner>> runner_keys();
 std::span<const Key<Schedules>> schedules_keys();
 std::span<const Key<Branch>> branch_keys();
 std::span<const Key<DataWatch>> data_keys();
+std::span<const Key<Keep>> keep_keys();
 
 void read_endpoints(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_environments(Reader& reader, const text::YamlEntry& entry, Config& config);
@@ -161,5 +162,6 @@ void read_mail(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_runners(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_branches(Reader& reader, const text::YamlEntry& entry, Config& config);
 void read_data(Reader& reader, const text::YamlEntry& entry, Config& config);
+void read_keep(Reader& reader, const text::YamlEntry& entry, Config& config);
 
 }  // namespace weir::config

@@ -9,6 +9,7 @@ namespace {
 // What several keys share.
 constexpr std::string_view kShared = R"({
   "duration": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w)$|\\$\\{\\{"},
+  "kept": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(h|d|w)$|^forever$|\\$\\{\\{"},
   "size": {"anyOf": [{"type": "integer", "minimum": 0},
                      {"type": "string", "pattern": "^[0-9]+([KMGTkmgt](i?[Bb])?|[Bb])?$|\\$\\{\\{"}]},
   "ratio": {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1},
@@ -69,6 +70,7 @@ std::string json_schema() {
   definitions["schedules"] = schema_of(schedules_keys());
   definitions["branch"] = schema_of(branch_keys());
   definitions["data"] = schema_of(data_keys());
+  definitions["keep"] = schema_of(keep_keys());
   definitions["alert"].get_object()["required"] = json::array{"when"};
   definitions["notify"].get_object()["required"] = json::array{"to"};
   definitions["quiet"].get_object()["required"] = json::array{"from", "to"};

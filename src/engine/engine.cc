@@ -296,7 +296,7 @@ Engine::Subscription Engine::subscribe(std::function<void(const LiveUpdate&)> li
   return impl_->bus.subscribe(std::move(listener));
 }
 
-Result<int> Engine::apply_retention(const RetentionRules& rules) {
+Result<Removed> Engine::apply_retention(const RetentionRules& rules) {
   return remove_old_folders(*impl_->deps.db, impl_->deps.clock->now(), impl_->deps.jobs_dir, rules);
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -160,11 +161,20 @@ struct RunFilter {
   int limit = 50;                     // 1 to 500
 };
 
+// What stays of the folders of completed runs.
 struct RetentionRules {
-  int runs_kept = 200;                             // job folders of the newest runs stay
-  Duration age_max = std::chrono::hours{24 * 30};  // and of younger ones
-  // Called before a job's folder goes, for whoever wants to keep something of it.
-  std::function<void(std::int64_t job, const std::filesystem::path& dir)> before_remove;
+  struct Kept {
+    int runs = 50;                                              // the newest of each workflow stay whole
+    std::optional<Duration> workspaces{std::chrono::days{90}};  // of others, so long after their end; none: for ever
+    std::optional<Duration> logs{std::chrono::days{400}};
+  };
+  // Default: as above, for every repository.
+  std::function<Kept(const std::string& repo)> of;
+  std::set<std::int64_t> needed;  // runs that stay whole whatever the rules say
+};
+struct Removed {
+  int workspaces = 0;  // jobs whose workspace went, and
+  int logs = 0;        // jobs whose log did
 };
 
 // Runs workflows: plans them, waits for needs, approvals, groups and slots, starts jobs through the executor, and
@@ -220,8 +230,8 @@ class Engine final : public event::RunStarter {
   using Subscription = std::shared_ptr<void>;
   [[nodiscard]] Subscription subscribe(std::function<void(const LiveUpdate&)> listener);
 
-  // Removes job folders that the rules no longer keep; never of unfinished runs. Gives the number removed.
-  Result<int> apply_retention(const RetentionRules& rules);
+  // Removes what the rules no longer keep of jobs' folders; never of unfinished runs.
+  Result<Removed> apply_retention(const RetentionRules& rules);
 
   // True when no run is unfinished. (Tests, `weir run`.)
   [[nodiscard]] bool idle();

@@ -404,24 +404,37 @@ TEST_F(EngineTest, RunsAreListedByPagesAndFilters) {
   EXPECT_TRUE(engine_->runs({.state = RunState::kInProgress}).value().empty());
 }
 
-TEST_F(EngineTest, RetentionRemovesFoldersOfOldRunsAndKeepsTheirRows) {
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(wait_for_run(create(kOneJob)));
-  EXPECT_EQ(engine_->apply_retention({.runs_kept = 1}).value(), 0) << "they are young";
-  std::vector<std::int64_t> told;
-  const RetentionRules rules{
-      .runs_kept = 1, .age_max = Duration{0}, .before_remove = [&](std::int64_t job, const fs::path& dir) {
-        EXPECT_TRUE(fs::exists(dir / "log.txt"));
-        told.push_back(job);
-      }};
+TEST_F(EngineTest, RetentionRemovesWorkspacesThenLogsOfOldRunsAndKeepsTheirRows) {
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(wait_for_run(create(kOneJob)));
+  auto other = request(kOneJob);
+  other.workflow_path = ".github/workflows/other.yml";
+  ASSERT_TRUE(wait_for_run(engine_->create_run(other).value()));
+  using Kept = RetentionRules::Kept;
+  const auto apply = [&](Kept kept, std::set<std::int64_t> needed = {}) {
+    const auto removed =
+        engine_->apply_retention({.of = [kept](const std::string&) { return kept; }, .needed = std::move(needed)});
+    return std::pair(removed.value().workspaces, removed->logs);
+  };
+  EXPECT_EQ(apply({.runs = 1}), std::pair(0, 0)) << "they are young";
+  EXPECT_EQ(apply({.runs = 1, .workspaces = std::nullopt, .logs = std::nullopt}), std::pair(0, 0));
   const fs::path earlier_turn = engine_->job_dir(1)->parent_path() / "1.preempted-1";
   fs::create_directory(earlier_turn);
-  EXPECT_EQ(engine_->apply_retention(rules).value(), 2);
+  // The newest of the one workflow, the only one of the other, and a run that is needed stay.
+  EXPECT_EQ(apply({.runs = 1, .workspaces = Duration{0}}, {2}), std::pair(2, 0));
   EXPECT_FALSE(fs::exists(earlier_turn));
-  EXPECT_EQ(told, (std::vector<std::int64_t>{1, 2}));
+  for (const std::int64_t job : {2, 4, 5}) EXPECT_TRUE(fs::exists(engine_->job_dir(job).value() / "spec.json")) << job;
+  for (const std::int64_t job : {1, 3}) {
+    const auto dir = engine_->job_dir(job).value();
+    EXPECT_FALSE(fs::exists(dir / "spec.json"));
+    EXPECT_THAT(io::read_file(dir / "log.txt").value(), HasSubstr("hello"));
+  }
+  EXPECT_EQ(apply({.runs = 1, .workspaces = Duration{0}}, {2}), std::pair(0, 0));
+  EXPECT_EQ(apply({.runs = 1, .workspaces = Duration{0}, .logs = Duration{0}}), std::pair(1, 3));
   EXPECT_EQ(engine_->job_dir(1).error().code, Code::kNotFound);
-  EXPECT_TRUE(engine_->job_dir(3).has_value());
+  EXPECT_TRUE(engine_->job_dir(4).has_value());
+  EXPECT_TRUE(engine_->job_dir(5).has_value());
   EXPECT_EQ(engine_->jobs(1).value()[0].steps.size(), 1U);
-  EXPECT_EQ(engine_->apply_retention(rules).value(), 0);
+  EXPECT_EQ(apply({.runs = 0, .workspaces = Duration{0}, .logs = Duration{0}}), std::pair(2, 2));
 }
 
 TEST_F(EngineTest, EventsTellWhatLedToWhat) {

@@ -6,8 +6,9 @@
 
 namespace weir::engine {
 
-// Removes the folders of jobs of completed runs that are neither among the newest nor young enough. Rows stay.
-Result<int> remove_old_folders(store::Database& db, TimePoint now, const std::filesystem::path& jobs_dir,
-                               const RetentionRules& rules);
+// Removes workspaces, and later logs, of the jobs of completed runs that are neither among the newest of their workflow
+// nor young enough, nor needed. Rows stay.
+Result<Removed> remove_old_folders(store::Database& db, TimePoint now, const std::filesystem::path& jobs_dir,
+                                   const RetentionRules& rules);
 
 }  // namespace weir::engine

@@ -18,6 +18,12 @@ CREATE TABLE engine_caches(
 ALTER TABLE engine_artifacts ADD COLUMN format TEXT NOT NULL DEFAULT 'tar.zst';
 ALTER TABLE engine_artifacts ADD COLUMN job_id BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE engine_artifacts ADD COLUMN expires_at BIGINT;
+)"},
+                                            {"engine/artifacts-003-use", R"(
+ALTER TABLE engine_caches ADD COLUMN used_at BIGINT NOT NULL DEFAULT 0;
+UPDATE engine_caches SET used_at = created_at;
+CREATE INDEX engine_artifacts_expires ON engine_artifacts(expires_at);
+CREATE TABLE engine_unnamed_blobs(name TEXT PRIMARY KEY);
 )"}};
 
 constexpr std::string_view kArtifactColumns =
@@ -68,6 +74,17 @@ std::string prefix_end(std::string prefix) {
 
 Cache read_cache(const store::Row& row) {
   return {row.string(0), row.string(1), row.integer(2)};
+}
+
+Result<void> note_unnamed(store::Transaction& tx, std::string_view sha256) {
+  WEIR_TRY(tx.execute("INSERT INTO engine_unnamed_blobs(name) VALUES(?) ON CONFLICT(name) DO NOTHING", {sha256}));
+  return {};
+}
+
+// Blobs that nothing names are removed inside transactions: what is there in this one stays until its row names it.
+Result<void> still_there(const store::BlobStore& blobs, const std::string& sha256) {
+  if (blobs.contains(sha256)) return {};
+  return fail(Code::kUnavailable, "blob {} was removed just now, since nothing named it; upload it again", sha256);
 }
 
 }  // namespace
@@ -125,8 +142,16 @@ Result<Artifact> RunArtifacts::add(Artifact artifact, bool overwrite) {
   if (artifact.format == "zip") artifact.files = WEIR_TRY(files_of_zip(WEIR_TRY(blobs_.local_path(artifact.sha256))));
   if (artifact.format == "raw") artifact.files = {{artifact.name, artifact.size_bytes}};
   for (const auto& file : artifact.files) WEIR_TRY(io::join_below("/", file.path));
+  if (!artifact.expires_at && keep_) {
+    if (const auto time = keep_(artifact.run_id)) artifact.expires_at = clock_.now() + *time;
+  }
   return db_.write_with<Artifact>([&](store::Transaction& tx) -> Result<Artifact> {
+    WEIR_TRY(still_there(blobs_, artifact.sha256));
     if (overwrite) {
+      WEIR_TRY(
+          tx.execute("INSERT INTO engine_unnamed_blobs(name) SELECT sha256 FROM engine_artifacts WHERE run_id = ? AND "
+                     "name = ? ON CONFLICT(name) DO NOTHING",
+                     {artifact.run_id, artifact.name}));
       WEIR_TRY(
           tx.execute("DELETE FROM engine_artifacts WHERE run_id = ? AND name = ?", {artifact.run_id, artifact.name}));
     }
@@ -183,7 +208,7 @@ Result<Artifact> RunArtifacts::remove(std::int64_t run_id, std::string_view name
   auto artifact = WEIR_TRY(find(run_id, name));
   WEIR_TRY(db_.write([&](store::Transaction& tx) -> Result<void> {
     WEIR_TRY(tx.execute("DELETE FROM engine_artifacts WHERE id = ?", {artifact.id}));
-    return {};
+    return note_unnamed(tx, artifact.sha256);
   }));
   return artifact;
 }
@@ -192,8 +217,10 @@ Result<std::optional<Cache>> RunArtifacts::lookup_cache(std::string_view reposit
                                                         std::string_view default_ref, std::string_view key,
                                                         std::span<const std::string> restore_keys,
                                                         std::string_view version) {
-  return db_.load<std::optional<Cache>>([&](store::Reader& reader) -> Result<std::optional<Cache>> {
+  std::string_view found_in;
+  auto found = WEIR_TRY(db_.load<std::optional<Cache>>([&](store::Reader& reader) -> Result<std::optional<Cache>> {
     for (const auto scope : {ref, default_ref}) {
+      found_in = scope;
       auto exact =
           WEIR_TRY(reader.first<Cache>("SELECT cache_key, sha256, size_bytes FROM engine_caches "
                                        "WHERE repository = ? AND ref = ? AND version = ? AND cache_key = ?",
@@ -209,7 +236,32 @@ Result<std::optional<Cache>> RunArtifacts::lookup_cache(std::string_view reposit
       }
     }
     return std::nullopt;
+  }));
+  if (found) note_use(repository, found_in, version, *found);
+  return found;
+}
+
+// For trim_caches(), to the hour: reading a cache must not cost a write each time.
+void RunArtifacts::note_use(std::string_view repository, std::string_view ref, std::string_view version,
+                            const Cache& cache) {
+  const auto now = clock_.now();
+  const auto fresh = db_.load<std::optional<std::int64_t>>([&](store::Reader& reader) {
+    return reader.integer(
+        "SELECT 1 FROM engine_caches WHERE repository = ? AND ref = ? AND version = ? AND "
+        "cache_key = ? AND used_at > ?",
+        {repository, ref, version, cache.key, now - std::chrono::hours{1}});
   });
+  if (fresh && *fresh) return;
+  db_.write_async(
+      [repository = std::string(repository), ref = std::string(ref), version = std::string(version), key = cache.key,
+       now](store::Transaction& tx) -> Result<void> {
+        WEIR_TRY(
+            tx.execute("UPDATE engine_caches SET used_at = ? WHERE repository = ? AND ref = ? AND version = ? AND "
+                       "cache_key = ?",
+                       {now, repository, ref, version, key}));
+        return {};
+      },
+      [](const Result<void>&) {});
 }
 
 Result<std::int64_t> RunArtifacts::save_cache(std::string_view repository, std::string_view ref,
@@ -222,16 +274,97 @@ Result<std::int64_t> RunArtifacts::save_cache(std::string_view repository, std::
                 cache.sha256.substr(0, 64));
   }
   return db_.write_with<std::int64_t>([&](store::Transaction& tx) -> Result<std::int64_t> {
+    WEIR_TRY(still_there(blobs_, cache.sha256));
     auto added = tx.execute(
-        "INSERT INTO engine_caches(repository, ref, version, cache_key, sha256, size_bytes, created_at) "
-        "VALUES(?, ?, ?, ?, ?, ?, ?)",
-        {repository, ref, version, cache.key, cache.sha256, cache.size_bytes, tx.now()});
+        "INSERT INTO engine_caches(repository, ref, version, cache_key, sha256, size_bytes, created_at, used_at) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+        {repository, ref, version, cache.key, cache.sha256, cache.size_bytes, tx.now(), tx.now()});
     if (!added && added.error().code == Code::kAlreadyExists) {
       return fail(Code::kAlreadyExists, "{} has a cache \"{}\" already; caches do not change", ref, cache.key);
     }
     if (!added) return std::unexpected(added.error());
     return WEIR_TRY(tx.next_id("cache"));
   });
+}
+
+Result<RemovedRows> RunArtifacts::remove_expired(const std::set<std::int64_t>& needed) {
+  constexpr auto kPutOff = std::chrono::days{1};
+  return db_.write_with<RemovedRows>([&](store::Transaction& tx) -> Result<RemovedRows> {
+    struct Over {
+      std::int64_t id = 0;
+      std::int64_t run = 0;
+      std::string sha256;
+      std::int64_t size_bytes = 0;
+      std::int64_t job = 0;
+      bool stays = false;  // for now
+    };
+    // Those of needed runs before they are over, so that nobody misses them between two rounds.
+    const auto over = WEIR_TRY(tx.all<Over>(
+        "SELECT id, run_id, sha256, size_bytes, job_id, expires_at FROM engine_artifacts WHERE expires_at <= ?",
+        {tx.now() + kPutOff / 2}, [now = tx.now()](const store::Row& row) {
+          return Over{row.integer(0), row.integer(1), row.string(2), row.integer(3), row.integer(4), row.time(5) > now};
+        }));
+    RemovedRows removed;
+    for (const auto& one : over) {
+      if (needed.contains(one.run)) {
+        WEIR_TRY(tx.execute("UPDATE engine_artifacts SET expires_at = ? WHERE id = ?", {tx.now() + kPutOff, one.id}));
+      } else if (!one.stays) {
+        WEIR_TRY(tx.execute("DELETE FROM engine_artifacts WHERE id = ?", {one.id}));
+        WEIR_TRY(note_unnamed(tx, one.sha256));
+        // A result without its artifacts stands for no later job's.
+        WEIR_TRY(tx.execute("UPDATE engine_job_results SET inputs = '' WHERE job = ?", {one.job}));
+        removed.bytes += one.size_bytes;
+        ++removed.count;
+      }
+    }
+    return removed;
+  });
+}
+
+Result<RemovedRows> RunArtifacts::trim_caches(
+    const std::function<std::int64_t(const std::string& repository)>& bytes_max) {
+  return db_.write_with<RemovedRows>([&](store::Transaction& tx) -> Result<RemovedRows> {
+    RemovedRows removed;
+    const auto full = WEIR_TRY((tx.all<std::pair<std::string, std::int64_t>>(
+        "SELECT repository, sum(size_bytes) FROM engine_caches GROUP BY repository", {},
+        [](const store::Row& row) { return std::pair(row.string(0), row.integer(1)); })));
+    for (auto [repository, bytes] : full) {
+      const auto most = bytes_max(repository);
+      if (bytes <= most) continue;
+      struct Entry {
+        std::string ref, version, key, sha256;
+        std::int64_t size_bytes = 0;
+      };
+      const auto entries = WEIR_TRY(
+          tx.all<Entry>("SELECT ref, version, cache_key, sha256, size_bytes FROM engine_caches WHERE repository = ? "
+                        "ORDER BY used_at, created_at, cache_key",
+                        {repository}, [](const store::Row& row) {
+                          return Entry{row.string(0), row.string(1), row.string(2), row.string(3), row.integer(4)};
+                        }));
+      for (const auto& entry : entries) {
+        if (bytes <= most) break;
+        WEIR_TRY(
+            tx.execute("DELETE FROM engine_caches WHERE repository = ? AND ref = ? AND version = ? AND "
+                       "cache_key = ?",
+                       {repository, entry.ref, entry.version, entry.key}));
+        bytes -= entry.size_bytes;
+        WEIR_TRY(note_unnamed(tx, entry.sha256));
+        removed.bytes += entry.size_bytes;
+        ++removed.count;
+      }
+    }
+    return removed;
+  });
+}
+
+Result<std::vector<std::string>> unnamed_blobs(store::Reader& reader, int limit) {
+  return reader.all<std::string>("SELECT name FROM engine_unnamed_blobs ORDER BY name LIMIT ?", {limit},
+                                 [](const store::Row& row) { return row.string(0); });
+}
+
+Result<void> forget_unnamed_blob(store::Transaction& tx, std::string_view sha256) {
+  WEIR_TRY(tx.execute("DELETE FROM engine_unnamed_blobs WHERE name = ?", {sha256}));
+  return {};
 }
 
 }  // namespace weir::engine

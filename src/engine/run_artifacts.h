@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,6 +45,16 @@ Result<void> check_artifact_name(std::string_view name);
 // Gives a run what a job of an earlier one made, as if `to_job` had.
 Result<void> copy_artifacts(store::Transaction& tx, std::int64_t from_job, std::int64_t to_run, std::int64_t to_job);
 
+// What went; its blobs are those that unnamed_blobs() tells of.
+struct RemovedRows {
+  int count = 0;
+  std::int64_t bytes = 0;
+};
+
+// Blobs that rows of these tables named and no longer do, at most so many. Others may still name them.
+Result<std::vector<std::string>> unnamed_blobs(store::Reader& reader, int limit);
+Result<void> forget_unnamed_blob(store::Transaction& tx, std::string_view sha256);
+
 struct Cache {
   std::string key;
   std::string sha256;
@@ -55,6 +67,9 @@ class RunArtifacts {
   RunArtifacts(store::Database& db, store::BlobStore& blobs, const Clock& clock)
       : db_(db), blobs_(blobs), clock_(clock) {}
 
+  // How long an artifact of the run stays that does not say it itself. Default: with its run. Before others use this.
+  void keep_by(std::function<std::optional<Duration>(std::int64_t run)> rule) { keep_ = std::move(rule); }
+
   // Registers an uploaded blob under `name`. kAlreadyExists for a name that the run has, unless `overwrite`;
   // kNotFound if the blob is not there; kInvalidArgument for a name that check_artifact_name refuses, for bytes that
   // are no zip though they should be, or for a file path that leaves the archive. The files of a zip are read out of
@@ -63,7 +78,7 @@ class RunArtifacts {
   Result<std::vector<Artifact>> list(std::int64_t run_id);
   Result<Artifact> find(std::int64_t run_id, std::string_view name);
   Result<Artifact> find(std::int64_t id);
-  // Gives what it was; its bytes stay in the store.
+  // Gives what it was.
   Result<Artifact> remove(std::int64_t run_id, std::string_view name);
 
   // The cache of `key`, else the newest one that starts with one of `restore_keys` in their order: first those saved on
@@ -75,10 +90,18 @@ class RunArtifacts {
   Result<std::int64_t> save_cache(std::string_view repository, std::string_view ref, std::string_view version,
                                   const Cache& cache);
 
+  // Forgets artifacts whose time is over. Those of `needed` runs get another day instead.
+  Result<RemovedRows> remove_expired(const std::set<std::int64_t>& needed);
+  // Forgets caches, those used longest ago first, of each repository that has more than `bytes_max` of them.
+  Result<RemovedRows> trim_caches(const std::function<std::int64_t(const std::string& repository)>& bytes_max);
+
  private:
+  void note_use(std::string_view repository, std::string_view ref, std::string_view version, const Cache& cache);
+
   store::Database& db_;
   store::BlobStore& blobs_;
   const Clock& clock_;
+  std::function<std::optional<Duration>(std::int64_t run)> keep_;
 };
 
 }  // namespace weir::engine

@@ -4,9 +4,11 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "io/http.h"
 
@@ -42,6 +44,9 @@ class BlobStore {
   // A local file with the bytes, to be sent or opened; never to be changed.
   virtual Result<std::filesystem::path> local_path(std::string_view sha256) const = 0;
   virtual Result<void> remove(std::string_view sha256) = 0;
+  // Removes a blob that nothing names, unless somebody has put it since then and may be about to name it. Gives its
+  // bytes; nothing if it stays; 0 if it is not there.
+  virtual Result<std::optional<std::int64_t>> remove_unless_put(std::string_view sha256, TimePoint since) = 0;
   // Every blob there is, unordered. For fsck and collection of what nothing refers to.
   virtual Result<void> for_each(const std::function<void(const BlobInfo&)>& each) const = 0;
   // Reads the bytes again: kCorrupt if they are not what the name says.

@@ -193,6 +193,7 @@ class LocalBlobStore final : public BlobStore {
       folder.synced = true;
     }
     if (contains(info.sha256)) {
+      note_put(target);
       WEIR_TRY(io::sync_path(target.parent_path()));  // a process that was killed may have left that out
     } else {
       WEIR_TRY(file.keep(target));
@@ -230,6 +231,22 @@ class LocalBlobStore final : public BlobStore {
     const fs::path path = WEIR_TRY(local_path(sha256));
     if (::unlink(path.c_str()) != 0) return fail_errno(errno, fmt::format("cannot remove blob {}", sha256));
     return {};
+  }
+
+  Result<std::optional<std::int64_t>> remove_unless_put(std::string_view sha256, TimePoint since) override {
+    if (!is_sha256(sha256)) return fail(Code::kInvalidArgument, "a blob's name is a SHA-256");
+    const std::scoped_lock lock(folder_of(sha256).placing);
+    const fs::path path = path_of(sha256);
+    struct stat info{};
+    if (::stat(path.c_str(), &info) != 0) {
+      if (errno == ENOENT) return std::optional<std::int64_t>(0);
+      return fail_errno(errno, fmt::format("cannot read {}", path.string()));
+    }
+    const std::chrono::microseconds put =
+        std::chrono::seconds{info.st_mtim.tv_sec} + std::chrono::microseconds{info.st_mtim.tv_nsec / 1000};
+    if (put > since.time_since_epoch()) return std::optional<std::int64_t>();
+    if (::unlink(path.c_str()) != 0) return fail_errno(errno, fmt::format("cannot remove blob {}", sha256));
+    return std::optional<std::int64_t>(info.st_size);
   }
 
   Result<void> for_each(const std::function<void(const BlobInfo&)>& each) const override {
@@ -280,10 +297,14 @@ class LocalBlobStore final : public BlobStore {
     return folders_[std::stoul(std::string(sha256.substr(0, 2)), nullptr, 16)];
   }
 
+  // Its time is when it was last put. Where that cannot be set, it is when it was first.
+  static void note_put(const fs::path& path) { ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0); }
+
   // Whether the blob is there, and on disk then.
   Result<bool> is_kept(std::string_view sha256) {
     const std::scoped_lock lock(folder_of(sha256).placing);
     if (!contains(sha256)) return false;
+    note_put(path_of(sha256));
     WEIR_TRY(io::sync_path(path_of(sha256).parent_path()));
     return true;
   }

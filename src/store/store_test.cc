@@ -201,6 +201,28 @@ TEST_F(StoreTest, BlobsAreNamedByTheirBytesAndWrongAnnouncementsKeepNothing) {
   EXPECT_FALSE((*blobs)->get("../../etc/passwd"));
 }
 
+TEST_F(StoreTest, ABlobThatNobodyPutSinceIsRemoved) {
+  const auto store = open_local_blobs(folder_ / "blobs").value();
+  const auto name = store->put("some bytes").value().sha256;
+  const auto path = store->local_path(name).value();
+  const auto now = SystemClock().now();
+  const auto hour = std::chrono::hours{1};
+  EXPECT_EQ(store->remove_unless_put(name, now - hour).value(), std::nullopt);
+  fs::last_write_time(path, fs::file_time_type::clock::now() - 2 * hour);
+  // The same bytes come again: whoever put them is about to name them.
+  EXPECT_EQ(store->put("some bytes").value().sha256, name);
+  EXPECT_EQ(store->remove_unless_put(name, now - hour).value(), std::nullopt);
+  fs::last_write_time(path, fs::file_time_type::clock::now() - 2 * hour);
+  std::ofstream(folder_ / "file") << "some bytes";
+  EXPECT_TRUE(store->put_file(folder_ / "file", true).has_value());
+  EXPECT_EQ(store->remove_unless_put(name, now - hour).value(), std::nullopt);
+  fs::last_write_time(path, fs::file_time_type::clock::now() - 2 * hour);
+  EXPECT_EQ(store->remove_unless_put(name, now - hour).value(), 10);
+  EXPECT_FALSE(store->contains(name));
+  EXPECT_EQ(store->remove_unless_put(name, now - hour).value(), 0);
+  EXPECT_EQ(store->remove_unless_put("../x", now).error().code, Code::kInvalidArgument);
+}
+
 TEST_F(StoreTest, AFileIsTakenOverWithoutACopy) {
   auto blobs = *open_local_blobs(folder_ / "blobs");
   const auto write = [&](const std::string& text) {

@@ -228,6 +228,8 @@ constexpr std::string_view kAccess = R"json({
     "branches": {"type": "object", "additionalProperties": {"type": "object"}},
     "data": {"type": "object", "additionalProperties": {"type": "object"}},
     "schedules": {"type": "object", "additionalProperties": {"type": "string"}},
+    "keep": {"type": "object", "properties": {"runs": {"type": "integer"}, "workspaces": {"type": "string"},
+      "logs": {"type": "string"}, "artifacts": {"type": "string"}, "caches": {"type": "string"}}},
     "strict": {"type": "boolean"}}}
 })json";
 

@@ -9,6 +9,7 @@
 #include "app/cli/command.h"
 #include "app/cli/print.h"
 #include "app/server.h"
+#include "base/size.h"
 #include "io/http_stream.h"
 
 namespace weir::app {
@@ -20,6 +21,7 @@ struct ServeArguments {
   int job_nice = 10;
   bool strict = false;
   std::string actions_url = Server::kActionsUrl;
+  std::string keep_actions = "4G";
   std::vector<std::string> watch_roots;
   std::string public_url;
   bool verbose = false;
@@ -57,6 +59,13 @@ Result<std::string> read_public_url(std::string text) {
   return text;
 }
 
+Result<std::int64_t> read_keep_actions(const std::string& text) {
+  constexpr std::int64_t kLeast = std::int64_t{1} << 20;
+  const auto bytes = parse_size(text);
+  if (bytes && *bytes >= kLeast) return *bytes;
+  return fail(Code::kInvalidArgument, "--keep-actions {} must be a size from 1M, such as 512M or 20G", text);
+}
+
 // Thousands of connections need more descriptors than the usual 1,024; the hard limit is the machine's word.
 void raise_open_files() {
   rlimit limit{};
@@ -83,6 +92,7 @@ Result<int> serve(Cli& cli, const ServeArguments& arguments) {
   options.job_nice = arguments.job_nice;
   options.strict = arguments.strict;
   options.actions_url = arguments.actions_url;
+  options.actions_bytes_max = WEIR_TRY(read_keep_actions(arguments.keep_actions));
   options.public_url = WEIR_TRY(read_public_url(arguments.public_url));
   options.watch_roots = arguments.watch_roots;
   WEIR_TRY(read_listen(arguments.listen, options));
@@ -123,6 +133,11 @@ void add_serve(CLI::App& app, Cli& cli) {
       ->add_option("--actions-url", arguments->actions_url,
                    "where actions and workflows of other repositories come from; file:// takes a mirror")
       ->envname("WEIR_ACTIONS_URL")
+      ->capture_default_str();
+  command
+      ->add_option("--keep-actions", arguments->keep_actions,
+                   "how much of what was fetched from there is kept; what was used longest ago goes first")
+      ->envname("WEIR_KEEP_ACTIONS")
       ->capture_default_str();
   command
       ->add_option("--watch-root", arguments->watch_roots,
