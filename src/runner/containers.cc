@@ -480,7 +480,7 @@ void Containers::stop(StepState& clean_up) {
     job_.line(clean_up.index, 'c', "##[endgroup]");
   }
   for (const auto& name : std::exchange(started_, {})) {
-    [[maybe_unused]] const auto removed = podman(clean_up, {"rm", "--force", "--time", "1", "--volumes", name}, false);
+    [[maybe_unused]] const auto removed = podman(clean_up, {"rm", "--force", "--time", "0", "--volumes", name}, false);
   }
   if (!network_.empty()) {
     [[maybe_unused]] const auto removed = podman(clean_up, {"network", "rm", "--force", network_}, false);

@@ -85,7 +85,7 @@ TEST_F(ContainerTest, ScriptsRunInTheJobsContainer) {
               AllOf(HasSubstr("-v /data:/data"), HasSubstr("--cpus 1 --hostname my host"), HasSubstr("-e LEVEL")));
   EXPECT_THAT(podman, HasSubstr("exec --workdir"));
   EXPECT_THAT(podman, AllOf(HasSubstr("-e OWN"), Not(HasSubstr("-e PATH"))));
-  EXPECT_THAT(podman, AllOf(HasSubstr("rm --force --time 1 --volumes weir-42-job-"), HasSubstr("network rm")));
+  EXPECT_THAT(podman, AllOf(HasSubstr("rm --force --time 0 --volumes weir-42-job-"), HasSubstr("network rm")));
 }
 
 TEST_F(ContainerTest, ServicesHaveNamesAndPorts) {
