@@ -114,6 +114,8 @@ void Scheduler::complete(const RunPtr& run, const JobPtr& job, Conclusion conclu
 // fail-fast: the other combinations of a matrix end with the first that failed.
 void Scheduler::stop_siblings(const RunPtr& run, const JobPtr& job) {
   if (!job->row.fail_fast || job->key->legs.size() < 2) return;
+  // One that no runner takes would still wait on GitHub, while the others go on: Linux beside Windows and macOS.
+  if (job->pool == nullptr && !job->demand.labels.empty()) return;
   for (const auto& sibling : std::vector(job->key->legs)) {
     if (sibling != job) cancel_job(run, sibling);
   }
