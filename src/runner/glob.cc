@@ -352,21 +352,44 @@ Result<std::vector<std::string>> Glob::search(const GlobOptions& options) const 
   return found;
 }
 
+namespace {
+
+// "{a,b}", "@(a|b)" and "+(a|b)" stand for one pattern with each choice, the latter for one repetition; a lone brace or
+// parenthesis for itself.
+struct Choices {
+  std::string_view before;
+  std::string_view list;
+  char between = ',';
+  std::string_view behind;
+};
+
+std::optional<Choices> choices_of(std::string_view pattern) {
+  for (std::size_t open = 0; open < pattern.size(); ++open) {
+    const bool brace = pattern[open] == '{';
+    const bool group = pattern[open] == '(' && open > 0 && (pattern[open - 1] == '@' || pattern[open - 1] == '+');
+    if (!brace && !group) continue;
+    const auto close = pattern.find(brace ? '}' : ')', open);
+    if (close == std::string_view::npos) continue;
+    const auto list = pattern.substr(open + 1, close - open - 1);
+    if (brace && list.find(',') == std::string_view::npos) continue;
+    return Choices{.before = pattern.substr(0, group ? open - 1 : open),
+                   .list = list,
+                   .between = brace ? ',' : '|',
+                   .behind = pattern.substr(close + 1)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 bool name_matches(std::string_view pattern, std::string_view name) {
-  // "{a,b}" stands for one pattern with each; a lone brace for itself.
-  if (const auto open = pattern.find('{'); open != std::string_view::npos) {
-    const auto close = pattern.find('}', open);
-    if (close != std::string_view::npos && pattern.substr(open, close - open).find(',') != std::string_view::npos) {
-      std::string_view choices = pattern.substr(open + 1, close - open - 1);
-      for (;;) {
-        const auto comma = choices.find(',');
-        std::string one(pattern.substr(0, open));
-        one += choices.substr(0, comma);
-        one += pattern.substr(close + 1);
-        if (name_matches(one, name)) return true;
-        if (comma == std::string_view::npos) return false;
-        choices.remove_prefix(comma + 1);
-      }
+  if (auto choices = choices_of(pattern)) {
+    for (;;) {
+      const auto end = choices->list.find(choices->between);
+      const auto one = fmt::format("{}{}{}", choices->before, choices->list.substr(0, end), choices->behind);
+      if (name_matches(one, name)) return true;
+      if (end == std::string_view::npos) return false;
+      choices->list.remove_prefix(end + 1);
     }
   }
   if (name.starts_with('.') && !pattern.starts_with('.')) return false;

@@ -96,6 +96,10 @@ TEST(NameMatches, BracesAndStars) {
   EXPECT_TRUE(name_matches("model-*", "model-a"));
   EXPECT_TRUE(name_matches("{model,data}-?", "data-1"));
   EXPECT_FALSE(name_matches("{model,data}-?", "eval-1"));
+  EXPECT_TRUE(name_matches("+(model|data)-*", "data-1"));
+  EXPECT_TRUE(name_matches("@(model|data)-*", "model-x"));
+  EXPECT_FALSE(name_matches("+(model|data)-*", "eval-1"));
+  EXPECT_TRUE(name_matches("model(1)", "model(1)"));
   EXPECT_FALSE(name_matches("*", ".hidden"));
 }
 

@@ -233,85 +233,87 @@ runs:
         TOOL_DIR: ${{ inputs.tool-dir }}
         TOOL_BIN_DIR: ${{ inputs.tool-bin-dir }}
         TOOLS: ${{ runner.tool_cache }}
-      run: |
-        cd "$FOLDER"
-        # The version that a file of the project asks for.
-        wanted_in() {
-          case ${1##*/} in
-            .tool-versions) sed -nE 's/^uv[[:space:]]+([^[:space:]#]+).*/\1/p' "$1" ;;
-            *.toml) sed -nE "s/^required-version[[:space:]]*=[[:space:]]*[\"']([^\"']+)[\"'].*/\1/p" "$1" ;;
-            *) sed -nE 's/^uv[[:space:]]*([=<>~!][^;#[:space:]\\]*).*/\1/p' "$1" ;;
-          esac | head -n 1
-        }
-        if [ -n "$VERSION_FILE" ] && [ ! -f "$VERSION_FILE" ]; then
-          echo "::error::the file of uv's version is not there: $VERSION_FILE"
-          exit 1
-        fi
-        for file in "$VERSION_FILE" uv.toml pyproject.toml; do
-          if [ -z "$VERSION" ] && [ -n "$file" ] && [ -f "$file" ]; then VERSION=$(wanted_in "$file"); fi
-        done
-        VERSION=${VERSION#v}
-        case $VERSION in
-          '' | latest | latest-known) wanted='' ;;
-          [\<\>=~!]*) wanted=$VERSION ;;
-          *.x) wanted="==${VERSION%x}*" ;;
-          *.*.*) wanted="==$VERSION" ;;
-          *) wanted="==$VERSION.*" ;;
-        esac
-        fits() {
-          case $wanted in
-            '') return 0 ;;
-            ==*'*') case $1 in "$(printf %s "${wanted#==}" | tr -d '*')"*) return 0 ;; esac ;;
-            ==*) [ "${wanted#==}" = "$1" ] && return 0 ;;
-          esac
-          return 1
-        }
-        version_of() { "$1" --version | cut -d ' ' -f 2; }
-        program=$(command -v uv || true)
-        if [ -z "$program" ] || ! fits "$(version_of "$program")"; then
-          # One exact version serves all jobs; others are looked up anew.
-          case $wanted in
-            '' | *'*' | [\<\>~!]*) folder=$RUNNER_TEMP/uv ;;
-            *) folder=$TOOLS/uv/${wanted#==} ;;
-          esac
-          if [ ! -x "$folder/bin/uv" ]; then
-            python=$(command -v python3 || command -v python || true)
-            mkdir -p "$(dirname "$folder")"
-            part=$(mktemp -d "$folder.XXXXXX")
-            if [ -z "$python" ] || ! "$python" -m pip install --quiet --disable-pip-version-check --target "$part" "uv$wanted"; then
-              rm -rf "$part"
-              echo "::error::pip could not install uv$wanted: put the program uv on PATH, or let pip reach a package index that has it"
-              exit 1
-            fi
-            mv -T "$part" "$folder" 2> /dev/null || rm -rf "$part"
-          fi
-          program=$folder/bin/uv
-          echo "$folder/bin" >> "$GITHUB_PATH"
-        fi
-        version=$(version_of "$program")
-        echo "uv $version is there: $program"
-        {
-          echo "uv-version=$version"
-          echo "uv-path=$program"
-          echo "uvx-path=$(dirname "$program")/uvx"
-        } >> "$GITHUB_OUTPUT"
-        set_variable() { echo "$1=$2" >> "$GITHUB_ENV"; export "$1=$2"; }
-        if [ -n "$CACHE" ]; then set_variable UV_CACHE_DIR "${CACHE/#\~/$HOME}"; fi
-        if [ -n "$PYTHON" ]; then set_variable UV_PYTHON "$PYTHON"; fi
-        if [ -n "$TOOL_DIR" ]; then set_variable UV_TOOL_DIR "${TOOL_DIR/#\~/$HOME}"; fi
-        if [ -n "$TOOL_BIN_DIR" ]; then set_variable UV_TOOL_BIN_DIR "${TOOL_BIN_DIR/#\~/$HOME}"; fi
-        echo "${UV_TOOL_BIN_DIR:-$HOME/.local/bin}" >> "$GITHUB_PATH"
-        if [ "$ACTIVATE" = true ]; then
-          VENV=${VENV:-.venv}
-          case $VENV in /*) ;; *) VENV=$PWD/$VENV ;; esac
-          rm -rf "$VENV"
-          options=()
-          if [ "$NO_PROJECT" = true ]; then options=(--no-project); fi
-          "$program" venv "${options[@]}" "$VENV"
-          echo "VIRTUAL_ENV=$VENV" >> "$GITHUB_ENV"
-          echo "$VENV/bin" >> "$GITHUB_PATH"
-          echo "venv=$VENV" >> "$GITHUB_OUTPUT"
-        fi
+      run: bash --noprofile --norc -eo pipefail "$GITHUB_ACTION_PATH/setup.sh"
 )yaml";
+
+const std::string_view kSetupUvScript = R"bash(cd "$FOLDER"
+# The version that a file of the project asks for.
+wanted_in() {
+  case ${1##*/} in
+    .tool-versions) sed -nE 's/^uv[[:space:]]+([^[:space:]#]+).*/\1/p' "$1" ;;
+    *.toml) sed -nE "s/^required-version[[:space:]]*=[[:space:]]*[\"']([^\"']+)[\"'].*/\1/p" "$1" ;;
+    *) sed -nE 's/^uv[[:space:]]*([=<>~!][^;#[:space:]\\]*).*/\1/p' "$1" ;;
+  esac | head -n 1
+}
+if [ -n "$VERSION_FILE" ] && [ ! -f "$VERSION_FILE" ]; then
+  echo "::error::the file of uv's version is not there: $VERSION_FILE"
+  exit 1
+fi
+for file in "$VERSION_FILE" uv.toml pyproject.toml; do
+  if [ -z "$VERSION" ] && [ -n "$file" ] && [ -f "$file" ]; then VERSION=$(wanted_in "$file"); fi
+done
+VERSION=${VERSION#v}
+case $VERSION in
+  '' | latest | latest-known) wanted='' ;;
+  [\<\>=~!]*) wanted=$VERSION ;;
+  *.x) wanted="==${VERSION%x}*" ;;
+  *.*.*) wanted="==$VERSION" ;;
+  *) wanted="==$VERSION.*" ;;
+esac
+fits() {
+  case $wanted in
+    '') return 0 ;;
+    ==*'*') case $1 in "$(printf %s "${wanted#==}" | tr -d '*')"*) return 0 ;; esac ;;
+    ==*) [ "${wanted#==}" = "$1" ] && return 0 ;;
+  esac
+  return 1
+}
+version_of() { "$1" --version | cut -d ' ' -f 2; }
+program=$(command -v uv || true)
+if [ -z "$program" ] || ! fits "$(version_of "$program")"; then
+  # One exact version serves all jobs; others are looked up anew.
+  case $wanted in
+    '' | *'*' | [\<\>~!]*) folder=$RUNNER_TEMP/uv ;;
+    *) folder=$TOOLS/uv/${wanted#==} ;;
+  esac
+  if [ ! -x "$folder/bin/uv" ]; then
+    python=$(command -v python3 || command -v python || true)
+    mkdir -p "$(dirname "$folder")"
+    part=$(mktemp -d "$folder.XXXXXX")
+    if [ -z "$python" ] || ! "$python" -m pip install --quiet --disable-pip-version-check --target "$part" "uv$wanted"; then
+      rm -rf "$part"
+      echo "::error::pip could not install uv$wanted: put the program uv on PATH, or let pip reach a package index that has it"
+      exit 1
+    fi
+    mv -T "$part" "$folder" 2> /dev/null || rm -rf "$part"
+  fi
+  program=$folder/bin/uv
+  echo "$folder/bin" >> "$GITHUB_PATH"
+fi
+version=$(version_of "$program")
+echo "uv $version is there: $program"
+{
+  echo "uv-version=$version"
+  echo "uv-path=$program"
+  echo "uvx-path=$(dirname "$program")/uvx"
+} >> "$GITHUB_OUTPUT"
+set_variable() { echo "$1=$2" >> "$GITHUB_ENV"; export "$1=$2"; }
+if [ -n "$CACHE" ]; then set_variable UV_CACHE_DIR "${CACHE/#\~/$HOME}"; fi
+if [ -n "$PYTHON" ]; then set_variable UV_PYTHON "$PYTHON"; fi
+if [ -n "$TOOL_DIR" ]; then set_variable UV_TOOL_DIR "${TOOL_DIR/#\~/$HOME}"; fi
+if [ -n "$TOOL_BIN_DIR" ]; then set_variable UV_TOOL_BIN_DIR "${TOOL_BIN_DIR/#\~/$HOME}"; fi
+echo "${UV_TOOL_BIN_DIR:-$HOME/.local/bin}" >> "$GITHUB_PATH"
+if [ "$ACTIVATE" = true ]; then
+  VENV=${VENV:-.venv}
+  case $VENV in /*) ;; *) VENV=$PWD/$VENV ;; esac
+  rm -rf "$VENV"
+  options=()
+  if [ "$NO_PROJECT" = true ]; then options=(--no-project); fi
+  "$program" venv "${options[@]}" "$VENV"
+  echo "VIRTUAL_ENV=$VENV" >> "$GITHUB_ENV"
+  echo "$VENV/bin" >> "$GITHUB_PATH"
+  echo "venv=$VENV" >> "$GITHUB_OUTPUT"
+fi
+)bash";
 
 }  // namespace weir::runner::provided

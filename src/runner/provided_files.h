@@ -11,5 +11,6 @@ extern const std::string_view kSetupCmlAction;
 extern const std::string_view kCmlHelpers;
 extern const std::string_view kSetupDvcAction;
 extern const std::string_view kSetupUvAction;
+extern const std::string_view kSetupUvScript;
 
 }  // namespace weir::runner::provided
