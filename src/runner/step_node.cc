@@ -4,6 +4,7 @@
 #include "runner/action_process.h"
 #include "runner/containers.h"
 #include "runner/node_find.h"
+#include "runner/node_preload.h"
 #include "runner/step_run.h"
 #include "runner/step_work.h"
 
@@ -85,7 +86,12 @@ Result<void> run_process(JobState& job, StepState& step, ActionRun& run, const s
   return run_action_process(job, step, run, inputs, {}, [&]() -> Result<SupervisedEnd> {
     step.variables.erase("NODE_ICU_DATA");
     io::ProcessOptions options;
-    options.argv = {node->program, file.string()};
+    options.argv = {node->program};
+    if (!node->inside) {  // a container's folders need not hold the script
+      const auto preload = WEIR_TRY(node_preload(job.spec->tool_dir, job.spec->server_url));
+      if (!preload.empty()) options.argv.insert(options.argv.end(), {"--require", preload.string()});
+    }
+    options.argv.push_back(file.string());
     options.working_dir = job.workspace;
     options.env = step.variables;
     if (!node->inside) return run_supervised(job, step, std::move(options));
