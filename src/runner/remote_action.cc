@@ -12,6 +12,7 @@
 #include "io/descriptor.h"
 #include "io/file.h"
 #include "io/process.h"
+#include "runner/archive.h"
 
 namespace weir::runner {
 namespace {
@@ -23,6 +24,7 @@ constexpr auto kFetchLimit = std::chrono::minutes{10};
 // A push waits for the workflows that it calls.
 constexpr auto kWorkflowAskLimit = std::chrono::seconds{20};
 constexpr auto kWorkflowFetchLimit = std::chrono::minutes{1};
+constexpr std::uint64_t kAttributesMax = 1 << 20;  // bytes of a .gitattributes that is looked at
 constexpr auto kLockPause = std::chrono::milliseconds{50};
 
 bool is_commit(std::string_view ref) {
@@ -237,6 +239,9 @@ class RemoteStore {
       WEIR_TRY(io::make_dirs(temporary));
       WEIR_TRY(git_.run({"read-tree", commit}, kAskLimit, with_index));
       WEIR_TRY(git_.run({"--work-tree", temporary.string(), "checkout-index", "--all"}, kFetchLimit, with_index));
+      const auto attributes = io::read_file(temporary / ".gitattributes", kAttributesMax);
+      if (attributes && attributes->find("export-subst") != std::string::npos)
+        return lay_out_archive(commit, temporary);
       return {};
     };
     auto done = go();
@@ -249,6 +254,35 @@ class RemoteStore {
       done = fail(Code::kInternal, "cannot keep {}: {}", folder_of(commit).string(), error.message());
     }
     [[maybe_unused]] const auto removed = io::remove_tree(temporary);
+    return done;
+  }
+
+  // GitHub hands actions out as archives, in which files may tell their commit and its tags (export-subst): packages
+  // that are installed from there learn their version by it.
+  Result<void> lay_out_archive(const std::string& commit, const fs::path& folder) {
+    // Only those that are named by tags can be told; without them the archive says less, as it does on GitHub.
+    if (const auto text = git_.run({"ls-remote", "--quiet", "--tags", "--end-of-options", url_}, kAskLimit)) {
+      std::string_view rest = *text;
+      while (!rest.empty()) {
+        const std::string_view line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        const auto tab = line.find('\t');
+        if (tab == std::string_view::npos || line.substr(0, tab) != commit) continue;
+        std::string name(line.substr(tab + 1));
+        if (name.ends_with("^{}")) name.resize(name.size() - 3);
+        if (!name.starts_with("refs/tags/")) continue;
+        WEIR_TRY(git_.run({"update-ref", "--end-of-options", name, commit}, kAskLimit));
+      }
+    }
+    const fs::path archive = folder.string() + ".tar";
+    const auto go = [&]() -> Result<void> {
+      WEIR_TRY(git_.run({"archive", "--format=tar", "--output=" + archive.string(), commit}, kFetchLimit));
+      WEIR_TRY(io::remove_tree(folder));
+      WEIR_TRY(unpack(archive, folder, {.fresh = true, .allow_outside_links = true}));
+      return {};
+    };
+    auto done = go();
+    ::unlink(archive.c_str());
     return done;
   }
 

@@ -1,6 +1,7 @@
 """Actions that use GitHub's published packages, in workflows that `weir run` runs."""
 
 import shutil
+import subprocess
 
 import pytest
 
@@ -179,3 +180,16 @@ def test_github_script(world):
     for line in ("helped", "push project function quiet", "1 true function Ada", "result 7", "result plain",
                  "##[error]Unhandled error: Error: no way", "bad failure"):
         assert line in lines, (line, output)
+
+
+def test_files_tell_their_version_as_in_the_archives_that_github_hands_out(world):
+    world.publish("acme/versioned", {
+        ".gitattributes": ".version export-subst\n",
+        ".version": "$Format:%H$ $Format:%(describe:tags=true,match=[0-9]*)$\n",
+        "action.yml": "name: V\ndescription: v\nruns:\n  using: composite\n  steps:\n"
+                      "    - {shell: bash, run: 'cat \"$GITHUB_ACTION_PATH/.version\"'}\n"}, tag="24.1.0")
+    commit = subprocess.run(["git", "-C", world.mirror / "acme/versioned", "rev-parse", "HEAD"], check=True,
+                            capture_output=True, text=True).stdout.strip()
+    subprocess.run(["git", "-C", world.mirror / "acme/versioned", "tag", "stable"], check=True)
+    output = world.run(JOB + "      - uses: acme/versioned@stable\n      - uses: acme/versioned@24.1.0\n")
+    assert output.count(f"{commit} 24.1.0") == 2, output
