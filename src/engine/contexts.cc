@@ -32,8 +32,11 @@ std::string shown_url(std::string_view server_url) {
 json::object github_context(const RunRow& run, std::string_view server_url, std::string_view default_owner) {
   const std::string shown = shown_url(server_url);
   const std::string repository = event::full_repository_name(run.repo, default_owner);
+  const std::string owner = repository.substr(0, repository.find('/'));
+  const auto number = [](std::string_view name) { return std::to_string(event::number_of_name(name)); };
   const auto ref = split_ref(run.ref);
   return {{"actor", run.actor},
+          {"actor_id", number(run.actor)},
           {"triggering_actor", run.triggering_actor},
           {"api_url", fmt::format("{}/api/v3", server_url)},
           {"graphql_url", fmt::format("{}/api/graphql", server_url)},
@@ -47,7 +50,9 @@ json::object github_context(const RunRow& run, std::string_view server_url, std:
           {"ref_type", ref.type},
           {"ref_protected", false},
           {"repository", repository},
-          {"repository_owner", repository.substr(0, repository.find('/'))},
+          {"repository_id", number(repository.substr(owner.size() + 1))},
+          {"repository_owner", owner},
+          {"repository_owner_id", number(owner)},
           {"repositoryUrl", fmt::format("{}/{}.git", shown, repository)},
           {"retention_days", "30"},
           {"run_id", fmt::format("{}", run.id)},

@@ -8,9 +8,9 @@ namespace {
 
 constexpr std::string_view kRunColumns =
     "id, number, attempt, repo, path, workflow, event, ref, commit_id, title, actor, state, conclusion, created_at, "
-    "started_at, completed_at, reason, problem, cause, created_event, head_sha";
+    "started_at, completed_at, reason, problem, cause, created_event, head_sha, head_ref";
 constexpr std::string_view kRunRowColumns =
-    "triggering_actor, cancel_requested, cancel_reason, group_name, group_held, head_ref, base_ref, requirements_hash, "
+    "triggering_actor, cancel_requested, cancel_reason, group_name, group_held, base_ref, requirements_hash, "
     "workflow_sha256, options, inputs, payload, called";
 // What a job is from its creation on, and what becomes of it.
 constexpr std::string_view kJobFixed = "id, run, attempt, position, job_key, needs, created_at, origin, parent, calls";
@@ -95,6 +95,7 @@ void read_run(Columns& columns, Run& run) {
   run.cause = columns.integer();
   run.created_event = columns.integer();
   run.head_sha = columns.string();
+  run.head_ref = columns.string();
 }
 
 JobRow read_job(const store::Row& row) {
@@ -288,7 +289,6 @@ Result<RunRow> load_run_row(store::Reader& reader, std::int64_t id) {
                              found.cancel_reason = columns.string();
                              found.group_name = columns.string();
                              found.group_held = columns.boolean();
-                             found.head_ref = columns.string();
                              found.base_ref = columns.string();
                              found.requirements_hash = columns.string();
                              found.workflow_sha256 = columns.string();

@@ -20,7 +20,6 @@ struct RunRow : Run {
   std::string cancel_reason;
   std::string group_name;  // concurrency group; "": none
   bool group_held = false;
-  std::string head_ref;
   std::string base_ref;
   std::string requirements_hash;
   std::string workflow_sha256;

@@ -37,6 +37,7 @@ struct Run {
   std::string ref;
   std::string commit;
   std::string head_sha;  // of a pull request, the commit that it offers; else the same
+  std::string head_ref;  // of a pull request, the branch that it offers: "better"; else ""
   std::string title;
   std::string actor;
   RunState state = RunState::kQueued;

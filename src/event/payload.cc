@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/clock.h"
+#include "base/hash.h"
 
 namespace weir::event {
 namespace {
@@ -18,8 +19,15 @@ std::string name_of(std::string_view repository) {
 
 }  // namespace
 
+std::int64_t number_of_name(std::string_view name) {
+  return std::stoll(sha256_hex(name).substr(0, 12), nullptr, 16);
+}
+
 json::object user_payload(std::string_view name) {
-  return {{"login", name}, {"name", name}, {"type", name.starts_with("job:") ? "Bot" : "User"}};
+  return {{"login", name},
+          {"id", number_of_name(name)},
+          {"name", name},
+          {"type", name.starts_with("job:") ? "Bot" : "User"}};
 }
 
 std::string full_repository_name(std::string_view repo, std::string_view default_owner) {
@@ -34,7 +42,8 @@ json::object repository_payload(const PayloadFacts& facts) {
   const auto url = fmt::format("{}/{}", facts.server_url, facts.repository);
   const auto git = url + ".git";
   // There is one way to a repository: who asks for another protocol's address gets this one, which works.
-  return {{"name", name_of(facts.repository)},
+  return {{"id", number_of_name(name_of(facts.repository))},
+          {"name", name_of(facts.repository)},
           {"full_name", facts.repository},
           {"owner", user_payload(owner_of(facts.repository))},
           {"default_branch", facts.default_branch},
@@ -51,8 +60,8 @@ void add_pull_repositories(json::object& pull, const PayloadFacts& facts) {
   for (const std::string_view side : {"head", "base"}) {
     auto* branch = pull.if_contains(side);
     if (branch == nullptr || !branch->is_object()) continue;
-    auto& repo = branch->get_object()["repo"];
-    const auto* mark = json_find(repo, "fork");
+    const auto* repo = branch->get_object().if_contains("repo");
+    const auto* mark = repo == nullptr ? nullptr : json_find(*repo, "fork");
     const bool fork = mark != nullptr && mark->is_bool() && mark->get_bool();
     auto repository = repository_payload(facts);
     repository["fork"] = fork;
@@ -61,7 +70,11 @@ void add_pull_repositories(json::object& pull, const PayloadFacts& facts) {
       repository["owner"] = user_payload(owner);
       repository["full_name"] = fmt::format("{}/{}", owner, name_of(facts.repository));
     }
-    repo = std::move(repository);
+    auto& members = branch->get_object();
+    members["user"] = repository.at("owner");
+    members["label"] =
+        fmt::format("{}:{}", json_string_or(repository.at("owner"), "login", ""), json_string_or(*branch, "ref", ""));
+    members["repo"] = std::move(repository);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,10 +26,13 @@ inline constexpr std::string_view kNoObject = "000000000000000000000000000000000
 
 bool is_no_object(std::string_view object_id);
 
+// The number by which clients tell people and repositories apart; names are what is unique here.
+std::int64_t number_of_name(std::string_view name);
+
 json::object user_payload(std::string_view name);
 json::object repository_payload(const PayloadFacts& facts);
-// Adds the repositories of the two branches to github.event.pull_request, which conditions compare with
-// github.repository; a head with {"repo": {"fork": true}} gets one of its author's.
+// Adds the repositories of the two branches, and whose they are, to github.event.pull_request, which conditions compare
+// with github.repository; a head with {"repo": {"fork": true}} gets one of its author's.
 void add_pull_repositories(json::object& pull, const PayloadFacts& facts);
 json::object commit_payload(const io::GitCommit& commit, const PayloadFacts& facts);
 

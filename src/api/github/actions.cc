@@ -34,6 +34,26 @@ json::value time_or_null(const std::optional<TimePoint>& time) {
   return time ? json::value(to_iso8601(*time)) : json::value();
 }
 
+// The branch or tag that a run is of; of a pull request, the branch that it offers.
+std::string branch_of(const Run& run) {
+  return event::short_ref(run.head_ref.empty() ? run.ref : run.head_ref);
+}
+
+// What a run's commit says; null once the commit is gone.
+json::value head_commit_json(const Call& call, const Run& run) {
+  const auto git = call.git();
+  if (!git) return nullptr;
+  const auto commit = git->commit(run.head_sha);
+  if (!commit) return nullptr;
+  const json::object author{{"name", commit->author_name}, {"email", commit->author_email}};
+  return json::object{{"id", commit->sha},
+                      {"tree_id", commit->tree},
+                      {"message", commit->message},
+                      {"timestamp", to_iso8601(TimePoint{std::chrono::seconds{commit->committer_time_s}})},
+                      {"author", author},
+                      {"committer", author}};
+}
+
 json::object run_json(const Call& call, const Run& run) {
   const auto url = call.api_url(fmt::format("/actions/runs/{}", run.id));
   const auto workflow = workflow_number(run.path);
@@ -49,8 +69,9 @@ json::object run_json(const Call& call, const Run& run) {
           {"status", engine::run_state_name(run.state)},
           {"conclusion", word(run.conclusion)},
           {"workflow_id", workflow},
-          {"head_branch", event::short_ref(run.ref)},
+          {"head_branch", branch_of(run)},
           {"head_sha", run.head_sha},
+          {"head_commit", head_commit_json(call, run)},
           {"url", url},
           {"html_url", call.page_url(fmt::format("/runs/{}", run.id))},
           {"jobs_url", url + "/jobs"},
@@ -86,7 +107,7 @@ json::object job_json(const Call& call, const Run& run, const Job& job) {
           {"run_url", call.api_url(fmt::format("/actions/runs/{}", job.run))},
           {"workflow_name", run.workflow},
           {"head_sha", run.head_sha},
-          {"head_branch", event::short_ref(run.ref)},
+          {"head_branch", branch_of(run)},
           {"name", job.name},
           {"status", engine::job_state_name(job.state)},
           {"conclusion", word(job.conclusion)},
@@ -163,7 +184,7 @@ Result<io::HttpResponse> find_runs(Call& call, std::optional<std::string> workfl
     if (!more.empty()) filter.before = more.back().id;
     std::erase_if(more, [&](const Run& run) {
       return (of_conclusion && (!run.conclusion || types::conclusion_name(*run.conclusion) != status)) ||
-             (!branch.empty() && event::short_ref(run.ref) != branch) || (!event.empty() && run.event != event) ||
+             (!branch.empty() && branch_of(run) != branch) || (!event.empty() && run.event != event) ||
              (!actor.empty() && run.actor != actor);
     });
     std::ranges::move(more, std::back_inserter(found));

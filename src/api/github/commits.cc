@@ -12,6 +12,7 @@ using access::Permission;
 
 constexpr Need kReads{"contents", Level::kRead, Permission::kFetch};
 constexpr Need kComments{"contents", Level::kWrite, Permission::kPropose, "pull-requests"};
+constexpr int kComparedMax = 10'000;      // commits that are counted on each side
 constexpr std::size_t kPullsMax = 1'000;  // that are looked through for a commit
 
 json::object person_json(const io::GitCommit& commit, std::int64_t seconds) {
@@ -83,6 +84,50 @@ Result<io::HttpResponse> get_commit(Call& call) {
   object["files"] = std::move(list);
   object["stats"] = json::object{{"additions", additions}, {"deletions", deletions}, {"total", additions + deletions}};
   return io::json_response(200, std::move(object));
+}
+
+// What `head` has that `base` has not, since both parted: BASE...HEAD, each a branch, a tag or a commit, perhaps with
+// an owner before a colon.
+Result<io::HttpResponse> compare(Call& call) {
+  const auto& both = call.param("basehead");
+  const auto dots = both.find("...");
+  if (dots == std::string::npos) return error_answer(404, "Not Found: two refs are compared as BASE...HEAD");
+  const auto git = WEIR_TRY(call.git());
+  const auto side = [&](std::string ref) -> Result<std::string> {
+    ref.erase(0, ref.rfind(':') + 1);
+    return commit_of(git, ref == "HEAD" ? git.head_ref().value_or(ref) : ref);
+  };
+  const auto base = WEIR_TRY(side(both.substr(0, dots)));
+  const auto head = WEIR_TRY(side(both.substr(dots + 3)));
+  const auto start = WEIR_TRY(git.merge_base(base, head));
+  if (start.empty()) return error_answer(404, fmt::format("No common ancestor between {}", both.substr(0, 400)));
+  auto ahead = WEIR_TRY(git.commits_between(start, head, kComparedMax));
+  const auto behind = WEIR_TRY(git.commits_between(start, base, kComparedMax));
+  std::ranges::reverse(ahead);  // oldest first
+  const auto page = WEIR_TRY(page_of(call.request));
+  json::array commits;
+  for (std::size_t i = page.begin(); i < ahead.size() && i < page.end(); ++i) {
+    commits.push_back(commit_json(call, ahead[i]));
+  }
+  json::array files;
+  if (page.number == 1) {
+    for (const auto& file : WEIR_TRY(changed_files(git, start, head))) files.push_back(file_json(call, file, head));
+  }
+  const auto url = call.api_url("/compare/" + both);
+  auto response =
+      io::json_response(200, json::object{{"url", url},
+                                          {"html_url", url},
+                                          {"status", ahead.empty() ? (behind.empty() ? "identical" : "behind")
+                                                                   : (behind.empty() ? "ahead" : "diverged")},
+                                          {"ahead_by", ahead.size()},
+                                          {"behind_by", behind.size()},
+                                          {"total_commits", ahead.size()},
+                                          {"base_commit", commit_json(call, WEIR_TRY(git.commit(base)))},
+                                          {"merge_base_commit", commit_json(call, WEIR_TRY(git.commit(start)))},
+                                          {"commits", std::move(commits)},
+                                          {"files", std::move(files)}});
+  set_links(call, page, ahead.size(), true, response);
+  return response;
 }
 
 Result<io::HttpResponse> list_comments(Call& call) {
@@ -191,6 +236,7 @@ json::object file_json(const Call& call, const ChangedFile& file, const std::str
 void add_commit_routes(Routes& routes) {
   routes.repo("GET", "/commits", kReads, list_commits);
   routes.repo("GET", "/commits/{ref*}", kReads, get_commit);
+  routes.repo("GET", "/compare/{basehead*}", kReads, compare);
   routes.repo("GET", "/commits/{ref}/comments", kReads, list_comments);
   routes.repo("POST", "/commits/{ref}/comments", kComments, create_comment);
   routes.repo("GET", "/commits/{ref}/pulls", {"pull-requests", Level::kRead, Permission::kRead}, list_pulls);

@@ -42,8 +42,21 @@ std::string broken_base64(std::string_view bytes) {
   return lines;
 }
 
-bool wants_raw(const Call& call) {
-  return call.request.headers.get("Accept").find(".raw") != std::string_view::npos;
+// The type that a client asks for to get a file as it is ("application/vnd.github.v3.raw"); some look for it in the
+// answer.
+std::optional<std::string> raw_type(const Call& call) {
+  std::string_view accept = call.request.headers.get("Accept");
+  while (!accept.empty()) {
+    auto type = accept.substr(0, accept.find(','));
+    accept.remove_prefix(std::min(accept.size(), type.size() + 1));
+    type = type.substr(0, type.find(';'));
+    while (type.starts_with(' ')) type.remove_prefix(1);
+    while (type.ends_with(' ')) type.remove_suffix(1);
+    if (type.starts_with("application/vnd.github.") && type.find(".raw") != std::string_view::npos) {
+      return std::string(type);
+    }
+  }
+  return std::nullopt;
 }
 
 Result<io::HttpResponse> get_contents(Call& call) {
@@ -63,10 +76,9 @@ Result<io::HttpResponse> get_contents(Call& call) {
     return io::json_response(200, std::move(list));
   }
   if (item->type == "commit") return io::json_response(200, item_json(call, *item, path, ref));
-  if (wants_raw(call)) {
+  if (const auto raw = raw_type(call)) {
     // Never as a page of this server's: whoever could push would run scripts with its viewers' rights.
-    auto response =
-        io::text_response(200, WEIR_TRY(git.show(commit, path)), "application/vnd.github.raw; charset=utf-8");
+    auto response = io::text_response(200, WEIR_TRY(git.show(commit, path)), *raw + "; charset=utf-8");
     response.headers.set("X-Content-Type-Options", "nosniff");
     response.headers.set("Content-Security-Policy", "default-src 'none'; sandbox");
     return response;
