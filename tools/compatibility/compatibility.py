@@ -249,6 +249,18 @@ def builtin_actions():
     return sorted(names)
 
 
+def provided_actions():
+    text = (ROOT / "src" / "runner" / "provided_action.cc").read_text()
+    return sorted(re.findall(r'^\s*\{"([\w.-]+/[\w.-]+)",', text, re.MULTILINE))
+
+
+def tried_actions():
+    """Rows of actions.txt: names with versions | what came of it."""
+    lines = [line.strip() for line in (HERE / "actions.txt").read_text().splitlines()]
+    rows = [[cell.strip() for cell in line.split(" | ", 1)] for line in lines if line and not line.startswith("#")]
+    return [[", ".join(f"`{name}`" for name in names.split()), result] for names, result in rows]
+
+
 def escape(text):
     return text.replace("|", "\\|")
 
@@ -320,7 +332,13 @@ def page():
     out += table(["", "levels"], [[f"`{scope}`", levels] for scope, levels in permissions]) + [""]
     out += ["## Built-in actions", "", "Part of weir, without a download: "
             + ", ".join(f"`{name}`" for name in builtin_actions())
-            + ". Actions of the repository (`./path`) and of others (`owner/repository@version`) run too.", ""]
+            + ". Actions of the repository (`./path`) and of others (`owner/repository@version`) run too.", "",
+            "Done anew by weir under the same name, with programs and packages of this machine or of the package index: "
+            + ", ".join(f"`{name}`" for name in provided_actions()) + ".", ""]
+    out += ["## Actions of others that were tried", "",
+            "Run from their own repositories on a real server without the internet; the effect was looked at in weir. "
+            "Those of `actions/` that weir has itself were tried under another owner's name.", ""]
+    out += table(["", "what came of it"], tried_actions()) + [""]
     return "\n".join(out + differential()) + "\n"
 
 
