@@ -503,6 +503,25 @@ void wait_for_tick() {
   }
 }
 
+// Says which files a work tree that is still empty is to have.
+Result<void> set_sparse(const fs::path& target, const GitCheckout& checkout) {
+  std::string lines;
+  for (const auto& line : checkout.sparse) lines.append(line).push_back('\n');
+  ProcessOptions options;
+  options.argv = {"git",
+                  "-C",
+                  target.string(),
+                  "-c",
+                  "core.hooksPath=/dev/null",
+                  "sparse-checkout",
+                  "set",
+                  "--stdin",
+                  checkout.sparse_cone ? "--cone" : "--no-cone"};
+  options.env = git_environment({});
+  WEIR_TRY(run_checked(std::move(options), lines));
+  return {};
+}
+
 }  // namespace
 
 Result<void> Git::checkout_to(const fs::path& target, const GitCheckout& checkout, const CheckoutCache& cache) const {
@@ -533,7 +552,9 @@ Result<void> Git::checkout_to(const fs::path& target, const GitCheckout& checkou
   for (const auto& [name, sha] : checkout.refs) packed += fmt::format("{} {}\n", sha, name);
   WEIR_TRY(put("packed-refs", packed));
 
-  if (WEIR_TRY(cache.restore(checkout.sha, target))) return {};
+  const bool whole = checkout.sparse.empty();
+  if (whole && WEIR_TRY(cache.restore(checkout.sha, target))) return {};
+  if (!whole) WEIR_TRY(set_sparse(target, checkout));
   ProcessOptions options;
   options.argv = {"git", "-C", target.string(), "-c", "core.hooksPath=/dev/null"};
   // What Git LFS keeps stays a pointer: the machine's git-lfs would ask a server for it, one that the commit can name.
@@ -547,7 +568,7 @@ Result<void> Git::checkout_to(const fs::path& target, const GitCheckout& checkou
   options.argv.insert(options.argv.end(), {"read-tree", "-u", "--reset", checkout.sha});
   options.env = git_environment({});
   WEIR_TRY(run_checked(std::move(options)));
-  cache.keep(checkout.sha, target);
+  if (whole) cache.keep(checkout.sha, target);
   wait_for_tick();
   return {};
 }

@@ -28,6 +28,8 @@ struct GitCheckout {
   std::string ref;                          // HEAD: "refs/heads/main"; another or none: HEAD is detached
   std::map<std::string, std::string> refs;  // recorded, with the object that each leads to
   std::string config;                       // more lines for .git/config
+  std::vector<std::string> sparse;          // which folders, or patterns, are laid out (git-sparse-checkout); none: all
+  bool sparse_cone = true;                  // `sparse` names folders
 };
 
 // One repository, through the `git` program: one process that reads objects, shared by copies of this object and ended

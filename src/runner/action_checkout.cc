@@ -50,9 +50,6 @@ Result<void> refuse_unbuilt(const ActionRequest& request) {
                 "actions/checkout: a job of a foreign pull request has no network, so '{}' cannot be checked out",
                 request.input("repository"));
   }
-  if (!request.input("sparse-checkout").empty()) {
-    request.reporter->annotate("warning", "actions/checkout: `sparse-checkout` is ignored: everything is checked out");
-  }
   return {};
 }
 
@@ -66,10 +63,10 @@ Result<void> clean_folder(const fs::path& folder) {
 // Steps of a sandbox may have left settings of git's, or links, in the workspace. git works aside therefore; only
 // moving what it made there touches theirs, and that is confined.
 Result<void> check_out_aside(const ActionRequest& request, const fs::path& folder, const CheckoutTarget& target,
-                             bool all_refs, bool lfs) {
+                             bool all_refs, bool lfs, const SparseCheckout& sparse) {
   const fs::path aside = request.staging / random_hex(8);
   WEIR_TRY(io::make_dirs(aside));
-  WEIR_TRY(check_out(*request.spec, aside, target, all_refs));
+  WEIR_TRY(check_out(*request.spec, aside, target, all_refs, sparse));
   if (lfs) WEIR_TRY(bring_lfs_files(request, aside));
   return run_confined(request.confinement, [&]() -> Result<void> {
     WEIR_TRY(clean_folder(folder));
@@ -90,11 +87,12 @@ Result<CheckoutTarget> check_out_own(const ActionRequest& request, const fs::pat
   const bool all_refs =
       request.input_or("fetch-depth", "1") == "0" || WEIR_TRY(request.input_bool("fetch-tags", false));
   const bool lfs = WEIR_TRY(request.input_bool("lfs", false));
+  const SparseCheckout sparse = WEIR_TRY(sparse_of(request));
   if (request.confinement) {
-    WEIR_TRY(check_out_aside(request, folder, target, all_refs, lfs));
+    WEIR_TRY(check_out_aside(request, folder, target, all_refs, lfs, sparse));
   } else {
     WEIR_TRY(clean ? clean_folder(folder) : io::make_dirs(folder));
-    WEIR_TRY(check_out(*request.spec, folder, target, all_refs));
+    WEIR_TRY(check_out(*request.spec, folder, target, all_refs, sparse));
     if (lfs) WEIR_TRY(bring_lfs_files(request, folder));
   }
   return target;

@@ -19,10 +19,15 @@ std::string origin_url(const types::JobSpec& spec) {
 
 }  // namespace
 
-Result<void> check_out(const types::JobSpec& spec, const fs::path& folder, const CheckoutTarget& target,
-                       bool all_refs) {
+Result<void> check_out(const types::JobSpec& spec, const fs::path& folder, const CheckoutTarget& target, bool all_refs,
+                       const SparseCheckout& sparse) {
   const io::Git git(spec.git_dir);
-  io::GitCheckout checkout{.sha = target.sha, .ref = target.ref, .refs = {}, .config = {}};
+  io::GitCheckout checkout{.sha = target.sha,
+                           .ref = target.ref,
+                           .refs = {},
+                           .config = {},
+                           .sparse = sparse.patterns,
+                           .sparse_cone = sparse.cone};
   auto& refs = checkout.refs;
   if (all_refs) {
     for (const auto& [name, sha] : WEIR_TRY(git.refs())) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "types/job_spec.h"
@@ -15,10 +16,16 @@ struct CheckoutTarget {
   std::string ref;  // "refs/heads/main"; "" for a bare commit
 };
 
+// Which files of a commit are laid out: folders ("cone") or patterns as in .gitignore; none: all.
+struct SparseCheckout {
+  std::vector<std::string> patterns;
+  bool cone = true;
+};
+
 // Fills `folder` with the commit, as a clone of the server's repository whose objects are borrowed: remote "origin",
 // HEAD on the branch, origin's branch recorded; `all_refs`: every branch and tag. No credentials inside.
 Result<void> check_out(const types::JobSpec& spec, const std::filesystem::path& folder, const CheckoutTarget& target,
-                       bool all_refs);
+                       bool all_refs, const SparseCheckout& sparse = {});
 
 // Variables that let git talk to the server in the job's name. In the environment because a file in the workspace could
 // be carried off by an artifact.

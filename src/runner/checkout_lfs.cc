@@ -54,8 +54,9 @@ Result<void> bring_lfs_files(const ActionRequest& request, const fs::path& folde
   if (done.count == 0) return {};
   request.reporter->line(
       fmt::format("Git LFS: {} file{}, {} bytes", done.count, done.count == 1 ? "" : "s", done.size_bytes));
-  // In a sandbox nothing of the machine's configuration is looked at, and nothing pushed.
-  if (request.confinement) return {};
+  // In a sandbox nothing is pushed. The files are moved there, which changes a time that git would take for a change of
+  // theirs.
+  if (request.confinement) return git(request, folder, {"config", "--local", "core.trustctime", "false"});
   // What steps then do with git is to know of LFS: filters, and the hook that sends objects before a push.
   if (has_git_lfs(request)) return git(request, folder, {"lfs", "install", "--local"});
   request.reporter->line(

@@ -188,6 +188,11 @@ bool is_other_repository(const ActionRequest& request) {
   return !repository.empty() && !equal_ignoring_case(repository, request.spec->repository);
 }
 
+Result<SparseCheckout> sparse_of(const ActionRequest& request) {
+  return SparseCheckout{.patterns = request.input_lines("sparse-checkout"),
+                        .cone = WEIR_TRY(request.input_bool("sparse-checkout-cone-mode", true))};
+}
+
 Result<CheckoutTarget> check_out_other(const ActionRequest& request, const fs::path& folder) {
   const std::string repository = request.input("repository");
   const auto slash = repository.find('/');
@@ -196,6 +201,7 @@ Result<CheckoutTarget> check_out_other(const ActionRequest& request, const fs::p
     return fail(Code::kInvalidArgument, "Invalid repository '{}'. Expected format {{owner}}/{{repo}}.", repository);
   }
   WEIR_TRY(check_depth(request));
+  const SparseCheckout sparse = WEIR_TRY(sparse_of(request));
   const std::string url = url_of(request, repository);
   const NetworkGit git(request, folder);
   const auto bring = [&]() -> Result<CheckoutTarget> {
@@ -204,6 +210,11 @@ Result<CheckoutTarget> check_out_other(const ActionRequest& request, const fs::p
     const std::string wanted = request.input("ref");
     CheckoutTarget target{.sha = wanted, .ref = WEIR_TRY(find_ref(git, repository, wanted))};
     WEIR_TRY(git.run(fetch_of(request, target)));
+    if (!sparse.patterns.empty()) {
+      std::vector<std::string> set{"sparse-checkout", "set", sparse.cone ? "--cone" : "--no-cone", "--"};
+      set.insert(set.end(), sparse.patterns.begin(), sparse.patterns.end());
+      WEIR_TRY(git.run(std::move(set)));
+    }
     if (target.ref.starts_with("refs/heads/")) {
       const auto branch = target.ref.substr(11);
       WEIR_TRY(git.run({"checkout", "--quiet", "--force", "-B", branch, "refs/remotes/origin/" + branch}));

@@ -13,6 +13,9 @@ namespace weir::runner {
 // Whether `repository` ("owner/name") is another one than the run's.
 bool is_other_repository(const ActionRequest& request);
 
+// What the input `sparse-checkout` says.
+Result<SparseCheckout> sparse_of(const ActionRequest& request);
+
 // Fills `folder`, which is empty, with the repository that the inputs name, at their `ref` (else its own branch):
 // OWNER/NAME of the server's owner from the server, others from where actions come from. Stops when the step does.
 Result<CheckoutTarget> check_out_other(const ActionRequest& request, const std::filesystem::path& folder);
