@@ -107,7 +107,7 @@ Result<std::vector<event::Occurrence>> Checks::occurrences_of(const CheckRun& ch
                                                               const types::Identity& identity) {
   std::vector<event::Occurrence> occurrences;
   if (app_of(check.creator) == kActionsApp) return occurrences;
-  auto all = WEIR_TRY(of_commit(check.repo, check.commit));
+  auto all = WEIR_TRY(outlines(check.repo, check.commit));
   const auto known = std::ranges::find(all, check.id, &CheckRun::id);
   if (known == all.end()) {
     all.insert(all.begin(), check);
@@ -149,7 +149,7 @@ Result<void> Checks::rerequest(const std::string& repo, std::int64_t id, const t
 }
 
 Result<std::vector<CheckSuite>> Checks::suites(const std::string& repo, const std::string& commit) {
-  auto all = WEIR_TRY(of_commit(repo, commit));
+  auto all = WEIR_TRY(outlines(repo, commit));
   return group_into_suites(all);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 #include "event/payload.h"
@@ -18,6 +19,7 @@ constexpr std::string_view kCheckColumns =
     "title, "
     "summary, body, annotations";
 constexpr std::int64_t kReadMax = 1'000;
+constexpr std::int64_t kOutlinesMax = 10'000;
 constexpr std::size_t kTextMax = 65'535;  // as GitHub takes
 
 constexpr std::array<std::string_view, 4> kStates = {"error", "failure", "pending", "success"};
@@ -196,10 +198,21 @@ Result<CheckRun> Checks::update(const std::string& repo, std::int64_t id,
 
 Result<CheckRun> Checks::find(const std::string& repo, std::int64_t id) {
   auto check = WEIR_TRY(db_.load<CheckRun>([&](store::Reader& reader) { return load_check(reader, repo, id); }));
-  for (const auto& other : WEIR_TRY(of_commit(repo, check.commit))) {
+  for (const auto& other : WEIR_TRY(outlines(repo, check.commit))) {
     if (other.id == id) check.suite = other.suite;
   }
   return check;
+}
+
+Result<std::vector<CheckRun>> Checks::outlines(const std::string& repo, const std::string& commit) {
+  auto all = WEIR_TRY(db_.load<std::vector<CheckRun>>([&](store::Reader& reader) {
+    return reader.all<CheckRun>(
+        "SELECT id, repo, commit_id, name, status, conclusion, '', '', creator, started_at, completed_at, '', '', '', "
+        "'[]' FROM forge_checks WHERE repo = ? AND commit_id = ? ORDER BY id DESC LIMIT ?",
+        {repo, commit, kOutlinesMax}, read_check);
+  }));
+  group_into_suites(all);
+  return all;
 }
 
 Result<std::vector<CheckRun>> Checks::of_commit(const std::string& repo, const std::string& commit) {
@@ -209,7 +222,9 @@ Result<std::vector<CheckRun>> Checks::of_commit(const std::string& repo, const s
                     kCheckColumns),
         {repo, commit, kReadMax}, read_check);
   }));
-  group_into_suites(all);
+  std::map<std::int64_t, std::int64_t> suites;
+  for (const auto& check : WEIR_TRY(outlines(repo, commit))) suites[check.id] = check.suite;
+  for (auto& check : all) check.suite = suites[check.id];
   return all;
 }
 

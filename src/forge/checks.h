@@ -98,6 +98,8 @@ class Checks {
   [[nodiscard]] std::string branch_of(const std::string& repo, const std::string& commit) const;
 
  private:
+  // All check runs of a commit, newest first, without what they say.
+  Result<std::vector<CheckRun>> outlines(const std::string& repo, const std::string& commit);
   Result<std::vector<event::Occurrence>> occurrences_of(const CheckRun& check, std::string_view action,
                                                         const types::Identity& identity);
 

@@ -105,6 +105,7 @@ Result<std::vector<Label>> Labels::list(const std::string& repo) {
   const auto known = WEIR_TRY(
       (db_.load<std::map<std::string, Label>>([&](store::Reader& reader) { return load_labels(reader, repo); })));
   std::vector<Label> all;
+  all.reserve(known.size());
   for (const auto& [key, label] : known) all.push_back(label);
   return all;
 }

@@ -49,6 +49,7 @@ Pull read_pull(const store::Row& row) {
 Result<std::vector<Pull>> load_all(store::Reader& reader, const std::vector<std::int64_t>& numbers,
                                    const std::string& repo) {
   std::vector<Pull> pulls;
+  pulls.reserve(numbers.size());
   for (const auto number : numbers) pulls.push_back(WEIR_TRY(load_pull(reader, repo, number)));
   return pulls;
 }
