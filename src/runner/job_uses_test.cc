@@ -503,6 +503,22 @@ TEST(ProvidedAction, SetupUvTakesTheProgramThatFitsAndSaysWhatIsMissing) {
                                                        HasSubstr("pip could not install uv==0.10.1"), testing::_));
 }
 
+TEST(ProvidedAction, UvTakesTheJobsEnvironmentForTheMachinesPythonOnly) {
+  TestJob job;
+  put(job, "bin/uv", "#!/bin/sh\n[ $1 = --version ] && echo uv 0.9.3 || echo \"$@ [$VIRTUAL_ENV] [$UV_PYTHON]\"\n");
+  job.run_step("chmod +x bin/*; echo $PWD/bin >> $GITHUB_PATH; echo VIRTUAL_ENV=/own >> $GITHUB_ENV");
+  job.uses_step("astral-sh/setup-uv@v6");
+  job.run_step(
+      "uv pip install --system 'a b'\nuv -q pip install x\nUV_SYSTEM_PYTHON=1 uv pip list\nuv sync --system\n");
+  job.run_step("uv pip install --system x", {{"env", {{"VIRTUAL_ENV", "/other"}}}});
+  const JobRecord record = job.run();
+  EXPECT_EQ(record.output_of(2),
+            "pip install a b [/own] [/own/bin/python]\n-q pip install x [] []\npip list [/own] [/own/bin/python]\n"
+            "sync --system [] []\n")
+      << record.text();
+  EXPECT_EQ(record.output_of(3), "pip install --system x [/other] []\n");
+}
+
 TEST(BuiltinAction, AwsCredentialsComeFromInputs) {
   TestJob job;
   const json::object soft{{"continue-on-error", true}};

@@ -25,7 +25,11 @@ const std::vector<ProvidedAction>& all_provided() {
         "@octokit/plugin-retry@6", "@octokit/plugin-request-log@4"}},
       {"iterative/setup-cml", {{"action.yml", provided::kSetupCmlAction}, {"helpers.cjs", provided::kCmlHelpers}}, {}},
       {"iterative/setup-dvc", {{"action.yml", provided::kSetupDvcAction}}, {}},
-      {"astral-sh/setup-uv", {{"action.yml", provided::kSetupUvAction}, {"setup.sh", provided::kSetupUvScript}}, {}},
+      {"astral-sh/setup-uv",
+       {{"action.yml", provided::kSetupUvAction},
+        {"setup.sh", provided::kSetupUvScript},
+        {"uv.sh", provided::kUvProgram}},
+       {}},
   };
   return all;
 }

@@ -288,10 +288,19 @@ if [ -z "$program" ] || ! fits "$(version_of "$program")"; then
     mv -T "$part" "$folder" 2> /dev/null || rm -rf "$part"
   fi
   program=$folder/bin/uv
-  echo "$folder/bin" >> "$GITHUB_PATH"
 fi
 version=$(version_of "$program")
 echo "uv $version is there: $program"
+# The job's own environment stands for the machine's Python: uv, which knows it for a virtual one, is to take it for
+# --system alone, and to find the project's own (.venv) without it.
+if [ -n "${VIRTUAL_ENV:-}" ]; then
+  mkdir -p "$RUNNER_TEMP/weir-uv"
+  printf 'own=%q program=%q\n' "$VIRTUAL_ENV" "$program" > "$RUNNER_TEMP/weir-uv/places"
+  cp "$GITHUB_ACTION_PATH/uv.sh" "$RUNNER_TEMP/weir-uv/uv"
+  chmod +x "$RUNNER_TEMP/weir-uv/uv"
+  ln -sf "$(dirname "$program")/uvx" "$RUNNER_TEMP/weir-uv/uvx"
+  program=$RUNNER_TEMP/weir-uv/uv
+fi
 {
   echo "uv-version=$version"
   echo "uv-path=$program"
@@ -303,6 +312,8 @@ if [ -n "$PYTHON" ]; then set_variable UV_PYTHON "$PYTHON"; fi
 if [ -n "$TOOL_DIR" ]; then set_variable UV_TOOL_DIR "${TOOL_DIR/#\~/$HOME}"; fi
 if [ -n "$TOOL_BIN_DIR" ]; then set_variable UV_TOOL_BIN_DIR "${TOOL_BIN_DIR/#\~/$HOME}"; fi
 echo "${UV_TOOL_BIN_DIR:-$HOME/.local/bin}" >> "$GITHUB_PATH"
+# Before other programs of the name that may lie there.
+case $program in "$RUNNER_TEMP"/* | "$TOOLS"/*) dirname "$program" >> "$GITHUB_PATH" ;; esac
 if [ "$ACTIVATE" = true ]; then
   VENV=${VENV:-.venv}
   case $VENV in /*) ;; *) VENV=$PWD/$VENV ;; esac
@@ -314,6 +325,31 @@ if [ "$ACTIVATE" = true ]; then
   echo "$VENV/bin" >> "$GITHUB_PATH"
   echo "venv=$VENV" >> "$GITHUB_OUTPUT"
 fi
+)bash";
+
+const std::string_view kUvProgram = R"bash(#!/usr/bin/env bash
+. "$(dirname "$0")/places"
+if [ "${VIRTUAL_ENV:-}" = "$own" ]; then
+  unset VIRTUAL_ENV
+  for command in "$@"; do
+    case $command in -*) ;; *) break ;; esac
+  done
+  if [ "${command:-}" = pip ]; then
+    system=${UV_SYSTEM_PYTHON:-}
+    arguments=()
+    for argument in "$@"; do
+      if [ "$argument" = --system ]; then system=1; else arguments+=("$argument"); fi
+    done
+    case $system in
+      1 | [Tt]rue | TRUE | yes | on | y | t)
+        unset UV_SYSTEM_PYTHON
+        export VIRTUAL_ENV=$own UV_PYTHON=$own/bin/python
+        set -- "${arguments[@]}"
+        ;;
+    esac
+  fi
+fi
+exec "$program" "$@"
 )bash";
 
 }  // namespace weir::runner::provided

@@ -12,5 +12,6 @@ extern const std::string_view kCmlHelpers;
 extern const std::string_view kSetupDvcAction;
 extern const std::string_view kSetupUvAction;
 extern const std::string_view kSetupUvScript;
+extern const std::string_view kUvProgram;
 
 }  // namespace weir::runner::provided
