@@ -24,14 +24,14 @@ export interface Triggers {
 export interface LogLine { at: number; step: number; time: string; stream: string; text: string }
 export interface LogAnswer { lines: LogLine[]; start: number; next: number; size: number; done: boolean }
 export interface LogFound { lines: LogLine[]; next: number; size: number; done: boolean }
-export interface Who { login: string }
+export interface Who { login: string; name?: string; run?: number; job?: number }
 export interface Side { ref: string; sha: string; label: string }
 export interface Review { id: number; user: Who | null; state: string; body: string; commit_id: string; submitted_at: string; dismissed_by: string | null; dismissal_message: string | null }
 export interface Comment { id: number; user: Who | null; body: string; created_at: string; updated_at: string; path?: string | null; line?: number | null }
 export interface Check { name: string; state: string; description: string; url: string }
 export interface Pull {
   number: number; repo: string; state: string; title: string; body: string | null; author: string; draft: boolean; merged: boolean; foreign: boolean;
-  head: Side; base: Side; conflicts: string[]; merge: { allowed: boolean; reasons: string[] }; waits_for_you: boolean;
+  head: Side; base: Side; conflicts: string[]; user: Who | null; merge: { allowed: boolean; reasons: string[] }; waits_for_you: boolean;
   created_at: string; updated_at: string; merged_at: string | null; merged_by: Who | null;
   reviews?: Review[]; comments?: Comment[]; runs?: Run[]; checks?: Check[];
 }

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <ranges>
 
+#include "api/weir/authors.h"
 #include "api/weir/routes.h"
 #include "event/source.h"
 
@@ -40,7 +41,7 @@ Result<bool> waits_for(const Services& services, const forge::Pull& pull, const 
 }
 
 json::object shown(const Services& services, const forge::Pull& pull, const types::Identity& identity) {
-  auto object = forge::to_json(pull);
+  auto object = with_author(services, with_author(services, forge::to_json(pull)), "merged_by");
   object["repo"] = pull.issue.repo;
   object["conflicts"] = json::value_from(pull.conflicts);
   object["foreign"] = pull.is_foreign;
@@ -171,13 +172,13 @@ Result<io::HttpResponse> show_pull(const Services& services, io::HttpRequest& re
   auto object = shown(services, pull, request.identity);
   json::array reviews;
   for (const auto& review : WEIR_TRY(services.pulls->reviews(pull.issue.repo, number))) {
-    reviews.push_back(forge::to_json(review));
+    reviews.push_back(with_author(services, forge::to_json(review)));
   }
   object["reviews"] = std::move(reviews);
   json::array comments;
   for (const auto& comment :
        WEIR_TRY(services.issues->comments(pull.issue.repo, fmt::format("issue/{}", number), 0, 100))) {
-    comments.push_back(forge::to_json(comment));
+    comments.push_back(with_author(services, forge::to_json(comment)));
   }
   object["comments"] = std::move(comments);
   WEIR_TRY(add_checks(services, pull, object));
@@ -243,7 +244,8 @@ Result<io::HttpResponse> comment(const Services& services, io::HttpRequest& requ
                       .body = WEIR_TRY(json_require_string(body, "body"))};
   const auto key = json_string(body, "key");
   if (!key) {
-    return io::json_response(201, forge::to_json(WEIR_TRY(services.issues->comment(said, request.identity))));
+    const auto made = WEIR_TRY(services.issues->comment(said, request.identity));
+    return io::json_response(201, with_author(services, forge::to_json(made)));
   }
   const auto mark = WEIR_TRY(key_mark(*key));
   said.body.resize(said.body.find_last_not_of(" \t\r\n") + 1);
@@ -252,10 +254,11 @@ Result<io::HttpResponse> comment(const Services& services, io::HttpRequest& requ
   const std::scoped_lock lock(keyed);
   const auto before = WEIR_TRY(comment_with(services, said.repo, said.subject, mark, request.identity));
   if (!before) {
-    return io::json_response(201, forge::to_json(WEIR_TRY(services.issues->comment(said, request.identity))));
+    const auto made = WEIR_TRY(services.issues->comment(said, request.identity));
+    return io::json_response(201, with_author(services, forge::to_json(made)));
   }
-  const auto changed = services.issues->change_comment(said.repo, before->id, said.body, request.identity);
-  return io::json_response(200, forge::to_json(WEIR_TRY(changed)));
+  const auto changed = WEIR_TRY(services.issues->change_comment(said.repo, before->id, said.body, request.identity));
+  return io::json_response(200, with_author(services, forge::to_json(changed)));
 }
 
 Result<io::HttpResponse> review(const Services& services, io::HttpRequest& request) {
@@ -268,7 +271,7 @@ Result<io::HttpResponse> review(const Services& services, io::HttpRequest& reque
   }
   const auto made = WEIR_TRY(services.pulls->review(request.params["repo"], number, state,
                                                     json_string_or(body, "body", ""), request.identity));
-  return io::json_response(201, forge::to_json(made));
+  return io::json_response(201, with_author(services, forge::to_json(made)));
 }
 
 Result<io::HttpResponse> dismiss_review(const Services& services, io::HttpRequest& request) {
@@ -276,7 +279,7 @@ Result<io::HttpResponse> dismiss_review(const Services& services, io::HttpReques
   const auto dismissed = WEIR_TRY(services.pulls->dismiss_review(
       request.params["repo"], WEIR_TRY(id_param(request, "id")), WEIR_TRY(id_param(request, "review")),
       WEIR_TRY(json_require_string(body, "message")), request.identity));
-  return io::json_response(200, forge::to_json(dismissed));
+  return io::json_response(200, with_author(services, forge::to_json(dismissed)));
 }
 
 Result<io::HttpResponse> merge(const Services& services, io::HttpRequest& request) {

@@ -27,7 +27,7 @@ constexpr std::string_view kPulls = R"json({
 "MirrorRequest": {"type": "object", "required": ["url"], "properties": {
     "url": {"type": "string", "description": "https, http, ssh, git@host:path or file:///path"},
     "every": {"type": "string", "description": "how often it is fetched, as 5m; when asked unless given"},
-    "token_secret": {"type": "string", "description": "name of the secret that is sent as a bearer token"}},
+    "token_secret": {"type": "string", "description": "name of the secret that holds the token to fetch with"}},
   "examples": [{"url": "https://github.com/me/flights.git", "every": "5m"}]},
 "Mirror": {"type": "object", "properties": {
     "repo": {"type": "string"}, "url": {"type": "string"}, "every": {"type": ["string", "null"]},
@@ -60,7 +60,10 @@ constexpr std::string_view kPulls = R"json({
 "Triggers": {"type": "object", "properties": {
     "schedules": {"type": "array", "items": {"$ref": "#/components/schemas/Schedule"}},
     "data": {"type": "array", "items": {"$ref": "#/components/schemas/WatchedData"}}}},
-"User": {"type": ["object", "null"], "additionalProperties": true, "properties": {"login": {"type": "string"}}},
+"User": {"type": ["object", "null"], "additionalProperties": true, "required": ["login"], "properties": {
+    "login": {"type": "string", "description": "of a job: job:9"},
+    "name": {"type": "string", "description": "of a job, for people: weir · Train / report"},
+    "run": {"type": "integer", "minimum": 1, "description": "of a job"}, "job": {"type": "integer", "minimum": 1}}},
 "Side": {"type": "object", "required": ["ref", "sha", "label"], "properties": {
     "ref": {"type": "string"}, "sha": {"type": "string"}, "label": {"type": "string"},
     "repo": {"type": "object", "description": "of the head of one who may not push: fork is true", "properties": {

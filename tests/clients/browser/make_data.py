@@ -90,7 +90,15 @@ jobs:
   test:
     runs-on: ubuntu-latest
     steps: [{uses: actions/checkout@v4}, {run: "test \\"$(cat model.txt)\\" = good"}]
-  lint: {runs-on: ubuntu-latest, steps: [{run: "true"}]}
+  lint:
+    runs-on: ubuntu-latest
+    permissions: {pull-requests: write}
+    steps:
+      - if: github.event.number == 3
+        env: {GITHUB_TOKEN: "${{ github.token }}"}
+        run: |
+          curl -fsS "$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/issues/3/comments" -H "Authorization: Bearer $GITHUB_TOKEN" \\
+            -d '{"body": "Looked at by a job."}'
 """
 TALK = """\
 name: Talk

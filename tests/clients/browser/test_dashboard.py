@@ -68,6 +68,9 @@ def test_every_page_shows_its_data_without_an_error(made, tmp_path):
     assert "Change merged" not in text["-pulls-en-light"]
     assert "Ready to merge" in text["-pulls-project-2-en-light"] and "0.74" in text["-pulls-project-2-en-light"]
     assert 'the check "test" is failure' in text["-pulls-project-3-en-light"]
+    # A job that comments is called what people call it; its number is for the history.
+    for name in ("-pulls-project-3-en-light", "-pulls-project-3-zh-dark"):
+        assert "weir · CI / lint" in text[name] and "Looked at by a job." in text[name] and "job:" not in text[name]
     assert "已合并" in text["-pulls-project-1-zh-dark"]
 
 
@@ -92,6 +95,21 @@ def test_answers_about_pull_requests_are_as_described(made):
     assert described.call("GET", "/api/v1/pulls?state=all&limit=3")["repos"] == ["project"]
     for number in range(1, 7):
         described.call("GET", f"/api/v1/repos/project/pulls/{number}", token=data["tokens"]["bob"])
+
+
+def test_a_jobs_comment_says_who_that_is_and_history_keeps_its_number(made):
+    server, data = made
+    said = next(one for one in server.get("/api/v1/repos/project/pulls/3")["comments"] if one["body"] == "Looked at by a job.")
+    user = said["user"]
+    assert user["login"] == f"job:{user['job']}" and user["name"] == "weir · CI / lint"
+    job = server.get(f"/api/v1/jobs/{user['job']}")
+    assert (job["key"], job["run"]) == ("lint", user["run"])
+    events = server.get("/api/v1/events?limit=1000", data["tokens"]["bob"])["events"]
+    assert any(event["actor"] == user["login"] and "comment" in event["type"] for event in events)
+    # Actions that look for what they wrote before go by GitHub's name of their user.
+    shown = server.get("/api/v3/repos/weir/project/issues/3/comments", data["tokens"]["bob"])
+    assert [one["user"]["login"] for one in shown if one["id"] == said["id"]] == ["github-actions[bot]"]
+    assert [one["user"]["type"] for one in shown if one["id"] == said["id"]] == ["Bot"]
 
 
 def test_answers_about_reuse_are_as_described(made):

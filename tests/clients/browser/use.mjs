@@ -88,6 +88,10 @@ await page.getByLabel('Your comment or review').fill('Not like this.');
 await page.getByRole('button', { name: 'Ask for changes' }).click();
 await text('bob asks for changes');
 await page.keyboard.press('Tab');
+// A job that said something leads to what it did.
+await page.locator('.comment header').getByRole('link', { name: 'weir · CI / lint' }).click();
+await page.waitForURL(/#\/runs\/\d+\/jobs\/\d+$/);
+await page.locator('.card h2', { hasText: /^lint/ }).waitFor();
 await page.goto(`${url}/#/pulls`);
 await page.getByRole('button', { name: 'closed', exact: true }).click();
 await page.getByRole('link', { name: 'Change given-up' }).waitFor();

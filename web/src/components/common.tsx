@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { exact, ago } from '../format';
 import { stateWord, t } from '../i18n';
+import type { Who } from '../types';
 
 const tones: Record<string, string> = {
   success: 'good', granted: 'good', passed: 'good', live: 'good', failure: 'bad', timed_out: 'bad', rejected: 'bad', refused: 'bad',
@@ -16,6 +17,12 @@ export function State({ state }: { state: string }) {
 
 export function Time({ at }: { at: string | null | undefined }) {
   return at ? <time dateTime={at} title={exact(at)}>{ago(at)}</time> : null;
+}
+
+// A person by their login, a job by what it is called and where it is shown.
+export const nameOf = (who: Who | null | undefined): string => who?.name ?? who?.login ?? '';
+export function Author({ who }: { who: Who | null | undefined }) {
+  return <strong>{who?.run && who.job ? <a href={`#/runs/${who.run}/jobs/${who.job}`}>{nameOf(who)}</a> : nameOf(who)}</strong>;
 }
 
 export function Card({ title, children, action }: { title: ComponentChildren; children: ComponentChildren; action?: ComponentChildren }) {

@@ -1,5 +1,5 @@
 import { eventOf, post, useLoaded } from '../api';
-import { Card, State, Time, Waiting } from '../components/common';
+import { Card, nameOf, State, Time, Waiting } from '../components/common';
 import { seconds } from '../format';
 import { t } from '../i18n';
 import type { Alert, Approval, Dora, Endpoint, Pull, Run } from '../types';
@@ -46,7 +46,7 @@ export function Overview() {
         <ul class="rows">
           {waiting.map((approval) => <ApprovalRow key={approval.id} approval={approval} onDone={approvals.reload} />)}
           {reviews.map((pull) => (
-            <li key={`${pull.repo}/${pull.number}`}><div><strong>{pull.repo}</strong> · <a href={pullAddress(pull)}>#{pull.number} {pull.title}</a><div class="muted">{pull.author} <Time at={pull.updated_at} /> · {t('waitsForReview')}</div></div><a class="button" href={pullAddress(pull)}>{t('pull')}</a></li>
+            <li key={`${pull.repo}/${pull.number}`}><div><strong>{pull.repo}</strong> · <a href={pullAddress(pull)}>#{pull.number} {pull.title}</a><div class="muted">{nameOf(pull.user)} <Time at={pull.updated_at} /> · {t('waitsForReview')}</div></div><a class="button" href={pullAddress(pull)}>{t('pull')}</a></li>
           ))}
           {open.map((alert) => (
             <li key={`alert-${alert.id}`}><div><span class={`severity ${alert.severity}`}>{alert.severity}</span> <a href={`#/endpoints/${alert.endpoint}`}>{alert.endpoint}</a> {alert.message}</div><Time at={alert.fired_at} /></li>

@@ -1,6 +1,6 @@
 import { useRef, useState } from 'preact/hooks';
 import { eventOf, patch, post, useLoaded, type Happening } from '../api';
-import { Card, State, Time, Waiting } from '../components/common';
+import { Author, Card, nameOf, State, Time, Waiting } from '../components/common';
 import { Tally } from '../components/graph';
 import { Markdown } from '../components/markdown';
 import { shortCommit } from '../format';
@@ -37,7 +37,7 @@ export function Pulls() {
           <tbody>{list.map((pull) => (
             <tr key={`${pull.repo}/${pull.number}`}>
               <td class="number">{pull.number}</td><td><State state={pullState(pull)} /></td><td class="wide"><a href={pullAddress(pull)}>{pull.title}</a>{pull.waits_for_you && <span class="tag wait">{t('waitsForReview')}</span>}</td>
-              <td>{pull.repo}</td><td><code>{pull.head.ref}</code> → <code>{pull.base.ref}</code></td><td>{pull.author}</td>
+              <td>{pull.repo}</td><td><code>{pull.head.ref}</code> → <code>{pull.base.ref}</code></td><td>{nameOf(pull.user)}</td>
               <td class="wide">{pull.merged ? '' : pull.merge.allowed ? <span class="state good"><span aria-hidden="true">✓</span> {t('readyToMerge')}</span> : <span class="muted">{pull.merge.reasons.join('; ')}</span>}</td><td><Time at={pull.updated_at} /></td>
             </tr>
           ))}</tbody>
@@ -81,14 +81,14 @@ const verdicts = ['APPROVED', 'CHANGES_REQUESTED'];
 function Reviews({ pull, path, act, busy }: { pull: Pull; path: string; act: Act; busy: boolean }) {
   const reviews: Review[] = pull.reviews ?? [];
   const dismiss = (review: Review) => {
-    const message = prompt(t('whyDismiss', { name: review.user?.login ?? '' }))?.trim();
+    const message = prompt(t('whyDismiss', { name: nameOf(review.user) }))?.trim();
     if (message) act(() => post(`${path}/reviews/${review.id}/dismiss`, { message }));
   };
   if (reviews.length === 0) return <p class="muted">{t('noReviews')}</p>;
   return (
     <ul class="rows">{reviews.map((review) => (
       <li key={review.id}>
-        <div><strong>{review.user?.login}</strong> <State state={review.state.toLowerCase()} /> {review.commit_id !== pull.head.sha && <span class="muted">({t('ofOlder')} <code>{shortCommit(review.commit_id)}</code>)</span>}
+        <div><Author who={review.user} /> <State state={review.state.toLowerCase()} /> {review.commit_id !== pull.head.sha && <span class="muted">({t('ofOlder')} <code>{shortCommit(review.commit_id)}</code>)</span>}
           {review.body && <Markdown text={review.body} />}
           {review.dismissed_by && <p class="muted">{t('dismissedBy', { name: review.dismissed_by })}: {review.dismissal_message}</p>}</div>
         <span class="actions">{pull.state === 'open' && verdicts.includes(review.state) && <button type="button" disabled={busy} onClick={() => dismiss(review)}>{t('dismiss')}</button>}<Time at={review.submitted_at} /></span>
@@ -121,7 +121,7 @@ function Merging({ pull, path, act, busy }: { pull: Pull; path: string; act: Act
   const merge = (method: string) => {
     if (confirm(t('confirmMerge', { head: pull.head.ref, base: pull.base.ref }))) act(() => post(`${path}/merge`, { method, head: pull.head.sha }));
   };
-  if (pull.merged) return <p><State state="merged" /> {t('mergedBy', { name: pull.merged_by?.login ?? '' })} <Time at={pull.merged_at} /></p>;
+  if (pull.merged) return <p><State state="merged" /> {t('mergedBy', { name: nameOf(pull.merged_by) })} <Time at={pull.merged_at} /></p>;
   return (
     <>
       {pull.merge.allowed ? <p class="state good"><span aria-hidden="true">✓</span> {t('readyToMerge')}</p> : (
@@ -155,7 +155,7 @@ export function PullPage({ repo, number }: { repo: string; number: string }) {
   return (
     <>
       <Card title={<>{pull.title} <span class="muted">{pull.repo} #{pull.number}</span></>} action={<a href="#/pulls">{t('pulls')}</a>}>
-        <p><State state={pullState(pull)} /> {t('wantsTo', { name: pull.author, head: pull.head.ref, base: pull.base.ref })} <code>{shortCommit(pull.head.sha)}</code> <span class="muted"><Time at={pull.created_at} /></span>
+        <p><State state={pullState(pull)} /> {t('wantsTo', { name: nameOf(pull.user), head: pull.head.ref, base: pull.base.ref })} <code>{shortCommit(pull.head.sha)}</code> <span class="muted"><Time at={pull.created_at} /></span>
           {pull.foreign && <span class="tag">{t('foreign')}</span>}{pull.waits_for_you && <span class="tag wait">{t('waitsForReview')}</span>}</p>
         {pull.body ? <Markdown text={pull.body} /> : <p class="muted">{t('noText')}</p>}
       </Card>
@@ -165,8 +165,8 @@ export function PullPage({ repo, number }: { repo: string; number: string }) {
       <Card title={t('conversation')}>
         {comments.length === 0 && <p class="muted">{t('nothingSaid')}</p>}
         {comments.map((comment) => (
-          <article class="comment" key={comment.id} aria-label={comment.user?.login}>
-            <header><strong>{comment.user?.login}</strong> <span class="muted"><Time at={comment.created_at} />{comment.updated_at !== comment.created_at && <> · {t('edited')} <Time at={comment.updated_at} /></>}</span>{comment.path && <code>{comment.path}{comment.line ? `:${comment.line}` : ''}</code>}</header>
+          <article class="comment" key={comment.id} aria-label={nameOf(comment.user)}>
+            <header><Author who={comment.user} /> <span class="muted"><Time at={comment.created_at} />{comment.updated_at !== comment.created_at && <> · {t('edited')} <Time at={comment.updated_at} /></>}</span>{comment.path && <code>{comment.path}{comment.line ? `:${comment.line}` : ''}</code>}</header>
             <Markdown text={comment.body} />
           </article>
         ))}
