@@ -5,7 +5,6 @@
 #include <ranges>
 #include <set>
 
-#include "base/hash.h"
 #include "event/payload.h"
 #include "event/source.h"
 #include "forge/checks.h"
@@ -77,8 +76,9 @@ std::string app_of(std::string_view creator) {
 }
 
 json::object app_json(std::string_view app) {
-  const auto id = std::stoll(sha256_hex(app).substr(0, 8), nullptr, 16);
-  return {{"id", id}, {"slug", app}, {"name", app == kActionsApp ? std::string_view("GitHub Actions") : app}};
+  return {{"id", event::number_of_name(app)},
+          {"slug", app},
+          {"name", app == kActionsApp ? std::string_view("GitHub Actions") : app}};
 }
 
 std::vector<CheckSuite> group_into_suites(std::vector<CheckRun>& newest_first) {

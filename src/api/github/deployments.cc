@@ -5,7 +5,6 @@
 #include <map>
 
 #include "api/github/call.h"
-#include "base/hash.h"
 #include "event/payload.h"
 #include "event/source.h"
 
@@ -194,15 +193,11 @@ Result<io::HttpResponse> get_status(Call& call) {
                                                                           WEIR_TRY(call.number("status"))))));
 }
 
-std::int64_t number_of(std::string_view text) {
-  return std::stoll(sha256_hex(text).substr(0, 12), nullptr, 16);
-}
-
 // What must hold before a job may enter.
 json::array rules_json(const Call& call, const config::Environment& environment) {
   json::array rules;
   const auto add = [&](std::string_view type, json::object rule) {
-    const auto id = number_of(fmt::format("{}/{}/{}", call.repo, environment.name, type));
+    const auto id = event::number_of_name(fmt::format("{}/{}/{}", call.repo, environment.name, type));
     rule["id"] = id;
     rule["node_id"] = fmt::format("rule-{}", id);
     rule["type"] = type;
@@ -242,7 +237,7 @@ Result<std::vector<KnownEnvironment>> known_environments(const Call& call) {
 
 json::object environment_json(const Call& call, const KnownEnvironment& known) {
   const auto& name = known.settings.name;
-  const auto id = number_of(call.repo + "/" + name);
+  const auto id = event::number_of_name(call.repo + "/" + name);
   json::value policy;  // null: any branch may be deployed
   if (!known.settings.branches.empty()) {
     policy = json::object{{"protected_branches", false}, {"custom_branch_policies", true}};

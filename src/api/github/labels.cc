@@ -2,7 +2,7 @@
 #include "forge/labels.h"
 
 #include "api/github/call.h"
-#include "base/hash.h"
+#include "event/payload.h"
 
 namespace weir::api::github {
 namespace {
@@ -15,7 +15,7 @@ constexpr Need kWrites{"issues", Level::kWrite, Permission::kPush, "pull-request
 
 json::object label_json(const Call& call, const Label& label) {
   auto object = forge::to_json(label);
-  const auto id = std::stoll(sha256_hex(call.repo + "/" + label.name).substr(0, 12), nullptr, 16);
+  const auto id = event::number_of_name(call.repo + "/" + label.name);
   object["id"] = id;
   object["node_id"] = fmt::format("label-{}", id);
   object["url"] = call.api_url("/labels/" + io::percent_encode(label.name));
