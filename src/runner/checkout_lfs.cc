@@ -1,5 +1,11 @@
 #include "runner/checkout_lfs.h"
 
+#include <fcntl.h>
+
+#include <cerrno>
+
+#include "io/descriptor.h"
+#include "io/file.h"
 #include "io/process.h"
 #include "runner/checkout_network.h"
 #include "runner/lfs_files.h"
@@ -40,6 +46,13 @@ Result<void> git(const ActionRequest& request, const fs::path& folder, std::vect
   return fail(Code::kUnavailable, "{}", why.empty() ? "git lfs failed" : why);
 }
 
+Result<void> append_config(const fs::path& folder, std::string_view text) {
+  const fs::path path = folder / ".git" / "config";
+  const io::Descriptor file(::open(path.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
+  if (!file) return fail_errno(errno, fmt::format("cannot open {}", path.string()));
+  return io::write_all(file.get(), text, path.string());
+}
+
 }  // namespace
 
 Result<void> bring_lfs_files(const ActionRequest& request, const fs::path& folder) {
@@ -54,9 +67,9 @@ Result<void> bring_lfs_files(const ActionRequest& request, const fs::path& folde
   if (done.count == 0) return {};
   request.reporter->line(
       fmt::format("Git LFS: {} file{}, {} bytes", done.count, done.count == 1 ? "" : "s", done.size_bytes));
-  // In a sandbox nothing is pushed. The files are moved there, which changes a time that git would take for a change of
-  // theirs.
-  if (request.confinement) return git(request, folder, {"config", "--local", "core.trustctime", "false"});
+  // In a sandbox nothing is pushed, and no program may run here by what its steps have put into their environment. The
+  // files are moved there, which changes a time that git would take for a change of theirs.
+  if (request.confinement) return append_config(folder, "[core]\n\ttrustctime = false\n");
   // What steps then do with git is to know of LFS: filters, and the hook that sends objects before a push.
   if (has_git_lfs(request)) return git(request, folder, {"lfs", "install", "--local"});
   request.reporter->line(

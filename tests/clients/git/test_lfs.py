@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import socket
 import subprocess
 
@@ -280,3 +281,41 @@ jobs:
     run = wait_until(lambda: server.get("/api/v1/runs?limit=5")["runs"], what="the run")[0]["id"]
     server.finished(run)
     assert conclusion_of(server, run) == "success", log_of(server, run)
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="there is no bubblewrap")
+def test_a_strangers_job_has_its_files_and_nothing_of_its_steps_runs_outside(server, work, tmp_path):
+    git(work, "push", "-q", "origin", "main")
+    vera = server.cli("token", "create", "vera", "--role", "viewer", token=server.admin_token).stdout.strip()
+    planted = tmp_path / "planted"
+    workflow = work / ".github/workflows/check.yml"
+    workflow.parent.mkdir(parents=True)
+    workflow.write_text(f"""
+name: Check
+on: pull_request
+jobs:
+  check:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          mkdir evil
+          printf '#!/bin/sh\\ntouch {planted}\\n' > evil/git
+          chmod +x evil/git
+          cp evil/git evil/git-lfs
+          echo "$PWD/evil" >> "$GITHUB_PATH"
+      - uses: actions/checkout@v4
+        with: {{lfs: true, path: deep}}
+      - run: |
+          cd deep
+          cat mine.bin && test "$(wc -c < large.bin)" = 5000000 && test -z "$(/usr/bin/git status --porcelain)"
+""")
+    (work / "mine.bin").write_bytes(b"of vera\n")
+    git(work, "add", "-A")
+    git(work, "commit", "-qm", "A gift")
+    git(work, "push", "-q", address(server, vera), "HEAD:refs/for/main")
+    run = wait_until(lambda: server.get("/api/v1/runs?limit=5")["runs"], what="the run")[0]["id"]
+    log = (server.finished(run), log_of(server, run))[1]
+    if "which this machine does not have" in log:
+        pytest.skip(log)  # refused, as it has to be
+    assert conclusion_of(server, run) == "success", log
+    assert "of vera" in log and not planted.exists()
