@@ -51,7 +51,7 @@ class Housekeeping {
   };
 
   // The parts outlive this.
-  Housekeeping(Parts parts, Rules rules) : parts_(std::move(parts)), rules_(std::move(rules)) {}
+  Housekeeping(Parts parts, Rules rules) : parts_(std::move(parts)), rules_(rules) {}
   ~Housekeeping() { stop(); }
 
   // Before any run can begin: with no unfinished one, nobody is left who could hand over a file.

@@ -202,6 +202,7 @@ Result<std::vector<std::size_t>> indices_of(const Plan& plan, const std::vector<
     const auto found = plan.find(key);
     if (!found) {
       std::vector<std::string> known;
+      known.reserve(plan.size());
       for (std::size_t i = 0; i < plan.size(); ++i) known.push_back(plan.key(i));
       const auto hint = text::did_you_mean(key, known);
       return fail(Code::kInvalidArgument, "the workflow has no job \"{}\"; {}", key,

@@ -87,7 +87,7 @@ Result<Reuse> load_reuse(store::Reader& reader, std::int64_t job) {
   auto source = row.origin != 0 ? std::optional(WEIR_TRY(load_job(reader, row.origin))) : std::nullopt;
   if (source && source->run == row.run) {
     // The attempts of one run carry on each other's results without a question: what was asked was asked of that job.
-    row = *std::move(source);
+    row = JobRow(*source);
     source.reset();
   }
   Reuse reuse{.asked = row.may_reuse, .reused = row.may_reuse && source};

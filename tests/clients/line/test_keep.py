@@ -3,6 +3,7 @@ open pull request needs."""
 
 import os
 import sqlite3
+import subprocess
 import time
 import urllib.error
 
@@ -169,7 +170,6 @@ def test_bytes_that_another_row_names_or_that_were_put_just_now_stay(server, rep
 
 
 def test_wrong_limits_are_told(server, repository, tmp_path):
-    import subprocess
     done = subprocess.run([WEIR, "serve", "--state", tmp_path / "other", "--keep-actions", "4k"], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0 and "--keep-actions 4k must be a size from 1M" in done.stderr
     assert "--keep-actions" in subprocess.run([WEIR, "serve", "--help"], capture_output=True, text=True, timeout=60).stdout
