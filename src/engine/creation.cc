@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/hash.h"
+#include "engine/calls.h"
 #include "engine/contexts.h"
 #include "engine/plan.h"
 #include "engine/reuse.h"
@@ -106,7 +107,7 @@ Result<void> insert_jobs(store::Transaction& tx, const RunRow& row, const event:
     job.key = plan.key(i);
     job.name = plan.title(i);
     job.needs = plan.needs(i);
-    job.calls = plan.uses(i);
+    if (const auto& uses = plan.uses(i); !uses.empty()) job.calls = call_location(uses, "").value_or(uses);
     job.may_reuse = wanted.needed[i];
     job.created_at = tx.now();
     WEIR_TRY(insert_job(tx, job));
