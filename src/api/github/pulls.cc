@@ -116,6 +116,13 @@ Result<io::HttpResponse> open_pull(Call& call) {
                                            .is_foreign = foreign},
                                           call.identity());
   if (!pull && pull.error().code == Code::kNotFound) pull.error().code = Code::kInvalidArgument;  // a branch
+  if (!pull && pull.error().code == Code::kAlreadyExists) {
+    // Clients that then look for it and change it know it by GitHub's words.
+    const auto branch = json_string_or(call.body, "head", "");
+    return fail(Code::kAlreadyExists, "A pull request already exists for {}{}: {}",
+                branch.find(':') == std::string::npos ? call.owner + ":" : std::string(), branch.substr(0, 200),
+                pull.error().message);
+  }
   return whole_pull(call, WEIR_TRY(std::move(pull)), 201);
 }
 
