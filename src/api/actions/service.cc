@@ -123,6 +123,9 @@ json::object Service::job_variables(const engine::StartingJob& job) const {
   json::object claims{{"iss", url}, {"sub", fmt::format("job:{}", job.job)},
                       {"iat", now}, {"nbf", now},
                       {"exp", end}, {"scp", fmt::format("Actions.Results:{}:{}", job.run, job.job)}};
+  // Whose caches the job reads and writes, in the form in which docker's actions look for it: 3 is reading and writing.
+  claims["ac"] =
+      json::serialize(json::array{json::object{{"Scope", json_string_or(job.github, "ref", "")}, {"Permission", 3}}});
   json::object variables{{"ACTIONS_RUNTIME_URL", url + "/actions/"},
                          {"ACTIONS_RUNTIME_TOKEN", key_.make_token(kRuntime, claims)},
                          {"ACTIONS_RESULTS_URL", url + "/"},

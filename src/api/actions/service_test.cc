@@ -129,6 +129,15 @@ TEST_F(ServiceTest, TokensAndAddressesExpire) {
   EXPECT_THAT(gone.body, HasSubstr("expired"));
 }
 
+TEST_F(ServiceTest, TheTokenSaysWhoseCachesTheJobReadsAndWrites) {
+  const std::string bearer = token();
+  const auto begin = bearer.find('.') + 1;
+  const auto claims = base64url_decode(bearer.substr(begin, bearer.find('.', begin) - begin)).value();
+  const auto list = json_string_or(parse_json(claims, "claims").value(), "ac", "");
+  EXPECT_EQ(parse_json(list, "ac").value(),
+            (json::value(json::array{json::object{{"Scope", "refs/heads/main"}, {"Permission", 3}}})));
+}
+
 TEST_F(ServiceTest, AnUploadsAddressExpires) {
   const std::string address = create();
   clock_.pass(std::chrono::hours{7});
