@@ -231,6 +231,7 @@ Result<std::vector<KnownEnvironment>> known_environments(const Call& call) {
     entry.deployed = std::move(one);
   }
   std::vector<KnownEnvironment> all;
+  all.reserve(known.size());
   for (auto& [name, entry] : known) all.push_back(std::move(entry));
   return all;
 }
@@ -262,7 +263,7 @@ Result<io::HttpResponse> list_environments(Call& call) {
 }
 
 Result<io::HttpResponse> get_environment(Call& call) {
-  const auto wanted = call.param("name");
+  const auto& wanted = call.param("name");
   for (const auto& one : WEIR_TRY(known_environments(call))) {
     if (one.settings.name == wanted) return io::json_response(200, environment_json(call, one));
   }
