@@ -84,7 +84,7 @@ class DockerfileReader {
       if (from != std::string_view::npos) add(word.substr(from + 5, word.find(',', from) - from - 5));
     }
   }
-  [[nodiscard]] std::vector<std::string> take() { return std::move(images_); }
+  [[nodiscard]] std::vector<ShortImage> take() { return std::move(images_); }
 
  private:
   void read_argument(std::string_view word) {
@@ -100,15 +100,18 @@ class DockerfileReader {
     stages_.insert(named ? lower(take_word(line)) : std::string());
   }
   void add(std::string_view written) {
-    const std::string image = expanded(unquoted(written), arguments_);
+    written = unquoted(written);
+    const std::string image = expanded(written, arguments_);
     if (image.empty() || image == "scratch" || is_number(image) || has_registry(image)) return;
-    if (stages_.contains(lower(image)) || std::ranges::find(images_, image) != images_.end()) return;
-    images_.push_back(image);
+    if (stages_.contains(lower(image)) || std::ranges::find(images_, written, &ShortImage::written) != images_.end()) {
+      return;
+    }
+    images_.push_back({.written = std::string(written), .name = image});
   }
 
   Arguments arguments_;
   std::set<std::string> stages_;
-  std::vector<std::string> images_;
+  std::vector<ShortImage> images_;
 };
 
 }  // namespace
@@ -118,7 +121,7 @@ std::string whole_image_name(std::string_view image) {
   return fmt::format("docker.io/{}{}", image.contains('/') ? "" : "library/", image);
 }
 
-std::vector<std::string> short_images_of(std::string_view dockerfile) {
+std::vector<ShortImage> short_images_of(std::string_view dockerfile) {
   DockerfileReader reader;
   while (!dockerfile.empty()) {
     const auto line = dockerfile.substr(0, dockerfile.find('\n'));

@@ -37,7 +37,9 @@ COPY --from=builder /a /b
 COPY --from=0 /a /b
 RUN --mount=type=bind,from=alpine,target=/x true
 )"),
-              ElementsAre("golang:1.22", "python:3.12", "node:3.12", "debian:12", "busybox:1", "alpine"));
+              ElementsAre(ShortImage{"golang:1.22", "golang:1.22"}, ShortImage{"python:$VERSION", "python:3.12"},
+                          ShortImage{"${BASE}", "node:3.12"}, ShortImage{"${OTHER:-debian:12}", "debian:12"},
+                          ShortImage{"busybox:1", "busybox:1"}, ShortImage{"alpine", "alpine"}));
   EXPECT_THAT(short_images_of(""), IsEmpty());
   EXPECT_THAT(short_images_of("FROM"), IsEmpty());
   EXPECT_THAT(short_images_of("FROM ${"), IsEmpty());

@@ -572,9 +572,12 @@ Result<std::string> Containers::build(StepState& step, std::string_view action, 
                                      "--label",        "weir-action", "--iidfile",
                                      id_file.string(), "-f",          dockerfile.string()};
   const std::string text = io::read_file(dockerfile, 1U << 20).value_or("");
-  for (const auto& name : short_images_of(text)) {
-    arguments.insert(arguments.end(),
-                     {"--build-context", fmt::format("{}=docker-image://{}", name, whole_image_name(name))});
+  for (const auto& [written, name] : short_images_of(text)) {
+    // Some versions look for what is written, others for what comes of it.
+    for (const auto& key : std::set{written, name}) {
+      arguments.insert(arguments.end(),
+                       {"--build-context", fmt::format("{}=docker-image://{}", key, whole_image_name(name))});
+    }
   }
   arguments.push_back(dockerfile.parent_path().string());
   job_.line(step.index, 'c', "##[group]Building the action's image");

@@ -1,4 +1,3 @@
-import shutil
 import sys
 from pathlib import Path
 
@@ -6,7 +5,10 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "line")]
 import pytest  # noqa: E402
 from real_podman import make_image, prepare  # noqa: E402
-from weir_server import repository, server  # noqa: E402, F401
+from weir_server import Server, repository, server  # noqa: E402, F401
+
+# Jobs give way to whatever else the machine does, and podman needs much of it.
+Server.arguments = ("--job-nice", "0")
 
 
 @pytest.fixture(scope="session")
@@ -20,4 +22,3 @@ def podman(tmp_path_factory):
     yield run
     run("rm", "--all", "--force", "--time", "0")
     run("network", "prune", "--force")
-    shutil.rmtree(folder, ignore_errors=True)

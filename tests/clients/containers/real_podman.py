@@ -41,6 +41,10 @@ def prepare(folder):
         return "only root can give podman a network of its own", None
     if problem := enter_namespaces():
         return f"no namespaces of its own: {problem}", None
+    # podman waits for the disk at each of its steps, which others may keep busy.
+    for place in (folder, "/run/containers", "/run/crun", "/var/lib/cni"):
+        Path(place).mkdir(parents=True, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(place)], check=True)
 
     def run(*arguments, check=False, text=None):
         return subprocess.run([program, *arguments], input=text, capture_output=True, text=True, timeout=60, check=check)

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -120,7 +119,7 @@ def push(server, repository, workflow, count):
     repository.write(".github/workflows/ci.yml", workflow)
     repository.commit()
     repository.push()
-    return wait_until(lambda: [r for r in server.get("/api/v1/runs")["runs"] if r["id"] == count], 30, "the run")[0]["id"]
+    return wait_until(lambda: [r for r in server.get("/api/v1/runs")["runs"] if r["id"] == count], 60, "the run")[0]["id"]
 
 
 def nothing_left(podman):
@@ -154,6 +153,7 @@ def test_jobs_services_and_actions(server, repository, podman, tmp_path):
                      "written", "at /github/workspace", "script at box /github/home l1", "server says 200", "composite at box",
                      "action.yml", "serving"):
         assert expected in lines, f"{expected}\n{log}"
+    assert "FROM docker.io/library/weir-test:1" in log, log
     assert log.count("answered HTTP/1.1 403") == 2 and log.count("Building the action's image") == 1, log
     assert inside["outputs"] == {"answer": "42"} and "Summary" in inside["summary"]
     assert [a["message"] for a in inside["annotations"] if a["level"] == "warning"] == ["careful"]
@@ -183,7 +183,7 @@ jobs:
 
 
 def started(server, jobs):
-    wait_until(lambda: all((server.state / f"jobs/{job}/workspace/started").exists() for job in jobs), 30, "the steps")
+    wait_until(lambda: all((server.state / f"jobs/{job}/workspace/started").exists() for job in jobs), 90, "the steps")
 
 
 def test_nothing_stays_of_jobs_that_were_ended(server, repository, podman):
@@ -206,7 +206,7 @@ def test_nothing_stays_of_jobs_that_were_ended(server, repository, podman):
         if command[0].endswith(b"weir-runner") and str(server.state).encode() in command[1]:
             os.kill(int(process.name), signal.SIGKILL)
     assert server.finished(second)["conclusion"] == "failure"
-    wait_until(lambda: podman("ps", "--all", "--quiet").stdout == "" and "weir-" not in podman("network", "ls").stdout, 30,
+    wait_until(lambda: podman("ps", "--all", "--quiet").stdout == "" and "weir-" not in podman("network", "ls").stdout, 90,
                "the server to remove what is left")
 
 
@@ -229,7 +229,7 @@ def test_a_job_that_ends_takes_nothing_from_another(server, repository, tmp_path
     (tmp_path / "shared").mkdir()
     for number, name in enumerate(("one", "two"), 1):
         push(server, repository, HOLD % {"shared": tmp_path / "shared", "name": name}, number)
-        wait_until((tmp_path / "shared" / name).exists, 30, "the job")
+        wait_until((tmp_path / "shared" / name).exists, 90, "the job")
     for number, name in enumerate(("one", "two"), 1):
         (tmp_path / "shared" / f"go-{name}").touch()
         run = server.finished(number)
