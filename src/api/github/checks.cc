@@ -245,6 +245,7 @@ Result<io::HttpResponse> list_suites(Call& call) {
     return (!name.empty() && !named.contains(suite.id)) || (!app.empty() && app != id);
   });
   std::vector<json::object> shown;
+  shown.reserve(suites.size());
   for (const auto& suite : suites) shown.push_back(WEIR_TRY(suite_json(call, suite)));
   return paged(call, shown, [](const json::object& suite) { return suite; }, "check_suites");
 }
