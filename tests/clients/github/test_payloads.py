@@ -112,3 +112,12 @@ def test_a_raw_file_has_the_type_that_was_asked_for(project):
     assert not isinstance(got, Failed)
     assert [one[0] for one in got] == [f"application/vnd.github.{name}; charset=utf-8"
                                        for name in ("raw", "v3.raw", "raw+json")]
+
+
+def test_a_pull_request_that_is_open_already_is_refused_in_githubs_words(project):
+    got = project.call("""
+        const open = (head) => octokit.rest.pulls.create({...at, head, base: 'main', title: 'Again'})
+          .catch(error => [error.status, error.message])
+        return [await open('better'), await open('weir:better')]""")
+    for status, message in got:
+        assert status == 422 and "A pull request already exists for weir:better" in message, message
