@@ -68,7 +68,7 @@ Result<fs::path> node_preload(const fs::path& tool_dir, const std::string& serve
   const auto port = loopback_port(server_url);
   if (port == 0) return fs::path();
   const auto script = fmt::format("{}({});\n", kScript, port);
-  const auto file = tool_dir / "weir-actions" / fmt::format("node-{}.cjs", sha256_hex(script).substr(0, 12));
+  auto file = tool_dir / "weir-actions" / fmt::format("node-{}.cjs", sha256_hex(script).substr(0, 12));
   std::error_code error;
   if (fs::exists(file, error)) return file;
   WEIR_TRY(io::make_dirs(file.parent_path()));
