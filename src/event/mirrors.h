@@ -19,7 +19,7 @@ struct Mirror {
   std::string repo;
   std::string url;           // https://, http://, ssh://, git@host:path or file://
   Duration every{0};         // 0: only when asked
-  std::string token_secret;  // name of the secret that is sent as a bearer token; "": none
+  std::string token_secret;  // name of the secret that holds the token to fetch with; "": none
   std::optional<TimePoint> fetched_at;
   std::string problem;  // of the last time; "" if all went well
 };

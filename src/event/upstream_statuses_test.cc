@@ -23,7 +23,7 @@ TEST(StatusBody, SaysHowARunGoesInGithubsWords) {
   status.took = seconds{95};
   const auto done = body(status, "https://weir.example.com");
   EXPECT_EQ(done.at("state"), "success");
-  EXPECT_EQ(done.at("description"), "success after " + format_duration(seconds{95}));
+  EXPECT_EQ(std::string(done.at("description").as_string()), "success after " + format_duration(seconds{95}));
   EXPECT_EQ(done.at("target_url"), "https://weir.example.com/#/runs/7");
   for (const auto& [conclusion, state] : {std::pair{"skipped", "success"}, std::pair{"cancelled", "error"},
                                           std::pair{"timed_out", "failure"}, std::pair{"failure", "failure"}}) {

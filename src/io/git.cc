@@ -456,11 +456,15 @@ Result<void> Git::fetch(std::string_view url, const std::vector<std::string>& re
                   "--end-of-options",
                   std::string(url)};
   options.argv.insert(options.argv.end(), refspecs.begin(), refspecs.end());
-  std::map<std::string, std::string> env{{"GIT_TERMINAL_PROMPT", "0"}, {"GIT_SSH_COMMAND", "ssh -oBatchMode=yes"}};
+  std::map<std::string, std::string> env{{"GIT_TERMINAL_PROMPT", "0"},
+                                         {"GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oServerAliveInterval=20"},
+                                         {"GIT_HTTP_LOW_SPEED_LIMIT", "1"},
+                                         {"GIT_HTTP_LOW_SPEED_TIME", "60"}};
   if (!token.empty()) {
     env["GIT_CONFIG_COUNT"] = "1";
     env["GIT_CONFIG_KEY_0"] = "http.extraHeader";
-    env["GIT_CONFIG_VALUE_0"] = fmt::format("Authorization: Bearer {}", token);
+    env["GIT_CONFIG_VALUE_0"] =
+        fmt::format("Authorization: Basic {}", base64_encode("x-access-token:" + std::string(token)));
   }
   options.env = git_environment(std::move(env));
   auto captured = WEIR_TRY(run_process(std::move(options)));
@@ -474,6 +478,9 @@ Result<void> Git::fetch(std::string_view url, const std::vector<std::string>& re
       words.replace(found, secret.size(), "***");
       if (secret.empty() || secret == "***") break;
     }
+  }
+  if (words.find("could not read Username") != std::string::npos) {
+    words = token.empty() ? "a token is wanted, and none was given" : "the token that was given is not taken";
   }
   return fail(Code::kUnavailable, "git cannot fetch: {}", words.substr(0, 2'000));
 }

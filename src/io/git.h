@@ -106,8 +106,9 @@ class Git {
   // Moves a ref from `before` (all zeros: it must not be there) to `after` (all zeros: it goes).
   // kFailedPrecondition if it was elsewhere.
   [[nodiscard]] Result<void> move_ref(std::string_view ref, std::string_view before, std::string_view after) const;
-  // Fetches from `url` by `refspecs`; branches that are gone there go here. `token`: sent as a bearer token, never on a
-  // command line. kUnavailable with git's words, from which addresses' passwords are removed.
+  // Fetches from `url` by `refspecs`; branches that are gone there go here. `token`: the password of "x-access-token",
+  // which GitHub, GitLab and Gitea take from anybody who has one; never on a command line. kUnavailable with git's
+  // words, from which addresses' passwords are removed, also when the other side stays silent for a minute.
   [[nodiscard]] Result<void> fetch(std::string_view url, const std::vector<std::string>& refspecs,
                                    std::string_view token) const;
   // Whether `commit` is part of `of`'s history.

@@ -65,7 +65,7 @@ void add_repo(CLI::App& app, Cli& cli) {
   added->add_option("--from", arguments->url, "address that git can fetch from")->required();
   added->add_option("--every", arguments->every,
                     "how often it is fetched; without it when `repo fetch` or a webhook asks");
-  added->add_option("--token-secret", arguments->token_secret, "name of the secret to send as a bearer token");
+  added->add_option("--token-secret", arguments->token_secret, "name of the secret that holds the token to fetch with");
   add_connection_options(*added, cli);
   set_examples(*added, "weir repo add flights --from https://github.com/me/flights.git --every 5m");
   added->callback([&cli, arguments] { cli.action = [&cli, arguments] { return add(cli, *arguments); }; });

@@ -77,6 +77,22 @@ def test_a_followed_repository_is_fetched_by_a_webhook(server, upstream):
     assert "project" in listed and "not yet" not in listed
 
 
+def test_a_private_repository_is_followed_with_a_token(server, repository):
+    repository.write("a.txt", "a")
+    repository.commit("One")
+    repository.push()
+    server.cli("secret", "set", "UPSTREAM", "--value", "weir_wrong")
+    add = lambda: server.cli("repo", "add", "copy", "--from", f"{server.url}/git/project.git", "--token-secret", "UPSTREAM",
+                             token=server.admin_token)
+    add()
+    wait_until(lambda: "copy" in (text := server.cli("repo", "list").stdout) and "the token that was given is not taken" in text, 30,
+               "what went wrong")
+    server.cli("secret", "set", "UPSTREAM", "--value", server.admin_token)
+    add()
+    wait_until(lambda: (server.state / "repos/copy.git/refs/heads/main").exists(), 30, "the copy")
+    assert server.admin_token not in (server.state.parent / "serve.log").read_text()
+
+
 def test_a_delivery_counts_once(server, upstream):
     server.cli("secret", "set", "HOOK_GITHUB", "--value", SECRET)
     body = {"action": "published", "release": {"tag_name": "v3"}, "sender": {"login": "una"}}
