@@ -15,6 +15,7 @@ Result<std::vector<RunRequest>> requests_of(const TriggerDeps& deps, const Sourc
   if (auto* pull = payload.if_contains("pull_request"); pull != nullptr && pull->is_object()) {
     add_pull_repositories(pull->get_object(), facts);
   }
+  add_addresses(payload, facts);
   std::string title = occurrence.title;
   std::vector<RunRequest> requests;
   const auto& files_commit = occurrence.files_commit.empty() ? head : occurrence.files_commit;

@@ -78,6 +78,40 @@ void add_pull_repositories(json::object& pull, const PayloadFacts& facts) {
   }
 }
 
+void add_addresses(json::object& payload, const PayloadFacts& facts) {
+  const auto object = [&](std::string_view name) -> json::object* {
+    auto* value = payload.if_contains(name);
+    return value != nullptr && value->is_object() ? &value->get_object() : nullptr;
+  };
+  const auto give = [](json::object& to, std::string_view name, std::string address) {
+    if (const auto* there = to.if_contains(name); there == nullptr || there->is_null()) to[name] = std::move(address);
+  };
+  const auto api = fmt::format("{}/api/v3/repos/{}", facts.server_url, facts.repository);
+  std::string page;
+  for (const auto& [name, kind] : {std::pair{"pull_request", "pulls"}, {"issue", "issues"}}) {
+    auto* subject = object(name);
+    if (subject == nullptr) continue;
+    const auto number = json_int(*subject, "number").value_or(0);
+    page = fmt::format("{}/#/pulls/{}/{}", facts.server_url, name_of(facts.repository), number);
+    const auto issue = fmt::format("{}/issues/{}", api, number);
+    give(*subject, "html_url", page);
+    give(*subject, "url", fmt::format("{}/{}/{}", api, kind, number));
+    give(*subject, "comments_url", issue + "/comments");
+    if (kind == std::string_view("pulls")) {
+      give(*subject, "issue_url", issue);
+      give(*subject, "commits_url", fmt::format("{}/pulls/{}/commits", api, number));
+    } else {
+      give(*subject, "labels_url", issue + "/labels{/name}");
+    }
+  }
+  if (auto* comment = object("comment"); comment != nullptr && !page.empty()) {
+    give(*comment, "html_url", page);
+    const bool on_line = !payload.contains("issue");
+    give(*comment, "url",
+         fmt::format("{}/{}/comments/{}", api, on_line ? "pulls" : "issues", json_int(*comment, "id").value_or(0)));
+  }
+}
+
 json::object commit_payload(const io::GitCommit& commit, const PayloadFacts& facts) {
   const json::object author{{"name", commit.author_name}, {"email", commit.author_email}};
   return {{"id", commit.sha},

@@ -34,6 +34,9 @@ json::object repository_payload(const PayloadFacts& facts);
 // Adds the repositories of the two branches, and whose they are, to github.event.pull_request, which conditions compare
 // with github.repository; a head with {"repo": {"fork": true}} gets one of its author's.
 void add_pull_repositories(json::object& pull, const PayloadFacts& facts);
+// Gives the pull request, the issue and the comment of a payload their addresses where they have none: html_url in the
+// dashboard, url and the others in the REST API.
+void add_addresses(json::object& payload, const PayloadFacts& facts);
 json::object commit_payload(const io::GitCommit& commit, const PayloadFacts& facts);
 
 // `commits`: what the push brought, newest first; the first is the head.

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "event/occurrence.h"
 #include "event/payload.h"
+#include "event/pull_occurrences.h"
 #include "forge/pull_rows.h"
 #include "types/event.h"
 
@@ -13,9 +13,6 @@ namespace {
 
 namespace event_type = types::event_type;
 
-std::string merge_ref(const Pull& pull) {
-  return fmt::format("refs/pull/{}/merge", pull.issue.number);
-}
 std::string head_copy(const Pull& pull) {
   return fmt::format("refs/pull/{}/head", pull.issue.number);
 }
@@ -77,9 +74,15 @@ Result<std::string> commit_of(const io::Git& git, const Pull& pull, MergeMethod 
        .time = now});
 }
 
-// Actions whose workflows run on the merge commit, which conflicts keep from being there.
-bool needs_merge_commit(std::string_view action) {
-  return action != "closed";
+event::PullFacts facts_of(const Pull& pull) {
+  return {.number = pull.issue.number,
+          .title = pull.issue.title,
+          .head_ref = event::short_ref(pull.head_ref),
+          .base_ref = pull.base_ref,
+          .head_sha = pull.head_sha,
+          .base_sha = pull.base_sha,
+          .merge_sha = pull.merge_sha,
+          .is_foreign = pull.is_foreign};
 }
 
 }  // namespace
@@ -100,47 +103,17 @@ std::string branch_ref(std::string_view name) {
 Result<void> Pulls::refresh(Pull& pull, const io::Git& git) const {
   pull.head_sha = WEIR_TRY(git.resolve(pull.head_ref));
   pull.base_sha = WEIR_TRY(git.resolve(pull.base_ref));
-  pull.merge_sha.clear();
-  pull.conflicts.clear();
   WEIR_TRY(set_ref(git, head_copy(pull), pull.head_sha));
-  auto merge = WEIR_TRY(git.merge(pull.base_sha, pull.head_sha));
-  pull.conflicts = std::move(merge.conflicts);
-  if (pull.conflicts.empty()) {
-    pull.merge_sha = WEIR_TRY(git.make_commit(
-        {.tree = merge.tree,
-         .parents = {pull.base_sha, pull.head_sha},
-         .message = fmt::format("Merge {} into {}\n", pull.head_sha, pull.base_sha),
-         .author_name = "weir",
-         .author_email = "weir@localhost",
-         // The same branches give the same commit.
-         .time = TimePoint{std::chrono::seconds{WEIR_TRY(git.commit(pull.head_sha)).committer_time_s}}}));
-  }
-  return set_ref(git, merge_ref(pull), pull.merge_sha);
+  auto trial = WEIR_TRY(event::trial_merge(git, pull.base_sha, pull.head_sha));
+  pull.merge_sha = std::move(trial.commit);
+  pull.conflicts = std::move(trial.conflicts);
+  return set_ref(git, event::pull_merge_ref(pull.issue.number), pull.merge_sha);
 }
 
 event::Occurrence occurrence_of(const Pull& pull, std::string_view event, std::string_view action, json::object payload,
                                 const types::Identity& identity) {
-  const auto& commit = pull.merge_sha.empty() ? pull.head_sha : pull.merge_sha;
-  payload["action"] = action;
-  payload["number"] = pull.issue.number;
   payload["pull_request"] = to_json(pull);
-  std::string what(event);
-  std::ranges::replace(what, '_', ' ');
-  event::Occurrence occurrence{.info = {.event = std::string(event),
-                                        .ref = merge_ref(pull),
-                                        .base_ref = pull.base_ref,
-                                        .action = std::string(action)},
-                               .files_commit = commit,
-                               .commit = commit,
-                               .ref = merge_ref(pull),
-                               .head_ref = event::short_ref(pull.head_ref),
-                               .base_ref = event::short_ref(pull.base_ref),
-                               .payload = std::move(payload),
-                               .title = pull.issue.title,
-                               .reason = fmt::format("{} #{} {} by {}", what, pull.issue.number, action, identity.name),
-                               .actor = identity.name};
-  occurrence.options.foreign = pull.is_foreign;
-  return occurrence;
+  return event::pull_occurrence(facts_of(pull), event, action, std::move(payload), identity.name);
 }
 
 // Writes something about a pull request, and starts what listens to it.
@@ -150,19 +123,9 @@ Result<void> Pulls::tell(const Pull& pull, std::vector<Activity> activities, std
   const auto git = WEIR_TRY(deps_.git(pull.issue.repo));
   std::vector<event::Occurrence> occurrences;
   for (auto& activity : activities) {
-    auto trusted = occurrence_of(pull, "pull_request_target", activity.action, activity.payload, identity);
-    // Runs on the base branch, with its files: what a pull request brings is not trusted.
-    trusted.files_commit = trusted.commit = pull.base_sha;
-    trusted.ref = trusted.info.ref = pull.base_ref;
-    trusted.options.foreign = false;
-    if (!pull.merge_sha.empty() || !needs_merge_commit(activity.action)) {
-      auto occurrence = occurrence_of(pull, "pull_request", activity.action, std::move(activity.payload), identity);
-      const auto base = git.merge_base(pull.base_sha, pull.head_sha);
-      auto changed = base ? git.changed_paths(*base, pull.head_sha) : Result<std::vector<std::string>>();
-      if (base && changed) occurrence.info.changed_paths = *std::move(changed);
-      occurrences.push_back(std::move(occurrence));
-    }
-    occurrences.push_back(std::move(trusted));
+    activity.payload["pull_request"] = to_json(pull);
+    std::ranges::move(event::pull_occurrences(git, facts_of(pull), activity.action, activity.payload, identity.name),
+                      std::back_inserter(occurrences));
   }
   WEIR_TRY(deps_.triggers->occurred(pull.issue.repo, occurrences, identity,
                                     [&](store::Transaction& tx) -> Result<std::int64_t> {

@@ -49,6 +49,7 @@ class ActionGit {
     env_["GIT_ALLOW_PROTOCOL"] = "file:git:http:https:ssh";
     env_["GIT_HTTP_LOW_SPEED_LIMIT"] = "1000";
     env_["GIT_HTTP_LOW_SPEED_TIME"] = "30";
+    env_["GIT_LFS_SKIP_SMUDGE"] = "1";  // its own settings would say where from
     env_["LC_ALL"] = "C";
     for (const auto& [name, value] : source.credentials) env_[name] = value;
   }

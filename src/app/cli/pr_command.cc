@@ -146,8 +146,9 @@ Result<int> view(Cli& cli, const PullArguments& arguments) {
   }
   const auto said = [](const json::value& one, std::string_view what) {
     const auto* user = json_find(one, "user");
-    print_line(fmt::format(
-        "\n{} {}", styled(Style::kBold, safe(user == nullptr ? "" : json_string_or(*user, "login", ""))), what));
+    const auto login = user == nullptr ? std::string() : json_string_or(*user, "login", "");
+    const auto name = user == nullptr ? login : json_string_or(*user, "name", login);
+    print_line(fmt::format("\n{} {}", styled(Style::kBold, safe(name)), what));
     print_text(json_string_or(one, "body", ""));
   };
   for (const auto& review : pull.at("reviews").as_array()) {

@@ -18,8 +18,9 @@ jobs:
           echo "variables $GITHUB_ACTOR_ID $GITHUB_REPOSITORY_OWNER_ID $GITHUB_REPOSITORY_ID"
           node -e '
             const event = JSON.parse(require("fs").readFileSync(process.env.GITHUB_EVENT_PATH))
-            const {base, head, user} = event.pull_request
+            const {base, head, user, html_url, url, issue_url, comments_url} = event.pull_request
             console.log(JSON.stringify({base: [base.user.login, base.label], head: [head.user.login, head.label],
+                                        addresses: [html_url, url, issue_url, comments_url],
                                         ids: [user.id, base.user.id, base.repo.id, event.sender.id]}))'
 """
 
@@ -46,11 +47,13 @@ def test_people_and_repositories_have_the_same_numbers_everywhere(project):
     lines = lines_of(server, run)
     got = project.call("""
         const pull = (await octokit.rest.pulls.get({...at, pull_number: 2})).data
-        return {user: pull.user.id, owner: pull.base.user.id, repo: pull.base.repo.id}""")
+        return {user: pull.user.id, owner: pull.base.user.id, repo: pull.base.repo.id,
+                addresses: [pull.html_url, pull.url, pull.issue_url, pull.comments_url]}""")
     ids = [str(got["user"]), str(got["owner"]), str(got["repo"])]
     assert f"ids {' '.join(ids)}" in lines and f"variables {' '.join(ids)}" in lines, lines
     event = next(json.loads(line) for line in lines if line.startswith('{"base"'))
     assert event["base"] == ["weir", "weir:main"] and event["head"] == ["weir", "weir:shows"]
+    assert event["addresses"] == got["addresses"] and "/#/pulls/project/2" in event["addresses"][0]
     assert [str(number) for number in event["ids"]] == [ids[0], ids[1], ids[2], ids[0]]
 
 
