@@ -107,7 +107,7 @@ Result<event::RefUpdate> Forge::take_proposal(const std::string& repo, const eve
   const std::string head = fmt::format("refs/heads/changes/{}/{}", author, topic);
   const auto found = refs.find(head);
   const std::string before = found == refs.end() ? std::string(event::kNoObject) : found->second;
-  const event::RefUpdate moved{head, before, update.after};
+  event::RefUpdate moved{head, before, update.after};
   if (before != update.after) WEIR_TRY(git.move_ref(moved.ref, moved.before, moved.after));
   WEIR_TRY(git.move_ref(update.ref, update.after, event::kNoObject));
   return moved;

@@ -24,6 +24,7 @@ struct RunNode;
 struct JobNode;
 struct KeyNode;
 struct Frame;
+class NeedResult;  // reuse.h
 
 // How many jobs are in which state, so that nobody has to walk over all of a large run after each change. A call that
 // was made counts apart: its jobs say what it does.
@@ -92,7 +93,8 @@ struct KeyNode {
   std::deque<std::shared_ptr<JobNode>> parked;  // queued, but as many as may run at a time do
   bool planned = false;
   JobCounts counts;
-  mutable std::optional<Outcome> outcome;  // of outcome_of()
+  mutable std::optional<Outcome> outcome;     // of outcome_of()
+  std::shared_ptr<const NeedResult> as_need;  // of need_results()
 
   [[nodiscard]] bool completed() const { return counts.of(JobState::kCompleted) == legs.size(); }
   [[nodiscard]] int in_progress() const {

@@ -166,31 +166,37 @@ Result<std::vector<Candidate>> load_candidates(store::Reader& reader, const RunR
   return candidates;
 }
 
-std::map<std::string, NeedResult> need_results(const KeyNode& key) {
-  std::map<std::string, NeedResult> results;
-  for (auto* need : key.needs) {
-    NeedResult result{.outputs = digest(results_of({need}))};
-    for (const auto& leg : need->legs) result.jobs.emplace_back(leg->row.id, leg->row.origin);
-    results[std::string(local_key(need->legs.front()->row.key))] = std::move(result);
-  }
-  return results;
+NeedResult::NeedResult(KeyNode& key) : outputs_(engine::digest(results_of({&key}))) {
+  for (const auto& leg : key.legs) jobs_.emplace_back(leg->row.id, leg->row.origin);
 }
 
-Result<void> add_needs(store::Reader& reader, std::int64_t run, const std::map<std::string, NeedResult>& results,
-                       JobInputs& inputs) {
-  if (results.empty()) return {};
+Result<std::string> NeedResult::digest(store::Reader& reader, std::int64_t run) const {
+  const std::scoped_lock lock(mutex_);
+  if (!digest_.empty()) return digest_;
   std::map<std::int64_t, std::string> artifacts;  // names and digests, by job
   WEIR_TRY(reader.query(
       "SELECT job_id, name, sha256 FROM engine_artifacts WHERE run_id = ? ORDER BY name", {run},
       [&](const store::Row& row) { artifacts[row.integer(0)] += fmt::format("{}\n{}\n", row.text(1), row.text(2)); }));
-  for (const auto& [key, result] : results) {
-    std::string text = result.outputs;
-    for (const auto& [id, origin] : result.jobs) {
-      const auto found = artifacts.contains(id) ? artifacts.find(id) : artifacts.find(origin);
-      if (found != artifacts.end()) text += "\n" + found->second;
-    }
-    inputs.needs[key] = sha256_hex(text);
+  std::string text = outputs_;
+  for (const auto& [id, origin] : jobs_) {
+    const auto found = artifacts.contains(id) ? artifacts.find(id) : artifacts.find(origin);
+    if (found != artifacts.end()) text += "\n" + found->second;
   }
+  digest_ = sha256_hex(text);
+  return digest_;
+}
+
+NeedResults need_results(const KeyNode& key) {
+  NeedResults results;
+  for (auto* need : key.needs) {
+    if (need->as_need == nullptr) need->as_need = std::make_shared<const NeedResult>(*need);
+    results[std::string(local_key(need->legs.front()->row.key))] = need->as_need;
+  }
+  return results;
+}
+
+Result<void> add_needs(store::Reader& reader, std::int64_t run, const NeedResults& results, JobInputs& inputs) {
+  for (const auto& [key, result] : results) inputs.needs[key] = WEIR_TRY(result->digest(reader, run));
   return {};
 }
 

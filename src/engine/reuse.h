@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,15 +44,25 @@ struct Candidate {
 // Of the same workflow file, key and combination, newest first, before `run`. At most a few.
 Result<std::vector<Candidate>> load_candidates(store::Reader& reader, const RunRow& run, const JobRow& job);
 
-// What a needed job gave: digests of its outputs, and the jobs whose artifacts count (its combinations).
-struct NeedResult {
-  std::string outputs;
-  std::vector<std::pair<std::int64_t, std::int64_t>> jobs;  // id, and that of the job whose result it carries on, or 0
+// What a job gave that has ended, to all that need it: a digest of its outputs and of its combinations' artifacts,
+// which is made once for all of them. Any thread.
+class NeedResult {
+ public:
+  explicit NeedResult(KeyNode& key);
+  // kUnavailable and its like when the artifacts cannot be read; then it is tried anew the next time.
+  Result<std::string> digest(store::Reader& reader, std::int64_t run) const;
+
+ private:
+  std::string outputs_;
+  std::vector<std::pair<std::int64_t, std::int64_t>> jobs_;  // id, and that of the job whose result it carries on, or 0
+  mutable std::mutex mutex_;
+  mutable std::string digest_;
 };
+using NeedResults = std::map<std::string, std::shared_ptr<const NeedResult>>;
+// Of the jobs that `key` needs, by their keys.
+NeedResults need_results(const KeyNode& key);
 // Fills in JobInputs::needs.
-Result<void> add_needs(store::Reader& reader, std::int64_t run, const std::map<std::string, NeedResult>& results,
-                       JobInputs& inputs);
-std::map<std::string, NeedResult> need_results(const KeyNode& key);
+Result<void> add_needs(store::Reader& reader, std::int64_t run, const NeedResults& results, JobInputs& inputs);
 
 // Which of a workflow's jobs a person wants run: those on the way from `from` to `to` ("" for either: from the start,
 // to the end). kInvalidArgument for a key that is none, or if no way leads there.

@@ -48,18 +48,19 @@ struct JobRow {
   int max_parallel = 0;  // 0: no limit
   JobState state = JobState::kPending;
   std::optional<types::Conclusion> conclusion;
-  bool allowed_to_fail = false;  // continue-on-error
   std::string environment;
-  bool deployment = true;  // entering the environment counts as a deployment to it
+  bool allowed_to_fail = false;  // continue-on-error
+  bool deployment = true;        // entering the environment counts as a deployment to it
   std::int64_t approval = 0;
   std::string group_name;
   bool group_cancels = false;
   bool group_queues = false;  // `queue: max`
   bool group_held = false;
+  bool cancel_requested = false;
+  bool may_reuse = false;  // an earlier result stands for it if nothing that went into it has changed
   std::vector<std::string> labels;
   std::int64_t timeout_s = 0;
   std::int64_t cancel_limit_s = 300;  // for always() steps after a cancellation
-  bool cancel_requested = false;
   std::string waiting_for;
   TimePoint created_at;
   std::optional<TimePoint> queued_at;
@@ -74,7 +75,6 @@ struct JobRow {
   std::string environment_url;  // evaluated at the job's end
   json::object call_inputs;     // what the called workflow gets
   std::vector<int> gpus;        // numbers of those that it has while it runs
-  bool may_reuse = false;       // an earlier result stands for it if nothing that went into it has changed
   std::string reason;           // why it ran or was reused, where that was asked
   int preemptions = 0;          // how often it had to make room, and began again
 };

@@ -83,8 +83,8 @@ void add_addresses(json::object& payload, const PayloadFacts& facts) {
     auto* value = payload.if_contains(name);
     return value != nullptr && value->is_object() ? &value->get_object() : nullptr;
   };
-  const auto give = [](json::object& to, std::string_view name, std::string address) {
-    if (const auto* there = to.if_contains(name); there == nullptr || there->is_null()) to[name] = std::move(address);
+  const auto give = [](json::object& to, std::string_view name, std::string_view address) {
+    if (const auto* there = to.if_contains(name); there == nullptr || there->is_null()) to[name] = address;
   };
   const auto api = fmt::format("{}/api/v3/repos/{}", facts.server_url, facts.repository);
   std::string page;

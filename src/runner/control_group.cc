@@ -201,6 +201,7 @@ Result<void> ControlGroup::limit(const Limits& limits) {
 
 std::vector<fs::path> ControlGroup::entrances() const {
   std::vector<fs::path> files;
+  files.reserve(folders_.size());
   for (const auto& folder : folders_) files.push_back(folder / "cgroup.procs");
   return files;
 }

@@ -238,9 +238,8 @@ struct Search {
     if ((kinds & kMatchesDirectory) != 0 && options.match_directories) found.push_back(path);
     if (!below) return {};
     chain.push_back(identity);
-    for (const auto& name : WEIR_TRY(sorted_names(path))) {
-      WEIR_TRY(visit(path.ends_with('/') ? path + name : path + "/" + name));
-    }
+    const std::string folder = path.ends_with('/') ? path : path + "/";
+    for (const auto& name : WEIR_TRY(sorted_names(path))) WEIR_TRY(visit(fmt::format("{}{}", folder, name)));
     chain.pop_back();
     return {};
   }
