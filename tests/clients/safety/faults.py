@@ -50,7 +50,12 @@ def failing_syncs(server, paths=(), error="EIO"):
         yield log
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            # It waits for a thread that waits for its vfork, whose child it has stopped. The kernel lets go of all.
+            process.kill()
+            process.wait(30)
         process.stderr.close()
 
 
