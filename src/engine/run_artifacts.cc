@@ -296,7 +296,7 @@ Result<RemovedRows> RunArtifacts::remove_expired(const std::set<std::int64_t>& n
       std::string sha256;
       std::int64_t size_bytes = 0;
       std::int64_t job = 0;
-      bool stays = false;  // for now
+      bool is_early = false;  // its time is not over yet
     };
     // Those of needed runs before they are over, so that nobody misses them between two rounds.
     const auto over = WEIR_TRY(tx.all<Over>(
@@ -308,7 +308,7 @@ Result<RemovedRows> RunArtifacts::remove_expired(const std::set<std::int64_t>& n
     for (const auto& one : over) {
       if (needed.contains(one.run)) {
         WEIR_TRY(tx.execute("UPDATE engine_artifacts SET expires_at = ? WHERE id = ?", {tx.now() + kPutOff, one.id}));
-      } else if (!one.stays) {
+      } else if (!one.is_early) {
         WEIR_TRY(tx.execute("DELETE FROM engine_artifacts WHERE id = ?", {one.id}));
         WEIR_TRY(note_unnamed(tx, one.sha256));
         // A result without its artifacts stands for no later job's.

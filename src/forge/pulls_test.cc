@@ -19,15 +19,12 @@ class PullsTest : public testing::Test, protected TestWorld {
  protected:
   PullsTest() {
     make_repository();
-    pulls_ = std::make_unique<Pulls>(
-        PullDeps{.db = db_.get(),
-                 .clock = &loop_,
-                 .log = &log_,
-                 .triggers = triggers_.get(),
-                 .git = git(),
-                 .checks = [this](const Pull&) -> Result<std::vector<CheckState>> { return checks_; },
-                 .rule = [this](const std::string&,
-                                const std::string& branch) { return branch == "main" ? rule_ : BranchRule{}; }});
+    auto deps = pull_deps();
+    deps.checks = [this](const Pull&) -> Result<std::vector<CheckState>> { return checks_; };
+    deps.rule = [this](const std::string&, const std::string& branch) {
+      return branch == "main" ? rule_ : BranchRule{};
+    };
+    pulls_ = std::make_unique<Pulls>(std::move(deps));
     write(".github/workflows/ci.yml",
           "on: {pull_request: {types: [opened, synchronize, closed]}, pull_request_review: }\n"
           "jobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}\n");

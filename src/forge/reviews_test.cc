@@ -16,13 +16,9 @@ class ReviewsTest : public testing::Test, protected TestWorld {
  protected:
   ReviewsTest() {
     make_repository();
-    pulls_ = std::make_unique<Pulls>(
-        PullDeps{.db = db_.get(),
-                 .clock = &loop_,
-                 .log = &log_,
-                 .triggers = triggers_.get(),
-                 .git = git(),
-                 .rule = [](const std::string&, const std::string&) { return BranchRule{.reviews = 1}; }});
+    auto deps = pull_deps();
+    deps.rule = [](const std::string&, const std::string&) { return BranchRule{.reviews = 1}; };
+    pulls_ = std::make_unique<Pulls>(std::move(deps));
     write(".github/workflows/r.yml",
           "on: {pull_request: {types: [review_requested, review_request_removed]}, pull_request_review: }\n"
           "jobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}\n");
