@@ -1,5 +1,5 @@
-// Webhooks of forges: a body that is signed as it must be gives a delivery or an error, and a pull request that it tells
-// of names nothing but branches, so that it leads git nowhere else, and is the same after it was kept.
+// Webhooks of forges: a body that is signed as it must be gives a delivery or an error, and a pull request that it
+// tells of names nothing but branches, so that it leads git nowhere else, and is the same after it was kept.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33,8 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   headers.set("Content-Type", "application/cloudevents+json");
   headers.set("webhook-id", "1");
   headers.set("webhook-timestamp", "1700000000");
-  headers.set("webhook-signature",
-              "v1," + base64_encode(hmac_sha256("secret", "1.1700000000." + std::string(body))));
+  headers.set("webhook-signature", "v1," + base64_encode(hmac_sha256("secret", "1.1700000000." + std::string(body))));
   const auto delivery = read_delivery(source, headers, body, "secret", now);
   if (!delivery) {
     require(delivery.error().code == Code::kInvalidArgument);
