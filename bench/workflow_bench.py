@@ -5,6 +5,7 @@ over its steps, a matrix of 1,000 jobs, and how many jobs a second a matrix of 1
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import tempfile
@@ -77,6 +78,20 @@ def overheads(tools: Tools, repos: dict, run, rounds: int) -> tuple:
     return (step - shell) * 1e3, (job - step) * 1e3, shell * 1e3
 
 
+def overheads_in_memory(tools: Tools, rounds: int) -> tuple | None:
+    """The same where no disk has a part in it: what weir itself costs."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        return None
+    with tempfile.TemporaryDirectory(dir=memory) as temporary:
+        return overheads(tools, long_and_short(Path(temporary)), tools.weir, rounds)
+
+
+def long_and_short(root: Path) -> dict:
+    return {name: repository(root / name, jobs)
+            for name, jobs in {"steps": steps_job(STEPS), "one": steps_job(1), "chain": chain(CHAIN)}.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weir", default="build/bin/weir", type=Path)
@@ -93,11 +108,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         tools = Tools(root, args.weir.resolve(), args.act)
-        repos = {name: repository(root / name, jobs)
-                 for name, jobs in {"steps": steps_job(STEPS), "one": steps_job(1), "chain": chain(CHAIN)}.items()}
+        repos = long_and_short(root)
         matrices = {size: repository(root / f"matrix-{size}", matrix(size)) for size in sizes}
         cost = [quiet_disk(root / "files-before")]
         ours = overheads(tools, repos, tools.weir, args.rounds)
+        in_memory = overheads_in_memory(tools, args.rounds)
         rates = {size: in_turns(args.rounds if size <= 1000 else 1,
                                 {"weir": lambda: tools.weir(matrices[size]), "make": lambda: tools.make(size)})
                  for size in sizes}
@@ -111,6 +126,8 @@ def main() -> None:
             if peer and ours[index] >= 0.05:  # less, or less than nothing, is what other programs did meanwhile
                 other += f", {theirs[index] / ours[index]:.1f} times"
             show(what, f"{ours[index]:.2f} ms", target, f"the bare shell {ours[2]:.2f} ms; {other}")
+            if in_memory:
+                print(f"  {'':42} {in_memory[index]:>9.2f} ms   on a file system in memory")
         for size, times in rates.items():
             peers = f"make -j2 {size / times['make']:.0f}/s, {times['weir'] / times['make']:.1f} times quicker"
             if size in act_rates:

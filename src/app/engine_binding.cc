@@ -62,6 +62,7 @@ engine::EngineDeps engine_deps(const EngineBinding& binding) {
   deps.blobs_dir = (binding.state / "blobs").string();
   deps.exchange_dir = (binding.state / "exchange").string();
   deps.cache_trees_dir = (binding.state / "cache-trees").string();
+  deps.containers_dir = (binding.state / "containers").string();
   deps.actions_dir = (binding.state / "actions").string();
   deps.actions_url = binding.actions_url;
   while (deps.actions_url.ends_with('/')) deps.actions_url.pop_back();

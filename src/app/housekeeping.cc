@@ -31,18 +31,6 @@ std::string in_mib(std::int64_t bytes) {
   return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
 }
 
-bool has_podman() {
-  const char* path = std::getenv("PATH");
-  std::string_view rest = path == nullptr ? "" : path;
-  while (!rest.empty()) {
-    const auto end = rest.find(':');
-    std::error_code ignored;
-    if (end != 0 && fs::exists(fs::path(rest.substr(0, end)) / "podman", ignored)) return true;
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-  }
-  return false;
-}
-
 Result<std::string> podman(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "podman");
   const auto done = WEIR_TRY(io::run_process({.argv = arguments}, {}, kPodmanLimit));
@@ -195,8 +183,22 @@ bool Housekeeping::is_at_work(std::int64_t job) const {
   return found ? found->state != engine::JobState::kCompleted : found.error().code != Code::kNotFound;
 }
 
+// Jobs that used containers and are over.
+std::vector<std::int64_t> Housekeeping::container_jobs() const {
+  std::vector<std::int64_t> jobs;
+  std::error_code error;
+  for (fs::directory_iterator item(parts_.state / "containers", error), end; !error && item != end;
+       item.increment(error)) {
+    const auto job = number_of(item->path().filename().string());
+    if (job && !is_at_work(*job)) jobs.push_back(*job);
+  }
+  return jobs;
+}
+
 void Housekeeping::tidy_containers() {
-  if (!has_podman()) return;
+  // podman takes a while to answer: it is asked only where something may be left.
+  const auto jobs = container_jobs();
+  if (jobs.empty()) return;
   const std::string mine = engine::tracking_id(parts_.state / "jobs") + "/";
   const auto filter = fmt::format("label={}", types::kTrackingLabel);
   const auto sweep = [&](const std::vector<std::string>& list, const std::vector<std::string>& remove) -> Result<void> {
@@ -216,8 +218,10 @@ void Housekeeping::tidy_containers() {
   };
   for (const auto& done : {sweep({"ps", "--all"}, {"rm", "--force", "--time", "1", "--volumes"}),
                            sweep({"network", "ls"}, {"network", "rm", "--force"})}) {
-    if (!done) parts_.log.warning("containers of jobs that ended may be left: {}", done.error().message);
+    if (!done) return parts_.log.warning("containers of jobs that ended may be left: {}", done.error().message);
   }
+  std::error_code ignored;
+  for (const auto job : jobs) fs::remove(parts_.state / "containers" / std::to_string(job), ignored);
 }
 
 }  // namespace weir::app

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "access/config_store.h"
 #include "base/clock.h"
@@ -25,7 +26,7 @@ namespace weir::app {
 //   resume/     what preempted jobs left for their next turn, once their run has succeeded or is as old as that
 //   exchange/   files that runners were about to hand over
 //   actions/    repositories of actions, those used longest ago, beyond a size
-//   containers and networks of podman's that bear a job of this state that is not at work
+//   containers/ and what it stands for: containers and networks of podman's, of jobs of this state that are over
 //
 // How much of a repository's own stays, `keep:` in its weir.yaml says; what must stay, app/kept.h.
 //
@@ -69,6 +70,7 @@ class Housekeeping {
   void tidy_exchange(Duration rest);
   void tidy_actions();
   void tidy_containers();
+  [[nodiscard]] std::vector<std::int64_t> container_jobs() const;
   [[nodiscard]] bool is_at_work(std::int64_t job) const;
 
   Parts parts_;

@@ -174,6 +174,7 @@ Result<void> ServerImpl::open_state() {
   }
   WEIR_TRY(io::make_dirs(options_.state / "exchange"));
   WEIR_TRY(io::make_dirs(options_.state / "cache-trees"));
+  WEIR_TRY(io::make_dirs(options_.state / "containers"));
   config_ = WEIR_TRY(access::ConfigStore::open(*db_));
   config_->check_time_zones(event::may_be_time_zone);
   access_ = WEIR_TRY(access::Access::open(*db_, clock_, log_,

@@ -89,9 +89,10 @@ struct EngineDeps {
   std::string checkouts_dir;       // <state>/checkouts
   std::string envs_dir;            // <state>/envs
   std::string tool_dir;            // RUNNER_TOOL_CACHE
-  std::string blobs_dir;           // as in JobSpec, like the two below; "" if runners shall not
+  std::string blobs_dir;           // as in JobSpec, like the three below; "" if runners shall not
   std::string exchange_dir;
   std::string cache_trees_dir;
+  std::string containers_dir;
   std::string actions_dir;                  // where actions of other repositories are kept; "": none are fetched
   std::string actions_url;                  // what `uses: owner/name@ref` is below: "https://github.com"
   std::function<std::string()> server_url;  // "http://127.0.0.1:4510"; asked when a job starts

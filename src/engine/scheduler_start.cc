@@ -236,6 +236,7 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   spec.blobs_dir = deps_.blobs_dir;
   spec.exchange_dir = deps_.exchange_dir;
   spec.cache_trees_dir = deps_.cache_trees_dir;
+  spec.containers_dir = deps_.containers_dir;
   spec.actions_dir = deps_.actions_dir;
   spec.actions_url = deps_.actions_url;
   spec.server_owner = deps_.default_owner;

@@ -116,11 +116,17 @@ Result<void> Containers::require(std::string_view what) {
         return fail(Code::kUnimplemented, "podman does not work on this machine: {}", trim(answer->err));
       }
       spare_helpers();
-      return {};
+      return leave_mark();
     }();
   }
   if (*usable_) return {};
   return fail(Code::kUnimplemented, "{} needs containers: {}", what, usable_->error().message);
+}
+
+// Where no job did, the server need not ask podman what may be left.
+Result<void> Containers::leave_mark() const {
+  if (job_.spec->containers_dir.empty()) return {};
+  return io::write_file_atomic(fs::path(job_.spec->containers_dir) / std::to_string(job_.spec->job_id), "");
 }
 
 Result<std::string> Containers::podman(StepState& step, std::vector<std::string> arguments, bool show,

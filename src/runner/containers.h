@@ -80,6 +80,7 @@ class Containers {
   Result<std::string> podman(StepState& step, std::vector<std::string> arguments, bool show = true,
                              const std::map<std::string, std::string>& env = {});
   void spare_helpers();
+  [[nodiscard]] Result<void> leave_mark() const;
   [[nodiscard]] Result<std::string> ask(std::vector<std::string> arguments) const;
   // Options that mount the job's folders.
   [[nodiscard]] std::vector<std::string> folders();

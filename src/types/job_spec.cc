@@ -181,6 +181,7 @@ json::value to_json(const JobSpec& spec) {
   object["blobs_dir"] = spec.blobs_dir;
   object["exchange_dir"] = spec.exchange_dir;
   object["cache_trees_dir"] = spec.cache_trees_dir;
+  object["containers_dir"] = spec.containers_dir;
   object["actions_dir"] = spec.actions_dir;
   object["actions_url"] = spec.actions_url;
   object["server_owner"] = spec.server_owner;
@@ -239,6 +240,7 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   reader.read("blobs_dir", spec.blobs_dir);
   reader.read("exchange_dir", spec.exchange_dir);
   reader.read("cache_trees_dir", spec.cache_trees_dir);
+  reader.read("containers_dir", spec.containers_dir);
   reader.read("actions_dir", spec.actions_dir);
   reader.read("actions_url", spec.actions_url);
   reader.read("server_owner", spec.server_owner);

@@ -47,6 +47,7 @@ struct JobSpec {
   std::string blobs_dir;                   // the server's blobs, where the runner may read them itself; "": it may not
   std::string exchange_dir;                // files that are handed to the server by their names; "": none
   std::string cache_trees_dir;             // unpacked caches that nobody changed; "": none
+  std::string containers_dir;              // a job that uses containers leaves a file of its number here; "": none
   std::string actions_dir;                 // where actions of other repositories are kept
   std::string actions_url;                 // what their names are below: "https://github.com", "file:///srv/mirror"
   std::string server_owner;                // "weir": OWNER/NAME of this owner is the server's own repository NAME

@@ -109,6 +109,7 @@ def test_the_next_server_ends_and_removes_what_a_killed_one_and_its_runner_left(
     server.kill()
     os.kill(runner, signal.SIGKILL)
     (server.state / "exchange" / ("a" * 32)).write_bytes(b"half")
+    (server.state / "containers" / str(job)).touch()
     mine, theirs = f"weir:{server.state}/jobs/{job}", f"weir:{tmp_path}/elsewhere/jobs/{job}"
     (podman / "containers.json").write_text(json.dumps(
         [{"Id": "c-mine", "Labels": {"weir-tracking": mine}}, {"Id": "c-theirs", "Labels": {"weir-tracking": theirs}},
@@ -125,9 +126,12 @@ def test_the_next_server_ends_and_removes_what_a_killed_one_and_its_runner_left(
     wait_until(lambda: len(removed()) >= 2, 60, "the removal of containers")
     assert set(removed()) == {"rm --force --time 1 --volumes c-mine", "network rm --force n-mine"}
     assert bystander.poll() is None
+    wait_until(lambda: list((server.state / "containers").iterdir()) == [], 30, "that it is known that nothing is left")
     # The run had ended when the server began anew: nobody is left who could hand the file over.
     server.stop()
+    (podman / "asked").write_text("")
     server.start()
+    assert (podman / "asked").read_text() == "", "without a container there is nothing to ask podman"
     assert list((server.state / "exchange").iterdir()) == []
 
 
@@ -140,11 +144,14 @@ def test_a_server_that_begins_anew_lets_jobs_go_on(server, repository, tmp_path,
     # What the round removes last: when it is gone, all else was looked at.
     (podman / "networks.json").write_text(json.dumps(
         [{"name": "n-ended", "id": "n-ended", "labels": {"weir-tracking": f"weir:{server.state}/jobs/999"}}]))
+    for number in (job, 999):
+        (server.state / "containers" / str(number)).touch()
     server.kill()
     server.start()
     wait_until(lambda: "network rm --force n-ended" in (podman / "asked").read_text(), 30, "the end of the first round")
     assert alive(runner) and all(alive(pid) for pid in started) and file.exists()
     assert "c-mine" not in (podman / "asked").read_text()
+    wait_until(lambda: [mark.name for mark in (server.state / "containers").iterdir()] == [str(job)], 30, "one mark left")
     server.cli("cancel", "1", "--force", token=server.admin_token, check=False)
     server.finished(1)
     wait_until(lambda: not any(alive(pid) for pid in [runner, *started]), 30, "the end of the job's processes")
