@@ -77,6 +77,7 @@ Result<std::vector<forge::CheckState>> Forge::states_of(const std::string& repo,
   std::ranges::reverse(runs);
   for (const auto& run : runs) {
     const auto word = [](const auto& conclusion, std::string_view state) {
+      if (conclusion == types::Conclusion::kTimedOut) return std::string("cancelled");
       return std::string(conclusion ? types::conclusion_name(*conclusion) : state);
     };
     states.push_back({run.workflow, word(run.conclusion, engine::run_state_name(run.state))});

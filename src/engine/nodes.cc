@@ -10,12 +10,12 @@ namespace {
 
 using types::Conclusion;
 
-// As `needs.<job>.result` has it.
+// As `needs.<job>.result` has it. A job that ran over its time limit was cancelled, which `continue-on-error` does not
+// forgive.
 Conclusion result_of(const JobNode& job) {
   const auto conclusion = job.row.conclusion.value_or(Conclusion::kFailure);
-  if (conclusion == Conclusion::kFailure || conclusion == Conclusion::kTimedOut) {
-    return job.row.allowed_to_fail ? Conclusion::kSuccess : Conclusion::kFailure;
-  }
+  if (conclusion == Conclusion::kTimedOut) return Conclusion::kCancelled;
+  if (conclusion == Conclusion::kFailure && job.row.allowed_to_fail) return Conclusion::kSuccess;
   return conclusion;
 }
 
@@ -171,6 +171,16 @@ Conclusion conclusion_of(const RunNode& run) {
   if (run.broken) return Conclusion::kFailure;
   if (run.row.cancel_requested && tally.cancelled) return Conclusion::kCancelled;
   return tally.conclusion();
+}
+
+std::vector<std::string> overdue_jobs(const RunNode& run) {
+  std::vector<std::string> names;
+  for (const auto& key : run.keys) {
+    for (const auto& leg : key->legs) {
+      if (leg->row.conclusion == Conclusion::kTimedOut) names.push_back(leg->row.name);
+    }
+  }
+  return names;
 }
 
 RunState state_of(const RunNode& run) {

@@ -157,6 +157,8 @@ std::vector<std::string> needed_layers(const KeyNode& key);
 
 // Conclusion of a run all of whose jobs have completed.
 types::Conclusion conclusion_of(const RunNode& run);
+// Jobs that ran over their time limit, by name.
+std::vector<std::string> overdue_jobs(const RunNode& run);
 
 // What the run's state is by its jobs' states.
 RunState state_of(const RunNode& run);

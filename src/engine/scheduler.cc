@@ -218,13 +218,18 @@ void Scheduler::finish_if_done(const RunPtr& run) {
   run->row.conclusion = conclusion_of(*run);
   run->row.completed_at = deps_.clock->now();
   run->row.group_held = false;
-  if (*run->row.conclusion == Conclusion::kCancelled && run->row.problem.empty()) {
-    run->row.problem = run->row.cancel_reason;
+  json::object payload{{"conclusion", types::conclusion_name(*run->row.conclusion)}};
+  if (*run->row.conclusion == Conclusion::kCancelled) {
+    if (run->row.problem.empty()) run->row.problem = run->row.cancel_reason;
+    // Nobody wanted it to end so: whoever hears of failures is to hear of this.
+    if (const auto overdue = overdue_jobs(*run); run->row.problem.empty() && !overdue.empty()) {
+      run->row.problem = fmt::format("ran over the time limit: {}", fmt::join(overdue, ", "));
+      payload["timed_out"] = true;
+      payload["reason"] = run->row.problem;
+    }
   }
   auto done = event_ref();
-  outbox_.event(
-      run_draft(*run, types::event_type::kRunCompleted, {{"conclusion", types::conclusion_name(*run->row.conclusion)}}),
-      run->last_event, done);
+  outbox_.event(run_draft(*run, types::event_type::kRunCompleted, std::move(payload)), run->last_event, done);
   run->last_event = done;
   mark(run);
   outbox_.after([this, run] {

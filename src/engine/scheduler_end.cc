@@ -11,7 +11,8 @@ namespace {
 JobResult result_of(JobReport&& report, Conclusion conclusion) {
   for (auto& step : report.steps) {
     if (step.state == "completed") continue;
-    step.conclusion = conclusion == Conclusion::kCancelled ? Conclusion::kCancelled : Conclusion::kFailure;
+    const bool stopped = conclusion == Conclusion::kCancelled || conclusion == Conclusion::kTimedOut;
+    step.conclusion = stopped ? Conclusion::kCancelled : Conclusion::kFailure;
     step.state = "completed";
   }
   return {.steps = std::move(report.steps),
@@ -106,9 +107,7 @@ void Scheduler::complete(const RunPtr& run, const JobPtr& job, Conclusion conclu
   mark(run, *job);
   if (row.group_held) row.group_held = false;
   leave_group(job->member);
-  if ((conclusion == Conclusion::kFailure || conclusion == Conclusion::kTimedOut) && !row.allowed_to_fail) {
-    stop_siblings(run, job);
-  }
+  if (conclusion == Conclusion::kFailure && !row.allowed_to_fail) stop_siblings(run, job);
 }
 
 // fail-fast: the other combinations of a matrix end with the first that failed.

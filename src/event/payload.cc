@@ -94,6 +94,9 @@ void add_addresses(json::object& payload, const PayloadFacts& facts) {
     const auto number = json_int(*subject, "number").value_or(0);
     page = fmt::format("{}/#/pulls/{}/{}", facts.server_url, name_of(facts.repository), number);
     const auto issue = fmt::format("{}/issues/{}", api, number);
+    give(*subject, "node_id",
+         fmt::format("{}/{}/{}", kind == std::string_view("pulls") ? "pull" : "issue", name_of(facts.repository),
+                     number));
     give(*subject, "html_url", page);
     give(*subject, "url", fmt::format("{}/{}/{}", api, kind, number));
     give(*subject, "comments_url", issue + "/comments");
@@ -106,6 +109,8 @@ void add_addresses(json::object& payload, const PayloadFacts& facts) {
   }
   if (auto* comment = object("comment"); comment != nullptr && !page.empty()) {
     give(*comment, "html_url", page);
+    give(*comment, "node_id",
+         fmt::format("comment/{}/{}", name_of(facts.repository), json_int(*comment, "id").value_or(0)));
     const bool on_line = !payload.contains("issue");
     give(*comment, "url",
          fmt::format("{}/{}/comments/{}", api, on_line ? "pulls" : "issues", json_int(*comment, "id").value_or(0)));

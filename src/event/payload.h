@@ -35,7 +35,7 @@ json::object repository_payload(const PayloadFacts& facts);
 // with github.repository; a head with {"repo": {"fork": true}} gets one of its author's.
 void add_pull_repositories(json::object& pull, const PayloadFacts& facts);
 // Gives the pull request, the issue and the comment of a payload their addresses where they have none: html_url in the
-// dashboard, url and the others in the REST API.
+// dashboard, url and the others in the REST API, node_id for GraphQL.
 void add_addresses(json::object& payload, const PayloadFacts& facts);
 json::object commit_payload(const io::GitCommit& commit, const PayloadFacts& facts);
 

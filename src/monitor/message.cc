@@ -47,14 +47,15 @@ std::string owner_of(const config::Config& config, const About& about) {
 }
 
 // Events that somebody should hear of who asked for severities only: a request that waits for a person, and a run
-// that failed.
+// that failed or ran over a time limit.
 bool concerns_people(const types::Event& event) {
   const json::value payload = event.payload;
   if (event.type == types::event_type::kApprovalRequested) {
     const auto* reviewers = json_find(payload, "reviewers");
     return reviewers != nullptr && reviewers->is_array() && !reviewers->get_array().empty();
   }
-  return event.type == types::event_type::kRunCompleted && json_string_or(payload, "conclusion", "") == "failure";
+  if (event.type != types::event_type::kRunCompleted) return false;
+  return json_string_or(payload, "conclusion", "") == "failure" || json_bool_or(payload, "timed_out", false);
 }
 
 config::Severity severity_of(const types::Event& event) {

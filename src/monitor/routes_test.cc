@@ -109,6 +109,17 @@ TEST_F(RoutesTest, ARepositoryHearsOfWhatIsItsOwnAlone) {
                                       "https://h/one about the server", "https://h/two about the server"}));
 }
 
+TEST_F(RoutesTest, ARunThatRanOverATimeLimitIsToldOfLikeOneThatFailed) {
+  config = TestWorld::parse("notify:\n  - {to: https://h/one}\n");
+  start();
+  tell({.type = "run.completed", .actor = "weir", .subject = "run/7", .payload = {{"conclusion", "cancelled"}}});
+  tell({.type = "run.completed",
+        .actor = "weir",
+        .subject = "run/8",
+        .payload = {{"conclusion", "cancelled"}, {"timed_out", true}, {"reason", "ran over the time limit: train"}}});
+  EXPECT_EQ(told(), (std::vector<std::string>{"https://h/one run.completed run/8: ran over the time limit: train"}));
+}
+
 TEST_F(RoutesTest, ATemplateSeesWhatItIsAbout) {
   server_url = "https://weir.example.com";
   use(R"(

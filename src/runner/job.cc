@@ -206,6 +206,13 @@ void keep_packages(JobState& job, StepState& step, json::object& fields) {
   fields["layers"] = std::move(layers);
 }
 
+// "1h0m0s", as GitHub says it, and scripts that tell a time limit from a cancellation look for it.
+std::string time_limit_text(Duration limit) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(limit).count();
+  if (seconds >= 3'600) return fmt::format("{}h{}m{}s", seconds / 3'600, seconds % 3'600 / 60, seconds % 60);
+  return seconds >= 60 ? fmt::format("{}m{}s", seconds / 60, seconds % 60) : fmt::format("{}s", seconds);
+}
+
 Result<void> finish_job(JobState& job, StepState& step) {
   json::object fields;
   auto reads = job.sandbox ? json::value(nullptr) : reads_of(job.workspace, job.spec->commit);
@@ -229,13 +236,15 @@ Result<void> finish_job(JobState& job, StepState& step) {
                                 : job.failed                ? Conclusion::kFailure
                                                             : Conclusion::kSuccess;
   if (job.supervisor->timed_out()) {
-    job.error(step, fmt::format("The job running on runner {} has exceeded the maximum execution time of {}.",
-                                job.fixed_env["RUNNER_NAME"], format_duration(job.spec->timeout)));
+    job.error(step,
+              fmt::format("The job has exceeded the maximum execution time of {}", time_limit_text(job.spec->timeout)));
   }
   const bool preempted = job.supervisor->preempted();
   job.line(-1, 'c',
            preempted ? "The job makes room for another one; it is queued again"
-                     : fmt::format("Job finished: {}", types::conclusion_name(conclusion)));
+                     : fmt::format("Job finished: {}",
+                                   types::conclusion_name(conclusion == Conclusion::kTimedOut ? Conclusion::kCancelled
+                                                                                              : conclusion)));
   job.log->flush();
   fields["conclusion"] = types::conclusion_name(conclusion);
   fields["reads"] = std::move(reads);

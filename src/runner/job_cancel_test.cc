@@ -204,14 +204,19 @@ TEST(Timeout, OfAStepSparesTheBackgroundOfEarlierSteps) {
 
 TEST(Timeout, OfTheJobEndsItAsTimedOut) {
   TestJob job;
-  job.spec.timeout = std::chrono::milliseconds{400};
+  job.spec.timeout = std::chrono::seconds{1};
   job.run_step("sleep 600");
-  job.run_step("echo cleanup", {{"if", "always()"}});
+  job.run_step("echo cleanup for ${{ job.status }}", {{"if", "always()"}});
+  job.run_step("echo stopped", {{"if", "cancelled()"}});
+  job.run_step("echo failed", {{"if", "failure()"}});
   const JobRecord record = job.run();
+  // By which the server tells it from a cancellation that somebody asked for.
   EXPECT_EQ(record.conclusion(), "timed_out");
   EXPECT_EQ(record.step(0), "cancelled");
-  EXPECT_EQ(record.output_of(1), "cleanup\n");
-  EXPECT_THAT(record.annotations("error"), Contains(HasSubstr("exceeded the maximum execution time")));
+  EXPECT_EQ(record.output_of(1), "cleanup for cancelled\n");
+  EXPECT_EQ(record.output_of(2), "stopped\n");
+  EXPECT_EQ(record.step(3), "skipped");
+  EXPECT_THAT(record.annotations("error"), Contains("The job has exceeded the maximum execution time of 1s"));
 }
 
 TEST(Cancel, AKilledRunnerLeavesAJournalThatCanBeRead) {

@@ -26,7 +26,9 @@ std::int64_t workflow_number(std::string_view path) {
   return std::stoll(sha256_hex(path).substr(0, 12), nullptr, 16);
 }
 
+// GitHub's clients know a job that ran over its time limit as a cancelled one.
 json::value word(const std::optional<types::Conclusion>& conclusion) {
+  if (conclusion == types::Conclusion::kTimedOut) return json::value("cancelled");
   return conclusion ? json::value(types::conclusion_name(*conclusion)) : json::value();
 }
 

@@ -25,12 +25,6 @@ int status_of(Code code) {
   }
 }
 
-// A name that is a folder's of its own and nothing else.
-bool is_repository_name(std::string_view name) {
-  return !name.empty() && name.front() != '.' && name.front() != '-' && name.size() <= 200 &&
-         name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
-}
-
 // "/issues/1?x=y" of "/api/v3/repos/weir/flights/issues/1?x=y", as it was sent; "" if it was sent in another form.
 std::string_view below_repository(std::string_view target) {
   constexpr std::string_view kRepos = "/api/v3/repos/";
@@ -75,6 +69,19 @@ std::string Call::api_url(std::string_view below) const {
 
 std::string Call::page_url(std::string_view below) const {
   return fmt::format("{}/#{}", parts.server_url(), below);
+}
+
+std::string Call::node_id(std::string_view kind, std::string_view key) const {
+  return fmt::format("{}/{}/{}", kind, repo, key);
+}
+
+std::string Call::node_id(std::string_view kind, std::int64_t key) const {
+  return node_id(kind, std::to_string(key));
+}
+
+bool is_repository_name(std::string_view name) {
+  return !name.empty() && name.front() != '.' && name.front() != '-' && name.size() <= 200 &&
+         name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
 }
 
 void Routes::repo(std::string_view method, std::string_view pattern, Need need, Handler handler,
@@ -200,7 +207,7 @@ json::object user_json(const Call& call, std::string_view name) {
   const auto id = std::stoll(sha256_hex(login).substr(0, 12), nullptr, 16);
   return {{"login", login},
           {"id", id},
-          {"node_id", fmt::format("user-{}", id)},
+          {"node_id", fmt::format("user/{}", login)},
           {"name", name},
           {"type", job ? "Bot" : "User"},
           {"avatar_url", ""},
@@ -216,7 +223,7 @@ json::object repository_json(const Call& call, std::string_view branch) {
                                                .sender = {}});
   const auto id = std::stoll(sha256_hex(call.repo).substr(0, 12), nullptr, 16);
   repository["id"] = id;
-  repository["node_id"] = fmt::format("repository-{}", id);
+  repository["node_id"] = fmt::format("repository/{}", call.repo);
   repository["owner"] = user_json(call, call.owner);
   repository["url"] = call.api_url();
   // Whatever owner the caller has put into the path, the repository has one address.

@@ -42,6 +42,9 @@ struct Call {
   // The address of something of the repository's in this API, and of a page of the dashboard.
   [[nodiscard]] std::string api_url(std::string_view below = {}) const;
   [[nodiscard]] std::string page_url(std::string_view below = {}) const;
+  // By what GraphQL knows something of the repository: "comment/flights/12".
+  [[nodiscard]] std::string node_id(std::string_view kind, std::string_view key) const;
+  [[nodiscard]] std::string node_id(std::string_view kind, std::int64_t key) const;
 };
 
 using Handler = Result<io::HttpResponse> (*)(Call&);
@@ -61,6 +64,9 @@ class Routes {
   io::Router& router_;
   std::shared_ptr<const Parts> parts_;
 };
+
+// Whether it is a name that a folder of its own may have, and nothing else.
+bool is_repository_name(std::string_view name);
 
 // A job's token reaches no further than its scopes and, to write, than its own repository.
 Result<void> check_need(const Call& call, const Need& need);

@@ -1,18 +1,8 @@
 // Comments, wherever they stand: on an issue or pull request, on a line of a pull request's change, on a commit.
-#include "api/github/call.h"
+#include "api/github/needs.h"
 
 namespace weir::api::github {
 namespace {
-
-using access::Permission;
-
-// Pull requests are issues, too: either scope does.
-constexpr Need kReads{"issues", Level::kRead, Permission::kRead, "pull-requests"};
-constexpr Need kWrites{"issues", Level::kWrite, Permission::kPropose, "pull-requests"};
-constexpr Need kReadsLines{"pull-requests", Level::kRead, Permission::kRead};
-constexpr Need kWritesLines{"pull-requests", Level::kWrite, Permission::kPropose};
-constexpr Need kReadsCommits{"contents", Level::kRead, Permission::kFetch};
-constexpr Need kWritesCommits{"contents", Level::kWrite, Permission::kPropose, "pull-requests"};
 
 enum class Place : std::uint8_t { kIssue, kLine, kCommit };
 
@@ -86,9 +76,9 @@ json::object comment_json(const Call& call, const forge::Comment& comment) {
 }
 
 void add_comment_routes(Routes& routes) {
-  add_routes<Place::kIssue>(routes, "/issues/comments/{id}", kReads, kWrites);
-  add_routes<Place::kLine>(routes, "/pulls/comments/{id}", kReadsLines, kWritesLines);
-  add_routes<Place::kCommit>(routes, "/comments/{id}", kReadsCommits, kWritesCommits);
+  add_routes<Place::kIssue>(routes, "/issues/comments/{id}", needs::kReadIssues, needs::kWriteIssues);
+  add_routes<Place::kLine>(routes, "/pulls/comments/{id}", needs::kReadPulls, needs::kWritePulls);
+  add_routes<Place::kCommit>(routes, "/comments/{id}", needs::kReadContents, needs::kCommentCommits);
 }
 
 }  // namespace weir::api::github

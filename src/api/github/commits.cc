@@ -2,18 +2,20 @@
 #include "api/github/commits.h"
 
 #include <algorithm>
+#include <set>
 
+#include "api/github/answers.h"
+#include "api/github/needs.h"
 #include "event/source.h"
 
 namespace weir::api::github {
 namespace {
 
-using access::Permission;
-
-constexpr Need kReads{"contents", Level::kRead, Permission::kFetch};
-constexpr Need kComments{"contents", Level::kWrite, Permission::kPropose, "pull-requests"};
+constexpr Need kReads = needs::kReadContents;
+constexpr Need kComments = needs::kCommentCommits;
 constexpr int kComparedMax = 10'000;      // commits that are counted on each side
 constexpr std::size_t kPullsMax = 1'000;  // that are looked through for a commit
+constexpr int kPullCommitsMax = 1'000;    // of each
 
 json::object person_json(const io::GitCommit& commit, std::int64_t seconds) {
   return {{"name", commit.author_name},
@@ -159,36 +161,50 @@ Result<io::HttpResponse> create_comment(Call& call) {
   return io::json_response(201, comment_json(call, comment));
 }
 
-// Pull requests that bring a commit, or brought it.
 Result<io::HttpResponse> list_pulls(Call& call) {
-  const auto git = WEIR_TRY(call.git());
-  const auto sha = WEIR_TRY(sha_of(call));
-  const auto brings = [&](const forge::Pull& pull) -> Result<bool> {
-    if (sha == pull.head_sha || sha == pull.merge_sha || sha == pull.merged_sha) return true;
-    if (!WEIR_TRY(git.is_ancestor(sha, pull.head_sha))) return false;
-    return !pull.base_sha.empty() && !WEIR_TRY(git.is_ancestor(sha, pull.base_sha));
-  };
-  std::vector<forge::Pull> found;
-  forge::IssueFilter filter{.limit = 100};
-  for (std::size_t seen = 0; seen < kPullsMax;) {
-    const auto more = WEIR_TRY(call.services().pulls->list(call.repo, filter));
-    for (const auto& pull : more) {
-      if (WEIR_TRY(brings(pull))) found.push_back(pull);
-    }
-    if (more.size() < 100) break;
-    seen += more.size();
-    filter.before = more.back().issue.number;
-  }
+  const auto found = WEIR_TRY(PullsOfCommits(call).of(WEIR_TRY(sha_of(call))));
   return paged(call, found, [&](const forge::Pull& pull) { return pull_json(call, pull); });
 }
 
 }  // namespace
 
+// What each of them has over its base, by one question to git for each.
+Result<void> PullsOfCommits::look() {
+  looked_ = true;
+  const auto git = WEIR_TRY(call_.git());
+  forge::IssueFilter filter{.limit = 100};
+  while (pulls_.size() < kPullsMax) {
+    auto more = WEIR_TRY(call_.services().pulls->list(call_.repo, filter));
+    const bool last = more.size() < 100;
+    if (!more.empty()) filter.before = more.back().issue.number;
+    std::ranges::move(more, std::back_inserter(pulls_));
+    if (last) break;
+  }
+  for (std::size_t i = 0; i < pulls_.size(); ++i) {
+    const auto& pull = pulls_[i];
+    std::set<std::string> commits{pull.head_sha, pull.merge_sha, pull.merged_sha};
+    if (!pull.base_sha.empty()) {
+      for (auto& one : WEIR_TRY(git.commits_between(pull.base_sha, pull.head_sha, kPullCommitsMax))) {
+        commits.insert(std::move(one.sha));
+      }
+    }
+    for (const auto& sha : commits) by_commit_.emplace(sha, i);
+  }
+  return {};
+}
+
+Result<std::vector<forge::Pull>> PullsOfCommits::of(const std::string& sha) {
+  if (!looked_) WEIR_TRY(look());
+  std::vector<forge::Pull> found;
+  for (auto [at, end] = by_commit_.equal_range(sha); at != end; ++at) found.push_back(pulls_[at->second]);
+  return found;
+}
+
 json::object commit_json(const Call& call, const io::GitCommit& commit) {
   const auto url = call.api_url("/commits/" + commit.sha);
   return {
       {"sha", commit.sha},
-      {"node_id", "commit-" + commit.sha},
+      {"node_id", call.node_id("commit", commit.sha)},
       {"url", url},
       {"html_url", url},
       {"comments_url", url + "/comments"},
@@ -207,7 +223,7 @@ json::object commit_json(const Call& call, const io::GitCommit& commit) {
 json::object git_commit_json(const Call& call, const io::GitCommit& commit) {
   const auto url = call.api_url("/git/commits/" + commit.sha);
   return {{"sha", commit.sha},
-          {"node_id", "commit-" + commit.sha},
+          {"node_id", call.node_id("commit", commit.sha)},
           {"url", url},
           {"html_url", call.api_url("/commits/" + commit.sha)},
           {"message", commit.message},
@@ -239,7 +255,7 @@ void add_commit_routes(Routes& routes) {
   routes.repo("GET", "/compare/{basehead*}", kReads, compare);
   routes.repo("GET", "/commits/{ref}/comments", kReads, list_comments);
   routes.repo("POST", "/commits/{ref}/comments", kComments, create_comment);
-  routes.repo("GET", "/commits/{ref}/pulls", {"pull-requests", Level::kRead, Permission::kRead}, list_pulls);
+  routes.repo("GET", "/commits/{ref}/pulls", needs::kReadPulls, list_pulls);
 }
 
 }  // namespace weir::api::github

@@ -1,16 +1,14 @@
 // Issues, their comments and labels: https://docs.github.com/en/rest/issues
 #include <algorithm>
 
-#include "api/github/call.h"
+#include "api/github/answers.h"
+#include "api/github/needs.h"
 
 namespace weir::api::github {
 namespace {
 
-using access::Permission;
-
-// Pull requests are issues, too: either scope does.
-constexpr Need kReads{"issues", Level::kRead, Permission::kRead, "pull-requests"};
-constexpr Need kWrites{"issues", Level::kWrite, Permission::kPropose, "pull-requests"};
+constexpr Need kReads = needs::kReadIssues;
+constexpr Need kWrites = needs::kWriteIssues;
 constexpr std::string_view kNotKept = "weir does not keep this; leave it out";
 
 std::string place(const forge::Issue& issue) {
@@ -39,6 +37,8 @@ json::object issue_json(const Call& call, const forge::Issue& issue) {
   }
   return object;
 }
+
+namespace {
 
 Result<forge::Issue> issue_of(const Call& call) {
   return call.services().issues->find(call.repo, WEIR_TRY(call.number("number")));
@@ -96,14 +96,14 @@ Result<io::HttpResponse> get_issue(Call& call) {
   return io::json_response(200, issue_json(call, WEIR_TRY(issue_of(call))));
 }
 
-// Who may write, may change what others wrote; the rest only their own.
-Result<void> may_change(const Call& call, const forge::Issue& issue) {
-  if (call.identity().job_id || issue.author == call.identity().name) return {};
-  return call.services().access->allow(call.identity(), Permission::kPush, "repo/" + call.repo);
+}  // namespace
+
+Result<void> may_change(const Call& call, std::string_view author) {
+  if (call.identity().job_id || author == call.identity().name) return {};
+  return call.services().access->allow(call.identity(), access::Permission::kPush, "repo/" + call.repo);
 }
 
-// An issue, or the issue that a pull request is.
-Result<forge::Issue> change_subject(const Call& call, const forge::Issue& before, const forge::IssueChange& change) {
+Result<forge::Issue> change_issue(const Call& call, const forge::Issue& before, const forge::IssueChange& change) {
   const auto& services = call.services();
   if (!before.is_pull) return services.issues->change(call.repo, before.number, change, call.identity());
   forge::Pulls::Change of_pull;
@@ -111,9 +111,11 @@ Result<forge::Issue> change_subject(const Call& call, const forge::Issue& before
   return WEIR_TRY(services.pulls->change(call.repo, before.number, of_pull, call.identity())).issue;
 }
 
-Result<io::HttpResponse> change_issue(Call& call) {
+namespace {
+
+Result<io::HttpResponse> patch_issue(Call& call) {
   const auto before = WEIR_TRY(issue_of(call));
-  WEIR_TRY(may_change(call, before));
+  WEIR_TRY(may_change(call, before.author));
   for (const std::string_view member : {"assignee", "assignees", "milestone", "type"}) {
     WEIR_TRY(refuse_member(call.body, member, kNotKept));
   }
@@ -127,18 +129,17 @@ Result<io::HttpResponse> change_issue(Call& call) {
     }
     change.open = *state == "open";
   }
-  return io::json_response(200, issue_json(call, WEIR_TRY(change_subject(call, before, change))));
+  return io::json_response(200, issue_json(call, WEIR_TRY(change_issue(call, before, change))));
 }
 
-Result<io::HttpResponse> list_comments(Call& call) {
-  const auto issue = WEIR_TRY(issue_of(call));
-  const auto subject = fmt::format("issue/{}", issue.number);
-  const auto page = WEIR_TRY(page_of(call.request));
-  std::optional<TimePoint> since;
-  if (const auto text = call.query("since"); !text.empty()) since = WEIR_TRY(parse_iso8601(text));
+}  // namespace
+
+Result<std::vector<forge::Comment>> issue_comments(const Call& call, std::int64_t number,
+                                                   std::optional<TimePoint> since, std::size_t most) {
+  const auto subject = fmt::format("issue/{}", number);
   std::vector<forge::Comment> found;
   std::int64_t after = 0;
-  while (found.size() <= page.end()) {
+  while (found.size() < most) {
     auto more = WEIR_TRY(call.services().issues->comments(call.repo, subject, after, 100));
     const bool last = more.size() < 100;
     if (!more.empty()) after = more.back().id;
@@ -146,6 +147,17 @@ Result<io::HttpResponse> list_comments(Call& call) {
     std::ranges::move(more, std::back_inserter(found));
     if (last) break;
   }
+  return found;
+}
+
+namespace {
+
+Result<io::HttpResponse> list_comments(Call& call) {
+  const auto issue = WEIR_TRY(issue_of(call));
+  const auto page = WEIR_TRY(page_of(call.request));
+  std::optional<TimePoint> since;
+  if (const auto text = call.query("since"); !text.empty()) since = WEIR_TRY(parse_iso8601(text));
+  const auto found = WEIR_TRY(issue_comments(call, issue.number, since, page.end() + 1));
   json::array list;
   for (std::size_t i = page.begin(); i < found.size() && i < page.end(); ++i) {
     list.push_back(comment_json(call, found[i]));
@@ -173,8 +185,8 @@ Result<io::HttpResponse> list_labels(Call& call) {
 
 // Adds, replaces or takes away labels, and gives those that there are then.
 Result<io::HttpResponse> put_labels(const Call& call, const forge::Issue& issue, std::vector<std::string> labels) {
-  WEIR_TRY(may_change(call, issue));
-  WEIR_TRY(change_subject(call, issue, {.title = {}, .body = {}, .open = {}, .labels = labels}));
+  WEIR_TRY(may_change(call, issue.author));
+  WEIR_TRY(change_issue(call, issue, {.title = {}, .body = {}, .open = {}, .labels = labels}));
   return io::json_response(200, labels_json(call, labels));
 }
 
@@ -208,9 +220,9 @@ Result<io::HttpResponse> remove_label(Call& call) {
 
 void add_issue_routes(Routes& routes) {
   routes.repo("GET", "/issues", kReads, list_issues);
-  routes.repo("POST", "/issues", {"issues", Level::kWrite, Permission::kPropose}, open_issue);
+  routes.repo("POST", "/issues", needs::kOpenIssues, open_issue);
   routes.repo("GET", "/issues/{number}", kReads, get_issue);
-  routes.repo("PATCH", "/issues/{number}", kWrites, change_issue);
+  routes.repo("PATCH", "/issues/{number}", kWrites, patch_issue);
   routes.repo("GET", "/issues/{number}/comments", kReads, list_comments);
   routes.repo("POST", "/issues/{number}/comments", kWrites, create_comment);
   routes.repo("GET", "/issues/{number}/labels", kReads, list_labels);

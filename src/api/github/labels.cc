@@ -1,26 +1,30 @@
 // Labels of a repository: https://docs.github.com/en/rest/issues/labels
 #include "forge/labels.h"
 
-#include "api/github/call.h"
+#include "api/github/answers.h"
+#include "api/github/needs.h"
 #include "event/payload.h"
 
 namespace weir::api::github {
 namespace {
 
-using access::Permission;
 using forge::Label;
 
-constexpr Need kReads{"issues", Level::kRead, Permission::kRead, "pull-requests"};
-constexpr Need kWrites{"issues", Level::kWrite, Permission::kPush, "pull-requests"};
+constexpr Need kReads = needs::kReadIssues;
+constexpr Need kWrites = needs::kWriteLabels;
+
+}  // namespace
 
 json::object label_json(const Call& call, const Label& label) {
   auto object = forge::to_json(label);
   const auto id = event::number_of_name(call.repo + "/" + label.name);
   object["id"] = id;
-  object["node_id"] = fmt::format("label-{}", id);
+  object["node_id"] = call.node_id("label", label.name);
   object["url"] = call.api_url("/labels/" + io::percent_encode(label.name));
   return object;
 }
+
+namespace {
 
 Result<io::HttpResponse> list_labels(Call& call) {
   const auto all = WEIR_TRY(call.parts.labels->list(call.repo));

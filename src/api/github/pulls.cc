@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "api/github/call.h"
+#include "api/github/answers.h"
 #include "api/github/commits.h"
-#include "api/github/git_work.h"
+#include "api/github/needs.h"
 #include "event/source.h"
 
 namespace weir::api::github {
@@ -14,8 +14,8 @@ namespace {
 using access::Permission;
 using forge::Pull;
 
-constexpr Need kReads{"pull-requests", Level::kRead, Permission::kRead};
-constexpr Need kWrites{"pull-requests", Level::kWrite, Permission::kPropose};
+constexpr Need kReads = needs::kReadPulls;
+constexpr Need kWrites = needs::kWritePulls;
 constexpr int kCommitsMax = 250;  // as GitHub lists
 
 json::object side_json(const Call& call, const std::string& ref, const std::string& sha, const std::string& branch) {
@@ -39,6 +39,20 @@ Result<std::string> start_of(const io::Git& git, const Pull& pull) {
   return git.merge_base(pull.base_sha, pull.head_sha);
 }
 
+}  // namespace
+
+Result<std::vector<ChangedFile>> files_of(const Call& call, const Pull& pull) {
+  const auto git = WEIR_TRY(call.git());
+  return changed_files(git, WEIR_TRY(start_of(git, pull)), pull.head_sha);
+}
+
+Result<std::vector<io::GitCommit>> commits_of(const Call& call, const Pull& pull) {
+  const auto git = WEIR_TRY(call.git());
+  auto commits = WEIR_TRY(git.commits_between(WEIR_TRY(start_of(git, pull)), pull.head_sha, kCommitsMax));
+  std::ranges::reverse(commits);  // oldest first
+  return commits;
+}
+
 std::string merge_state(const Call& call, const Pull& pull) {
   if (pull.merged_at || !pull.issue.open) return "unknown";
   if (pull.draft) return "draft";
@@ -46,6 +60,8 @@ std::string merge_state(const Call& call, const Pull& pull) {
   const auto able = call.services().pulls->mergeability(pull);
   return able && able->allowed ? "clean" : "blocked";
 }
+
+namespace {
 
 Result<io::HttpResponse> list_pulls(Call& call) {
   const auto state = call.query("state", "open");
@@ -86,11 +102,9 @@ Result<io::HttpResponse> whole_pull(const Call& call, const Pull& pull, int stat
   auto object = pull_json(call, pull);
   object["mergeable_state"] = merge_state(call, pull);
   object["rebaseable"] = false;
-  const auto git = WEIR_TRY(call.git());
-  const auto start = WEIR_TRY(start_of(git, pull));
   std::int64_t additions = 0;
   std::int64_t deletions = 0;
-  const auto files = WEIR_TRY(changed_files(git, start, pull.head_sha));
+  const auto files = WEIR_TRY(files_of(call, pull));
   for (const auto& file : files) {
     additions += file.additions;
     deletions += file.deletions;
@@ -98,7 +112,7 @@ Result<io::HttpResponse> whole_pull(const Call& call, const Pull& pull, int stat
   object["additions"] = additions;
   object["deletions"] = deletions;
   object["changed_files"] = files.size();
-  object["commits"] = WEIR_TRY(git.commits_between(start, pull.head_sha, kCommitsMax)).size();
+  object["commits"] = WEIR_TRY(commits_of(call, pull)).size();
   return io::json_response(status, std::move(object));
 }
 
@@ -156,16 +170,13 @@ Result<io::HttpResponse> change_pull(Call& call) {
 
 Result<io::HttpResponse> list_files(Call& call) {
   const auto pull = WEIR_TRY(pull_of(call));
-  const auto git = WEIR_TRY(call.git());
-  const auto files = WEIR_TRY(changed_files(git, WEIR_TRY(start_of(git, pull)), pull.head_sha));
+  const auto files = WEIR_TRY(files_of(call, pull));
   return paged(call, files, [&](const ChangedFile& file) { return file_json(call, file, pull.head_sha); });
 }
 
 Result<io::HttpResponse> list_commits(Call& call) {
   const auto pull = WEIR_TRY(pull_of(call));
-  const auto git = WEIR_TRY(call.git());
-  auto commits = WEIR_TRY(git.commits_between(WEIR_TRY(start_of(git, pull)), pull.head_sha, kCommitsMax));
-  std::ranges::reverse(commits);  // oldest first
+  const auto commits = WEIR_TRY(commits_of(call, pull));
   return paged(call, commits, [&](const io::GitCommit& commit) { return commit_json(call, commit); });
 }
 
@@ -174,23 +185,36 @@ Result<io::HttpResponse> is_merged(Call& call) {
   return error_answer(404, "Not Found: it has not been merged");
 }
 
+}  // namespace
+
+Result<Pull> merge_pull(const Call& call, const Pull& pull, const MergeWish& wish) {
+  WEIR_TRY(may_merge(call.services(), pull, call.identity()));
+  const auto method = WEIR_TRY(forge::parse_merge_method(wish.method));
+  auto message = wish.title;
+  if (!wish.text.empty()) {
+    if (message.empty()) message = fmt::format("{} (#{})", pull.issue.title, pull.issue.number);
+    message += "\n\n" + wish.text;
+  }
+  // GitHub too has no use for a message where commits keep theirs.
+  return call.services().pulls->merge(call.repo, pull.issue.number, method, message, wish.head, call.identity());
+}
+
+namespace {
+
 Result<io::HttpResponse> merge(Call& call) {
   const auto pull = WEIR_TRY(pull_of(call));
   WEIR_TRY(may_merge(call.services(), pull, call.identity()));
-  const auto method = forge::parse_merge_method(json_string_or(call.body, "merge_method", "merge"));
-  if (!method) return error_answer(422, method.error().message);
-  const auto head = json_string_or(call.body, "sha", "");
-  if (!head.empty() && head != pull.head_sha) {
+  const MergeWish wish{.method = json_string_or(call.body, "merge_method", "merge"),
+                       .title = json_string_or(call.body, "commit_title", ""),
+                       .text = json_string_or(call.body, "commit_message", ""),
+                       .head = json_string_or(call.body, "sha", "")};
+  if (const auto method = forge::parse_merge_method(wish.method); !method) {
+    return error_answer(422, method.error().message);
+  }
+  if (!wish.head.empty() && wish.head != pull.head_sha) {
     return error_answer(409, "Head branch was modified. Review and try the merge again.");
   }
-  auto message = json_string_or(call.body, "commit_title", "");
-  if (const auto text = json_string_or(call.body, "commit_message", ""); !text.empty()) {
-    if (message.empty()) message = fmt::format("{} (#{})", pull.issue.title, pull.issue.number);
-    message += "\n\n" + text;
-  }
-  // GitHub too has no use for a message where commits keep theirs.
-  const auto merged =
-      call.services().pulls->merge(call.repo, pull.issue.number, *method, message, head, call.identity());
+  const auto merged = merge_pull(call, pull, wish);
   if (!merged && merged.error().code == Code::kFailedPrecondition) return error_answer(405, merged.error().message);
   if (!merged) return std::unexpected(merged.error());
   return io::json_response(
@@ -246,7 +270,7 @@ json::object pull_json(const Call& call, const Pull& pull) {
   const auto issue = call.api_url(fmt::format("/issues/{}", pull.issue.number));
   const auto git = call.git();
   const auto branch = git ? default_branch(*git) : std::string("main");
-  object["node_id"] = fmt::format("pull-{}-{}", call.repo, pull.issue.number);
+  object["node_id"] = call.node_id("pull", pull.issue.number);
   object["url"] = url;
   object["html_url"] = call.page_url(fmt::format("/pulls/{}/{}", call.repo, pull.issue.number));
   object["issue_url"] = issue;
@@ -285,7 +309,7 @@ void add_pull_routes(Routes& routes) {
   routes.repo("GET", "/pulls/{number}/files", kReads, list_files);
   routes.repo("GET", "/pulls/{number}/commits", kReads, list_commits);
   routes.repo("GET", "/pulls/{number}/merge", kReads, is_merged);
-  routes.repo("PUT", "/pulls/{number}/merge", {"contents", Level::kWrite, Permission::kPush}, merge);
+  routes.repo("PUT", "/pulls/{number}/merge", needs::kWriteContents, merge);
   routes.repo("GET", "/pulls/{number}/comments", kReads, list_line_comments);
   routes.repo("POST", "/pulls/{number}/comments", kWrites, create_line_comment);
 }

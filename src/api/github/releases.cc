@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "api/github/call.h"
-#include "api/github/git_work.h"
+#include "api/github/answers.h"
+#include "api/github/needs.h"
 #include "api/github/release_notes.h"
 #include "event/payload.h"
 
@@ -16,24 +16,26 @@ using access::Permission;
 using forge::Release;
 using forge::ReleaseAsset;
 
-constexpr Need kReads{"contents", Level::kRead, Permission::kFetch};
-constexpr Need kWrites{"contents", Level::kWrite, Permission::kPush};
+constexpr Need kReads = needs::kReadContents;
+constexpr Need kWrites = needs::kWriteContents;
 constexpr std::int64_t kAssetBytesMax = 2LL << 30;  // as GitHub takes
 
 json::object asset_json(const Call& call, const ReleaseAsset& asset) {
   auto object = forge::to_json(asset);
   const auto url = call.api_url(fmt::format("/releases/assets/{}", asset.id));
-  object["node_id"] = fmt::format("asset-{}", asset.id);
+  object["node_id"] = call.node_id("asset", asset.id);
   object["url"] = url;
   object["browser_download_url"] = fmt::format("{}/{}", url, io::percent_encode(asset.name));
   object["uploader"] = user_json(call, asset.uploader);
   return object;
 }
 
+}  // namespace
+
 json::object release_json(const Call& call, const Release& release) {
   auto object = forge::to_json(release);
   const auto url = call.api_url(fmt::format("/releases/{}", release.id));
-  object["node_id"] = fmt::format("release-{}", release.id);
+  object["node_id"] = call.node_id("release", release.id);
   object["url"] = url;
   object["html_url"] = url;  // the dashboard has no page of releases
   object["assets_url"] = url + "/assets";
@@ -47,10 +49,22 @@ json::object release_json(const Call& call, const Release& release) {
   return object;
 }
 
+namespace {
+
 // Drafts are for those who may publish them.
 bool sees_drafts(const Call& call) {
   return call.services().access->allow(call.identity(), Permission::kPush, "repo/" + call.repo).has_value();
 }
+
+}  // namespace
+
+Result<std::vector<Release>> visible_releases(const Call& call) {
+  auto releases = WEIR_TRY(call.parts.releases->list(call.repo));
+  if (!sees_drafts(call)) std::erase_if(releases, [](const Release& release) { return release.draft; });
+  return releases;
+}
+
+namespace {
 
 Result<Release> release_of(const Call& call) {
   auto release = WEIR_TRY(call.parts.releases->find(call.repo, WEIR_TRY(call.number("id"))));
@@ -100,8 +114,7 @@ Result<void> ensure_tag(const Call& call, Release& release) {
 }
 
 Result<io::HttpResponse> list_releases(Call& call) {
-  auto releases = WEIR_TRY(call.parts.releases->list(call.repo));
-  if (!sees_drafts(call)) std::erase_if(releases, [](const Release& release) { return release.draft; });
+  const auto releases = WEIR_TRY(visible_releases(call));
   return paged(call, releases, [&](const Release& release) { return release_json(call, release); });
 }
 

@@ -1,7 +1,8 @@
 // Reviews of pull requests, and whom they ask for one: https://docs.github.com/en/rest/pulls/reviews
 #include <algorithm>
 
-#include "api/github/call.h"
+#include "api/github/answers.h"
+#include "api/github/needs.h"
 
 namespace weir::api::github {
 namespace {
@@ -10,8 +11,8 @@ using access::Permission;
 using forge::Pull;
 using forge::Review;
 
-constexpr Need kReads{"pull-requests", Level::kRead, Permission::kRead};
-constexpr Need kWrites{"pull-requests", Level::kWrite, Permission::kPropose};
+constexpr Need kReads = needs::kReadPulls;
+constexpr Need kWrites = needs::kWritePulls;
 constexpr Need kAsks{"pull-requests", Level::kWrite, Permission::kPush};
 constexpr std::string_view kNoPending = "weir keeps no pending reviews";
 
@@ -19,15 +20,19 @@ Result<Pull> pull_of(const Call& call) {
   return call.services().pulls->find(call.repo, WEIR_TRY(call.number("number")));
 }
 
+}  // namespace
+
 json::object review_json(const Call& call, std::int64_t pull, const Review& review) {
   auto object = forge::to_json(review);
-  object["node_id"] = fmt::format("review-{}", review.id);
+  object["node_id"] = call.node_id("review", fmt::format("{}/{}", pull, review.id));
   object["user"] = user_json(call, review.author);
   object["html_url"] = call.page_url(fmt::format("/pulls/{}/{}", call.repo, pull));
   object["pull_request_url"] = call.api_url(fmt::format("/pulls/{}", pull));
   object["author_association"] = "COLLABORATOR";
   return object;
 }
+
+namespace {
 
 Result<io::HttpResponse> list_reviews(Call& call) {
   const auto pull = WEIR_TRY(pull_of(call));

@@ -5,8 +5,8 @@ namespace {
 
 // As in schemas.cc.
 constexpr std::string_view kRuns = R"json({
-"Conclusion": {"type": ["string", "null"], "enum": ["success", "failure", "cancelled", "skipped", null],
-  "description": "null until it is completed"},
+"Conclusion": {"type": ["string", "null"], "enum": ["success", "failure", "cancelled", "skipped", "timed_out", null],
+  "description": "null until it is completed; timed_out only of jobs that ran over timeout-minutes, which workflows and runs know as cancelled"},
 "Run": {"type": "object",
   "required": ["id", "number", "attempt", "workflow", "path", "repo", "event", "ref", "commit", "title", "actor", "state",
     "conclusion", "created_at", "started_at", "completed_at", "reason", "problem"],
