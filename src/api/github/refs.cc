@@ -1,5 +1,7 @@
 // Refs, commits as objects, branches and tags: https://docs.github.com/en/rest/git and /branches
+#include "api/github/answers.h"
 #include "api/github/commits.h"
+#include "api/github/needs.h"
 #include "event/source.h"
 
 namespace weir::api::github {
@@ -7,12 +9,11 @@ namespace {
 
 using access::Permission;
 
-constexpr Need kReads{"contents", Level::kRead, Permission::kFetch};
-constexpr Need kWrites{"contents", Level::kWrite, Permission::kPush};
+constexpr Need kReads = needs::kReadContents;
+constexpr Need kWrites = needs::kWriteContents;
 
-using Ref = std::pair<std::string, std::string>;  // name and object
+}  // namespace
 
-// Below refs/, only what people push: not the merge commits of pull requests.
 Result<std::vector<Ref>> refs_below(const io::Git& git, std::string_view prefix) {
   std::vector<Ref> found;
   for (auto& [name, sha] : WEIR_TRY(git.refs())) {
@@ -23,13 +24,15 @@ Result<std::vector<Ref>> refs_below(const io::Git& git, std::string_view prefix)
   return found;
 }
 
+namespace {
+
 json::object ref_json(const Call& call, const io::Git& git, const Ref& ref) {
   // A tag may lead to an object of its own.
   const auto commit = git.resolve(ref.second);
   const bool is_commit = commit && *commit == ref.second;
   const std::string_view type = is_commit ? "commit" : "tag";
   return {{"ref", ref.first},
-          {"node_id", "ref-" + ref.first},
+          {"node_id", call.node_id("ref", ref.first)},
           {"url", call.api_url("/git/" + ref.first)},
           {"object", json::object{{"type", type},
                                   {"sha", ref.second},
@@ -185,7 +188,7 @@ Result<io::HttpResponse> list_tags(Call& call) {
   return paged(call, refs, [&](const Ref& ref) {
     const auto sha = git.resolve(ref.first).value_or(ref.second);
     return json::object{{"name", event::short_ref(ref.first)},
-                        {"node_id", "tag-" + ref.first},
+                        {"node_id", call.node_id("ref", ref.first)},
                         {"commit", json::object{{"sha", sha}, {"url", call.api_url("/commits/" + sha)}}}};
   });
 }
