@@ -21,7 +21,8 @@ Result<void> each_summary(store::Reader& reader, const std::string& repo,
 
 Forge::Forge(Parts parts)
     : parts_(std::move(parts)),
-      issues_(parts_.db, parts_.triggers),
+      standing_(parts_.db, [this](const std::string& name) { return roles_of(name); }),
+      issues_(parts_.db, parts_.triggers, &standing_),
       checks_(parts_.db, parts_.triggers, parts_.git),
       releases_(parts_.db, parts_.triggers),
       deployments_(parts_.db, parts_.triggers, parts_.clock),
@@ -44,7 +45,18 @@ Forge::Forge(Parts parts)
                 const auto config = parts_.config.of(repo);
                 const auto* rule = config->branch(branch);
                 return rule == nullptr ? forge::BranchRule{} : forge::BranchRule{rule->checks, rule->reviews};
-              }}) {}
+              },
+              .standing = &standing_}) {}
+
+// Of the tokens of somebody that are good now.
+Result<std::vector<types::Role>> Forge::roles_of(const std::string& name) {
+  std::vector<types::Role> roles;
+  const auto now = parts_.clock.now();
+  for (const auto& token : WEIR_TRY(parts_.access.tokens())) {
+    if (token.name == name && (!token.expires_at || *token.expires_at > now)) roles.push_back(token.role);
+  }
+  return roles;
+}
 
 // A job that is there no more deploys nothing.
 Result<std::optional<forge::JobFacts>> Forge::facts_of(std::int64_t job) {

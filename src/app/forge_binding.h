@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "access/access.h"
 #include "access/config_store.h"
 #include "engine/engine.h"
 #include "forge/attachments.h"
@@ -32,6 +33,7 @@ class Forge {
     Loop& loop;  // deployments of jobs are written here
     std::function<Result<io::Git>(const std::string& repo)> git;
     std::function<std::string()> server_url;
+    access::Access& access;
   };
   explicit Forge(Parts parts);
 
@@ -57,11 +59,13 @@ class Forge {
                       const types::Identity& identity, bool foreign);
 
  private:
+  Result<std::vector<types::Role>> roles_of(const std::string& name);
   Result<std::optional<forge::JobFacts>> facts_of(std::int64_t job);
   Result<event::RefUpdate> take_proposal(const std::string& repo, const event::RefUpdate& update,
                                          const types::Identity& identity, std::string& base);
 
   Parts parts_;
+  forge::Standing standing_;
   forge::Issues issues_;
   forge::Checks checks_;
   forge::Releases releases_;

@@ -296,7 +296,7 @@ Result<void> ServerImpl::start_engine() {
           }});
   forge_ = std::make_unique<Forge>(Forge::Parts{*db_, clock_, log_, *triggers_, *engine_, *config_, *attachments_,
                                                 *trigger_loop_, [this](const std::string& repo) { return git(repo); },
-                                                [this] { return url_; }});
+                                                [this] { return url_; }, *access_});
   return {};
 }
 

@@ -12,9 +12,10 @@ namespace weir::forge {
 namespace {
 
 constexpr std::string_view kIssueColumns =
-    "repo, number, is_pull, open, title, author, created_at, updated_at, closed_at, closed_by, labels, body";
+    "repo, number, is_pull, open, title, author, created_at, updated_at, closed_at, closed_by, labels, body, "
+    "author_rank";
 constexpr std::string_view kCommentColumns =
-    "id, repo, subject, author, path, line, commit_id, created_at, updated_at, body";
+    "id, repo, subject, author, path, line, commit_id, created_at, updated_at, body, author_rank";
 constexpr std::size_t kLabelsMax = 100;
 
 std::optional<TimePoint> time_or_null(const store::Row& row, int column) {
@@ -29,6 +30,7 @@ Issue read_issue(const store::Row& row) {
           .title = row.string(4),
           .body = row.string(11),
           .author = row.string(5),
+          .author_rank = row.integer(12),
           .labels = labels_from(row.text(10)),
           .created_at = row.time(6),
           .updated_at = row.time(7),
@@ -41,6 +43,7 @@ Comment read_comment(const store::Row& row) {
           .repo = row.string(1),
           .subject = row.string(2),
           .author = row.string(3),
+          .author_rank = row.integer(10),
           .body = row.string(9),
           .path = row.string(4),
           .line = row.integer_or_null(5),
@@ -54,10 +57,10 @@ std::string subject_of(const Issue& issue) {
 }
 
 std::vector<event::Occurrence> occurrences_of(const Issue& issue, std::vector<Activity> activities,
-                                              const types::Identity& identity) {
+                                              const types::Identity& identity, const Standing* standing) {
   std::vector<event::Occurrence> occurrences;
   for (auto& activity : activities) {
-    activity.payload["issue"] = to_json(issue);
+    activity.payload["issue"] = to_json(issue, standing);
     occurrences.push_back({.info = {.event = "issues", .action = std::move(activity.action)},
                            .payload = std::move(activity.payload),
                            .title = issue.title,
@@ -138,10 +141,10 @@ std::string issue_series(const std::string& repo) {
 Result<void> insert_issue(store::Transaction& tx, Issue& issue) {
   issue.created_at = issue.updated_at = tx.now();
   WEIR_TRY(ensure_labels(tx, issue.repo, issue.labels));
-  WEIR_TRY(
-      tx.execute(fmt::format("INSERT INTO forge_issues({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kIssueColumns),
-                 {issue.repo, issue.number, issue.is_pull, issue.open, issue.title, issue.author, issue.created_at,
-                  issue.updated_at, issue.closed_at, issue.closed_by, labels_text(issue.labels), issue.body}));
+  WEIR_TRY(tx.execute(
+      fmt::format("INSERT INTO forge_issues({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kIssueColumns),
+      {issue.repo, issue.number, issue.is_pull, issue.open, issue.title, issue.author, issue.created_at,
+       issue.updated_at, issue.closed_at, issue.closed_by, labels_text(issue.labels), issue.body, issue.author_rank}));
   return {};
 }
 
@@ -172,12 +175,13 @@ Result<Issue> Issues::open(const std::string& repo, const std::string& title, co
               .title = title,
               .body = body,
               .author = identity.name,
+              .author_rank = rank_of(identity),
               .labels = labels};
   auto unlabeled = issue;
   unlabeled.labels.clear();
   auto activities = activities_of(unlabeled, issue);
   activities.insert(activities.begin(), {.action = "opened"});
-  const auto occurrences = occurrences_of(issue, std::move(activities), identity);
+  const auto occurrences = occurrences_of(issue, std::move(activities), identity, standing_);
   WEIR_TRY(triggers_.occurred(repo, occurrences, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
     WEIR_TRY(insert_issue(tx, issue));
     return tx.append({.type = std::string(types::event_type::kIssueOpened),
@@ -200,7 +204,7 @@ Result<Issue> Issues::change(const std::string& repo, std::int64_t number, const
   if (change.open) issue.open = *change.open;
   WEIR_TRY(check_text(issue.title, issue.body));
   WEIR_TRY(check_labels(issue.labels));
-  const auto occurrences = occurrences_of(issue, activities_of(before, issue), identity);
+  const auto occurrences = occurrences_of(issue, activities_of(before, issue), identity, standing_);
   const bool closes = before.open && !issue.open;
   WEIR_TRY(triggers_.occurred(repo, occurrences, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
     if (closes) {
@@ -263,14 +267,15 @@ Result<void> Issues::tell(const Comment& comment, std::string_view action, std::
   if (const auto number = number_of(comment.subject); number != 0) {
     const auto issue = WEIR_TRY(find(comment.repo, number));
     subject = subject_of(issue);
-    json::object payload{{"comment", to_json(comment)}};
+    json::object payload{{"comment", to_json(comment, standing_)}};
     if (!changes.empty()) payload["changes"] = std::move(changes);
     if (issue.is_pull && !comment.path.empty()) {
       const auto pull =
           WEIR_TRY(db_.load<Pull>([&](store::Reader& reader) { return load_pull(reader, comment.repo, number); }));
-      occurrences.push_back(occurrence_of(pull, "pull_request_review_comment", action, std::move(payload), identity));
+      occurrences.push_back(
+          occurrence_of(pull, "pull_request_review_comment", action, std::move(payload), identity, standing_));
     } else {
-      payload["issue"] = to_json(issue);
+      payload["issue"] = to_json(issue, standing_);
       occurrences.push_back({.info = {.event = "issue_comment", .action = std::string(action)},
                              .payload = std::move(payload),
                              .title = issue.title,
@@ -291,15 +296,16 @@ Result<Comment> Issues::comment(Comment comment, const types::Identity& identity
   WEIR_TRY(check_text("a comment", comment.body));
   if (comment.body.empty()) return fail(Code::kInvalidArgument, "the comment must not be empty");
   comment.author = identity.name;
+  comment.author_rank = rank_of(identity);
   comment.id = WEIR_TRY(reserve_number(db_, "comment"));
   WEIR_TRY(
       tell(comment, "created", types::event_type::kCommentCreated, identity, {},
            [&](store::Transaction& tx) -> Result<void> {
              comment.created_at = comment.updated_at = tx.now();
              WEIR_TRY(tx.execute(
-                 fmt::format("INSERT INTO forge_comments({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kCommentColumns),
+                 fmt::format("INSERT INTO forge_comments({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kCommentColumns),
                  {comment.id, comment.repo, comment.subject, comment.author, comment.path, comment.line, comment.commit,
-                  comment.created_at, comment.updated_at, comment.body}));
+                  comment.created_at, comment.updated_at, comment.body, comment.author_rank}));
              return {};
            }));
   return comment;
@@ -366,7 +372,7 @@ std::vector<Activity> activities_of(const Issue& before, const Issue& after) {
   return all;
 }
 
-json::object to_json(const Issue& issue) {
+json::object to_json(const Issue& issue, const Standing* standing) {
   json::array labels;
   for (const auto& label : issue.labels) labels.push_back(json::object{{"name", label}});
   json::object object{{"id", issue.number},
@@ -380,18 +386,23 @@ json::object to_json(const Issue& issue) {
                       {"updated_at", to_iso8601(issue.updated_at)},
                       {"closed_at", issue.closed_at ? json::value(to_iso8601(*issue.closed_at)) : json::value()}};
   if (issue.is_pull) object["pull_request"] = json::object();
+  object["author_association"] = association_of(issue.author_rank);
+  if (standing != nullptr) standing->put(object, {issue.repo, issue.author, issue.author_rank, issue.is_pull});
   return object;
 }
 
-json::object to_json(const Comment& comment) {
-  return {{"id", comment.id},
-          {"body", comment.body},
-          {"user", event::user_payload(comment.author)},
-          {"path", comment.path.empty() ? json::value() : json::value(comment.path)},
-          {"line", comment.line ? json::value(*comment.line) : json::value()},
-          {"commit_id", comment.commit},
-          {"created_at", to_iso8601(comment.created_at)},
-          {"updated_at", to_iso8601(comment.updated_at)}};
+json::object to_json(const Comment& comment, const Standing* standing) {
+  json::object object{{"id", comment.id},
+                      {"body", comment.body},
+                      {"user", event::user_payload(comment.author)},
+                      {"author_association", association_of(comment.author_rank)},
+                      {"path", comment.path.empty() ? json::value() : json::value(comment.path)},
+                      {"line", comment.line ? json::value(*comment.line) : json::value()},
+                      {"commit_id", comment.commit},
+                      {"created_at", to_iso8601(comment.created_at)},
+                      {"updated_at", to_iso8601(comment.updated_at)}};
+  if (standing != nullptr) standing->put(object, {comment.repo, comment.author, comment.author_rank});
+  return object;
 }
 
 }  // namespace weir::forge

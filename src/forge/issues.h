@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "event/triggers.h"
+#include "forge/standing.h"
 #include "store/database.h"
 #include "types/identity.h"
 
@@ -26,6 +27,7 @@ struct Issue {
   std::string title;
   std::string body;  // Markdown, not to be trusted
   std::string author;
+  std::int64_t author_rank = kRankUnknown;  // standing.h
   std::vector<std::string> labels;
   TimePoint created_at;
   TimePoint updated_at;
@@ -38,6 +40,7 @@ struct Comment {
   std::string repo;
   std::string subject;  // "issue/7", for pull requests too, or "commit/<sha>"
   std::string author;
+  std::int64_t author_rank = kRankUnknown;  // standing.h
   std::string body;
   std::string path;                  // of a comment on a file; "" otherwise
   std::optional<std::int64_t> line;  // in it
@@ -70,7 +73,11 @@ inline constexpr std::size_t kBodyMax = 1U << 20;
 // that is none.
 class Issues {
  public:
-  Issues(store::Database& db, event::Triggers& triggers) : db_(db), triggers_(triggers) {}
+  // Without `standing` nothing is known of authors but what they could do when writing.
+  Issues(store::Database& db, event::Triggers& triggers, const Standing* standing = nullptr)
+      : db_(db), triggers_(triggers), standing_(standing) {}
+
+  [[nodiscard]] const Standing* standing() const { return standing_; }
 
   // Event `issues`. A pull request is changed by Pulls: kInvalidArgument here.
   Result<Issue> open(const std::string& repo, const std::string& title, const std::string& body,
@@ -99,6 +106,7 @@ class Issues {
 
   store::Database& db_;
   event::Triggers& triggers_;
+  const Standing* standing_;
   std::mutex mutex_;  // one change at a time
 };
 
@@ -123,8 +131,9 @@ std::string labels_text(const std::vector<std::string>& labels);
 std::vector<std::string> labels_from(std::string_view text);
 Result<void> check_text(std::string_view title, std::string_view body);
 
-// Members as GitHub's webhooks and REST API name them, without addresses.
-json::object to_json(const Issue& issue);
-json::object to_json(const Comment& comment);
+// Members as GitHub's webhooks and REST API name them, without addresses. `author_association` is as of the writing, or
+// as of now where `standing` is given.
+json::object to_json(const Issue& issue, const Standing* standing = nullptr);
+json::object to_json(const Comment& comment, const Standing* standing = nullptr);
 
 }  // namespace weir::forge

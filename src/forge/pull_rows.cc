@@ -8,7 +8,9 @@ namespace {
 constexpr std::string_view kColumns =
     "repo, number, head_ref, head_sha, base_ref, base_sha, merge_sha, conflicts, draft, is_foreign, merged_at, "
     "merged_by, merged_sha, requested";
-constexpr std::string_view kReviewColumns = "id, author, state, commit_id, submitted_at, body, dismissed_by, dismissal";
+constexpr std::string_view kReviewColumns =
+    "id, author, state, commit_id, submitted_at, body, dismissed_by, dismissal, "
+    "author_rank";
 constexpr std::int64_t kOpenMax = 10'000;
 
 std::string list_text(const std::vector<std::string>& list) {
@@ -113,6 +115,7 @@ namespace {
 Review read_review(const store::Row& row) {
   return {.id = row.integer(0),
           .author = row.string(1),
+          .author_rank = row.integer(8),
           .state = static_cast<ReviewState>(row.integer(2)),
           .body = row.string(5),
           .commit = row.string(3),
@@ -167,11 +170,11 @@ std::string subject_of(const Pull& pull) {
 }
 
 Result<void> insert_review(store::Transaction& tx, const std::string& repo, std::int64_t number, const Review& review) {
-  WEIR_TRY(
-      tx.execute("INSERT INTO forge_reviews(id, repo, number, author, state, commit_id, submitted_at, body) "
-                 "VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-                 {review.id, repo, number, review.author, static_cast<std::int64_t>(review.state), review.commit,
-                  review.submitted_at, review.body}));
+  WEIR_TRY(tx.execute(
+      "INSERT INTO forge_reviews(id, repo, number, author, state, commit_id, submitted_at, body, author_rank) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      {review.id, repo, number, review.author, static_cast<std::int64_t>(review.state), review.commit,
+       review.submitted_at, review.body, review.author_rank}));
   return {};
 }
 

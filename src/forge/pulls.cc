@@ -111,8 +111,8 @@ Result<void> Pulls::refresh(Pull& pull, const io::Git& git) const {
 }
 
 event::Occurrence occurrence_of(const Pull& pull, std::string_view event, std::string_view action, json::object payload,
-                                const types::Identity& identity) {
-  payload["pull_request"] = to_json(pull);
+                                const types::Identity& identity, const Standing* standing) {
+  payload["pull_request"] = to_json(pull, standing);
   return event::pull_occurrence(facts_of(pull), event, action, std::move(payload), identity.name);
 }
 
@@ -123,7 +123,7 @@ Result<void> Pulls::tell(const Pull& pull, std::vector<Activity> activities, std
   const auto git = WEIR_TRY(deps_.git(pull.issue.repo));
   std::vector<event::Occurrence> occurrences;
   for (auto& activity : activities) {
-    activity.payload["pull_request"] = to_json(pull);
+    activity.payload["pull_request"] = to_json(pull, deps_.standing);
     std::ranges::move(event::pull_occurrences(git, facts_of(pull), activity.action, activity.payload, identity.name),
                       std::back_inserter(occurrences));
   }
@@ -171,7 +171,8 @@ Result<Pull> Pulls::open(const NewPull& wanted, const types::Identity& identity)
                 .is_pull = true,
                 .title = wanted.title.empty() ? event::title_of(WEIR_TRY(git.commit(head))) : wanted.title,
                 .body = wanted.body,
-                .author = identity.name};
+                .author = identity.name,
+                .author_rank = rank_of(identity)};
   WEIR_TRY(check_text(pull.issue.title, pull.issue.body));
   pull.issue.number = WEIR_TRY(reserve_number(*deps_.db, issue_series(wanted.repo)));
   WEIR_TRY(refresh(pull, git));
@@ -370,8 +371,8 @@ Result<void> Pulls::record_state(store::Transaction& tx, const Pull& pull) const
   return update_pull(tx, pull);
 }
 
-json::object to_json(const Pull& pull) {
-  auto object = to_json(pull.issue);
+json::object to_json(const Pull& pull, const Standing* standing) {
+  auto object = to_json(pull.issue, standing);
   object.erase("pull_request");
   const auto side = [&](const std::string& ref, const std::string& sha) {
     return json::object{{"ref", event::short_ref(ref)}, {"sha", sha}, {"label", event::short_ref(ref)}};

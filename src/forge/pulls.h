@@ -40,6 +40,7 @@ Result<ReviewState> parse_review_state(std::string_view name);
 struct Review {
   std::int64_t id = 0;
   std::string author;
+  std::int64_t author_rank = kRankUnknown;  // standing.h
   ReviewState state = ReviewState::kCommented;
   std::string body;
   std::string commit;  // head of the pull request at the time
@@ -79,6 +80,7 @@ struct PullDeps {
   // What workflows say of a pull request's newest commit.
   std::function<Result<std::vector<CheckState>>(const Pull& pull)> checks;
   std::function<BranchRule(const std::string& repo, const std::string& branch)> rule;
+  const Standing* standing = nullptr;  // without it only what authors could do when writing is known of them
 };
 
 struct NewPull {
@@ -176,10 +178,11 @@ class Pulls {
 // Something that happened to a pull request, for workflows at the commit that merges it (at its newest one if it has
 // conflicts). Runs of foreign ones are confined.
 event::Occurrence occurrence_of(const Pull& pull, std::string_view event, std::string_view action, json::object payload,
-                                const types::Identity& identity);
+                                const types::Identity& identity, const Standing* standing = nullptr);
 
-// github.event.pull_request, without addresses.
-json::object to_json(const Pull& pull);
+// github.event.pull_request, without addresses. `author_association` is as of the writing, or as of now where
+// `standing` is given.
+json::object to_json(const Pull& pull, const Standing* standing = nullptr);
 json::object to_json(const Review& review);
 
 // A short name of a branch or a full ref as a full ref.

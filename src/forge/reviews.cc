@@ -53,8 +53,12 @@ Result<void> Pulls::tell_review(const Pull& pull, const Review& review, std::str
                                 const types::Identity& identity,
                                 const std::function<Result<void>(store::Transaction&)>& write) {
   json::object payload{{"review", to_json(review)}};
+  if (deps_.standing != nullptr) {
+    deps_.standing->put(payload["review"].as_object(), {pull.issue.repo, review.author, review.author_rank});
+  }
   if (!changes.empty()) payload["changes"] = std::move(changes);
-  const auto occurrence = occurrence_of(pull, "pull_request_review", action, std::move(payload), identity);
+  const auto occurrence =
+      occurrence_of(pull, "pull_request_review", action, std::move(payload), identity, deps_.standing);
   WEIR_TRY(deps_.triggers->occurred(pull.issue.repo, {occurrence}, identity,
                                     [&](store::Transaction& tx) -> Result<std::int64_t> {
                                       WEIR_TRY(write(tx));
@@ -84,6 +88,7 @@ Result<Review> Pulls::review(const std::string& repo, std::int64_t number, Revie
   if (body.size() > kBodyMax) return fail(Code::kInvalidArgument, "the text may have {} bytes", kBodyMax);
   Review review{.id = WEIR_TRY(reserve_number(*deps_.db, "review")),
                 .author = identity.name,
+                .author_rank = rank_of(identity),
                 .state = state,
                 .body = body,
                 .commit = pull.head_sha};
@@ -196,6 +201,7 @@ Result<Pull> Pulls::withdraw_requests(const std::string& repo, std::int64_t numb
 json::object to_json(const Review& review) {
   return {{"id", review.id},
           {"user", event::user_payload(review.author)},
+          {"author_association", association_of(review.author_rank)},
           {"state", review_state_name(review.state)},
           {"body", review.body},
           {"commit_id", review.commit},

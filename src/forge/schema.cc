@@ -91,6 +91,11 @@ CREATE TABLE forge_reactions(
   id BIGINT PRIMARY KEY, repo TEXT NOT NULL, subject TEXT NOT NULL, content TEXT NOT NULL, author TEXT NOT NULL,
   created_at BIGINT NOT NULL);
 CREATE INDEX forge_reactions_subject ON forge_reactions(repo, subject, id);
+)"},
+                                          store::Migration{"forge/007-standing", R"(
+ALTER TABLE forge_issues ADD COLUMN author_rank BIGINT NOT NULL DEFAULT -1;
+ALTER TABLE forge_comments ADD COLUMN author_rank BIGINT NOT NULL DEFAULT -1;
+ALTER TABLE forge_reviews ADD COLUMN author_rank BIGINT NOT NULL DEFAULT -1;
 )"}};
   return kMigrations;
 }

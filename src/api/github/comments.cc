@@ -49,10 +49,9 @@ void add_routes(Routes& routes, std::string_view pattern, const Need& reads, con
 }  // namespace
 
 json::object comment_json(const Call& call, const forge::Comment& comment) {
-  auto object = forge::to_json(comment);
-  object["node_id"] = fmt::format("comment-{}", comment.id);
+  auto object = forge::to_json(comment, call.services().issues->standing());
+  object["node_id"] = call.node_id("comment", comment.id);
   object["user"] = user_json(call, comment.author);
-  object["author_association"] = "COLLABORATOR";
   const auto slash = comment.subject.find('/');
   const auto on = comment.subject.substr(slash + 1);
   if (comment.subject.starts_with("commit/")) {

@@ -15,10 +15,12 @@ std::string place(const forge::Issue& issue) {
   return fmt::format("/pulls/{}/{}", issue.repo, issue.number);
 }
 
+}  // namespace
+
 json::object issue_json(const Call& call, const forge::Issue& issue) {
-  auto object = forge::to_json(issue);
+  auto object = forge::to_json(issue, call.services().issues->standing());
   const auto url = call.api_url(fmt::format("/issues/{}", issue.number));
-  object["node_id"] = fmt::format("issue-{}-{}", issue.repo, issue.number);
+  object["node_id"] = call.node_id(issue.is_pull ? "pull" : "issue", issue.number);
   object["url"] = url;
   object["html_url"] = call.page_url(place(issue));
   object["repository_url"] = call.api_url();

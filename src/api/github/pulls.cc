@@ -265,7 +265,7 @@ Result<io::HttpResponse> create_line_comment(Call& call) {
 }  // namespace
 
 json::object pull_json(const Call& call, const Pull& pull) {
-  auto object = forge::to_json(pull);
+  auto object = forge::to_json(pull, call.services().issues->standing());
   const auto url = call.api_url(fmt::format("/pulls/{}", pull.issue.number));
   const auto issue = call.api_url(fmt::format("/issues/{}", pull.issue.number));
   const auto git = call.git();
@@ -296,7 +296,6 @@ json::object pull_json(const Call& call, const Pull& pull) {
   object["milestone"] = nullptr;
   object["locked"] = false;
   object["auto_merge"] = nullptr;
-  object["author_association"] = "COLLABORATOR";
   object["maintainer_can_modify"] = false;
   return object;
 }

@@ -28,7 +28,9 @@ json::object review_json(const Call& call, std::int64_t pull, const Review& revi
   object["user"] = user_json(call, review.author);
   object["html_url"] = call.page_url(fmt::format("/pulls/{}/{}", call.repo, pull));
   object["pull_request_url"] = call.api_url(fmt::format("/pulls/{}", pull));
-  object["author_association"] = "COLLABORATOR";
+  if (const auto* standing = call.services().issues->standing()) {
+    standing->put(object, {call.repo, review.author, review.author_rank});
+  }
   return object;
 }
 

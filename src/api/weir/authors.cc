@@ -18,6 +18,7 @@ std::optional<std::int64_t> job_of(std::string_view login) {
 }  // namespace
 
 json::object with_author(const Services& services, json::object said, std::string_view member) {
+  said.erase("author_association");  // GitHub's word, of the time of writing; here people are known by their names
   auto* user = said.if_contains(member);
   if (user == nullptr || !user->is_object()) return said;
   const auto job = job_of(json_string_or(*user, "login", ""));
