@@ -25,6 +25,7 @@
 #include "app/housekeeping.h"
 #include "app/lineage.h"
 #include "app/notifications.h"
+#include "app/push_rules.h"
 #include "app/remote_workflows.h"
 #include "app/schema.h"
 #include "app/serving.h"
@@ -93,6 +94,7 @@ class ServerImpl final : public Server {
   Result<void> open_data_watcher();
   Result<void> start_http();
   Result<void> catch_up();
+  [[nodiscard]] PushRules push_rules();
   [[nodiscard]] api::GitHttpOptions git_options();
   [[nodiscard]] api::github::Parts github_parts();
   [[nodiscard]] Result<io::Git> git(const std::string& repo) const;
@@ -451,30 +453,25 @@ Result<void> ServerImpl::start_http() {
   return {};
 }
 
+PushRules ServerImpl::push_rules() {
+  return PushRules({.access = *access_,
+                    .config = *config_,
+                    .engine = *engine_,
+                    .git = [this](const std::string& repo) { return git(repo); }});
+}
+
 api::GitHttpOptions ServerImpl::git_options() {
   api::GitHttpOptions options;
   options.repos = options_.state / "repos";
   options.public_url = options_.public_url;
   options.authorize = [this](const types::Identity& identity, std::string_view repo, bool write,
                              std::span<const event::RefUpdate> updates) -> Result<void> {
-    const std::string object = fmt::format("repo/{}", repo);
-    if (!write) return access_->allow(identity, access::Permission::kFetch, object);
-    // Whoever may propose, may push for a branch; the rest is for those who may push.
-    const auto may_push = access_->allow(identity, access::Permission::kPush, object);
-    if (!may_push) {
-      const bool proposes =
-          std::ranges::all_of(updates, [](const auto& one) { return one.ref.starts_with("refs/for/"); });
-      if (!proposes || !access_->allow(identity, access::Permission::kPropose, object)) return may_push;
-    }
-    const auto repository = git(std::string(repo));
-    const std::string protected_ref =
-        (repository ? repository->head_ref() : Result<std::string>("")).value_or("refs/heads/main");
-    for (const auto& update : updates) {
-      if (update.ref != protected_ref && !(protected_ref.empty() && update.ref == "refs/heads/main")) continue;
-      WEIR_TRY(access_->allow(identity, access::Permission::kPushProtected, fmt::format("{} {}", object, update.ref)));
-    }
-    return {};
+    if (!write) return access_->allow(identity, access::Permission::kFetch, fmt::format("repo/{}", repo));
+    return push_rules().authorize(identity, repo, updates);
   };
+  options.examine = [this](const types::Identity& identity, const std::string& repo,
+                           std::span<const event::RefUpdate> updates,
+                           const io::Git& git) { return push_rules().examine(identity, repo, updates, git); };
   options.pushed = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
                           const types::Identity& identity) -> Result<void> {
     WEIR_TRY(triggers_->repository_pushed(repo, updates, identity));
@@ -495,13 +492,14 @@ api::github::Parts ServerImpl::github_parts() {
       .states = [this](const std::string& repo, const std::string& commit) { return forge_->states_of(repo, commit); },
       .server_url = [this] { return url_; },
       .version = std::string(version()),
-      .may_push = [this, authorize = options.authorize](const types::Identity& identity, const std::string& repo,
-                                                        const std::vector<event::RefUpdate>& updates) -> Result<void> {
+      .may_push = [this](const types::Identity& identity, const std::string& repo,
+                         const std::vector<event::RefUpdate>& updates) -> Result<void> {
         if (options_.local_repositories.contains(repo)) {
           return fail(Code::kPermissionDenied,
                       "{} is a work tree of yours: its branches are moved by nobody else; push it to a server", repo);
         }
-        return authorize(identity, repo, true, updates);
+        WEIR_TRY(push_rules().authorize(identity, repo, updates));
+        return push_rules().examine(identity, repo, updates, WEIR_TRY(git(repo)));
       },
       .pushed = options.pushed,
       .upstream = [this](const std::string& repo) { return followed_->upstream(repo); }};

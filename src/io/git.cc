@@ -84,7 +84,13 @@ Result<void> require_object_id(std::string_view text) {
 
 }  // namespace
 
-Git::Git(fs::path git_dir) : git_dir_(std::move(git_dir)), objects_(std::make_shared<GitObjects>(git_dir_)) {}
+Git::Git(fs::path git_dir) : git_dir_(std::move(git_dir)), objects_(std::make_shared<GitObjects>(git_dir_, env_)) {}
+
+Git::Git(fs::path git_dir, const fs::path& added)
+    : git_dir_(std::move(git_dir)),
+      env_{{"GIT_OBJECT_DIRECTORY", added.string()},
+           {"GIT_ALTERNATE_OBJECT_DIRECTORIES", git_path(git_dir_ / "objects")}},
+      objects_(std::make_shared<GitObjects>(git_dir_, env_)) {}
 
 Result<std::string> Git::run(std::vector<std::string> arguments, std::string_view input,
                              std::map<std::string, std::string> env) const {
@@ -92,6 +98,7 @@ Result<std::string> Git::run(std::vector<std::string> arguments, std::string_vie
   options.argv = {"git", "--git-dir=" + git_dir_.string(), "-c", "core.quotePath=false",
                   "-c",  "i18n.logOutputEncoding=UTF-8"};
   for (auto& argument : arguments) options.argv.push_back(std::move(argument));
+  env.insert(env_.begin(), env_.end());
   options.env = git_environment(std::move(env));
   return run_checked(std::move(options), input);
 }
@@ -195,6 +202,11 @@ Result<std::optional<GitTreeItem>> Git::find(std::string_view sha, std::string_v
     item = std::move(*found);
   }
   return item;
+}
+
+Result<std::optional<std::string>> Git::object_at(std::string_view sha, std::string_view path) const {
+  auto found = WEIR_TRY(find(sha, path));
+  return found ? std::optional(std::move(found->object)) : std::nullopt;
 }
 
 Result<std::string> Git::show(std::string_view sha, std::string_view path) const {
@@ -314,11 +326,12 @@ struct Answer {
   int code = 0;
   std::string text;
 };
-Result<Answer> ask(const std::filesystem::path& git_dir, std::vector<std::string> arguments) {
+Result<Answer> ask(const fs::path& git_dir, const std::map<std::string, std::string>& env,
+                   std::vector<std::string> arguments) {
   ProcessOptions options;
   options.argv = {"git", "--git-dir=" + git_dir.string()};
   options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
-  options.env = git_environment({});
+  options.env = git_environment(env);
   auto captured = WEIR_TRY(run_process(std::move(options)));
   if (captured.status.code > 1 || captured.status.signal != 0) {
     return fail(Code::kInternal, "git {} failed: {}", fmt::join(arguments, " "), strip(captured.err));
@@ -331,8 +344,9 @@ Result<Answer> ask(const std::filesystem::path& git_dir, std::vector<std::string
 Result<Git::Merge> Git::merge(std::string_view ours, std::string_view theirs) const {
   WEIR_TRY(check_object_id(ours));
   WEIR_TRY(check_object_id(theirs));
-  const auto answer = WEIR_TRY(ask(git_dir_, {"-c", std::string(kSync), "merge-tree", "--write-tree", "--name-only",
-                                              "-z", "--no-messages", std::string(ours), std::string(theirs)}));
+  const auto answer = WEIR_TRY(ask(git_dir_, env_,
+                                   {"-c", std::string(kSync), "merge-tree", "--write-tree", "--name-only", "-z",
+                                    "--no-messages", std::string(ours), std::string(theirs)}));
   // The tree, then with conflicts their paths; each ends with a NUL byte.
   Merge merge;
   std::string_view rest = answer.text;
@@ -488,13 +502,13 @@ Result<void> Git::fetch(std::string_view url, const std::vector<std::string>& re
 Result<bool> Git::is_ancestor(std::string_view commit, std::string_view of) const {
   WEIR_TRY(check_object_id(commit));
   WEIR_TRY(check_object_id(of));
-  return WEIR_TRY(ask(git_dir_, {"merge-base", "--is-ancestor", std::string(commit), std::string(of)})).code == 0;
+  return WEIR_TRY(ask(git_dir_, env_, {"merge-base", "--is-ancestor", std::string(commit), std::string(of)})).code == 0;
 }
 
 Result<std::string> Git::merge_base(std::string_view a, std::string_view b) const {
   WEIR_TRY(check_object_id(a));
   WEIR_TRY(check_object_id(b));
-  return std::string(strip(WEIR_TRY(ask(git_dir_, {"merge-base", std::string(a), std::string(b)})).text));
+  return std::string(strip(WEIR_TRY(ask(git_dir_, env_, {"merge-base", std::string(a), std::string(b)})).text));
 }
 
 namespace {

@@ -39,6 +39,9 @@ class Git {
  public:
   // `git_dir` of an existing repository: a bare one, or the .git of a work tree.
   explicit Git(std::filesystem::path git_dir);
+  // The same with the objects of `added`, a folder as git's `objects`, which are not in the repository yet. For
+  // reading.
+  Git(std::filesystem::path git_dir, const std::filesystem::path& added);
 
   // The repository that holds `folder`. kNotFound with what to do ("git init") if there is none.
   static Result<Git> discover(const std::filesystem::path& folder);
@@ -60,6 +63,8 @@ class Git {
   [[nodiscard]] Result<std::map<std::string, std::string>> refs() const;
   // Bytes of a file at a commit. kNotFound if it is not there.
   [[nodiscard]] Result<std::string> show(std::string_view sha, std::string_view path) const;
+  // The id of what is at `path` at a commit or tag: of a folder, its tree. Nothing if nothing is there.
+  [[nodiscard]] Result<std::optional<std::string>> object_at(std::string_view sha, std::string_view path) const;
   // Files below `folder` ("" = all) at a commit.
   [[nodiscard]] Result<std::vector<GitTreeEntry>> list(std::string_view sha, std::string_view folder = "") const;
   // Paths that differ between two commits; all files of `after` when `before` is empty or all zeros.
@@ -129,6 +134,7 @@ class Git {
   // What is at `path` ("" = the whole tree); nothing if nothing is.
   [[nodiscard]] Result<std::optional<GitTreeItem>> find(std::string_view sha, std::string_view path) const;
   std::filesystem::path git_dir_;
+  std::map<std::string, std::string> env_;
   std::shared_ptr<GitObjects> objects_;
 };
 

@@ -41,10 +41,12 @@ std::string_view without_newlines(std::string_view text) {
 }  // namespace
 
 struct GitObjects::Reader {
-  explicit Reader(std::filesystem::path dir) : git_dir(std::move(dir)) {}
+  Reader(std::filesystem::path dir, std::map<std::string, std::string> more)
+      : git_dir(std::move(dir)), env(std::move(more)) {}
   ~Reader() { stop(); }
 
   std::filesystem::path git_dir;
+  std::map<std::string, std::string> env;
   std::mutex mutex;
   std::optional<Process> process;
   Descriptor channel;  // both its standard input and output
@@ -59,7 +61,7 @@ struct GitObjects::Reader {
     const Descriptor nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
     ProcessOptions options;
     options.argv = {"git", "--git-dir=" + git_dir.string(), "cat-file", "--batch"};
-    options.env = git_environment({});
+    options.env = git_environment(env);
     options.stdin_fd = theirs.get();
     options.stdout_fd = theirs.get();
     options.stderr_fd = nowhere.get();
@@ -140,7 +142,8 @@ struct GitObjects::Reader {
   }
 };
 
-GitObjects::GitObjects(std::filesystem::path git_dir) : reader_(std::make_unique<Reader>(std::move(git_dir))) {}
+GitObjects::GitObjects(std::filesystem::path git_dir, std::map<std::string, std::string> env)
+    : reader_(std::make_unique<Reader>(std::move(git_dir), std::move(env))) {}
 GitObjects::~GitObjects() = default;
 
 Result<std::optional<GitObject>> GitObjects::read(std::string_view name, std::size_t bytes_max) {

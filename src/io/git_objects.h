@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,7 +42,8 @@ struct GitTreeItem {
 // Objects that are added meanwhile are found.
 class GitObjects {
  public:
-  explicit GitObjects(std::filesystem::path git_dir);
+  // `env`: more of git's variables.
+  explicit GitObjects(std::filesystem::path git_dir, std::map<std::string, std::string> env = {});
   ~GitObjects();
   GitObjects(const GitObjects&) = delete;
   GitObjects& operator=(const GitObjects&) = delete;

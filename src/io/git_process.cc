@@ -19,4 +19,13 @@ std::map<std::string, std::string> git_environment(std::map<std::string, std::st
   return env;
 }
 
+std::string git_path(const std::filesystem::path& path) {
+  std::string quoted = "\"";
+  for (const char c : path.string()) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
 }  // namespace weir::io

@@ -40,6 +40,8 @@ class GitHttp {
   Result<std::string> take_push(const Repository& repository, const io::HttpRequest& request, io::ByteSource& body);
   Result<std::string> run_push(const Repository& repository, const types::Identity& identity,
                                const PushCommands& commands, const Descriptor& spool);
+  Result<void> examine(const Repository& repository, const types::Identity& identity, const PushCommands& commands,
+                       const Descriptor& spool) const;
   void choose_head(const Repository& repository, const types::Identity& identity,
                    const std::vector<event::RefUpdate>& moved) const;
   Result<void> record(const Repository& repository, const std::vector<event::RefUpdate>& moved,
@@ -274,10 +276,22 @@ Result<std::string> GitHttp::take_push(const Repository& repository, const io::H
   return run_push(repository, request.identity, *commands, spool);
 }
 
+Result<void> GitHttp::examine(const Repository& repository, const types::Identity& identity,
+                              const PushCommands& commands, const Descriptor& spool) const {
+  if (!identity.job_id || !options_.examine) return {};
+  const auto objects = WEIR_TRY(PushedObjects::unpack(repository.dir, spool, commands.size_bytes));
+  return options_.examine(identity, repository.name, commands.updates, io::Git(repository.dir, objects.folder()));
+}
+
 Result<std::string> GitHttp::run_push(const Repository& repository, const types::Identity& identity,
                                       const PushCommands& commands, const Descriptor& spool) {
   const PushLock lock = WEIR_TRY(PushLock::take(repository.dir));
   WEIR_TRY(record_late(repository));
+  if (const auto allowed = examine(repository, identity, commands, spool); !allowed) {
+    log_.info("push to {} by {} refused: {}", repository.name, identity.name, allowed.error().message);
+    if (!commands.report_status) return std::unexpected(allowed.error());
+    return refuse_push(commands, "not allowed", allowed.error().message);
+  }
   auto answer = receive_pack(repository.dir, spool, lock);
   std::vector<event::RefUpdate> moved;
   const auto reported = answer ? parse_push_report(*answer, commands.side_band) : std::nullopt;
@@ -380,7 +394,8 @@ bool is_repository_name(std::string_view name) {
 }
 
 Result<void> wait_for_pushes(const std::filesystem::path& git_dir) {
-  WEIR_TRY(PushLock::take(git_dir));
+  const auto lock = WEIR_TRY(PushLock::take(git_dir));
+  PushedObjects::remove_left(git_dir);
   return {};
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "event/triggers.h"
+#include "io/git.h"
 #include "io/http.h"
 #include "types/identity.h"
 
@@ -26,6 +27,11 @@ struct GitHttpOptions {
   std::function<Result<void>(const types::Identity& identity, std::string_view repo, bool write,
                              std::span<const event::RefUpdate> updates)>
       authorize;
+
+  // May a job push this? Asked after `authorize`, when the push is here: `git` has its objects too, no ref has moved.
+  std::function<Result<void>(const types::Identity& identity, const std::string& repo,
+                             std::span<const event::RefUpdate> updates, const io::Git& git)>
+      examine;
 
   // Called once for each push that moved refs, with those that did, before its answer goes out and in the order in
   // which they moved: what it has recorded durably when it returns, an acknowledged push never loses. On an error the

@@ -66,6 +66,18 @@ class GitHttpTest : public ::testing::Test {
       }
       return {};
     };
+    options.examine = [this](const types::Identity&, const std::string& repo, std::span<const event::RefUpdate> updates,
+                             const io::Git& git) -> Result<void> {
+      for (const auto& update : updates) {
+        if (update.after == std::string(40, '0')) continue;
+        const auto text = git.show(update.after, "file");
+        if (!text) return std::unexpected(text.error());
+        EXPECT_EQ(io::Git(folder_ / "repos" / (repo + ".git")).refs().value().contains(update.ref), false);
+        EXPECT_FALSE(git.is_ancestor(update.after, git.resolve("refs/heads/main").value()).value());
+        if (text->starts_with("bad")) return fail(Code::kPermissionDenied, "{} is bad", update.ref);
+      }
+      return {};
+    };
     options.pushed = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
                             const types::Identity& identity) -> Result<void> {
       const std::scoped_lock lock(mutex_);
@@ -221,6 +233,29 @@ TEST_F(GitHttpTest, OnlyWhatGitMovedIsRecorded) {
   ASSERT_EQ(pushes()[1].updates.size(), 1U);
   EXPECT_EQ(pushes()[1].updates[0].ref, "refs/heads/next");
   EXPECT_EQ(pushes()[1].updates[0].after, second);
+}
+
+TEST_F(GitHttpTest, WhatAJobPushesIsLookedAtBeforeARefMoves) {
+  commit("work", std::string(3'000, 'x'));
+  ok({"push", "-q", url("dev"), "main"}, "work");
+  // As a difference to what is there.
+  const std::string good = commit("work", std::string(3'000, 'x') + "y");
+  ok({"push", "-q", url("job"), "main:side"}, "work");
+  const std::string bad = commit("work", "bad");
+  const auto refused = git({"push", url("job"), "main:other", "main~1:refs/heads/third", ":side"}, "work");
+  EXPECT_NE(refused.status.code, 0);
+  EXPECT_NE(refused.err.find("remote: refs/heads/other is bad"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("! [remote rejected] main -> other (not allowed)"), std::string::npos) << refused.err;
+  EXPECT_EQ(ok({"ls-remote", url(""), "refs/heads/other", "refs/heads/third"}), "");
+  EXPECT_EQ(ok({"ls-remote", url(""), "refs/heads/side"}), good + "\trefs/heads/side");
+  // Neither the commit nor the folder where it was looked at is in the repository.
+  const auto dir = fs::path("repos") / "flights.git";
+  EXPECT_NE(git({"cat-file", "-e", bad}, dir).status.code, 0);
+  for (const auto& entry : fs::directory_iterator(folder_ / dir)) {
+    EXPECT_FALSE(entry.path().filename().string().starts_with("weir-pushed-")) << entry.path();
+  }
+  // What is deleted has nothing to look at.
+  ok({"push", "-q", url("job"), ":side"}, "work");
 }
 
 TEST_F(GitHttpTest, AJobMayNotTouchAProtectedBranchButOthers) {

@@ -12,11 +12,15 @@
 #include <set>
 
 #include "io/file.h"
+#include "io/git_process.h"
 #include "io/process.h"
 
 namespace weir::api {
 namespace {
 
+namespace fs = std::filesystem;
+
+constexpr std::string_view kAside = "weir-pushed-";
 constexpr std::size_t kAnswerBytesMax = 64U << 20;
 constexpr std::chrono::minutes kSilenceMax{30};  // git may chew on a large pack for long without a word
 
@@ -108,7 +112,8 @@ class GitOutput final : public io::ByteSource {
 };
 
 Result<std::unique_ptr<GitOutput>> start(std::vector<std::string> argv, std::string_view protocol, int input,
-                                         int messages, Descriptor own_messages) {
+                                         int messages, Descriptor own_messages,
+                                         const std::map<std::string, std::string>& env = {}) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno(errno, "cannot make a pipe");
   Descriptor read_end{ends[0]};
@@ -116,6 +121,7 @@ Result<std::unique_ptr<GitOutput>> start(std::vector<std::string> argv, std::str
   io::ProcessOptions options;
   options.argv = std::move(argv);
   options.env = environment(protocol);
+  options.env->insert(env.begin(), env.end());
   options.stdin_fd = input;
   options.stdout_fd = write_end.get();
   options.stderr_fd = messages;
@@ -150,8 +156,7 @@ Result<std::string> read_all(io::ByteSource& source) {
 
 }  // namespace
 
-Result<std::string> advertise_refs(const std::filesystem::path& git_dir, std::string_view service,
-                                   std::string_view protocol) {
+Result<std::string> advertise_refs(const fs::path& git_dir, std::string_view service, std::string_view protocol) {
   auto argv = command(service);
   argv.insert(argv.end(), {"--stateless-rpc", "--advertise-refs", git_dir.string()});
   Descriptor messages = WEIR_TRY(memory_file("git-messages", {}));
@@ -160,7 +165,7 @@ Result<std::string> advertise_refs(const std::filesystem::path& git_dir, std::st
   return read_all(*output);
 }
 
-Result<std::unique_ptr<io::ByteSource>> upload_pack(const std::filesystem::path& git_dir, std::string_view request,
+Result<std::unique_ptr<io::ByteSource>> upload_pack(const fs::path& git_dir, std::string_view request,
                                                     std::string_view protocol) {
   auto argv = command("upload-pack");
   argv.insert(argv.end(), {"--stateless-rpc", git_dir.string()});
@@ -170,7 +175,7 @@ Result<std::unique_ptr<io::ByteSource>> upload_pack(const std::filesystem::path&
   return WEIR_TRY(start(std::move(argv), protocol, input.get(), messages_fd, std::move(messages)));
 }
 
-Result<Descriptor> open_spool(const std::filesystem::path& git_dir) {
+Result<Descriptor> open_spool(const fs::path& git_dir) {
   std::string name = (git_dir / "weir-push-XXXXXX").string();
   Descriptor file{::mkostemp(name.data(), O_CLOEXEC)};
   if (file.get() < 0) return fail_errno(errno, "cannot store the push");
@@ -178,7 +183,7 @@ Result<Descriptor> open_spool(const std::filesystem::path& git_dir) {
   return file;
 }
 
-Result<PushLock> PushLock::take(const std::filesystem::path& git_dir) {
+Result<PushLock> PushLock::take(const fs::path& git_dir) {
   const auto path = git_dir / "weir-push.lock";
   Descriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
   if (file.get() < 0) return fail_errno(errno, fmt::format("cannot open {}", path.string()));
@@ -199,7 +204,40 @@ std::string PushLock::messages() const {
   return text;
 }
 
-Result<std::string> receive_pack(const std::filesystem::path& git_dir, const Descriptor& spool, const PushLock& lock) {
+Result<PushedObjects> PushedObjects::unpack(const fs::path& git_dir, const Descriptor& spool,
+                                            std::size_t commands_bytes) {
+  std::string name = (git_dir / (std::string(kAside) + "XXXXXX")).string();
+  if (::mkdtemp(name.data()) == nullptr) return fail_errno(errno, "cannot make a folder for the push");
+  PushedObjects objects{name};
+  const auto size = ::lseek(spool.get(), 0, SEEK_END);
+  if (size <= static_cast<off_t>(commands_bytes)) return objects;
+  ::lseek(spool.get(), static_cast<off_t>(commands_bytes), SEEK_SET);
+  auto argv = command("index-pack");
+  argv.insert(argv.begin() + 1, "--git-dir=" + git_dir.string());
+  argv.insert(argv.end(), {"--stdin", "--fix-thin"});
+  Descriptor messages = WEIR_TRY(memory_file("git-messages", {}));
+  const int messages_fd = messages.get();
+  const std::map<std::string, std::string> where{
+      {"GIT_OBJECT_DIRECTORY", name}, {"GIT_ALTERNATE_OBJECT_DIRECTORIES", io::git_path(git_dir / "objects")}};
+  const auto output = WEIR_TRY(start(std::move(argv), {}, spool.get(), messages_fd, std::move(messages), where));
+  WEIR_TRY(read_all(*output));
+  return objects;
+}
+
+void PushedObjects::remove_left(const fs::path& git_dir) {
+  std::error_code error;
+  for (fs::directory_iterator item(git_dir, error), end; !error && item != end; item.increment(error)) {
+    if (!item->path().filename().string().starts_with(kAside)) continue;
+    [[maybe_unused]] const auto removed = io::remove_tree(item->path());
+  }
+}
+
+PushedObjects::~PushedObjects() {
+  if (folder_.empty()) return;
+  [[maybe_unused]] const auto removed = io::remove_tree(folder_);
+}
+
+Result<std::string> receive_pack(const fs::path& git_dir, const Descriptor& spool, const PushLock& lock) {
   auto argv = command("receive-pack");
   argv.insert(argv.end(), {"--stateless-rpc", git_dir.string()});
   ::lseek(spool.get(), 0, SEEK_SET);
@@ -209,10 +247,10 @@ Result<std::string> receive_pack(const std::filesystem::path& git_dir, const Des
   return fail(answer.error().code, "{} {}", answer.error().message, lock.messages());
 }
 
-Result<void> sync_push(const std::filesystem::path& git_dir, std::span<const event::RefUpdate> moved) {
+Result<void> sync_push(const fs::path& git_dir, std::span<const event::RefUpdate> moved) {
   // With the files that make it a repository, which its first push has just written.
-  std::set<std::filesystem::path> paths{git_dir.parent_path(), git_dir,          git_dir / "HEAD",
-                                        git_dir / "config",    git_dir / "refs", git_dir / "objects" / "pack"};
+  std::set<fs::path> paths{git_dir.parent_path(), git_dir,          git_dir / "HEAD",
+                           git_dir / "config",    git_dir / "refs", git_dir / "objects" / "pack"};
   for (const auto& update : moved) {
     const auto refs = git_dir / "refs";
     for (auto folder = (git_dir / update.ref).parent_path(); folder != refs && folder != folder.root_path();
@@ -222,7 +260,7 @@ Result<void> sync_push(const std::filesystem::path& git_dir, std::span<const eve
   }
   for (const auto& path : paths) {
     // git removes folders that a deleted ref leaves empty.
-    if (std::filesystem::exists(path)) WEIR_TRY(io::sync_path(path));
+    if (fs::exists(path)) WEIR_TRY(io::sync_path(path));
   }
   return {};
 }

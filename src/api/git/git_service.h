@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "event/triggers.h"
@@ -41,6 +42,27 @@ class PushLock {
  private:
   explicit PushLock(Descriptor file) : file_(std::move(file)) {}
   Descriptor file_;
+};
+
+// The objects of a push, unpacked aside: the repository does not have them. Gone with this object.
+class PushedObjects {
+ public:
+  // `spool`: a push whose commands take `commands_bytes`; what follows is its pack, or nothing. kFailedPrecondition
+  // with git's words if the pack cannot be read.
+  static Result<PushedObjects> unpack(const std::filesystem::path& git_dir, const Descriptor& spool,
+                                      std::size_t commands_bytes);
+  // What a killed server left.
+  static void remove_left(const std::filesystem::path& git_dir);
+  ~PushedObjects();
+  PushedObjects(PushedObjects&& other) noexcept : folder_(std::exchange(other.folder_, {})) {}
+  PushedObjects(const PushedObjects&) = delete;
+  PushedObjects& operator=(const PushedObjects&) = delete;
+
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  explicit PushedObjects(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  std::filesystem::path folder_;
 };
 
 // Runs a push from `spool`, which is read from its beginning, and gives git's answer. The bytes of objects and refs are

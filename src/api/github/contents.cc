@@ -119,12 +119,6 @@ struct Change {
 Result<Change> change_of(const Call& call) {
   Change change{.git = WEIR_TRY(call.git()), .path = call.param("path"), .ref = {}, .before = {}, .item = {}};
   WEIR_TRY(check_path(change.path));
-  // As on GitHub: what a job may write, must not decide what later jobs may do.
-  if (call.identity().job_id && change.path.starts_with(".github/workflows/")) {
-    return fail(Code::kPermissionDenied,
-                "Resource not accessible by integration: {} may not change workflow files; let a person push {}",
-                call.identity().name, change.path);
-  }
   const auto main = change.git.head_ref().value_or("refs/heads/main");
   const auto branch = json_string_or(call.body, "branch", "");
   change.ref = branch.empty() ? main : forge::branch_ref(branch);
@@ -165,7 +159,7 @@ std::optional<io::HttpResponse> conflict(const Call& call, const Change& change,
 
 Result<io::GitCommit> commit_change(const Call& call, const Change& change, const std::optional<std::string>& blob) {
   event::RefUpdate update{change.ref, change.before.empty() ? std::string(event::kNoObject) : change.before, {}};
-  // Before anything is written; what it will be does not matter to who may.
+  // Before anything is written, and below with what was.
   update.after = change.before.empty() ? std::string(40, '1') : change.before;
   WEIR_TRY(call.parts.may_push(call.identity(), call.repo, {update}));
   io::Git::NewCommit commit;
@@ -176,6 +170,7 @@ Result<io::GitCommit> commit_change(const Call& call, const Change& change, cons
   commit.time = call.services().clock->now();
   set_author(call, commit);
   update.after = WEIR_TRY(change.git.make_commit(commit));
+  WEIR_TRY(call.parts.may_push(call.identity(), call.repo, {update}));
   WEIR_TRY(change.git.move_ref(update.ref, update.before, update.after));
   WEIR_TRY(call.parts.pushed(call.repo, {update}, call.identity()));
   return change.git.commit(update.after);

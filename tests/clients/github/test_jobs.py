@@ -41,12 +41,15 @@ def test_a_job_changes_no_other_repository_no_protected_branch_and_no_workflow(p
     token = project.job_token({"contents": "write", "issues": "write"})
     put = "return await octokit.rest.repos.createOrUpdateFileContents({...at, message: 'm', content: '', "
     refused = {"return await octokit.rest.issues.create({owner: 'weir', repo: 'other', title: 't'})": "runs for project",
-               put + "path: 'x'})": "push_protected",
+               put + "path: 'weir.yaml'})": "weir.yaml on main",
+               put + "path: '.github/workflows/x.yml'})": ".github/workflows on main",
                put + "branch: 'better', path: '.github/workflows/x.yml'})": "workflow files"}
     for body, says in refused.items():
         got = project.call(body, token=token)
         assert isinstance(got, Failed) and got["status"] == 403 and says in got["error"], (body, got)
     assert not isinstance(project.call(put + "branch: 'better', path: 'x'})", token=token), Failed)
+    # The run is of main, whose workflow an approver has let in.
+    assert not isinstance(project.call(put + "path: 'x'})", token=token), Failed)
 
 
 def test_nobody_writes_without_a_token_or_with_a_wrong_one(project):
