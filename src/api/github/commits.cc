@@ -23,6 +23,11 @@ json::object person_json(const io::GitCommit& commit, std::int64_t seconds) {
           {"date", to_iso8601(TimePoint{std::chrono::seconds{seconds}})}};
 }
 
+// Nobody's keys are known here.
+json::object verification_json() {
+  return {{"verified", false}, {"reason", "unsigned"}, {"signature", nullptr}, {"payload", nullptr}};
+}
+
 json::array parents_json(const Call& call, const io::GitCommit& commit, std::string_view place) {
   json::array parents;
   for (const auto& parent : commit.parents) {
@@ -213,7 +218,8 @@ json::object commit_json(const Call& call, const io::GitCommit& commit) {
                     {"author", person_json(commit, commit.author_time_s)},
                     {"committer", person_json(commit, commit.committer_time_s)},
                     {"tree", json::object{{"sha", commit.tree}, {"url", call.api_url("/git/trees/" + commit.tree)}}},
-                    {"url", call.api_url("/git/commits/" + commit.sha)}}},
+                    {"url", call.api_url("/git/commits/" + commit.sha)},
+                    {"verification", verification_json()}}},
       // Whoever a commit names as its author need not be known here.
       {"author", nullptr},
       {"committer", nullptr},
@@ -230,7 +236,8 @@ json::object git_commit_json(const Call& call, const io::GitCommit& commit) {
           {"author", person_json(commit, commit.author_time_s)},
           {"committer", person_json(commit, commit.committer_time_s)},
           {"tree", json::object{{"sha", commit.tree}, {"url", call.api_url("/git/trees/" + commit.tree)}}},
-          {"parents", parents_json(call, commit, "/git/commits")}};
+          {"parents", parents_json(call, commit, "/git/commits")},
+          {"verification", verification_json()}};
 }
 
 json::object file_json(const Call& call, const ChangedFile& file, const std::string& sha) {

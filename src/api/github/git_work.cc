@@ -159,6 +159,97 @@ Result<std::string> tree_with(const io::Git& git, const std::string& commit, con
 
 namespace {
 
+std::string_view kind_of(std::string_view mode) {
+  if (mode == "160000") return "commit";
+  return mode == "040000" ? "tree" : "blob";
+}
+
+// Objects must be there and of the kind that their modes say: git itself would write the tree all the same.
+Result<void> check_objects(const io::Git& git, const std::vector<NewItem>& items) {
+  std::string ids;
+  std::vector<const NewItem*> asked;
+  for (const auto& item : items) {
+    if (!item.object || item.mode == "160000") continue;  // a submodule's commit is of another repository
+    ids += *item.object + "\n";
+    asked.push_back(&item);
+  }
+  if (asked.empty()) return {};
+  const auto answer = WEIR_TRY(ask(git, {"cat-file", "--batch-check=%(objecttype)"}, ids));
+  std::string_view rest = answer;
+  for (const auto* item : asked) {
+    if (const auto type = take(rest, '\n'); type != kind_of(item->mode)) {
+      return fail(Code::kInvalidArgument, "tree.sha {} of {} is no {} of this repository", *item->object, item->path,
+                  kind_of(item->mode));
+    }
+  }
+  return {};
+}
+
+// Puts one item into an index.
+Result<void> put_item(const io::Git& git, const NewItem& item, const std::map<std::string, std::string>& env) {
+  const auto remove = [&]() -> Result<bool> {
+    const auto there = WEIR_TRY(ask(git, {"ls-files", "-z", "--cached", "--", item.path}, {}, env));
+    if (there.empty()) return false;
+    std::string lines;
+    for (std::string_view rest = there; !rest.empty();) {
+      lines += fmt::format("0 {}\t{}", std::string(40, '0'), take(rest, '\0')) + '\0';
+    }
+    WEIR_TRY(ask(git, {"update-index", "-z", "--index-info"}, lines, env));
+    return true;
+  };
+  if (!item.object) {
+    if (WEIR_TRY(remove())) return {};
+    return fail(Code::kInvalidArgument, "tree.path {} is not in the base tree, so it cannot be taken away", item.path);
+  }
+  std::string lines;
+  if (item.mode == "040000") {
+    WEIR_TRY(remove());
+    const auto below = WEIR_TRY(ask(git, {"ls-tree", "-r", "-z", *item.object}));
+    for (std::string_view rest = below; !rest.empty();) {
+      std::string_view line = take(rest, '\0');
+      const auto facts = take(line, '\t');  // "100644 blob <id>"
+      lines += fmt::format("{}\t{}/{}", facts, item.path, line) + '\0';
+    }
+  } else {
+    lines = fmt::format("{} {}\t{}", item.mode, *item.object, item.path) + '\0';
+  }
+  WEIR_TRY(ask(git, {"update-index", "-z", "--add", "--replace", "--index-info"}, lines, env));
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> tree_with(const io::Git& git, const std::string& base, const std::vector<NewItem>& items) {
+  WEIR_TRY(check_objects(git, items));
+  const fs::path index = git.git_dir() / fmt::format("weir-index-{}", random_hex(6));
+  const std::map<std::string, std::string> env{{"GIT_INDEX_FILE", index.string()}};
+  const auto make = [&]() -> Result<std::string> {
+    WEIR_TRY(ask(
+        git,
+        base.empty() ? std::vector<std::string>{"read-tree", "--empty"} : std::vector<std::string>{"read-tree", base},
+        {}, env));
+    for (const auto& item : items) WEIR_TRY(put_item(git, item, env));
+    return strip(WEIR_TRY(ask(git, {"-c", std::string(kSync), "write-tree"}, {}, env)));
+  };
+  auto tree = make();
+  std::error_code ignored;
+  fs::remove(index, ignored);
+  return tree;
+}
+
+Result<std::string> write_commit(const io::Git& git, const NewCommit& commit) {
+  std::string text = fmt::format("tree {}\n", commit.tree);
+  for (const auto& parent : commit.parents) text += fmt::format("parent {}\n", parent);
+  for (const auto& [role, person] : {std::pair{"author", &commit.author}, std::pair{"committer", &commit.committer}}) {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(person->time.time_since_epoch()).count();
+    text += fmt::format("{} {} <{}> {} +0000\n", role, person->name, person->email, seconds);
+  }
+  text += "\n" + commit.message;
+  return strip(WEIR_TRY(ask(git, {"-c", std::string(kSync), "hash-object", "-t", "commit", "-w", "--stdin"}, text)));
+}
+
+namespace {
+
 // Names are the last part of a path, unless whole paths are wanted.
 Result<std::vector<PathItem>> list_tree(const io::Git& git, std::vector<std::string> arguments,
                                         std::size_t most = std::numeric_limits<std::size_t>::max(),

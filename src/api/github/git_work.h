@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "io/git.h"
 
 // Questions to git, and changes of trees, that only this API asks for. They block.
@@ -45,6 +46,32 @@ Result<std::string> write_blob(const io::Git& git, std::string_view bytes);
 // one.
 Result<std::string> tree_with(const io::Git& git, const std::string& commit, const std::string& path,
                               const std::optional<std::string>& blob);
+
+// What a path of a new tree leads to.
+struct NewItem {
+  std::string path;
+  std::string mode;                   // "100644", "100755", "120000", "160000" (a submodule), "040000" (a folder)
+  std::optional<std::string> object;  // nothing: the path is gone
+};
+// A tree with everything of `base` (a tree; "" = an empty one) but for `items`, which come after one another.
+// kInvalidArgument for an object that is not there or not of its mode's kind, and for a path to take away that is not
+// there.
+Result<std::string> tree_with(const io::Git& git, const std::string& base, const std::vector<NewItem>& items);
+
+struct Person {
+  std::string name;
+  std::string email;
+  TimePoint time;
+};
+struct NewCommit {
+  std::string tree;
+  std::vector<std::string> parents;
+  std::string message;  // kept to the byte
+  Person author;
+  Person committer;
+};
+// A commit's id in the repository, which no ref leads to yet.
+Result<std::string> write_commit(const io::Git& git, const NewCommit& commit);
 
 // What a path is at a commit.
 struct PathItem {
