@@ -13,6 +13,7 @@ from pathlib import Path
 NAMESPACES = 0x00020000 | 0x40000000  # CLONE_NEWNS, CLONE_NEWNET
 PROGRAMS = ["awk", "bash", "cat", "env", "getent", "grep", "hostname", "ls", "mkdir", "ps", "rm", "sh", "sleep", "tail", "touch"]
 IMAGE = "docker.io/library/weir-test:1"
+PAGE_IMAGE = "docker.io/library/debian:12-slim"  # what the guide's page takes from the registry, which is not asked here
 
 # In the order in which they are tried: as on an ordinary machine, and as inside of a container.
 CONTAINERS = ["", 'cgroups = "disabled"\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n']
@@ -87,4 +88,5 @@ def copy_programs(root):
 
 def make_image(folder, run):
     subprocess.run(["tar", "-C", folder / "rootfs", "-cf", folder / "image.tar", "."], check=True)
-    run("import", "--quiet", str(folder / "image.tar"), IMAGE, check=True)
+    for name in (IMAGE, PAGE_IMAGE):
+        run("import", "--quiet", str(folder / "image.tar"), name, check=True)
