@@ -27,25 +27,51 @@ FollowedRepositories::FollowedRepositories(Parts parts)
                  .clock = &parts_.clock,
                  .log = &parts_.log,
                  .place = [this](const std::string& repo) -> std::optional<event::StatusPlace> {
-                   auto found = upstream(repo);
-                   if (!found) return std::nullopt;
-                   return event::StatusPlace{std::move(found->url), std::move(found->token)};
+                   if (auto found = upstream(repo)) {
+                     return event::StatusPlace{std::move(found->url), std::move(found->token)};
+                   }
+                   return gitlab(repo);
                  },
                  .run = [this](std::int64_t run) { return status_of(run); },
                  .server_url = parts_.public_url}) {}
 
-std::optional<api::github::Upstream> FollowedRepositories::upstream(const std::string& repo) {
-  auto token = parts_.secret("FORWARD_GITHUB_TOKEN");
+// What the repository follows, the address of the API that `variable` names, and the token that `secret` holds; nothing
+// if one of them is not there.
+struct FollowedRepositories::Followed {
+  std::string url;
+  std::string api;
+  std::string token;
+};
+
+std::optional<FollowedRepositories::Followed> FollowedRepositories::followed(const std::string& repo,
+                                                                             const std::string& secret,
+                                                                             const std::string& variable,
+                                                                             const std::string& usual_api) {
+  auto token = parts_.secret(secret);
   if (!token) return std::nullopt;
   const auto variables = parts_.variables();
   const auto mirrors = mirrors_.list();
   if (!variables || !mirrors) return std::nullopt;
-  const auto named = variables->find("FORWARD_GITHUB_API");
-  const std::string api = named == variables->end() ? "https://api.github.com" : named->second;
   const auto mirror = std::ranges::find(*mirrors, repo, &event::Mirror::repo);
-  const auto url = mirror == mirrors->end() ? std::string() : api::github::upstream_of(mirror->url, api);
+  if (mirror == mirrors->end()) return std::nullopt;
+  const auto named = variables->find(variable);
+  return Followed{mirror->url, named == variables->end() ? usual_api : named->second, *std::move(token)};
+}
+
+std::optional<api::github::Upstream> FollowedRepositories::upstream(const std::string& repo) {
+  const auto found = followed(repo, "FORWARD_GITHUB_TOKEN", "FORWARD_GITHUB_API", "https://api.github.com");
+  if (!found) return std::nullopt;
+  const auto url = api::github::upstream_of(found->url, found->api);
   if (url.empty()) return std::nullopt;
-  return api::github::Upstream{url, *std::move(token)};
+  return api::github::Upstream{url, found->token};
+}
+
+std::optional<event::StatusPlace> FollowedRepositories::gitlab(const std::string& repo) {
+  const auto found = followed(repo, "FORWARD_GITLAB_TOKEN", "FORWARD_GITLAB_API", "https://gitlab.com/api/v4");
+  if (!found) return std::nullopt;
+  const auto url = event::gitlab_project(found->url, found->api);
+  if (url.empty()) return std::nullopt;
+  return event::StatusPlace{url, found->token, event::StatusPlace::Kind::kGitlab};
 }
 
 Result<event::RunStatus> FollowedRepositories::status_of(std::int64_t run) {

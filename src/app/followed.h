@@ -41,6 +41,11 @@ class FollowedRepositories {
   void stop();  // waits for what is under way, which is ended
 
  private:
+  struct Followed;
+  std::optional<Followed> followed(const std::string& repo, const std::string& secret, const std::string& variable,
+                                   const std::string& usual_api);
+  // GitLab's API, with FORWARD_GITLAB_TOKEN and FORWARD_GITLAB_API as above; only statuses go there.
+  std::optional<event::StatusPlace> gitlab(const std::string& repo);
   Result<event::RunStatus> status_of(std::int64_t run);
 
   Parts parts_;

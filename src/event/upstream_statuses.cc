@@ -45,6 +45,19 @@ std::string_view state_of(std::string_view conclusion) {
   return conclusion == "cancelled" ? "error" : "failure";
 }
 
+// GitLab knows no error; what ended before its time was cancelled.
+std::string_view gitlab_state_of(std::string_view conclusion) {
+  if (conclusion == "cancelled") return "canceled";
+  const auto state = state_of(conclusion);
+  return state == "failure" ? "failed" : state;
+}
+
+// GitLab calls it an error to say once more what it knows.
+bool is_known(const StatusPlace& place, const io::ClientResponse& answer) {
+  return place.kind == StatusPlace::Kind::kGitlab && answer.status == 400 &&
+         answer.body.find("Cannot transition status") != std::string::npos;
+}
+
 std::string shortened(std::string text, std::size_t most) {
   if (text.size() <= most) return text;
   std::size_t end = most - 3;
@@ -73,12 +86,31 @@ Result<void> save_position(store::Transaction& tx, std::int64_t position) {
 
 }  // namespace
 
-std::string status_body(const RunStatus& status, std::int64_t run, const std::string& server_url) {
-  json::object body{{"state", state_of(status.conclusion)},
-                    {"context", fmt::format("weir / {} ({})", status.workflow, status.event)},
+std::string status_body(const RunStatus& status, std::int64_t run, const std::string& server_url,
+                        StatusPlace::Kind kind) {
+  const bool gitlab = kind == StatusPlace::Kind::kGitlab;
+  json::object body{{"state", gitlab ? gitlab_state_of(status.conclusion) : state_of(status.conclusion)},
+                    {gitlab ? "name" : "context", fmt::format("weir / {} ({})", status.workflow, status.event)},
                     {"description", description_of(status)}};
   if (!server_url.empty()) body["target_url"] = fmt::format("{}/#/runs/{}", server_url, run);
   return json::serialize(body);
+}
+
+std::string gitlab_project(std::string_view url, std::string_view api) {
+  constexpr std::string_view kVersion = "/api/v4";
+  while (api.ends_with('/')) api.remove_suffix(1);
+  if (!api.ends_with(kVersion) || !(api.starts_with("https://") || api.starts_with("http://"))) return {};
+  // Also where GitLab is below a path of its server.
+  const auto root = api.substr(0, api.size() - kVersion.size());
+  if (!url.starts_with(root) || !url.substr(root.size()).starts_with('/')) return {};
+  auto path = url.substr(root.size() + 1);
+  while (path.ends_with('/')) path.remove_suffix(1);
+  if (path.ends_with(".git")) path.remove_suffix(4);
+  const bool plain = path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") ==
+                         std::string_view::npos &&
+                     path.find("..") == std::string_view::npos && path.find("//") == std::string_view::npos;
+  if (!plain || path.starts_with('/') || path.find('/') == std::string_view::npos) return {};
+  return fmt::format("{}/projects/{}", api, io::percent_encode(path));
 }
 
 UpstreamStatuses::UpstreamStatuses(UpstreamStatusDeps deps) : deps_(std::move(deps)) {}
@@ -191,18 +223,23 @@ Result<void> UpstreamStatuses::tell(const Due& due) {
   if (!status) return std::unexpected(status.error());
   const auto place = deps_.place(status->repo);
   if (!place || status->commit.empty()) return forget(due);
-  io::ClientRequest request{.method = "POST",
-                            .url = fmt::format("{}/statuses/{}", place->url, status->commit),
-                            .body = status_body(*status, due.run, deps_.server_url ? deps_.server_url() : ""),
-                            .timeout = kTimeout,
-                            .response_bytes_max = 1U << 20};
-  request.headers.set("Authorization", "Bearer " + place->token);
+  io::ClientRequest request{
+      .method = "POST",
+      .url = fmt::format("{}/statuses/{}", place->url, status->commit),
+      .body = status_body(*status, due.run, deps_.server_url ? deps_.server_url() : "", place->kind),
+      .timeout = kTimeout,
+      .response_bytes_max = 1U << 20};
+  if (place->kind == StatusPlace::Kind::kGitlab) {
+    request.headers.set("PRIVATE-TOKEN", place->token);
+  } else {
+    request.headers.set("Authorization", "Bearer " + place->token);
+    request.headers.set("Accept", "application/vnd.github+json");
+  }
   request.headers.set("User-Agent", "weir");
-  request.headers.set("Accept", "application/vnd.github+json");
   request.headers.set("Content-Type", "application/json");
   const auto answer = io::http_exchange(request);
   if (!answer) return later(due, answer.error().message);
-  if (answer->status >= 200 && answer->status < 300) return forget(due);
+  if ((answer->status >= 200 && answer->status < 300) || is_known(*place, *answer)) return forget(due);
   const auto problem = fmt::format("the answer was {}: {}", answer->status, shortened(answer->body, 200));
   const bool passes = answer->status == 401 || answer->status == 403 || answer->status == 408 ||
                       answer->status == 429 || answer->status >= 500;

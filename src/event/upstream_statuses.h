@@ -1,10 +1,12 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -14,10 +16,13 @@
 
 namespace weir::event {
 
-// Where commit statuses of a repository go: <url>/statuses/<commit>, as GitHub's API and its relatives have it.
+// Where commit statuses of a repository go: <url>/statuses/<commit>.
 struct StatusPlace {
-  std::string url;  // "https://api.github.com/repos/me/flights"
+  // GitHub's API, which Gitea and Forgejo have too, or GitLab's.
+  enum class Kind : std::uint8_t { kGithub, kGitlab };
+  std::string url;  // "https://api.github.com/repos/me/flights", "https://gitlab.com/api/v4/projects/me%2Fflights"
   std::string token;
+  Kind kind = Kind::kGithub;
 };
 
 // What a status says of a run.
@@ -41,8 +46,14 @@ struct UpstreamStatusDeps {
   std::function<std::string()> server_url;                 // of links to runs; "": statuses bring none
 };
 
-// The body of a status, by https://docs.github.com/en/rest/commits/statuses. `server_url` may be "".
-std::string status_body(const RunStatus& status, std::int64_t run, const std::string& server_url);
+// The body of a status, by https://docs.github.com/en/rest/commits/statuses or
+// https://docs.gitlab.com/api/commits/#set-commit-pipeline-status. `server_url` may be "".
+std::string status_body(const RunStatus& status, std::int64_t run, const std::string& server_url,
+                        StatusPlace::Kind kind = StatusPlace::Kind::kGithub);
+
+// The project of a followed address in GitLab's API `api` ("https://gitlab.com/api/v4"), groups within groups included;
+// "" for one of another server, to which its token must not go.
+std::string gitlab_project(std::string_view url, std::string_view api);
 
 // Tells the forges that repositories follow how the runs of their commits go: pending when a run was made, and its
 // conclusion when it ended. What is to be told is kept until the forge has taken it, also over a crash, and tried for a

@@ -46,5 +46,42 @@ TEST(StatusBody, NamesWhatFailedWithinGithubsLimit) {
   EXPECT_TRUE(text.ends_with("堰…")) << text;
 }
 
+TEST(StatusBody, SaysHowARunGoesInGitlabsWords) {
+  RunStatus status{.workflow = "CI", .event = "push"};
+  const auto told = [&] {
+    return parse_json(status_body(status, 7, "https://weir.example.com", StatusPlace::Kind::kGitlab), "body")
+        .value()
+        .get_object();
+  };
+  EXPECT_EQ(told().at("name"), "weir / CI (push)");
+  EXPECT_FALSE(told().contains("context"));
+  EXPECT_EQ(told().at("target_url"), "https://weir.example.com/#/runs/7");
+  for (const auto& [conclusion, state] :
+       {std::pair{"", "pending"}, std::pair{"success", "success"}, std::pair{"skipped", "success"},
+        std::pair{"cancelled", "canceled"}, std::pair{"failure", "failed"}}) {
+    status.conclusion = conclusion;
+    EXPECT_EQ(told().at("state"), state) << conclusion;
+  }
+}
+
+TEST(GitlabProject, IsOfTheServerThatTheTokenIsForAndNoOther) {
+  const std::string api = "https://gitlab.com/api/v4";
+  EXPECT_EQ(gitlab_project("https://gitlab.com/me/flights.git", api),
+            "https://gitlab.com/api/v4/projects/me%2Fflights");
+  EXPECT_EQ(gitlab_project("https://gitlab.com/team/ml/flights/", api + "/"),
+            "https://gitlab.com/api/v4/projects/team%2Fml%2Fflights");
+  EXPECT_EQ(gitlab_project("https://host.example/git/me/flights", "https://host.example/git/api/v4"),
+            "https://host.example/git/api/v4/projects/me%2Fflights");
+  for (const char* other : {"https://github.com/me/flights.git", "https://gitlab.com.evil.example/me/flights",
+                            "http://gitlab.com/me/flights", "https://gitlab.com/flights", "https://gitlab.com/me/..",
+                            "https://gitlab.com//me/flights", "https://user@gitlab.com/me/flights",
+                            "https://gitlab.com/me/flights?x", "file:///me/flights", ""}) {
+    EXPECT_EQ(gitlab_project(other, api), "") << other;
+  }
+  for (const char* wrong : {"https://gitlab.com", "gitlab.com/api/v4", "", "https:///api/v4"}) {
+    EXPECT_EQ(gitlab_project("https://gitlab.com/me/flights", wrong), "") << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace weir::event

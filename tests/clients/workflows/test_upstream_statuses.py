@@ -1,4 +1,4 @@
-"""How the runs of a followed repository go is told to its forge; a server on this machine stands for GitHub."""
+"""How the runs of a followed repository go is told to its forge; servers on this machine stand for GitHub and GitLab."""
 
 import json
 import threading
@@ -41,9 +41,39 @@ class Forge(BaseHTTPRequestHandler):
         pass
 
 
+class Gitlab(Forge):
+    """Takes a project by its whole path, wants its own header, and calls it an error to hear the same twice."""
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        status, answer = self.server.answers.pop(0) if self.server.answers else 201, b"{}"
+        key = (self.path, body["name"])
+        if status == 201 and self.server.states.get(key) == body["state"]:
+            status, answer = 400, b'{"message": "Cannot transition status via :enqueue from :pending"}'
+        if self.headers["PRIVATE-TOKEN"] != "glpat-good" or self.headers["Authorization"]:
+            status = 401
+        if status == 201:
+            self.server.states[key] = body["state"]
+        self.server.seen.append((status, self.path, body))
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+
+@pytest.fixture
+def gitlab(server, repository):
+    yield from followed(server, repository, Gitlab, "team/ml/flights", "GITLAB", "/api/v4", "glpat-good")
+
+
 @pytest.fixture
 def forge(server, repository):
-    fake = ThreadingHTTPServer(("127.0.0.1", 0), Forge)
+    yield from followed(server, repository, Forge, "me/flights", "GITHUB", "/api/v3", "ghp_good")
+
+
+def followed(server, repository, handler, name, kind, api, token):
+    fake = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    fake.states = {}
     fake.seen, fake.answers = [], []
     fake.url = f"http://127.0.0.1:{fake.server_port}"
     thread = threading.Thread(target=fake.serve_forever)
@@ -52,9 +82,9 @@ def forge(server, repository):
     repository.commit("Begin")
     repository.push()
     server.finished(1)
-    server.call("PUT", "/api/v1/repos/project/mirror", {"url": f"{fake.url}/me/flights.git"}, server.admin_token)
-    server.call("PUT", "/api/v1/variables/FORWARD_GITHUB_API", {"value": f"{fake.url}/api/v3"}, server.admin_token)
-    server.cli("secret", "set", "FORWARD_GITHUB_TOKEN", "--value", "ghp_good")
+    server.call("PUT", "/api/v1/repos/project/mirror", {"url": f"{fake.url}/{name}.git"}, server.admin_token)
+    server.call("PUT", f"/api/v1/variables/FORWARD_{kind}_API", {"value": f"{fake.url}{api}"}, server.admin_token)
+    server.cli("secret", "set", f"FORWARD_{kind}_TOKEN", "--value", token)
     fake.taken = lambda: [(path, body) for status, path, body in fake.seen if status == 201]
     yield fake
     fake.shutdown()
@@ -114,3 +144,44 @@ def test_a_commit_that_the_forge_does_not_know_is_given_up(server, repository, f
     commit = push(server, repository, 3)
     assert wait_until(ended(forge, commit), 60, "the next status")[-1][0] == "success"
     assert "ghp_good" not in log.read_text()
+
+
+def told_gitlab(gitlab, commit):
+    return [body["state"] for path, body in gitlab.taken()
+            if path == f"/api/v4/projects/team%2Fml%2Fflights/statuses/{commit}" and body["name"] == "weir / CI (push)"]
+
+
+def test_gitlab_hears_of_success_and_failure_in_its_own_words(server, repository, gitlab):
+    good = push(server, repository, 2)
+    wait_until(lambda: told_gitlab(gitlab, good)[-1:] == ["success"], 60, "the first run's status")
+    bad = push(server, repository, 3, broken="x")
+    wait_until(lambda: told_gitlab(gitlab, bad)[-1:] == ["failed"], 60, "the second run's status")
+    assert {state for state in told_gitlab(gitlab, good)[:-1] + told_gitlab(gitlab, bad)[:-1]} <= {"pending"}
+    assert [body["description"] for _, body in gitlab.taken()][-1].endswith(": other")
+    assert all(path.startswith("/api/v4/projects/team%2Fml%2Fflights/statuses/") for _, path, _ in gitlab.seen)
+
+
+def test_what_gitlab_knows_already_is_told_and_done(server, repository, gitlab):
+    gitlab.answers = [503] * 100
+    commit = push(server, repository, 2)
+    wait_until(lambda: gitlab.seen, 60, "a first try")
+    key = (f"/api/v4/projects/team%2Fml%2Fflights/statuses/{commit}", "weir / CI (push)")
+    gitlab.states[key] = "success"
+    gitlab.answers.clear()
+    wait_until(lambda: any(status == 400 for status, _, _ in gitlab.seen), 60, "the status, once more")
+    gitlab.states.pop(key)
+    after = push(server, repository, 3)
+    wait_until(lambda: told_gitlab(gitlab, after)[-1:] == ["success"], 60, "the next status")
+    log = (server.state.parent / "serve.log").read_text()
+    assert "is not told to" not in log and "glpat-good" not in log
+    assert told_gitlab(gitlab, commit) == []
+
+
+def test_gitlabs_token_goes_to_its_own_server_only(server, repository, gitlab):
+    server.call("PUT", "/api/v1/variables/FORWARD_GITLAB_API", {"value": "https://gitlab.invalid/api/v4"},
+                server.admin_token)
+    push(server, repository, 2)
+    server.call("PUT", "/api/v1/variables/FORWARD_GITLAB_API", {"value": f"{gitlab.url}/api/v4"}, server.admin_token)
+    commit = push(server, repository, 3)
+    wait_until(lambda: told_gitlab(gitlab, commit)[-1:] == ["success"], 60, "the next status")
+    assert {path.rsplit("/", 1)[1] for _, path, _ in gitlab.seen} == {commit}
