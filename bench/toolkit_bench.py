@@ -140,6 +140,14 @@ def client_cache(job, data: Path, key: str) -> tuple:
     return save, restore
 
 
+def unpacking(archive: Path, folder: Path) -> float:
+    """What the client does with a cache once it has it."""
+    folder.mkdir()
+    took = seconds(["tar", "--use-compress-program", "unzstd", "-xf", archive, "-C", folder])
+    shutil.rmtree(folder)
+    return took
+
+
 def make_zip(data: Path, target: Path, level: int) -> Path:
     """What the client would upload."""
     method = zipfile.ZIP_DEFLATED if level else zipfile.ZIP_STORED
@@ -171,6 +179,9 @@ def measures_of(server, job, repositories, data: Path, folder: Path, only: str) 
             measures[f"npm alone, level {level}"] = lambda level=level: alone(job, data, folder, level)
             measures[f"npm artifact, level {level}"] = \
                 lambda level=level: client_artifacts(job, data, folder, level, f"data-{next(rounds)}")
+        archive = folder / "data.tzst"
+        subprocess.run(["tar", "--use-compress-program", "zstdmt", "-cf", archive, "-C", folder, data.name], check=True)
+        measures["unpacking"] = lambda: unpacking(archive, folder / "unpacked")
         measures["npm cache"] = lambda: client_cache(job, data, f"k{next(rounds)}")
     return measures
 
@@ -200,7 +211,7 @@ def report(taken: dict) -> None:
                  "1 copy" if level == 0 else "")
     if times := taken.get("npm cache"):
         line("npm cache, saved (with tar and zstd)", times[0] - node, synced, "cp and sync")
-        line("npm cache, restored", times[1] - node, copied, "cp")
+        line("npm cache, restored", times[1] - node, copied, f"cp; tar and unzstd alone {taken['unpacking']:.3f} s")
 
 
 def main() -> None:
