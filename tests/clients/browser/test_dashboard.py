@@ -85,8 +85,8 @@ def test_people_find_places_in_logs_and_review_and_merge(made):
     assert answer["largest_answer"] < 2_000_000
     assert server.get("/api/v1/repos/project/pulls/2")["merged"]
     reviews = server.get("/api/v1/repos/project/pulls/3")["reviews"]
-    assert [review["state"] for review in reviews] == ["COMMENTED", "CHANGES_REQUESTED"]
-    assert reviews[1]["body"] == "Not like this."
+    assert [review["state"] for review in reviews] == ["COMMENTED", "DISMISSED"]
+    assert reviews[1]["body"] == "Not like this." and reviews[1]["dismissal_message"] == "It was of another change."
 
 
 def test_answers_about_pull_requests_are_as_described(made):

@@ -23,7 +23,7 @@ page.on('response', async (response) => {
   if (!response.url().includes('/log')) return;
   largest = Math.max(largest, (await response.body().catch(() => '')).length);
 });
-page.on('dialog', (dialog) => void dialog.accept());
+page.on('dialog', (dialog) => void dialog.accept('It was of another change.'));  // what a question for a reason gets
 const text = (what) => page.getByText(what).first().waitFor();
 
 // A log of megabytes: from the beginning to the end, to a step, to what is searched for, to a line by its address.
@@ -87,6 +87,8 @@ await page.getByRole('link', { name: /Change worse/ }).click();
 await page.getByLabel('Your comment or review').fill('Not like this.');
 await page.getByRole('button', { name: 'Ask for changes' }).click();
 await text('bob asks for changes');
+await page.getByRole('button', { name: 'Dismiss', exact: true }).click();
+await text('Dismissed by bob');
 await page.keyboard.press('Tab');
 // A job that said something leads to what it did.
 await page.locator('.comment header').getByRole('link', { name: 'weir · CI / lint' }).click();
