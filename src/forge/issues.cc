@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "event/occurrence.h"
+#include "forge/issue_events.h"
 #include "forge/labels.h"
 #include "forge/pull_rows.h"
 #include "forge/reactions.h"
@@ -13,10 +14,11 @@ namespace {
 
 constexpr std::string_view kIssueColumns =
     "repo, number, is_pull, open, title, author, created_at, updated_at, closed_at, closed_by, labels, body, "
-    "author_rank";
+    "author_rank, assignees";
 constexpr std::string_view kCommentColumns =
     "id, repo, subject, author, path, line, commit_id, created_at, updated_at, body, author_rank";
 constexpr std::size_t kLabelsMax = 100;
+constexpr std::size_t kAssigneesMax = 10;  // as many as GitHub takes
 
 std::optional<TimePoint> time_or_null(const store::Row& row, int column) {
   return row.is_null(column) ? std::nullopt : std::optional(row.time(column));
@@ -32,6 +34,7 @@ Issue read_issue(const store::Row& row) {
           .author = row.string(5),
           .author_rank = row.integer(12),
           .labels = labels_from(row.text(10)),
+          .assignees = labels_from(row.text(13)),
           .created_at = row.time(6),
           .updated_at = row.time(7),
           .closed_at = time_or_null(row, 8),
@@ -121,6 +124,11 @@ Result<void> check_labels(const std::vector<std::string>& labels) {
   return {};
 }
 
+Result<void> check_assignees(const std::vector<std::string>& assignees) {
+  if (assignees.size() <= kAssigneesMax) return {};
+  return fail(Code::kInvalidArgument, "at most {} people may be assigned", kAssigneesMax);
+}
+
 Result<void> check_text(std::string_view title, std::string_view body) {
   if (title.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     return fail(Code::kInvalidArgument, "the title must not be empty");
@@ -142,9 +150,10 @@ Result<void> insert_issue(store::Transaction& tx, Issue& issue) {
   issue.created_at = issue.updated_at = tx.now();
   WEIR_TRY(ensure_labels(tx, issue.repo, issue.labels));
   WEIR_TRY(tx.execute(
-      fmt::format("INSERT INTO forge_issues({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kIssueColumns),
+      fmt::format("INSERT INTO forge_issues({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kIssueColumns),
       {issue.repo, issue.number, issue.is_pull, issue.open, issue.title, issue.author, issue.created_at,
-       issue.updated_at, issue.closed_at, issue.closed_by, labels_text(issue.labels), issue.body, issue.author_rank}));
+       issue.updated_at, issue.closed_at, issue.closed_by, labels_text(issue.labels), issue.body, issue.author_rank,
+       labels_text(issue.assignees)}));
   return {};
 }
 
@@ -160,9 +169,9 @@ Result<void> update_issue(store::Transaction& tx, const Issue& issue) {
   WEIR_TRY(ensure_labels(tx, issue.repo, issue.labels));
   WEIR_TRY(
       tx.execute("UPDATE forge_issues SET open = ?, title = ?, updated_at = ?, closed_at = ?, closed_by = ?, "
-                 "labels = ?, body = ? WHERE repo = ? AND number = ?",
+                 "labels = ?, body = ?, assignees = ? WHERE repo = ? AND number = ?",
                  {issue.open, issue.title, tx.now(), issue.closed_at, issue.closed_by, labels_text(issue.labels),
-                  issue.body, issue.repo, issue.number}));
+                  issue.body, labels_text(issue.assignees), issue.repo, issue.number}));
   return {};
 }
 
@@ -180,10 +189,12 @@ Result<Issue> Issues::open(const std::string& repo, const std::string& title, co
   auto unlabeled = issue;
   unlabeled.labels.clear();
   auto activities = activities_of(unlabeled, issue);
+  const auto events = events_of(issue, activities);
   activities.insert(activities.begin(), {.action = "opened"});
   const auto occurrences = occurrences_of(issue, std::move(activities), identity, standing_);
   WEIR_TRY(triggers_.occurred(repo, occurrences, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
     WEIR_TRY(insert_issue(tx, issue));
+    WEIR_TRY(insert_issue_events(tx, issue, identity.name, events));
     return tx.append({.type = std::string(types::event_type::kIssueOpened),
                       .actor = identity.name,
                       .subject = subject_of(issue),
@@ -201,10 +212,14 @@ Result<Issue> Issues::change(const std::string& repo, std::int64_t number, const
   if (change.title) issue.title = *change.title;
   if (change.body) issue.body = *change.body;
   if (change.labels) issue.labels = *change.labels;
+  if (change.assignees) issue.assignees = *change.assignees;
   if (change.open) issue.open = *change.open;
   WEIR_TRY(check_text(issue.title, issue.body));
   WEIR_TRY(check_labels(issue.labels));
-  const auto occurrences = occurrences_of(issue, activities_of(before, issue), identity, standing_);
+  WEIR_TRY(check_assignees(issue.assignees));
+  auto activities = activities_of(before, issue);
+  const auto events = events_of(issue, activities);
+  const auto occurrences = occurrences_of(issue, std::move(activities), identity, standing_);
   const bool closes = before.open && !issue.open;
   WEIR_TRY(triggers_.occurred(repo, occurrences, identity, [&](store::Transaction& tx) -> Result<std::int64_t> {
     if (closes) {
@@ -216,6 +231,7 @@ Result<Issue> Issues::change(const std::string& repo, std::int64_t number, const
     }
     issue.updated_at = tx.now();
     WEIR_TRY(update_issue(tx, issue));
+    WEIR_TRY(insert_issue_events(tx, issue, identity.name, events));
     const std::string_view action = occurrences.empty() ? "edited" : std::string_view(occurrences.front().info.action);
     return tx.append({.type = std::string(closes ? types::event_type::kIssueClosed : types::event_type::kIssueUpdated),
                       .actor = identity.name,
@@ -365,6 +381,14 @@ std::vector<Activity> activities_of(const Issue& before, const Issue& after) {
   };
   of_labels(after, before, "labeled");
   of_labels(before, after, "unlabeled");
+  const auto of_people = [&](const Issue& has, const Issue& lacks, std::string_view action) {
+    for (const auto& name : has.assignees) {
+      if (std::ranges::find(lacks.assignees, name) != lacks.assignees.end()) continue;
+      all.push_back({.action = std::string(action), .payload = {{"assignee", event::user_payload(name)}}});
+    }
+  };
+  of_people(after, before, "assigned");
+  of_people(before, after, "unassigned");
   json::object changes;
   if (before.title != after.title) changes["title"] = json::object{{"from", before.title}};
   if (before.body != after.body) changes["body"] = json::object{{"from", before.body}};
@@ -375,6 +399,8 @@ std::vector<Activity> activities_of(const Issue& before, const Issue& after) {
 json::object to_json(const Issue& issue, const Standing* standing) {
   json::array labels;
   for (const auto& label : issue.labels) labels.push_back(json::object{{"name", label}});
+  json::array assignees;
+  for (const auto& name : issue.assignees) assignees.push_back(event::user_payload(name));
   json::object object{{"id", issue.number},
                       {"number", issue.number},
                       {"state", issue.open ? "open" : "closed"},
@@ -382,6 +408,8 @@ json::object to_json(const Issue& issue, const Standing* standing) {
                       {"body", issue.body},
                       {"user", event::user_payload(issue.author)},
                       {"labels", std::move(labels)},
+                      {"assignee", assignees.empty() ? json::value() : assignees.front()},
+                      {"assignees", assignees},
                       {"created_at", to_iso8601(issue.created_at)},
                       {"updated_at", to_iso8601(issue.updated_at)},
                       {"closed_at", issue.closed_at ? json::value(to_iso8601(*issue.closed_at)) : json::value()}};

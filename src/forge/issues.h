@@ -29,6 +29,7 @@ struct Issue {
   std::string author;
   std::int64_t author_rank = kRankUnknown;  // standing.h
   std::vector<std::string> labels;
+  std::vector<std::string> assignees;  // who is to do it
   TimePoint created_at;
   TimePoint updated_at;
   std::optional<TimePoint> closed_at;
@@ -63,6 +64,7 @@ struct IssueChange {
   std::optional<std::string> body;
   std::optional<bool> open;
   std::optional<std::vector<std::string>> labels;
+  std::optional<std::vector<std::string>> assignees = std::nullopt;
 };
 
 // The longest title and body that are taken, in bytes.
@@ -126,6 +128,7 @@ Result<void> insert_issue(store::Transaction& tx, Issue& issue);
 Result<Issue> load_issue(store::Reader& reader, const std::string& repo, std::int64_t number);
 Result<void> update_issue(store::Transaction& tx, const Issue& issue);
 Result<void> check_labels(const std::vector<std::string>& labels);
+Result<void> check_assignees(const std::vector<std::string>& assignees);
 // How the column has them.
 std::string labels_text(const std::vector<std::string>& labels);
 std::vector<std::string> labels_from(std::string_view text);

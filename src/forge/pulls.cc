@@ -5,6 +5,7 @@
 
 #include "event/payload.h"
 #include "event/pull_occurrences.h"
+#include "forge/issue_events.h"
 #include "forge/pull_rows.h"
 #include "types/event.h"
 
@@ -121,6 +122,10 @@ Result<void> Pulls::tell(const Pull& pull, std::vector<Activity> activities, std
                          const types::Identity& identity,
                          const std::function<Result<void>(store::Transaction&)>& write) {
   const auto git = WEIR_TRY(deps_.git(pull.issue.repo));
+  auto events = events_of(pull.issue, activities);
+  if (type == event_type::kPullMerged) {
+    events.insert(events.begin(), {.event = "merged", .detail = {{"commit_id", pull.merged_sha}}});
+  }
   std::vector<event::Occurrence> occurrences;
   for (auto& activity : activities) {
     activity.payload["pull_request"] = to_json(pull, deps_.standing);
@@ -130,6 +135,7 @@ Result<void> Pulls::tell(const Pull& pull, std::vector<Activity> activities, std
   WEIR_TRY(deps_.triggers->occurred(pull.issue.repo, occurrences, identity,
                                     [&](store::Transaction& tx) -> Result<std::int64_t> {
                                       WEIR_TRY(write(tx));
+                                      WEIR_TRY(insert_issue_events(tx, pull.issue, identity.name, events));
                                       return tx.append({.type = std::string(type),
                                                         .actor = identity.name,
                                                         .subject = subject_of(pull),
@@ -210,11 +216,13 @@ Result<Pull> Pulls::change(const std::string& repo, std::int64_t number, const C
   if (change.issue.title) pull.issue.title = *change.issue.title;
   if (change.issue.body) pull.issue.body = *change.issue.body;
   if (change.issue.labels) pull.issue.labels = *change.issue.labels;
+  if (change.issue.assignees) pull.issue.assignees = *change.issue.assignees;
   if (change.issue.open) pull.issue.open = *change.issue.open;
   if (change.draft) pull.draft = *change.draft;
   if (change.base) pull.base_ref = branch_ref(*change.base);
   WEIR_TRY(check_text(pull.issue.title, pull.issue.body));
   WEIR_TRY(check_labels(pull.issue.labels));
+  WEIR_TRY(check_assignees(pull.issue.assignees));
   const bool moves = pull.issue.open != before.issue.open;
   if (moves && pull.merged_at) return fail(Code::kFailedPrecondition, "pull request #{} was merged", number);
   if (pull.base_ref != before.base_ref || (moves && pull.issue.open)) WEIR_TRY(refresh(pull, git));

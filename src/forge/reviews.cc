@@ -3,6 +3,7 @@
 
 #include "event/occurrence.h"
 #include "event/payload.h"
+#include "forge/issue_events.h"
 #include "forge/pull_rows.h"
 #include "types/event.h"
 
@@ -153,8 +154,14 @@ Result<Review> Pulls::dismiss_review(const std::string& repo, std::int64_t numbe
   review.state = ReviewState::kDismissed;
   review.dismissed_by = identity.name;
   review.dismissal = message;
-  WEIR_TRY(tell_review(pull, review, "dismissed", {}, identity,
-                       [&](store::Transaction& tx) { return update_review(tx, review); }));
+  const IssueEvent event{
+      .event = "review_dismissed",
+      .detail = {{"dismissed_review",
+                  json::object{{"state", "dismissed"}, {"review_id", id}, {"dismissal_message", message}}}}};
+  WEIR_TRY(tell_review(pull, review, "dismissed", {}, identity, [&](store::Transaction& tx) -> Result<void> {
+    WEIR_TRY(insert_issue_events(tx, pull.issue, identity.name, {event}));
+    return update_review(tx, review);
+  }));
   return review;
 }
 

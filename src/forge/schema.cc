@@ -96,6 +96,17 @@ CREATE INDEX forge_reactions_subject ON forge_reactions(repo, subject, id);
 ALTER TABLE forge_issues ADD COLUMN author_rank BIGINT NOT NULL DEFAULT -1;
 ALTER TABLE forge_comments ADD COLUMN author_rank BIGINT NOT NULL DEFAULT -1;
 ALTER TABLE forge_reviews ADD COLUMN author_rank BIGINT NOT NULL DEFAULT -1;
+)"},
+                                          store::Migration{"forge/008-hidden-comments", R"(
+CREATE TABLE forge_hidden_comments(
+  comment BIGINT PRIMARY KEY, reason TEXT NOT NULL, hidden_by TEXT NOT NULL, hidden_at BIGINT NOT NULL);
+)"},
+                                          store::Migration{"forge/009-issue-events", R"(
+ALTER TABLE forge_issues ADD COLUMN assignees TEXT NOT NULL DEFAULT '[]';
+CREATE TABLE forge_issue_events(
+  id BIGINT PRIMARY KEY, repo TEXT NOT NULL, number BIGINT NOT NULL, actor TEXT NOT NULL, event TEXT NOT NULL,
+  detail TEXT NOT NULL, created_at BIGINT NOT NULL);
+CREATE INDEX forge_issue_events_issue ON forge_issue_events(repo, number, id);
 )"}};
   return kMigrations;
 }

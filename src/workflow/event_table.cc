@@ -13,7 +13,8 @@ constexpr std::string_view kPullRequestTypes =
     "stacked";
 
 constexpr std::string_view kRaisedOfPulls =
-    "opened edited closed reopened synchronize labeled unlabeled converted_to_draft ready_for_review review_requested "
+    "assigned unassigned opened edited closed reopened synchronize labeled unlabeled converted_to_draft "
+    "ready_for_review review_requested "
     "review_request_removed";
 
 constexpr auto kEvents = std::to_array<EventInfo>({
@@ -37,7 +38,7 @@ constexpr auto kEvents = std::to_array<EventInfo>({
     {.name = "issues",
      .types = "opened edited deleted transferred pinned unpinned closed reopened assigned unassigned labeled unlabeled "
               "locked unlocked milestoned demilestoned field_added field_removed typed untyped",
-     .raised = "opened edited closed reopened labeled unlabeled"},
+     .raised = "opened edited closed reopened assigned unassigned labeled unlabeled"},
     {.name = "label", .types = "created edited deleted", .raised = "*"},
     {.name = "merge_group", .types = "checks_requested", .filters = "branches", .by_webhook = false},
     {.name = "milestone", .types = "created closed opened edited deleted"},

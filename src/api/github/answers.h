@@ -23,6 +23,11 @@ Result<void> may_change(const Call& call, std::string_view author);
 // An issue, or the issue that a pull request is.
 Result<forge::Issue> change_issue(const Call& call, const forge::Issue& before, const forge::IssueChange& change);
 
+// ---- assignees.cc
+// Whom a body wants assigned, by `assignees` or `assignee`; kInvalidArgument for one whom nobody knows. Nothing if it
+// says nothing.
+Result<std::optional<std::vector<std::string>>> assignees_in(const Call& call);
+
 // ---- pulls.cc
 Result<std::vector<ChangedFile>> files_of(const Call& call, const forge::Pull& pull);
 // Oldest first, at most 250, as GitHub lists.

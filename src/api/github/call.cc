@@ -216,6 +216,12 @@ json::object user_json(const Call& call, std::string_view name) {
           {"html_url", call.page_url("/")}};
 }
 
+json::array people_json(const Call& call, const std::vector<std::string>& names) {
+  json::array people;
+  for (const auto& name : names) people.push_back(user_json(call, name));
+  return people;
+}
+
 json::object repository_json(const Call& call, std::string_view branch) {
   auto repository = event::repository_payload({.repository = call.full_name(),
                                                .default_branch = std::string(branch),
@@ -273,6 +279,8 @@ std::string base64_encode(std::string_view bytes) {
 void add_routes(io::Router& router, Parts parts) {
   Routes routes(router, std::make_shared<const Parts>(std::move(parts)));
   add_issue_routes(routes);
+  add_assignee_routes(routes);
+  add_issue_event_routes(routes);
   add_label_routes(routes);
   add_reaction_routes(routes);
   add_object_routes(routes);

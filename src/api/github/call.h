@@ -119,9 +119,12 @@ std::string base64_encode(std::string_view bytes);
 json::object pull_json(const Call& call, const forge::Pull& pull);
 json::object comment_json(const Call& call, const forge::Comment& comment);
 
+json::array people_json(const Call& call, const std::vector<std::string>& names);
 json::array labels_json(const Call& call, const std::vector<std::string>& names);
 
 void add_issue_routes(Routes& routes);
+void add_assignee_routes(Routes& routes);
+void add_issue_event_routes(Routes& routes);
 void add_label_routes(Routes& routes);
 void add_reaction_routes(Routes& routes);
 void add_object_routes(Routes& routes);

@@ -29,8 +29,9 @@ json::object issue_json(const Call& call, const forge::Issue& issue) {
   object["labels"] = labels_json(call, issue.labels);
   object["user"] = user_json(call, issue.author);
   object["closed_by"] = issue.closed_by.empty() ? json::value() : json::value(user_json(call, issue.closed_by));
-  object["assignee"] = nullptr;
-  object["assignees"] = json::array();
+  auto assignees = people_json(call, issue.assignees);
+  object["assignee"] = assignees.empty() ? json::value() : assignees.front();
+  object["assignees"] = std::move(assignees);
   object["milestone"] = nullptr;
   object["locked"] = false;
   if (issue.is_pull) {
@@ -53,27 +54,73 @@ Result<std::optional<bool>> state_filter(const Call& call) {
   return fail(Code::kInvalidArgument, "state must be open, closed or all, not \"{}\"", state.substr(0, 80));
 }
 
+// What a list asks for beyond its state.
+struct Wanted {
+  std::vector<std::string> labels;  // all of them
+  std::string assignee;             // a name, "none", "*" for anybody; "": whoever
+  std::string creator;
+  std::optional<TimePoint> since;
+  bool by_update = false;
+  bool ascending = false;
+
+  [[nodiscard]] bool fits(const forge::Issue& issue) const {
+    const auto has = [](const std::vector<std::string>& list, const std::string& one) {
+      return std::ranges::find(list, one) != list.end();
+    };
+    if (!std::ranges::all_of(labels, [&](const auto& label) { return has(issue.labels, label); })) return false;
+    if (assignee == "none" ? !issue.assignees.empty() : assignee == "*" && issue.assignees.empty()) return false;
+    const bool named = !assignee.empty() && assignee != "none" && assignee != "*";
+    if (named && !has(issue.assignees, assignee)) return false;
+    const bool by_job = creator == "github-actions[bot]" && issue.author.starts_with("job:");
+    return (creator.empty() || issue.author == creator || by_job) && (!since || issue.updated_at >= *since);
+  }
+};
+
+Result<Wanted> wanted_of(const Call& call) {
+  for (const std::string_view name : {"mentioned", "milestone"}) {
+    if (!call.query(name).empty()) return fail(Code::kInvalidArgument, "weir cannot filter issues by {}", name);
+  }
+  Wanted wanted{.labels = {}, .assignee = call.query("assignee"), .creator = call.query("creator"), .since = {}};
+  const auto labels = call.query("labels");
+  for (std::string_view rest = labels; !rest.empty();) {
+    const auto one = rest.substr(0, rest.find(','));
+    if (!one.empty()) wanted.labels.emplace_back(one);
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+  }
+  if (const auto since = call.query("since"); !since.empty()) wanted.since = WEIR_TRY(parse_iso8601(since));
+  const auto sort = call.query("sort", "created");
+  if (sort != "created" && sort != "updated") {
+    return fail(Code::kInvalidArgument, "weir sorts issues by created or updated, not by {}", sort.substr(0, 80));
+  }
+  wanted.by_update = sort == "updated";
+  const auto direction = call.query("direction", "desc");
+  if (direction != "asc" && direction != "desc") {
+    return fail(Code::kInvalidArgument, "direction must be asc or desc, not \"{}\"", direction.substr(0, 80));
+  }
+  wanted.ascending = direction == "asc";
+  return wanted;
+}
+
 Result<io::HttpResponse> list_issues(Call& call) {
   const auto page = WEIR_TRY(page_of(call.request));
-  for (const std::string_view name : {"assignee", "creator", "mentioned", "milestone", "since", "sort"}) {
-    const auto value = call.query(name);
-    if (!value.empty() && !(name == "sort" && value == "created")) {
-      return fail(Code::kInvalidArgument, "weir cannot filter or sort issues by {}", name);
-    }
-  }
-  const auto labels = call.query("labels");
-  if (labels.find(',') != std::string::npos) {
-    return fail(Code::kInvalidArgument, "weir filters issues by one label at a time");
-  }
-  forge::IssueFilter filter{.open = WEIR_TRY(state_filter(call)), .label = labels, .limit = 100};
-  std::vector<forge::Issue> found;  // what the page needs, and one more
-  while (found.size() <= page.end()) {
+  const auto wanted = WEIR_TRY(wanted_of(call));
+  forge::IssueFilter filter{.open = WEIR_TRY(state_filter(call)), .limit = 100};
+  // Newest first, as they are kept, the page and one more will do; another order needs them all.
+  const bool in_order = !wanted.by_update && !wanted.ascending;
+  std::vector<forge::Issue> found;
+  while (!in_order || found.size() <= page.end()) {
     auto more = WEIR_TRY(call.services().issues->list(call.repo, filter));
     const bool last = more.size() < 100;
     if (!more.empty()) filter.before = more.back().number;
-    std::ranges::move(more, std::back_inserter(found));
+    std::ranges::copy_if(std::move(more), std::back_inserter(found),
+                         [&](const forge::Issue& issue) { return wanted.fits(issue); });
     if (last) break;
   }
+  if (wanted.by_update) {
+    std::ranges::sort(found, std::ranges::greater{},
+                      [](const forge::Issue& issue) { return std::pair(issue.updated_at, issue.number); });
+  }
+  if (wanted.ascending) std::ranges::reverse(found);
   json::array list;
   for (std::size_t i = page.begin(); i < found.size() && i < page.end(); ++i) {
     list.push_back(issue_json(call, found[i]));
@@ -83,14 +130,28 @@ Result<io::HttpResponse> list_issues(Call& call) {
   return response;
 }
 
-Result<io::HttpResponse> open_issue(Call& call) {
-  for (const std::string_view member : {"assignee", "assignees", "milestone", "type"}) {
-    WEIR_TRY(refuse_member(call.body, member, kNotKept));
+// For those who may write, whoever's the issue is.
+Result<std::optional<std::vector<std::string>>> new_assignees(const Call& call) {
+  auto wanted = WEIR_TRY(assignees_in(call));
+  if (wanted && wanted->empty() && call.request.method == "POST") wanted.reset();
+  if (wanted && !call.identity().job_id) {
+    WEIR_TRY(call.services().access->allow(call.identity(), access::Permission::kPush, "repo/" + call.repo));
   }
+  return wanted;
+}
+
+Result<io::HttpResponse> open_issue(Call& call) {
+  for (const std::string_view member : {"milestone", "type"}) WEIR_TRY(refuse_member(call.body, member, kNotKept));
   const auto labels = WEIR_TRY(names_in(call.body, "labels"));
-  const auto issue = WEIR_TRY(call.services().issues->open(
-      call.repo, WEIR_TRY(json_require_string(call.body, "title")), json_string_or(call.body, "body", ""),
-      labels.value_or(std::vector<std::string>{}), call.identity()));
+  auto assignees = WEIR_TRY(new_assignees(call));
+  auto issue = WEIR_TRY(call.services().issues->open(call.repo, WEIR_TRY(json_require_string(call.body, "title")),
+                                                     json_string_or(call.body, "body", ""),
+                                                     labels.value_or(std::vector<std::string>{}), call.identity()));
+  if (assignees) {
+    forge::IssueChange change;
+    change.assignees = *std::move(assignees);
+    issue = WEIR_TRY(call.services().issues->change(call.repo, issue.number, change, call.identity()));
+  }
   return io::json_response(201, issue_json(call, issue));
 }
 
@@ -118,10 +179,9 @@ namespace {
 Result<io::HttpResponse> patch_issue(Call& call) {
   const auto before = WEIR_TRY(issue_of(call));
   WEIR_TRY(may_change(call, before.author));
-  for (const std::string_view member : {"assignee", "assignees", "milestone", "type"}) {
-    WEIR_TRY(refuse_member(call.body, member, kNotKept));
-  }
+  for (const std::string_view member : {"milestone", "type"}) WEIR_TRY(refuse_member(call.body, member, kNotKept));
   forge::IssueChange change;
+  change.assignees = WEIR_TRY(new_assignees(call));
   change.title = json_string(call.body, "title");
   change.body = json_string(call.body, "body");
   change.labels = WEIR_TRY(names_in(call.body, "labels"));

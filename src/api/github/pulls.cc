@@ -288,8 +288,9 @@ json::object pull_json(const Call& call, const Pull& pull) {
     repo["full_name"] = fmt::format("{}/{}", pull.issue.author, call.repo);
   }
   if (!pull.merged_by.empty()) object["merged_by"] = user_json(call, pull.merged_by);
-  object["assignee"] = nullptr;
-  object["assignees"] = json::array();
+  auto assignees = people_json(call, pull.issue.assignees);
+  object["assignee"] = assignees.empty() ? json::value() : assignees.front();
+  object["assignees"] = std::move(assignees);
   json::array requested;
   for (const auto& name : pull.requested) requested.push_back(user_json(call, name));
   object["requested_reviewers"] = std::move(requested);

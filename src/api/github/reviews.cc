@@ -101,12 +101,6 @@ Result<std::vector<std::string>> reviewers_in(const Call& call) {
   return *std::move(names);
 }
 
-json::array people_json(const Call& call, const std::vector<std::string>& names) {
-  json::array people;
-  for (const auto& name : names) people.push_back(user_json(call, name));
-  return people;
-}
-
 Result<io::HttpResponse> list_requested(Call& call) {
   const auto pull = WEIR_TRY(pull_of(call));
   return io::json_response(200, json::object{{"users", people_json(call, pull.requested)}, {"teams", json::array()}});

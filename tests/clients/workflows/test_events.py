@@ -66,6 +66,8 @@ def issues(forge):
     number = forge.rest("POST", "/issues", {"title": "Drift", "labels": ["drift"]})["number"]
     forge.rest("PATCH", f"/issues/{number}", {"title": "Drift in March"})
     forge.rest("DELETE", f"/issues/{number}/labels/drift")
+    for method in ("POST", "DELETE"):
+        forge.rest(method, f"/issues/{number}/assignees", {"assignees": ["admin"]})
     comment = forge.rest("POST", f"/issues/{number}/comments", {"body": "seen"})["id"]
     forge.rest("PATCH", f"/issues/comments/{comment}", {"body": "seen by me"})
     forge.rest("DELETE", f"/issues/comments/{comment}")
@@ -83,6 +85,8 @@ def pulls(forge):
     forge.rest("PATCH", f"/pulls/{number}", {"title": "Train much better"})
     forge.rest("POST", f"/issues/{number}/labels", {"labels": ["gpu"]})
     forge.rest("DELETE", f"/issues/{number}/labels/gpu")
+    for method in ("POST", "DELETE"):
+        forge.rest(method, f"/issues/{number}/assignees", {"assignees": ["admin"]})
     for draft in (True, False):
         forge.server.call("PATCH", f"/api/v1/repos/project/pulls/{number}", {"draft": draft}, token=forge.server.admin_token)
     forge.server.post("/api/v1/tokens", {"name": "bob", "role": "developer"}, forge.server.admin_token)
