@@ -9,12 +9,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A pushed repository is reached over HTTP, so that the server sees what is pushed; a user's own work tree (`weir run`)
-// by its path.
+// A pushed repository is reached over HTTP, so that the server sees what is pushed, under its name: actions read owner
+// and repository from there. A user's own work tree (`weir run`) is reached by its path.
 std::string origin_url(const types::JobSpec& spec) {
   const fs::path name = fs::path(spec.git_dir).filename();
   if (name.extension() != ".git" || name == ".git") return spec.git_dir;
-  return fmt::format("{}/git/{}", spec.server_url, name.string());
+  if (spec.server_owner.empty()) return fmt::format("{}/git/{}", spec.server_url, name.string());
+  return fmt::format("{}/{}/{}", spec.server_url, spec.server_owner, name.stem().string());
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <sstream>
+#include <string>
+#include <string_view>
 
 #include "io/git.h"
 #include "io/process.h"
@@ -13,11 +15,15 @@ Result<std::string> repository_of_work_tree() {
   io::ProcessOptions options;
   options.argv = {"git", "--git-dir=" + git.git_dir().string(), "remote", "-v"};
   std::istringstream lines(WEIR_TRY(io::run_checked(std::move(options))));
-  for (std::string line; std::getline(lines, line);) {
-    const auto at = line.find("/git/");
-    const auto end = line.find(".git", at == std::string::npos ? 0 : at + 5);
-    if (at == std::string::npos || end == std::string::npos) continue;
-    return line.substr(at + 5, end - at - 5);
+  // "origin  http://127.0.0.1:4510/git/flights.git (fetch)", or /weir/flights
+  for (std::string remote, url, what; lines >> remote >> url >> what;) {
+    const auto slash = url.rfind('/');
+    const std::string_view folder = std::string_view(url).substr(0, slash);
+    if (slash == std::string::npos || folder.find("://") == std::string_view::npos) continue;
+    if (!folder.ends_with("/git") && !folder.ends_with("/weir")) continue;
+    std::string name = url.substr(slash + 1);
+    if (name.ends_with(".git")) name.resize(name.size() - 4);
+    if (!name.empty()) return name;
   }
   return fail(Code::kNotFound, "no remote of this repository leads to a weir server; name it: --repo NAME");
 }

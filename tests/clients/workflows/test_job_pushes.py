@@ -33,6 +33,7 @@ def test_a_run_of_the_default_branch_commits_to_it_and_starts_nothing(server, re
     server.finished(1)
     conclusion, log, newest = pushed(server, repository, 1)
     assert conclusion == "success" and newest == "Metrics\n", log
+    assert f"To {server.url}/weir/project\n" in log, "actions read owner and name from the address"
     assert len(server.get("/api/v1/runs")["runs"]) == 1
 
 

@@ -1,9 +1,11 @@
 """Pull requests without a forge: opened by CLI or push, checked, reviewed, merged."""
 
 import json
+import os
+import subprocess
 
 import pytest
-from weir_server import wait_until
+from weir_server import WEIR, wait_until
 
 WORKFLOW = """\
 name: CI
@@ -125,3 +127,12 @@ def test_a_merge_leaves_the_checks_of_others_standing(server, project):
         pr(server, "review", str(number), "--approve", token=carol)
     pr(server, "merge", "1", token=carol)
     assert pr(server, "merge", "2", token=carol).stdout == "merged\n"
+
+
+@pytest.mark.parametrize("address", ["git/project.git", "weir/project", "weir/project.git"])
+def test_a_clone_knows_its_repository(server, project, tmp_path, address):
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", f"{server.url}/{address}", clone], check=True)
+    listed = subprocess.run([WEIR, "pr", "list"], cwd=clone, capture_output=True, text=True, timeout=60,
+                            env={**os.environ, "WEIR_STATE": str(server.state)})
+    assert listed.returncode == 0 and "pull request" in listed.stdout, listed
