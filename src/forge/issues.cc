@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "event/occurrence.h"
+#include "forge/hidden_comments.h"
 #include "forge/issue_events.h"
 #include "forge/labels.h"
 #include "forge/pull_rows.h"
@@ -352,6 +353,7 @@ Result<void> Issues::remove_comment(const std::string& repo, std::int64_t id, co
   return tell(comment, "deleted", types::event_type::kCommentDeleted, identity, {},
               [&](store::Transaction& tx) -> Result<void> {
                 WEIR_TRY(tx.execute("DELETE FROM forge_comments WHERE id = ?", {id}));
+                WEIR_TRY(forget_hidden(tx, id));
                 return remove_reactions(tx, repo, fmt::format("comment/{}", id));
               });
 }

@@ -27,7 +27,7 @@ export interface LogFound { lines: LogLine[]; next: number; size: number; done: 
 export interface Who { login: string; name?: string; run?: number; job?: number }
 export interface Side { ref: string; sha: string; label: string }
 export interface Review { id: number; user: Who | null; state: string; body: string; commit_id: string; submitted_at: string; dismissed_by: string | null; dismissal_message: string | null }
-export interface Comment { id: number; user: Who | null; body: string; created_at: string; updated_at: string; path?: string | null; line?: number | null }
+export interface Comment { id: number; user: Who | null; body: string; created_at: string; updated_at: string; path?: string | null; line?: number | null; hidden?: string }
 export interface Check { name: string; state: string; description: string; url: string }
 export interface Pull {
   number: number; repo: string; state: string; title: string; body: string | null; author: string; draft: boolean; merged: boolean; foreign: boolean;

@@ -294,6 +294,7 @@ void add_routes(io::Router& router, Parts parts) {
   add_release_routes(routes);
   add_deployment_routes(routes);
   add_action_routes(routes);
+  add_graphql_routes(routes);
   add_server_routes(routes);
 }
 

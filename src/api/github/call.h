@@ -138,6 +138,7 @@ void add_ref_routes(Routes& routes);
 void add_release_routes(Routes& routes);
 void add_deployment_routes(Routes& routes);
 void add_action_routes(Routes& routes);
+void add_graphql_routes(Routes& routes);
 void add_server_routes(Routes& routes);
 
 }  // namespace weir::api::github

@@ -279,6 +279,7 @@ json::object pull_json(const Call& call, const Pull& pull) {
   object["review_comments_url"] = url + "/comments";
   object["statuses_url"] = call.api_url("/statuses/" + pull.head_sha);
   object["user"] = user_json(call, pull.issue.author);
+  object["labels"] = labels_json(call, pull.issue.labels);
   object["head"] = side_json(call, pull.head_ref, pull.head_sha, branch);
   object["base"] = side_json(call, pull.base_ref, pull.base_sha, branch);
   if (pull.is_foreign) {  // as in github.event: a fork of its author's, whose addresses lead to where it really is

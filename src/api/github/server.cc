@@ -44,10 +44,6 @@ Result<io::HttpResponse> get_repository(Call& call) {
   return io::json_response(200, std::move(repository));
 }
 
-Result<io::HttpResponse> no_graphql(Call&) {
-  return error_answer(501, "weir has no GraphQL API; ask the REST API below /api/v3");
-}
-
 Result<io::HttpResponse> not_there(Call& call) {
   return error_answer(404, fmt::format("Not Found: weir has no {} {} of GitHub's REST API", call.request.method,
                                        call.request.path.substr(0, 300)));
@@ -61,8 +57,6 @@ void add_server_routes(Routes& routes) {
   routes.server("GET", "/api/v3/user", get_user);
   routes.server("GET", "/api/v3/rate_limit", rate_limit);
   routes.server("GET", "/api/v3/meta", meta);
-  routes.server("POST", "/api/graphql", no_graphql);
-  routes.server("POST", "/api/v3/graphql", no_graphql);
   for (const std::string_view method : {"GET", "POST", "PUT", "PATCH", "DELETE"}) {
     routes.server(method, "/api/v3/{path*}", not_there);
   }

@@ -8,6 +8,7 @@
 #include "api/weir/authors.h"
 #include "api/weir/routes.h"
 #include "event/source.h"
+#include "forge/hidden_comments.h"
 
 // Pull requests and what is said about them.
 namespace weir::api {
@@ -178,7 +179,10 @@ Result<io::HttpResponse> show_pull(const Services& services, io::HttpRequest& re
   json::array comments;
   for (const auto& comment :
        WEIR_TRY(services.issues->comments(pull.issue.repo, fmt::format("issue/{}", number), 0, 100))) {
-    comments.push_back(with_author(services, forge::to_json(comment)));
+    auto one = with_author(services, forge::to_json(comment));
+    if (const auto hidden = WEIR_TRY(forge::HiddenComments(*services.db).of(comment.id)))
+      one["hidden"] = hidden->reason;
+    comments.push_back(std::move(one));
   }
   object["comments"] = std::move(comments);
   WEIR_TRY(add_checks(services, pull, object));

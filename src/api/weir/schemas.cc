@@ -109,6 +109,8 @@ constexpr std::string_view kPulls = R"json({
   "examples": [{"body": "Nice curve."}]},
 "Comment": {"type": "object", "additionalProperties": true, "required": ["id", "body"], "properties": {
     "id": {"type": "integer"}, "body": {"type": "string", "description": "Markdown; not to be trusted"},
+    "hidden": {"type": "string", "description": "why it was folded away; left out if it was not",
+      "enum": ["abuse", "duplicate", "off_topic", "outdated", "resolved", "spam"]},
     "user": {"$ref": "#/components/schemas/User"}}},
 "Attachment": {"type": "object", "properties": {
     "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "name": {"type": "string"},

@@ -1,6 +1,7 @@
 // Calls of GitHub's published clients, as an action makes them: node client.mjs CLIENT 'return await octokit.rest.…'.
 // CLIENT is rest (@octokit/rest), github (@actions/github) or rest18 (@octokit/rest as older programs have it). The last
-// line on standard output is the answer as JSON: {"ok": …} or {"error": …, "status": …, "data": …}.
+// line on standard output is the answer as JSON: {"ok": …} or {"error": …, "status": …, "data": …}, of GraphQL
+// {"error": …, "errors": […], "data": …}.
 const [client, body] = process.argv.slice(2)
 const token = process.env.GITHUB_TOKEN || undefined
 const baseUrl = process.env.GITHUB_API_URL
@@ -29,6 +30,10 @@ try {
   const answer = await new AsyncFunction('octokit', 'at', 'given', body)(await make(), { owner, repo }, given)
   console.log(JSON.stringify({ ok: answer ?? null }))
 } catch (error) {
+  if (error.name === 'GraphqlResponseError') {
+    console.log(JSON.stringify({ error: error.message, errors: error.errors, data: error.data ?? null }))
+    process.exit()
+  }
   if (error.status === undefined) throw error
   console.log(JSON.stringify({ error: error.message, status: error.status, data: error.response?.data ?? null }))
 }

@@ -150,7 +150,6 @@ def test_a_rebase_keeps_commits_and_authors_and_is_refused_where_one_conflicts(p
     ("return await octokit.rest.repos.get({owner: 'weir', repo: 'nothing'})", 404, "nothing"),
     ("return await octokit.rest.repos.get({owner: 'weir', repo: '../project'})", 400, ""),
     ("return await octokit.rest.issues.lock({...at, issue_number: 1})", 404, "weir has no"),
-    ("return await octokit.graphql('{ viewer { login } }')", 501, "GraphQL"),
     ("return await octokit.rest.rateLimit.get()", 404, "Rate limiting is not enabled."),
 ])
 def test_wrong_calls_are_refused_as_github_does(project, body, status, says):

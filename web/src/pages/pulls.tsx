@@ -167,7 +167,7 @@ export function PullPage({ repo, number }: { repo: string; number: string }) {
         {comments.map((comment) => (
           <article class="comment" key={comment.id} aria-label={nameOf(comment.user)}>
             <header><Author who={comment.user} /> <span class="muted"><Time at={comment.created_at} />{comment.updated_at !== comment.created_at && <> · {t('edited')} <Time at={comment.updated_at} /></>}</span>{comment.path && <code>{comment.path}{comment.line ? `:${comment.line}` : ''}</code>}</header>
-            <Markdown text={comment.body} />
+            {comment.hidden ? <details><summary class="muted">{t('hiddenAs', { reason: comment.hidden.replace('_', ' ') })}</summary><Markdown text={comment.body} /></details> : <Markdown text={comment.body} />}
           </article>
         ))}
         <Say pull={pull} path={path} act={act} busy={busy} />
