@@ -21,6 +21,13 @@ Result<std::string> object_at(const io::Git& git, const std::string& commit, std
 }
 
 Result<void> check_default_branch(const JobPush& push, const RefUpdate& update) {
+  if (!is_zero(update.before) && !WEIR_TRY(push.git.is_ancestor(update.before, update.after))) {
+    return fail(
+        Code::kPermissionDenied,
+        "Resource not accessible by integration: {} has commits that the push would leave out; a job may add to "
+        "it, not rewrite it: fetch it first, and put the job's commits onto it",
+        short_ref(update.ref));
+  }
   for (const auto path : {kWorkflowFolder, kConfigFile}) {
     if (WEIR_TRY(object_at(push.git, update.after, path)) == WEIR_TRY(object_at(push.git, update.before, path)))
       continue;

@@ -11,8 +11,9 @@ namespace weir::event {
 // What a job's push may hold. As on GitHub, a job does not change workflow files: what they become decides what later
 // jobs may do. The same goes for weir.yaml on the default branch, the only place from which it counts.
 //
-// On the default branch both must be what they were. On other branches and tags, workflow files may also be those of
-// the default branch, those of the job's own commit, none, or those of any commit that the default branch holds.
+// On the default branch both must be what they were, and nothing that it has may go. On other branches and tags,
+// workflow files may also be those of the default branch, those of the job's own commit, none, or those of any commit
+// that the default branch holds.
 struct JobPush {
   const io::Git& git;          // with the objects that are pushed
   std::string default_ref;     // "refs/heads/main"

@@ -70,9 +70,13 @@ TEST_F(JobPushTest, FilesOfTheDefaultBranchMayChangeButNotWhatDecidesAboutRuns) 
   refused(kMain, main_, changed("git rm -q -r .github"), ".github/workflows on main");
   refused(kMain, main_, changed("echo 'keep: {runs: 1}' > weir.yaml"), "weir.yaml on main");
   refused(kMain, main_, changed("rm weir.yaml"), "weir.yaml on main");
-  // Also not by going back to what once was.
-  refused(kMain, main_, first_, ".github/workflows on main");
-  EXPECT_TRUE(push(kMain, main_, second_));
+}
+
+TEST_F(JobPushTest, NoCommitOfTheDefaultBranchGoes) {
+  refused(kMain, main_, second_, "main has commits that the push would leave out");
+  refused(kMain, main_, first_, "main has commits that the push would leave out");
+  shell("git checkout -q -f --detach " + second_);
+  refused(kMain, main_, commit(), "main has commits that the push would leave out");
 }
 
 TEST_F(JobPushTest, OtherBranchesMayHoldWorkflowsThatArePeoplesOwn) {
