@@ -4,6 +4,7 @@
 #include <map>
 #include <span>
 
+#include "app/fsck_lfs.h"
 #include "app/kept.h"
 #include "base/hash.h"
 #include "store/blob_store.h"
@@ -127,6 +128,8 @@ json::object to_json(const FsckReport& report) {
           {"blobs", report.blobs},
           {"blobs_read", report.blobs_read},
           {"references", report.references},
+          {"lfs_objects", report.lfs_objects},
+          {"lfs_objects_read", report.lfs_objects_read},
           {"problems", json::value_from(report.problems)},
           {"advice", json::value_from(report.advice)}};
 }
@@ -154,6 +157,7 @@ Result<FsckReport> fsck(const std::filesystem::path& state, const FsckOptions& o
   }
   WEIR_TRY(check_blobs(*blobs, referred, options, report));
   if (attachments) WEIR_TRY(check_blobs(*attachments, attached, options, report));
+  WEIR_TRY(check_lfs(state / "repos", options, report));
   return report;
 }
 

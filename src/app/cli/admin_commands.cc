@@ -35,6 +35,9 @@ Result<int> check_state(Cli& cli, const AdminArguments& arguments) {
   } else {
     print_line(fmt::format("{} events, {} blobs ({} read), {} references checked in {}", report.events, report.blobs,
                            report.blobs_read, report.references, state.string()));
+    if (report.lfs_objects > 0) {
+      print_line(fmt::format("{} objects of Git LFS ({} read) checked", report.lfs_objects, report.lfs_objects_read));
+    }
     for (const auto& problem : report.problems) print_line(fmt::format("{} {}", styled(Style::kBad, "✗"), problem));
     for (const auto& advice : report.advice) print_line(fmt::format("→ {}", advice));
     if (report.problems.empty()) print_line(fmt::format("{} no problem found", styled(Style::kGood, "✓")));
@@ -148,7 +151,7 @@ void add_admin_commands(CLI::App& app, Cli& cli) {
   add_token(app, cli, arguments);
   add_secret(app, cli, arguments);
 
-  auto* check = app.add_subcommand("fsck", "Verify a state: the event chain, payloads, blobs and references");
+  auto* check = app.add_subcommand("fsck", "Verify a state: the event chain, payloads, blobs, references and Git LFS");
   check->add_flag("--deep", arguments->deep, "read every blob again, not only those that are referred to");
   add_connection_options(*check, cli);
   set_examples(*check, "weir fsck --state /var/lib/weir\nweir fsck --deep --json");

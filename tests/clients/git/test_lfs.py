@@ -1,13 +1,14 @@
 """git-lfs itself against weir's git server."""
 
 import hashlib
+import json
 import os
 import shutil
 import socket
 import subprocess
 
 import pytest
-from weir_server import wait_until
+from weir_server import WEIR, wait_until
 
 LARGE = 5_000_000
 
@@ -319,3 +320,51 @@ jobs:
         pytest.skip(log)  # refused, as it has to be
     assert conclusion_of(server, run) == "success", log
     assert "of vera" in log and not planted.exists()
+
+
+def fsck(server, *more):
+    done = subprocess.run([WEIR, "fsck", "--json", "--state", server.state, *more], capture_output=True, text=True)
+    report = json.loads(done.stdout)
+    assert done.returncode == (1 if report["problems"] else 0), done
+    assert bool(report["problems"]) == bool(report["advice"])
+    return report
+
+
+def test_fsck_names_objects_that_are_damaged_or_missing_and_whose_they_are(server, work):
+    git(work, "push", "-q", "origin", "main")
+    git(work, "checkout", "-qb", "better")
+    (work / "odd name.bin").write_bytes(b"another")
+    git(work, "add", "-A")
+    git(work, "commit", "-qm", "Another")
+    git(work, "push", "-q", "origin", "better")
+    report = fsck(server)
+    assert (report["lfs_objects"], report["lfs_objects_read"], report["problems"]) == (3, 3, [])
+    folder = server.state / "repos/models.git/lfs/objects"
+
+    def path(data):
+        name = hashlib.sha256(data).hexdigest()
+        return folder / name[:2] / name[2:4] / name
+
+    large, small, other = path(content(LARGE, "large")), path(b"x"), path(b"another")
+    for file in (large, small):
+        file.chmod(0o644)
+    with open(large, "r+b") as file:
+        file.seek(1000)
+        file.write(b"!")
+    small.write_bytes(b"xy")
+    other.unlink()
+    stray = folder / "ab" / "cd" / ("abcd" + "0" * 60)
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"stray")
+    problems = "\n".join(fsck(server)["problems"])
+    assert f"object {large.name} (large.bin on " in problems and "has other bytes" in problems
+    assert f"object {small.name} (small.bin on " in problems and "has 2 bytes, 1 are right" in problems
+    assert f"object {other.name} (odd name.bin on better): it is not there" in problems
+    assert f"object {stray.name} (no branch names it)" in problems and len(fsck(server)["problems"]) == 4
+    words = subprocess.run([WEIR, "fsck", "--state", server.state], capture_output=True, text=True)
+    assert words.returncode == 1 and "git lfs push --all" in words.stdout and "3 objects of Git LFS (2 read)" in words.stdout
+    stray.unlink()
+    for file in (large, small):
+        file.unlink()
+    git(work, "lfs", "push", "--all", "origin")
+    assert fsck(server)["problems"] == []
