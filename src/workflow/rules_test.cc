@@ -54,7 +54,7 @@ TEST(Rules, EventsThatNeverHappenHereAreFound) {
   };
   EXPECT_EQ(on("[push, discussion]"), Texts{"1:12 silent-event"});
   EXPECT_EQ(on("watch"), Texts{"1:5 silent-event"});
-  EXPECT_EQ(on("{pull_request: {types: [labeled, assigned]}}"), Texts{"1:38 silent-event"});
+  EXPECT_EQ(on("{pull_request: {types: [labeled, enqueued]}}"), Texts{"1:38 silent-event"});
   EXPECT_EQ(on("{merge_group: , issues: {types: opened}}"), Texts{"1:6 silent-event"});
   EXPECT_EQ(on("{repository_dispatch: {types: [whatever]}, pull_request: , release: , create: }"), Texts{});
 }
