@@ -564,7 +564,7 @@ Result<void> Git::checkout_to(const fs::path& target, const GitCheckout& checkou
   };
   WEIR_TRY(put("objects/info/alternates", objects + "\n"));
   WEIR_TRY(put("config", fmt::format("[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n"
-                                     "\tlogallrefupdates = false\n{}",
+                                     "\tlogallrefupdates = true\n{}",
                                      checkout.config)));
   const bool on_branch = checkout.ref.starts_with("refs/heads/") && checkout.ref.find("..") == std::string::npos;
   WEIR_TRY(put("HEAD", on_branch ? fmt::format("ref: {}\n", checkout.ref) : checkout.sha + "\n"));

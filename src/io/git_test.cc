@@ -165,6 +165,11 @@ TEST_F(GitTest, ACommitIsReadListedAndCheckedOutWithoutCopyingObjects) {
   const auto status = run_checked({.argv = {"git", "-C", target.string(), "status", "--porcelain", "-b"}});
   ASSERT_TRUE(status);
   EXPECT_EQ(*status, "## main\n");
+  // Scripts go back to where they were.
+  ASSERT_TRUE(run_checked({.argv = {"git", "-C", target.string(), "checkout", "-q", "-b", "other"}}));
+  const auto back = run_checked({.argv = {"git", "-C", target.string(), "checkout", "-q", "-"}});
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(run_checked({.argv = {"git", "-C", target.string(), "branch", "--show-current"}}).value_or(""), "main\n");
 }
 
 TEST_F(GitTest, ASnapshotHoldsWhatIsNotCommittedAndLeavesTheIndexAlone) {
