@@ -105,4 +105,66 @@ Result<io::HttpResponse> forward(const Upstream& upstream, const io::HttpRequest
   return response;
 }
 
+namespace {
+
+Result<json::value> exchange(const Upstream& upstream, std::string_view method, std::string url,
+                             const json::value& body) {
+  io::ClientRequest asked{.method = std::string(method), .url = std::move(url)};
+  if (!body.is_null()) asked.body = json::serialize(body);
+  asked.headers.set("Authorization", "Bearer " + upstream.token);
+  asked.headers.set("User-Agent", "weir");
+  asked.headers.set("Accept", "application/vnd.github+json");
+  if (!body.is_null()) asked.headers.set("Content-Type", "application/json");
+  asked.response_bytes_max = kAnswerBytesMax;
+  const auto answer = io::http_exchange(asked);
+  if (!answer) return fail(Code::kUnavailable, "GitHub could not be asked: {}", answer.error().message);
+  if (answer->status == 401) {
+    return fail(Code::kUnavailable,
+                "GitHub refuses the token in the secret FORWARD_GITHUB_TOKEN; set one that is good");
+  }
+  if (answer->body.empty() && answer->status < 300) return json::value();
+  const auto said = parse_json(answer->body, "GitHub's answer");
+  if (answer->status < 300) return said;
+  const auto code = answer->status == 404   ? Code::kNotFound
+                    : answer->status == 403 ? Code::kPermissionDenied
+                    : answer->status < 500  ? Code::kInvalidArgument
+                                            : Code::kUnavailable;
+  return fail(code, "GitHub: {}",
+              said ? json_string_or(*said, "message", "") : fmt::format("status {}", answer->status));
+}
+
+}  // namespace
+
+Result<json::value> ask_upstream(const Upstream& upstream, std::string_view method, std::string_view below,
+                                 const json::value& body) {
+  return exchange(upstream, method, upstream.url + std::string(below), body);
+}
+
+std::string upstream_api(const Upstream& upstream) {
+  // Behind it come "/repos", the owner and the name, whatever those are.
+  auto url = upstream.url;
+  for (int i = 0; i < 3; ++i) url.resize(std::min(url.size(), url.rfind('/')));
+  return url;
+}
+
+std::string upstream_graphql(const Upstream& upstream) {
+  constexpr std::string_view kServer = "/api/v3";
+  const auto whole = upstream_api(upstream);
+  std::string_view api = whole;
+  if (api.ends_with(kServer)) api.remove_suffix(kServer.size() - std::string_view("/api").size());
+  return fmt::format("{}/graphql", api);
+}
+
+Result<json::value> ask_upstream_graphql(const Upstream& upstream, std::string_view query, json::object variables) {
+  const auto said = WEIR_TRY(exchange(upstream, "POST", upstream_graphql(upstream),
+                                      json::object{{"query", query}, {"variables", std::move(variables)}}));
+  if (const auto* errors = json_find(said, "errors");
+      errors != nullptr && errors->is_array() && !errors->get_array().empty()) {
+    return fail(Code::kInvalidArgument, "GitHub: {}", json_string_or(errors->get_array().front(), "message", ""));
+  }
+  const auto* data = json_find(said, "data");
+  if (data == nullptr) return fail(Code::kUnavailable, "GitHub's answer has no data");
+  return *data;
+}
+
 }  // namespace weir::api::github

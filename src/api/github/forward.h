@@ -20,4 +20,14 @@ std::string upstream_of(std::string_view url, std::string_view api);
 Result<io::HttpResponse> forward(const Upstream& upstream, const io::HttpRequest& request, std::string_view below,
                                  const std::string& server_url);
 
+// Asks GitHub for what GraphQL here is to tell: `below` as above. GitHub's refusals are in its own words;
+// null where it has nothing to say.
+Result<json::value> ask_upstream(const Upstream& upstream, std::string_view method, std::string_view below,
+                                 const json::value& body = {});
+// The addresses of its REST API, without a repository, and of its GraphQL API.
+std::string upstream_api(const Upstream& upstream);
+std::string upstream_graphql(const Upstream& upstream);
+// What it answers as `data`.
+Result<json::value> ask_upstream_graphql(const Upstream& upstream, std::string_view query, json::object variables);
+
 }  // namespace weir::api::github

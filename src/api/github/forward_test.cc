@@ -21,6 +21,12 @@ TEST(Forward, GoesOnlyToTheServerThatTheTokenIsFor) {
   EXPECT_EQ(upstream_of("https://ghe.example:444/me/flights", "https://ghe.example/api/v3"), "");
 }
 
+TEST(Forward, KnowsWhereGraphQLIs) {
+  EXPECT_EQ(upstream_graphql({"https://api.github.com/repos/me/flights", ""}), "https://api.github.com/graphql");
+  EXPECT_EQ(upstream_graphql({"https://ghe.example/api/v3/repos/repos/repos", ""}), "https://ghe.example/api/graphql");
+  EXPECT_EQ(upstream_api({"https://ghe.example/api/v3/repos/repos/repos", ""}), "https://ghe.example/api/v3");
+}
+
 TEST(Forward, TakesWhatIsSaidOfCommitsAndIssues) {
   for (const char* path : {"/issues/1/comments", "/issues/comments/7", "/comments/7", "/statuses/abc", "/check-runs/1",
                            "/commits/main/status", "/commits/main/check-runs?per_page=2"}) {

@@ -58,16 +58,19 @@ Result<Outcome> find_by(Graph& graph, const NodeId& id) {
   }
   if (id.kind == "issue") {
     const auto call = WEIR_TRY(call_for(needs::kReadIssues));
+    if (const auto upstream = followed(call)) return upstream_subject(call, *upstream, id.number(), false);
     auto issue = WEIR_TRY(call.services().issues->find(call.repo, id.number()));
     if (!issue.is_pull) return issue_node(call, std::move(issue));
     return fail(Code::kNotFound, "{} is a pull request", id.number());
   }
   if (id.kind == "pull") {
     const auto call = WEIR_TRY(call_for(needs::kReadPulls));
+    if (const auto upstream = followed(call)) return upstream_subject(call, *upstream, id.number(), true);
     return pull_node(call, WEIR_TRY(call.services().pulls->find(call.repo, id.number())));
   }
   if (id.kind == "comment") {
     const auto call = WEIR_TRY(call_for(needs::kReadIssues));
+    if (const auto upstream = followed(call)) return upstream_comment(call, *upstream, id.number());
     return comment_node(call, WEIR_TRY(call.services().issues->find_comment(call.repo, id.number())));
   }
   if (id.kind == "review") {

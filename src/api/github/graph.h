@@ -211,6 +211,29 @@ struct NodeId {
 };
 Result<NodeId> read_node_id(std::string_view id);
 
+// ---- what GitHub keeps of a repository that follows one of its (graph_upstream.cc)
+
+// Members of what is shown that only weir knows: GitHub's own id, and why a comment is hidden there ("": it is not).
+inline constexpr std::string_view kUpstreamId = "weir_upstream_id";
+inline constexpr std::string_view kUpstreamHidden = "weir_upstream_hidden";
+// Where comments of the repository are kept; nothing if they are here.
+std::optional<Upstream> followed(const Call& call);
+Result<Outcome> upstream_comments(const Call& call, const Upstream& upstream, const json::object& arguments,
+                                  std::int64_t number);
+// A pull request, or an issue that may be one.
+Result<Outcome> upstream_subject(const Call& call, const Upstream& upstream, std::int64_t number, bool is_pull);
+Result<Outcome> upstream_comment(const Call& call, const Upstream& upstream, std::int64_t id);
+Result<Outcome> add_upstream_comment(const Call& call, const Upstream& upstream, std::int64_t number,
+                                     const std::string& body);
+Result<Outcome> change_upstream_comment(const Call& call, const Upstream& upstream, std::int64_t id,
+                                        const std::string& body);
+Result<void> remove_upstream_comment(const Upstream& upstream, std::int64_t id);
+// Without a reason it is shown again.
+Result<Outcome> hide_upstream_comment(const Call& call, const Upstream& upstream, std::int64_t id,
+                                      const std::string& reason);
+// As whom it is told.
+Result<std::string> upstream_viewer(const Upstream& upstream);
+
 // ---- the schema, each part in its file
 
 void declare_connection(graphql::Schema& schema, std::string_view name, std::string_view node,

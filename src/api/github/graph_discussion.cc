@@ -18,6 +18,9 @@ std::int64_t number_of(const forge::Comment& comment) {
 }
 
 Result<std::optional<forge::Hidden>> hidden(const Question<CommentNode>& question) {
+  if (const auto reason = json_string(question.of.shown, kUpstreamHidden)) {
+    return reason->empty() ? std::nullopt : std::optional(forge::Hidden{*reason, {}});
+  }
   return forge::HiddenComments(*question.graph.parts().services->db).of(question.of.of.id);
 }
 
@@ -40,6 +43,7 @@ Result<Outcome> did_author(const Question<CommentNode>& question) {
 
 Result<Outcome> issue_of_comment(const Question<CommentNode>& question) {
   const auto call = WEIR_TRY(question.allowed(needs::kReadIssues));
+  if (const auto upstream = followed(call)) return upstream_subject(call, *upstream, number_of(question.of.of), false);
   auto issue = WEIR_TRY(call.services().issues->find(call.repo, number_of(question.of.of)));
   // On GitHub every comment has one: a pull request shows the issue that it is.
   return issue_node(call, std::move(issue));
@@ -48,6 +52,7 @@ Result<Outcome> issue_of_comment(const Question<CommentNode>& question) {
 Result<Outcome> pull_of_comment(const Question<CommentNode>& question) {
   const auto call = WEIR_TRY(question.allowed(needs::kReadPulls));
   const auto number = number_of(question.of.of);
+  if (const auto upstream = followed(call)) return upstream_subject(call, *upstream, number, true);
   if (number == 0 || !WEIR_TRY(call.services().issues->find(call.repo, number)).is_pull) return Outcome(nullptr);
   return pull_node(call, WEIR_TRY(call.services().pulls->find(call.repo, number)));
 }
@@ -181,6 +186,7 @@ Result<Outcome> labels_connection(const Call& call, const json::object& argument
 }
 
 Result<Outcome> comments_connection(const Call& call, const json::object& arguments, std::int64_t number) {
+  if (const auto upstream = followed(call)) return upstream_comments(call, *upstream, arguments, number);
   const auto comments = WEIR_TRY(issue_comments(call, number, {}, kCommentsMax));
   return connect<forge::Comment>(
       "IssueCommentConnection", "IssueCommentEdge", arguments, "comments", comments,

@@ -64,18 +64,30 @@ Need need_of(const forge::Comment& comment) {
 
 struct Said {
   Call call;
-  forge::Comment comment;
+  forge::Comment comment;  // of one at GitHub only the id
+  std::optional<Upstream> upstream;
 };
 
 // A comment that the caller may write where it stands. What may be done to it is for what does it.
 Result<Said> comment_in(Graph& graph, const json::object& input, std::string_view member) {
   const auto id = WEIR_TRY(named(input, member, {"comment"}));
   const auto call = WEIR_TRY(graph.allowed(id.home, needs::kSeeRepository));
+  if (auto upstream = followed(call)) {
+    return Said{WEIR_TRY(graph.allowed(id.home, needs::kWriteIssues)), {.id = id.number()}, std::move(upstream)};
+  }
   auto comment = WEIR_TRY(call.services().issues->find_comment(call.repo, id.number()));
-  return Said{WEIR_TRY(graph.allowed(id.home, need_of(comment))), std::move(comment)};
+  return Said{WEIR_TRY(graph.allowed(id.home, need_of(comment))), std::move(comment), {}};
+}
+
+// Of a repository that follows one of GitHub's, a number means GitHub's pull request, not weir's.
+Result<void> refuse_upstream(const Call& call) {
+  if (!followed(call)) return {};
+  return fail(Code::kUnimplemented, "issues and pull requests of {} are GitHub's own: weir changes only their comments",
+              call.full_name());
 }
 
 Result<forge::Issue> subject_in(const Call& call, const NodeId& id) {
+  WEIR_TRY(refuse_upstream(call));
   auto issue = WEIR_TRY(call.services().issues->find(call.repo, id.number()));
   if (issue.is_pull == (id.kind == "pull")) return issue;
   return fail(Code::kNotFound, "Could not resolve to a node with the global id of '{}'", call.node_id(id.kind, id.key));
@@ -89,6 +101,15 @@ Result<Outcome> subject_node(const Call& call, forge::Issue issue) {
 Result<Payload> add_comment(Graph& graph, const json::object& input) {
   const auto id = WEIR_TRY(named(input, "subjectId", {"issue", "pull"}));
   const auto call = WEIR_TRY(graph.allowed(id.home, needs::kWriteIssues));
+  if (const auto upstream = followed(call)) {
+    Payload made;
+    made.emplace("subject", WEIR_TRY(upstream_subject(call, *upstream, id.number(), id.kind == "pull")));
+    made.emplace(
+        "commentEdge",
+        edge_node("IssueCommentEdge",
+                  WEIR_TRY(add_upstream_comment(call, *upstream, id.number(), json_string_or(input, "body", ""))), ""));
+    return made;
+  }
   const auto issue = WEIR_TRY(subject_in(call, id));
   const auto comment = WEIR_TRY(call.services().issues->comment(
       {.repo = call.repo, .subject = fmt::format("issue/{}", issue.number), .body = json_string_or(input, "body", "")},
@@ -105,6 +126,12 @@ Result<Payload> add_comment(Graph& graph, const json::object& input) {
 
 Result<Payload> update_comment(Graph& graph, const json::object& input) {
   const auto said = WEIR_TRY(comment_in(graph, input, "id"));
+  if (said.upstream) {
+    Payload made;
+    made.emplace("issueComment", WEIR_TRY(change_upstream_comment(said.call, *said.upstream, said.comment.id,
+                                                                  json_string_or(input, "body", ""))));
+    return made;
+  }
   auto changed = WEIR_TRY(said.call.services().issues->change_comment(
       said.call.repo, said.comment.id, json_string_or(input, "body", ""), graph.identity()));
   const std::string member = said.comment.path.empty() ? "issueComment" : "pullRequestReviewComment";
@@ -115,14 +142,24 @@ Result<Payload> update_comment(Graph& graph, const json::object& input) {
 
 Result<Payload> delete_comment(Graph& graph, const json::object& input) {
   const auto said = WEIR_TRY(comment_in(graph, input, "id"));
+  if (said.upstream) {
+    WEIR_TRY(remove_upstream_comment(*said.upstream, said.comment.id));
+    return Payload{};
+  }
   WEIR_TRY(said.call.services().issues->remove_comment(said.call.repo, said.comment.id, graph.identity()));
   return Payload{};
 }
 
 Result<Payload> minimize(Graph& graph, const json::object& input) {
   const auto said = WEIR_TRY(comment_in(graph, input, "subjectId"));
-  WEIR_TRY(may_change(said.call, said.comment.author));
   auto reason = json_string_or(input, "classifier", "");
+  if (said.upstream) {
+    Payload made;
+    made.emplace("minimizedComment",
+                 WEIR_TRY(hide_upstream_comment(said.call, *said.upstream, said.comment.id, reason)));
+    return made;
+  }
+  WEIR_TRY(may_change(said.call, said.comment.author));
   for (auto& c : reason) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 0x20) : c;
   WEIR_TRY(forge::HiddenComments(*said.call.services().db).hide(said.comment.id, reason, graph.identity()));
   Payload made;
@@ -132,6 +169,11 @@ Result<Payload> minimize(Graph& graph, const json::object& input) {
 
 Result<Payload> unminimize(Graph& graph, const json::object& input) {
   const auto said = WEIR_TRY(comment_in(graph, input, "subjectId"));
+  if (said.upstream) {
+    Payload made;
+    made.emplace("unminimizedComment", WEIR_TRY(hide_upstream_comment(said.call, *said.upstream, said.comment.id, "")));
+    return made;
+  }
   WEIR_TRY(may_change(said.call, said.comment.author));
   WEIR_TRY(forge::HiddenComments(*said.call.services().db).show(said.comment.id, graph.identity()));
   Payload made;
@@ -276,6 +318,7 @@ Result<Payload> draft_pull(Graph& graph, const json::object& input) {
 Result<Payload> merge(Graph& graph, const json::object& input) {
   const auto id = WEIR_TRY(named(input, "pullRequestId", {"pull"}));
   const auto call = WEIR_TRY(graph.allowed(id.home, needs::kWriteContents));
+  WEIR_TRY(refuse_upstream(call));
   const auto pull = WEIR_TRY(call.services().pulls->find(call.repo, id.number()));
   MergeWish wish{.method = json_string_or(input, "mergeMethod", "MERGE"),
                  .title = json_string_or(input, "commitHeadline", ""),
@@ -307,6 +350,7 @@ Result<Payload> react(Graph& graph, const json::object& input) {
   const auto sign = kSigns.at(json_string_or(input, "content", ""));
   if (id.kind == "comment") {
     const auto said = WEIR_TRY(comment_in(graph, input, "subjectId"));
+    WEIR_TRY(refuse_upstream(said.call));
     WEIR_TRY(said.call.parts.reactions->add(said.call.repo, fmt::format("comment/{}", said.comment.id), sign,
                                             graph.identity()));
     return Payload{};

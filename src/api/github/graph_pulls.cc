@@ -54,7 +54,16 @@ Result<Outcome> lines(const Pulled& question, std::int64_t ChangedFile::* count)
   return Outcome(sum);
 }
 
+// What is not forwarded of a repository that follows one of GitHub's must not look as if there were none.
+Result<void> refuse_upstream(const Pulled& question, std::string_view what) {
+  if (!question.of.shown.contains(kUpstreamId)) return {};
+  return fail(Code::kUnimplemented,
+              "{} of {} are GitHub's own: of its pull requests weir tells what they are and their comments", what,
+              question.call().full_name());
+}
+
 Result<Outcome> review_decision(const Pulled& question) {
+  WEIR_TRY(refuse_upstream(question, "reviews"));
   const auto& pull = pull_in(question);
   const auto call = question.call();
   std::map<std::string, forge::ReviewState> verdicts;  // the newest of each
@@ -98,6 +107,7 @@ Result<Outcome> commits(const Pulled& question) {
 // `states` and `author` choose; of `latest` each author's newest verdict.
 Result<Outcome> reviews(const Pulled& question, std::string_view field) {
   const auto call = WEIR_TRY(question.allowed(needs::kReadPulls));
+  WEIR_TRY(refuse_upstream(question, "reviews"));
   const auto number = pull_in(question).issue.number;
   auto all = WEIR_TRY(call.services().pulls->reviews(call.repo, number));
   if (const auto* states = question.arguments.if_contains("states"); states != nullptr && states->is_array()) {
@@ -122,6 +132,7 @@ Result<Outcome> reviews(const Pulled& question, std::string_view field) {
 }
 
 Result<Outcome> requests(const Pulled& question) {
+  WEIR_TRY(refuse_upstream(question, "requests for reviews"));
   const auto call = question.call();
   return connect<std::string>(
       "ReviewRequestConnection", "ReviewRequestEdge", question.arguments, "reviewRequests", pull_in(question).requested,

@@ -19,7 +19,15 @@ Result<Outcome> viewer(const Asked& asked) {
   if (!graph.identity().role && !graph.identity().job_id) {
     return fail(Code::kUnauthenticated, "no token was given, so there is nobody to tell of");
   }
-  return Outcome(graphql::Object{"User", Shown{.home = {}, .shown = user_json(graph.call({}), graph.identity().name)}});
+  auto shown = user_json(graph.call({}), graph.identity().name);
+  // Where comments are GitHub's own, a job is there who its token says: scripts find what they wrote by that.
+  if (graph.identity().run_id) {
+    const auto run = WEIR_TRY(graph.parts().services->engine->run(*graph.identity().run_id));
+    if (const auto upstream = followed(graph.call({.repo = run.repo}))) {
+      shown = user_json(graph.call({}), WEIR_TRY(upstream_viewer(*upstream)));
+    }
+  }
+  return Outcome(graphql::Object{"User", Shown{.home = {}, .shown = std::move(shown)}});
 }
 
 Result<Outcome> repository(const Asked& asked) {

@@ -194,6 +194,7 @@ Result<Outcome> numbered(const OfRepository& question) {
                                                                  : "an issue or pull request";
   const auto call = WEIR_TRY(question.allowed(kWanted == Wanted::kPull ? needs::kReadPulls : needs::kReadIssues));
   const auto number = json_int(question.arguments, "number").value_or(0);
+  if (const auto upstream = followed(call)) return upstream_subject(call, *upstream, number, kWanted == Wanted::kPull);
   auto issue = call.services().issues->find(call.repo, number);
   const bool fits = issue && (kWanted == Wanted::kEither || issue->is_pull == (kWanted == Wanted::kPull));
   if (!issue && issue.error().code != Code::kNotFound) return std::unexpected(issue.error());
