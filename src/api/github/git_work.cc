@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <limits>
 #include <map>
+#include <utility>
 
 #include "base/hash.h"
 #include "io/git_process.h"
@@ -185,56 +186,81 @@ Result<void> check_objects(const io::Git& git, const std::vector<NewItem>& items
   return {};
 }
 
-// Puts one item into an index.
-Result<void> put_item(const io::Git& git, const NewItem& item, const std::map<std::string, std::string>& env) {
-  const auto remove = [&]() -> Result<bool> {
-    const auto there = WEIR_TRY(ask(git, {"ls-files", "-z", "--cached", "--", item.path}, {}, env));
-    if (there.empty()) return false;
-    std::string lines;
-    for (std::string_view rest = there; !rest.empty();) {
-      lines += fmt::format("0 {}\t{}", std::string(40, '0'), take(rest, '\0')) + '\0';
-    }
-    WEIR_TRY(ask(git, {"update-index", "-z", "--index-info"}, lines, env));
-    return true;
-  };
-  if (!item.object) {
-    if (WEIR_TRY(remove())) return {};
-    return fail(Code::kInvalidArgument, "tree.path {} is not in the base tree, so it cannot be taken away", item.path);
+// A tree's files and folders, changed one after the other in an index of its own.
+class TreeIndex {
+ public:
+  explicit TreeIndex(const io::Git& git)
+      : git_(git), file_(git.git_dir() / fmt::format("weir-index-{}", random_hex(6))) {
+    env_["GIT_INDEX_FILE"] = file_.string();
   }
-  std::string lines;
-  if (item.mode == "040000") {
-    WEIR_TRY(remove());
-    const auto below = WEIR_TRY(ask(git, {"ls-tree", "-r", "-z", *item.object}));
+  ~TreeIndex() {
+    std::error_code ignored;
+    fs::remove(file_, ignored);
+  }
+  TreeIndex(const TreeIndex&) = delete;
+  TreeIndex& operator=(const TreeIndex&) = delete;
+
+  Result<void> read(const std::string& tree) {
+    WEIR_TRY(ask(git_, {"read-tree", tree.empty() ? std::string("--empty") : tree}, {}, env_));
+    return {};
+  }
+
+  Result<void> put(const NewItem& item) {
+    if (!item.object) {
+      if (WEIR_TRY(remove(item.path))) return {};
+      return fail(Code::kInvalidArgument, "tree.path {} is not in the base tree, so it cannot be taken away",
+                  item.path);
+    }
+    if (item.mode != "040000") {
+      lines_ += fmt::format("{} {}\t{}", item.mode, *item.object, item.path) + '\0';
+      return {};
+    }
+    WEIR_TRY(remove(item.path));
+    const auto below = WEIR_TRY(ask(git_, {"ls-tree", "-r", "-z", *item.object}));
     for (std::string_view rest = below; !rest.empty();) {
       std::string_view line = take(rest, '\0');
       const auto facts = take(line, '\t');  // "100644 blob <id>"
-      lines += fmt::format("{}\t{}/{}", facts, item.path, line) + '\0';
+      lines_ += fmt::format("{}\t{}/{}", facts, item.path, line) + '\0';
     }
-  } else {
-    lines = fmt::format("{} {}\t{}", item.mode, *item.object, item.path) + '\0';
+    return {};
   }
-  WEIR_TRY(ask(git, {"update-index", "-z", "--add", "--replace", "--index-info"}, lines, env));
-  return {};
-}
+
+  Result<std::string> write() {
+    WEIR_TRY(flush());
+    return strip(WEIR_TRY(ask(git_, {"-c", std::string(kSync), "write-tree"}, {}, env_)));
+  }
+
+ private:
+  // A file, or all below a folder; false if nothing is there.
+  Result<bool> remove(const std::string& path) {
+    WEIR_TRY(flush());
+    const auto there = WEIR_TRY(ask(git_, {"ls-files", "-z", "--cached", "--", path}, {}, env_));
+    for (std::string_view rest = there; !rest.empty();) {
+      lines_ += fmt::format("0 {}\t{}", std::string(40, '0'), take(rest, '\0')) + '\0';
+    }
+    return !there.empty();
+  }
+  // Many changes are one call of git.
+  Result<void> flush() {
+    if (lines_.empty()) return {};
+    WEIR_TRY(ask(git_, {"update-index", "-z", "--add", "--replace", "--index-info"}, std::exchange(lines_, {}), env_));
+    return {};
+  }
+
+  const io::Git& git_;
+  fs::path file_;
+  std::map<std::string, std::string> env_;
+  std::string lines_;
+};
 
 }  // namespace
 
 Result<std::string> tree_with(const io::Git& git, const std::string& base, const std::vector<NewItem>& items) {
   WEIR_TRY(check_objects(git, items));
-  const fs::path index = git.git_dir() / fmt::format("weir-index-{}", random_hex(6));
-  const std::map<std::string, std::string> env{{"GIT_INDEX_FILE", index.string()}};
-  const auto make = [&]() -> Result<std::string> {
-    WEIR_TRY(ask(
-        git,
-        base.empty() ? std::vector<std::string>{"read-tree", "--empty"} : std::vector<std::string>{"read-tree", base},
-        {}, env));
-    for (const auto& item : items) WEIR_TRY(put_item(git, item, env));
-    return strip(WEIR_TRY(ask(git, {"-c", std::string(kSync), "write-tree"}, {}, env)));
-  };
-  auto tree = make();
-  std::error_code ignored;
-  fs::remove(index, ignored);
-  return tree;
+  TreeIndex index(git);
+  WEIR_TRY(index.read(base));
+  for (const auto& item : items) WEIR_TRY(index.put(item));
+  return index.write();
 }
 
 Result<std::string> write_commit(const io::Git& git, const NewCommit& commit) {

@@ -144,3 +144,15 @@ def test_a_viewer_makes_no_objects(project):
                  "return await octokit.rest.git.createTree({...at, tree: [{path: 'a', content: 'x'}]})"):
         got = project.call(body, token=token)
         assert isinstance(got, Failed) and got["status"] == 403, got
+
+
+def test_many_files_come_in_one_tree(project):
+    got = project.call("""
+        const {git} = octokit.rest
+        const sha = (await git.createBlob({...at, content: 'same'})).data.sha
+        const tree = [...Array(2000).keys()].map(i => ({path: `many/${i % 10}/${i}.txt`, mode: '100644', sha}))
+        tree.splice(1000, 0, {path: 'docs/notes.md', mode: '100644', sha: null})
+        const made = (await git.createTree({...at, base_tree: given.head, tree})).data
+        return (await git.getTree({...at, tree_sha: made.sha, recursive: 'true'})).data.tree""", head=project.head)
+    assert not isinstance(got, Failed), got
+    assert len([one for one in got if one["type"] == "blob"]) == 2001 and "docs" not in {one["path"] for one in got}
