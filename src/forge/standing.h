@@ -35,7 +35,7 @@ class Standing {
     bool is_pull = false;
   };
   // Of those who may not write, CONTRIBUTOR has had a pull request merged, and FIRST_TIME_CONTRIBUTOR has opened one.
-  // NONE if it cannot be told. Any thread; reads the database.
+  // NONE for jobs, and if it cannot be told. Any thread; reads the database.
   [[nodiscard]] std::string of(const Work& work) const;
   // Says it in what github.event or the REST API has of the work.
   void put(json::object& object, const Work& work) const { object["author_association"] = of(work); }

@@ -93,6 +93,9 @@ TEST_F(StandingTest, JobsAndThoseWithoutATokenAreNobody) {
   const auto job = say({.name = "job:7", .role = Role::kDeveloper, .job_id = 7, .run_id = 3});
   EXPECT_EQ(now(job), "NONE");
   EXPECT_EQ(now(say({.name = "anonymous"})), "NONE");
+  starter_.runs.clear();
+  make_pull("by-job", {.name = "job:8", .role = Role::kDeveloper, .job_id = 8, .run_id = 3});
+  EXPECT_EQ(to_json(pulls_->find("flights", 2).value(), &standing_).at("author_association"), "NONE");
 }
 
 TEST_F(StandingTest, WhoMayNotWriteBecomesAContributorByAMergedPullRequest) {
