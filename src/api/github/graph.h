@@ -89,7 +89,7 @@ using graphql::Outcome;
 
 // A resolver of objects that hold a T.
 template <class T, class Function>
-graphql::Resolver ask(Function function) {
+graphql::Resolver ask(const Function& function) {
   return [function](const graphql::Asked& asked) -> Result<Outcome> {
     return function(Question<T>{*std::any_cast<T>(&asked.self), asked.arguments, *static_cast<Graph*>(asked.context)});
   };
@@ -97,7 +97,7 @@ graphql::Resolver ask(Function function) {
 
 // A member of what REST shows; null if there is none.
 template <class T>
-graphql::Resolver member(std::string name) {
+graphql::Resolver member(const std::string& name) {
   return ask<T>([name](const Question<T>& question) -> Result<Outcome> {
     const auto* value = question.of.shown.if_contains(name);
     return Outcome(value == nullptr ? json::value() : *value);
@@ -106,7 +106,7 @@ graphql::Resolver member(std::string name) {
 
 // The same in capitals, as GraphQL has what REST writes small.
 template <class T>
-graphql::Resolver capitals(std::string name) {
+graphql::Resolver capitals(const std::string& name) {
   return ask<T>([name](const Question<T>& question) -> Result<Outcome> {
     auto text = json_string(question.of.shown, name);
     if (!text) return Outcome(nullptr);
@@ -118,7 +118,7 @@ graphql::Resolver capitals(std::string name) {
 // Somebody as REST shows them, null for nobody. GraphQL knows bots by their names without "[bot]".
 Outcome actor(const json::value* user);
 template <class T>
-graphql::Resolver actor_member(std::string name) {
+graphql::Resolver actor_member(const std::string& name) {
   return ask<T>(
       [name](const Question<T>& question) -> Result<Outcome> { return actor(question.of.shown.if_contains(name)); });
 }
@@ -210,6 +210,10 @@ struct NodeId {
   [[nodiscard]] std::int64_t number() const;  // 0 if the key is none
 };
 Result<NodeId> read_node_id(std::string_view id);
+
+// Makes the commit of createCommitOnBranch and moves the branch to it, as a push does: it is made only from what the
+// caller has seen (graph_commits.cc).
+Result<Outcome> commit_on_branch(Graph& graph, const json::object& input);
 
 // ---- what GitHub keeps of a repository that follows one of its (graph_upstream.cc)
 

@@ -21,7 +21,7 @@ const io::GitCommit& commit_in(const OfCommit& question) {
 }
 
 template <class Function>
-graphql::Resolver said(Function function) {
+graphql::Resolver said(const Function& function) {
   return ask<CommitNode>(
       [function](const OfCommit& question) -> Result<Outcome> { return Outcome(function(commit_in(question))); });
 }
@@ -255,7 +255,7 @@ void declare_ref(graphql::Schema& schema) {
 using OfItem = Question<ItemNode>;
 
 template <class Function>
-graphql::Resolver of_item(Function function) {
+graphql::Resolver of_item(const Function& function) {
   return ask<ItemNode>(
       [function](const OfItem& question) -> Result<Outcome> { return Outcome(function(question.of.of)); });
 }

@@ -64,6 +64,7 @@ Result<Outcome> nodes_of(const Connection& page) {
 Result<Outcome> edges_of(const Connection& page) {
   if (page.refused) return std::unexpected(*page.refused);
   std::vector<Outcome> edges;
+  edges.reserve(page.nodes.size());
   for (std::size_t i = 0; i < page.nodes.size(); ++i) {
     edges.push_back(edge_node(page.edge, page.nodes[i], page.cursors[i]));
   }

@@ -333,6 +333,18 @@ Result<Payload> merge(Graph& graph, const json::object& input) {
   return made;
 }
 
+Result<Payload> create_commit(Graph& graph, const json::object& input) {
+  const auto commit = WEIR_TRY(commit_on_branch(graph, input));
+  const auto& made = *std::any_cast<CommitNode>(&std::get<graphql::Object>(commit.value).value);
+  const auto& branch = input.at("branch").as_object();
+  Payload payload;
+  payload.emplace("commit", commit);
+  auto ref = json_string(branch, "id") ? WEIR_TRY(read_node_id(*json_string(branch, "id"))).key
+                                       : forge::branch_ref(json_string_or(branch, "branchName", ""));
+  payload.emplace("ref", ref_node(graph.call(made.home), {std::move(ref), made.of.sha}));
+  return payload;
+}
+
 Result<Payload> no_auto_merge(Graph&, const json::object&) {
   return fail(Code::kUnimplemented,
               "weir has no auto-merge: merge it once its checks have passed (mergePullRequest, `weir pr merge`)");
@@ -398,6 +410,15 @@ void declare_pull_changes(graphql::Schema& schema) {
   declare(schema, "mergePullRequest", wishes, gives, merge);
   declare(schema, "enablePullRequestAutoMerge", wishes, gives, no_auto_merge);
   declare(schema, "disablePullRequestAutoMerge", {"pullRequestId: ID!"}, gives, no_auto_merge);
+  schema.input("CommittableBranch", {"id: ID", "repositoryNameWithOwner: String", "branchName: String"});
+  schema.input("CommitMessage", {"headline: String!", "body: String"});
+  schema.input("FileAddition", {"path: String!", "contents: Base64String!"});
+  schema.input("FileDeletion", {"path: String!"});
+  schema.input("FileChanges", {"additions: [FileAddition!]", "deletions: [FileDeletion!]"});
+  declare(schema, "createCommitOnBranch",
+          {"branch: CommittableBranch!", "message: CommitMessage!", "expectedHeadOid: GitObjectID!",
+           "fileChanges: FileChanges"},
+          {"commit: Commit", "ref: Ref"}, create_commit);
   schema.object("ProjectV2Item", {"Node"});
   schema.field("ProjectV2Item", "id: ID!", member<Shown>("node_id"));
   declare(schema, "addProjectV2ItemById", {"projectId: ID!", "contentId: ID!"}, {"item: ProjectV2Item"}, no_projects);

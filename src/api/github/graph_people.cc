@@ -21,7 +21,11 @@ void declare_account(graphql::Schema& schema, std::string_view name) {
   schema.object(name, {"Node", "Actor", "RepositoryOwner", "RequestedReviewer"});
   schema.field(name, "id: ID!", member<Shown>("node_id"));
   schema.field(name, "databaseId: BigInt", member<Shown>("id"));
-  schema.field(name, "login: String!", name == "Bot" ? ask<Shown>(login) : member<Shown>("login"));
+  if (name == "Bot") {
+    schema.field(name, "login: String!", ask<Shown>(login));
+  } else {
+    schema.field(name, "login: String!", member<Shown>("login"));
+  }
   schema.field(name, "name: String", member<Shown>("name"));
   schema.field(name, "url: URI!", member<Shown>("html_url"));
   schema.field(name, "avatarUrl(size: Int): URI!", member<Shown>("avatar_url"));

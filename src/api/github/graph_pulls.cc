@@ -19,7 +19,7 @@ const forge::Pull& pull_in(const Pulled& question) {
 
 // A resolver of what the pull request itself says.
 template <class Function>
-graphql::Resolver said(Function function) {
+graphql::Resolver said(const Function& function) {
   return ask<PullNode>(
       [function](const Pulled& question) -> Result<Outcome> { return Outcome(function(pull_in(question))); });
 }
@@ -305,7 +305,7 @@ std::string_view change_of(const ChangedFile& file) {
 void declare_file(graphql::Schema& schema) {
   schema.enumeration("PatchStatus", {"ADDED", "DELETED", "RENAMED", "COPIED", "MODIFIED", "CHANGED"});
   schema.object("PullRequestChangedFile");
-  const auto of_file = [](auto function) -> graphql::Resolver {
+  const auto of_file = [](const auto& function) -> graphql::Resolver {
     return [function](const graphql::Asked& asked) -> Result<Outcome> {
       return Outcome(function(*std::any_cast<ChangedFile>(&asked.self)));
     };

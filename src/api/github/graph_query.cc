@@ -48,6 +48,7 @@ Result<Outcome> nodes(const Asked& asked) {
                 ids.size());
   }
   std::vector<Outcome> found;
+  found.reserve(ids.size());
   for (const auto& id : ids) found.push_back(WEIR_TRY(find_node(graph_of(asked), std::string(id.as_string()))));
   return Outcome(std::move(found));
 }

@@ -1,5 +1,6 @@
 // Repositories, and what is looked up in them.
 #include <algorithm>
+#include <functional>
 
 #include "api/github/commits.h"
 #include "api/github/graph.h"
@@ -79,7 +80,7 @@ Result<Outcome> pull_requests(const OfRepository& question) {
 
 Result<Outcome> issues(const OfRepository& question) {
   const auto call = WEIR_TRY(question.allowed(needs::kReadIssues));
-  const auto issue_of = [](const forge::Issue& issue) -> const forge::Issue& { return issue; };
+  constexpr std::identity issue_of;
   auto all = WEIR_TRY(all_of<forge::Issue>(
       [&](forge::IssueFilter filter) {
         filter.is_pull = false;
@@ -215,7 +216,7 @@ Result<Outcome> permission(const OfRepository& question) {
 }
 
 // What GET /repos/{owner}/{repo} says, once it is asked for.
-graphql::Resolver repository_member(std::string name) {
+graphql::Resolver repository_member(const std::string& name) {
   return ask<Shown>([name](const OfRepository& question) -> Result<Outcome> {
     const auto call = question.call();
     const auto shown = repository_json(call, default_branch(WEIR_TRY(call.git())));

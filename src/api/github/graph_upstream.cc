@@ -56,13 +56,13 @@ forge::Pull pull_in(const Call& call, const json::value& said) {
   return pull;
 }
 
-Outcome node_of_comment(const Call& call, json::object said, std::string reason) {
+Outcome node_of_comment(const Call& call, json::object said, const std::string& reason) {
   forge::Comment comment{.id = json_int(said, "id").value_or(0),
                          .repo = call.repo,
                          .subject = fmt::format("issue/{}", number_in(json_string_or(said, "issue_url", ""))),
                          .body = json_string_or(said, "body", "")};
   said[kUpstreamId] = json_string_or(said, "node_id", "");
-  said[kUpstreamHidden] = std::move(reason);
+  said[kUpstreamHidden] = reason;
   said["node_id"] = call.node_id("comment", comment.id);
   return Outcome(graphql::Object{"IssueComment", CommentNode{{home_of(call), std::move(said)}, std::move(comment)}});
 }

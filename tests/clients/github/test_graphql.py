@@ -1,6 +1,8 @@
 """GitHub's GraphQL API, as @octokit/graphql and scripts of actions/github-script ask it."""
 
+import base64
 import json
+import urllib.error
 import urllib.request
 
 import pytest
@@ -171,6 +173,33 @@ def test_issues_and_pull_requests_are_changed(project):
     found = ask(project, """query($q: String!) { search(query: $q, type: ISSUE, first: 5) { issueCount nodes {
         ... on PullRequest { number title } } } }""", q="repo:weir/project is:pr is:merged author:admin merged:>2020-01-01T00:00:00Z better")
     assert found["search"] == {"issueCount": 1, "nodes": [{"number": 1, "title": "Better"}]}
+
+
+COMMIT = "mutation($input: CreateCommitOnBranchInput!) { createCommitOnBranch(input: $input) { commit { oid message } ref { name } } }"
+
+
+def test_a_commit_is_made_from_what_was_seen(project):
+    text = base64.b64encode(b"by GraphQL\n").decode()
+    wish = {"branch": {"repositoryNameWithOwner": "weir/project", "branchName": "better"}, "expectedHeadOid": project.head,
+            "message": {"headline": "Write notes", "body": "With care."},
+            "fileChanges": {"additions": [{"path": "notes/a.txt", "contents": text}], "deletions": [{"path": "docs/notes.md"}]}}
+    made = ask(project, COMMIT, input=wish)["createCommitOnBranch"]
+    assert made["ref"]["name"] == "better" and made["commit"]["message"].strip() == "Write notes\n\nWith care."
+    project.repository.git("fetch", "-q", f"{project.server.url}/git/project.git", "better")
+    assert project.repository.git("show", f"{made['commit']['oid']}:notes/a.txt").stdout == "by GraphQL\n"
+    changed = project.repository.git("diff", "--name-status", project.head, "FETCH_HEAD").stdout.split()
+    assert changed == ["D", "docs/notes.md", "A", "notes/a.txt"]
+    assert project.call("return (await octokit.rest.pulls.get({...at, pull_number: 1})).data.head.sha") == made["commit"]["oid"]
+    for change, says in [({}, "Expected branch to point to"), ({"branch": {"repositoryNameWithOwner": "weir/project", "branchName": "no"}}, "doesn't exist"),
+                         ({"expectedHeadOid": made["commit"]["oid"], "fileChanges": {"additions": [{"path": "../x", "contents": text}]}}, "path"),
+                         ({"expectedHeadOid": made["commit"]["oid"], "fileChanges": {"additions": [{"path": "x", "contents": "!"}]}}, "ase64"),
+                         ({"branch": {}}, "branch needs an id")]:
+        refused = ask(project, COMMIT, input=wish | change)
+        assert isinstance(refused, Failed) and says in refused["error"], refused
+    writes = project.job_token({"contents": "write"})
+    workflow = wish | {"expectedHeadOid": made["commit"]["oid"], "fileChanges": {"additions": [{"path": ".github/workflows/x.yml", "contents": text}]}}
+    refused = ask(project, COMMIT, token=writes, input=workflow)
+    assert isinstance(refused, Failed) and refused["errors"][0]["type"] == "FORBIDDEN", refused
 
 
 def test_a_job_needs_its_permissions_and_writes_to_its_own_repository(project):
