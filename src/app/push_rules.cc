@@ -26,6 +26,12 @@ Result<engine::Run> PushRules::run_of(const types::Identity& identity) const {
 Result<void> PushRules::authorize(const types::Identity& identity, std::string_view repo,
                                   std::span<const event::RefUpdate> updates) const {
   const std::string object = fmt::format("repo/{}", repo);
+  if (identity.job_id) {
+    const auto run = WEIR_TRY(run_of(identity));
+    if (run.repo != repo) {
+      return fail(Code::kPermissionDenied, "{} runs for {} and may push nothing to {}", identity.name, run.repo, repo);
+    }
+  }
   // Whoever may propose, may push for a branch; the rest is for those who may push.
   if (const auto may_push = parts_.access.allow(identity, access::Permission::kPush, object); !may_push) {
     const bool proposes =
@@ -58,7 +64,7 @@ Result<void> PushRules::authorize_default(const types::Identity& identity, const
     return refused("weir.yaml asks for checks or reviews there");
   }
   const auto run = WEIR_TRY(run_of(identity));
-  if (run.repo != repo || run.ref != update.ref) {
+  if (run.ref != update.ref) {
     return refused(
         fmt::format("its run is of {}, and only runs of the branch itself do that", event::short_ref(run.ref)));
   }

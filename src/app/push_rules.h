@@ -18,9 +18,9 @@ namespace weir::app {
 // People by their roles: whoever may propose pushes to refs/for/BRANCH, developers to branches, approvers to the
 // default branch, from which weir.yaml applies.
 //
-// Jobs by `permissions: contents: write` of their workflow; to the default branch only if their run plays a commit of
-// that very branch (what runs there was let in by those who may) and weir.yaml asks for neither checks nor reviews of
-// it. They change neither workflow files nor weir.yaml, see event/job_push.h.
+// Jobs by `permissions: contents: write` of their workflow, to the repository that holds it; to the default branch only
+// if their run plays a commit of that very branch (what runs there was let in by those who may) and weir.yaml asks for
+// neither checks nor reviews of it. They change neither workflow files nor weir.yaml, see event/job_push.h.
 class PushRules {
  public:
   struct Parts {

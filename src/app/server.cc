@@ -390,7 +390,9 @@ Result<void> ServerImpl::start_http() {
   router.handle("GET", "/health", [](io::HttpRequest&) {
     return io::json_response(200, json::object{{"status", "ok"}, {"version", version()}});
   });
-  api::RouteTable table(router, access_.get());
+  api::RouteTable table(router, access_.get(), [this](std::int64_t run) -> Result<std::string> {
+    return WEIR_TRY(engine_->run(run)).repo;
+  });
   api::add_run_routes(table, services_);
   api::add_artifact_routes(table, services_);
   api::add_access_routes(table, services_);

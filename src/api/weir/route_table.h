@@ -42,9 +42,14 @@ using ApiHandler = std::function<Result<io::HttpResponse>(io::HttpRequest&)>;
 // starts; `router` and `access` outlive it, and `access` the router's handlers.
 class RouteTable {
  public:
-  RouteTable(io::Router& router, const access::Access* access) : router_(router), access_(access) {}
+  // The repository that a workflow run is of.
+  using RepositoryOfRun = std::function<Result<std::string>(std::int64_t run)>;
 
-  // A caller without the permission is refused (its object is the path); an error becomes weir's JSON error.
+  RouteTable(io::Router& router, const access::Access* access, RepositoryOfRun repository_of_run = {})
+      : router_(router), access_(access), repository_of_run_(std::move(repository_of_run)) {}
+
+  // A caller without the permission is refused (its object is the path), as is a job that would change another
+  // repository than that of its run; an error becomes weir's JSON error.
   void add(RouteDescription description, ApiHandler handler, io::RouteOptions options = {});
 
   // GET /api/v1/openapi.json, whose document is made when it is asked for. Comes last: a route below /api/v1 that went
@@ -56,6 +61,7 @@ class RouteTable {
  private:
   io::Router& router_;
   const access::Access* access_;
+  RepositoryOfRun repository_of_run_;
   std::shared_ptr<std::vector<RouteDescription>> descriptions_ = std::make_shared<std::vector<RouteDescription>>();
 };
 
