@@ -49,7 +49,11 @@ Result<Outcome> nodes(const Asked& asked) {
   }
   std::vector<Outcome> found;
   found.reserve(ids.size());
-  for (const auto& id : ids) found.push_back(WEIR_TRY(find_node(graph_of(asked), std::string(id.as_string()))));
+  for (const auto& id : ids) {
+    auto one = find_node(graph_of(asked), std::string(id.as_string()));
+    if (!one && one.error().code == Code::kNotFound) one = Outcome(nullptr);  // the others are told of all the same
+    found.push_back(WEIR_TRY(std::move(one)));
+  }
   return Outcome(std::move(found));
 }
 

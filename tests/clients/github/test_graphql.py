@@ -253,6 +253,12 @@ def test_wrong_questions_are_refused_as_github_does(project, query, says, error_
     assert got["errors"][0].get("type") == error_type and got["errors"][0]["locations"]
 
 
+def test_one_that_is_gone_does_not_hide_the_others(project):
+    got = ask(project, "query($ids: [ID!]!) { nodes(ids: $ids) { __typename ... on PullRequest { number } } }",
+              ids=["pull/project/1", "comment/project/99", "nothing"])
+    assert got["nodes"] == [{"__typename": "PullRequest", "number": 1}, None, None]
+
+
 def test_bodies_that_are_no_question(project):
     def post(body, token=project.server.admin_token):
         request = urllib.request.Request(f"{project.server.url}/api/graphql", body.encode(), {"Authorization": f"Bearer {token}"})
