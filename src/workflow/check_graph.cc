@@ -207,9 +207,15 @@ class MentionChecker {
     }
     check_result(mention, "a needed job", kNeed);
     const Job* other = workflow_.find(*need);
-    if (other == nullptr || other->calls_workflow() || mention.path.size() < 4 || mention.path[2] != "outputs") return;
+    if (other == nullptr || mention.path.size() < 4 || mention.path[2] != "outputs") return;
     std::vector<std::string> outputs;
-    for (const auto& member : other->outputs) outputs.emplace_back(member.key());
+    if (other->calls_workflow()) {
+      const Workflow* callee = reader_.local().callee(other->uses);
+      if (callee == nullptr || !callee->on.call) return;
+      for (const auto& output : callee->on.call->outputs) outputs.push_back(output.name);
+    } else {
+      for (const auto& member : other->outputs) outputs.emplace_back(member.key());
+    }
     if (std::ranges::any_of(outputs, [&](const auto& output) { return equal_ignoring_case(output, mention.path[3]); }))
       return;
     warn(mention, fmt::format("job \"{}\" has no output \"{}\"; this is empty", *need, mention.path[3]),

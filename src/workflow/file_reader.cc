@@ -297,6 +297,10 @@ std::optional<ConcurrencyRule> read_concurrency(FileReader& reader, const YamlNo
           *queue->value, fmt::format("\"queue\" of concurrency must be \"single\" or \"max\", not \"{}\"", out.queue),
           text::did_you_mean(out.queue, kQueues));
     }
+    if (out.queue == "max" && out.cancel_in_progress.is_bool() && out.cancel_in_progress.get_bool()) {
+      reader.schema().error(*queue, "a group that cancels what is in progress has no queue",
+                            "GitHub refuses queue: max together with cancel-in-progress: true; take one of them out");
+    }
     reader.needs(support::kQueue, *queue, "queues of concurrency groups");
   }
   map.finish();

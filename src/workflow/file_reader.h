@@ -7,6 +7,7 @@
 
 #include "text/schema_reader.h"
 #include "workflow/expression.h"
+#include "workflow/local_files.h"
 #include "workflow/workflow.h"
 
 namespace weir::workflow {
@@ -24,10 +25,12 @@ struct Mention {
 class FileReader {
  public:
   FileReader(const text::YamlDocument& document, const ParseOptions& options)
-      : document_(document), schema_(document), options_(options) {}
+      : document_(document), schema_(document), options_(options), local_(options_) {}
 
   [[nodiscard]] text::SchemaReader& schema() { return schema_; }
   [[nodiscard]] const std::vector<Mention>& mentions() const { return mentions_; }
+  [[nodiscard]] const ParseOptions& options() const { return options_; }
+  [[nodiscard]] LocalFiles& local() { return local_; }
 
   // Where the next values belong, for mentions.
   void enter(int job, int step) {
@@ -75,6 +78,7 @@ class FileReader {
   const text::YamlDocument& document_;
   text::SchemaReader schema_;
   ParseOptions options_;
+  LocalFiles local_;
   std::vector<Mention> mentions_;
   const text::YamlNode* placed_ = nullptr;  // whose `places_` these are
   text::YamlDocument::Places places_;
@@ -100,6 +104,7 @@ std::string read_shell(FileReader& reader, const text::YamlNode& node, std::stri
 
 // What takes the whole file to know: needs that are no jobs, cycles, mentions of what is not there.
 void check_graph(FileReader& reader, const Workflow& workflow, const text::YamlNode& jobs);
+void check_calls(FileReader& reader, const Workflow& workflow, const text::YamlNode& jobs);
 void check_mentions(FileReader& reader, const Workflow& workflow);
 
 // Letters, digits, "-" and "_", starting with a letter or "_".

@@ -99,7 +99,10 @@ Workflow read_workflow(FileReader& reader, const YamlNode& root, std::string_vie
   if (const YamlNode* jobs = map.require("jobs")) {
     read_jobs(reader, *jobs, out);
     name_needs(out);
-    if (jobs->is_map()) check_graph(reader, out, *jobs);
+    if (jobs->is_map()) {
+      check_graph(reader, out, *jobs);
+      check_calls(reader, out, *jobs);
+    }
   }
   map.finish();
   check_mentions(reader, out);

@@ -182,12 +182,20 @@ class OnReader {
       if (const YamlEntry* timezone = map.find_entry("timezone")) {
         zone = reader_.required_text(*timezone->value, "\"timezone\"", nullptr);
         reader_.needs(support::kTimezones, *timezone, "time zones of schedules");
+        check_zone(*timezone->value, zone);
       }
       if (const YamlNode* line = map.require("cron")) {
         const std::string text = reader_.required_text(*line, "\"cron\"", nullptr);
         if (!text.empty()) add_cron(*line, text, std::move(zone));
       }
       map.finish();
+    }
+  }
+
+  void check_zone(const YamlNode& node, const std::string& zone) {
+    if (zone.empty() || !reader_.options().time_zone_hint) return;
+    if (auto hint = reader_.options().time_zone_hint(zone)) {
+      schema_.error(node, fmt::format("\"{}\" is no time zone", zone), *std::move(hint));
     }
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -203,6 +204,13 @@ struct ParseResult {
 struct ParseOptions {
   // Refuse, by name, what support.h says that nothing runs yet. Without it the whole language is read.
   bool refuse_unbuilt = true;
+
+  // The text of another file of the repository, by its path there (".github/workflows/train.yml"); nothing if there is
+  // none. With it, calls of the repository's own workflows and actions are checked too.
+  std::function<std::optional<std::string>(const std::string& path)> read_local = {};
+
+  // Nothing for a time zone that there is, else what to write instead. Without it every name is taken.
+  std::function<std::optional<std::string>(std::string_view name)> time_zone_hint = {};
 };
 
 // Reads a workflow file: every problem of it, not the first alone. `file` is the path within the repository.
