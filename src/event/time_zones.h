@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "workflow/time_zone.h"
@@ -12,5 +14,8 @@ Result<workflow::TimeZone> load_time_zone(std::string_view name);
 
 // False for a name that this machine's database does not have. A machine without one cannot tell.
 bool may_be_time_zone(std::string_view name);
+
+// Nothing for what may be a time zone, else what to write instead: the nearest name, or how names look.
+std::optional<std::string> time_zone_hint(std::string_view name);
 
 }  // namespace weir::event

@@ -469,7 +469,11 @@ TEST_F(TriggersTest, ASchedulesTimeIsThatOfItsZoneAndAnUnknownZoneIsTold) {
   EXPECT_EQ(starter_.runs[0].reason, "schedule 0 9 * * * in Asia/Shanghai");
   write(".github/workflows/morning.yml", workflow("{schedule: [{cron: '0 9 * * *', timezone: Mars/Base}]}"));
   EXPECT_EQ(pushed(push()).size(), 1U);
+  EXPECT_THAT(starter_.runs.back().problem, HasSubstr("morning.yml:1:"));
   EXPECT_THAT(starter_.runs.back().problem, HasSubstr("\"Mars/Base\" is no time zone"));
+  write(".github/workflows/morning.yml", workflow("{schedule: [{cron: '0 9 * * *', timezone: Europe/Berln}]}"));
+  pushed(push());
+  EXPECT_THAT(starter_.runs.back().problem, HasSubstr("did you mean \"Europe/Berlin\"?"));
 }
 
 TEST_F(TriggersTest, JitterMovesAScheduleByAFixedPart) {

@@ -26,17 +26,6 @@ Result<std::vector<std::string>> workflow_paths(const io::Git& git, std::string_
   return paths;
 }
 
-// Which zones there are, only the machine knows.
-std::string zone_problem(const workflow::Workflow& workflow) {
-  for (const auto& schedule : workflow.on.schedule) {
-    if (schedule.timezone.empty()) continue;
-    if (const auto zone = load_time_zone(schedule.timezone); !zone) {
-      return fmt::format("{}: schedule \"{}\": {}", workflow.file, schedule.cron.text(), zone.error().message);
-    }
-  }
-  return {};
-}
-
 Result<WorkflowFile> read(const io::Git& git, std::string_view commit, std::string path) {
   WorkflowFile file{.path = std::move(path)};
   auto text = git.show(commit, file.path);
@@ -52,9 +41,8 @@ Result<WorkflowFile> read(const io::Git& git, std::string_view commit, std::stri
     file.text.clear();
     return file;
   }
-  auto parsed = workflow::parse_workflow(file.text, file.path);
-  if (parsed.workflow) file.problem = zone_problem(*parsed.workflow);
-  if (!file.problem.empty()) return file;
+  // Which zones there are, only the machine knows.
+  auto parsed = workflow::parse_workflow(file.text, file.path, {.time_zone_hint = time_zone_hint});
   if (parsed.workflow) {
     file.workflow = std::make_shared<const workflow::Workflow>(*std::move(parsed.workflow));
   } else {
