@@ -76,8 +76,8 @@ class Loader {
       const auto own = scopes_of(workflow, job);
       auto called = visit_call(job, location, own ? own : allowed);
       if (called) continue;
-      called.error().message =
-          fmt::format("{}: job \"{}\" calls {}: {}", workflow.file, job.key, job.uses, called.error().message);
+      called.error().message = fmt::format("{}:{}:{}: job \"{}\" calls {}: {}", workflow.file, job.position.line + 1,
+                                           job.position.column + 1, job.key, job.uses, called.error().message);
       return called;
     }
     return {};

@@ -165,6 +165,21 @@ void Engine::stop() {
   [[maybe_unused]] const auto written = impl.deps.db->write([](store::Transaction&) -> Result<void> { return {}; });
 }
 
+namespace {
+
+// What is wrong with calls within the repository, with the places; "" if it lies deeper, or in another repository.
+std::string explain_calls(const RunRequest& request, const CallLoader& load) {
+  const auto read = [&](const std::string& path) -> std::optional<std::string> {
+    auto called = load({.repository = {}, .path = path, .ref = {}});
+    if (!called) return std::nullopt;
+    return std::move(called->text);
+  };
+  const auto parsed = workflow::parse_workflow(request.workflow_text, request.workflow_path, {.read_local = read});
+  return parsed.workflow ? std::string() : workflow::lint_text(parsed, request.workflow_text);
+}
+
+}  // namespace
+
 Result<PreparedRun> Engine::prepare(RunRequest request) {
   WEIR_TRY(complete_request(request, impl_->workflows));
   PreparedRun prepared;
@@ -174,7 +189,8 @@ Result<PreparedRun> Engine::prepare(RunRequest request) {
     if (auto called = load_called(*request.workflow, impl_->workflows, load)) {
       prepared.called = *std::move(called);
     } else {
-      request.problem = called.error().message;
+      request.problem = explain_calls(request, load);
+      if (request.problem.empty()) request.problem = called.error().message;
     }
   }
   if (request.problem.empty()) {

@@ -85,7 +85,11 @@ def test_what_cannot_be_called_is_told_before_anything_runs(server, repository):
     repository.push()
     run = server.finished(1)
     assert run["conclusion"] == "failure" and run["jobs"] == []
-    assert 'it declares no secret "KEYS"; did you mean "KEY"' in run["problem"]
+    assert '.github/workflows/ship.yml declares no secret "KEYS"' in run["problem"]
+    assert 'did you mean "KEY"?' in run["problem"]
+    # With the line, as weir lint has it.
+    line, text = next((i, t) for i, t in enumerate(CALLER.splitlines(), 1) if "secrets: {KEY" in t)
+    assert f".github/workflows/ci.yml:{line}:{text.index('KEY') + 1}: error:" in run["problem"]
 
 
 def test_a_called_workflow_may_not_ask_for_more_than_the_call_has(server, repository):
