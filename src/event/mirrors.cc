@@ -12,7 +12,31 @@ constexpr std::string_view kUpstream = "refs/upstream/";
 constexpr auto kLookAgain = std::chrono::seconds{5};
 constexpr auto kEveryLeast = std::chrono::seconds{10};
 
+// Where "user:password" of an address stands: after "://" and before its "@".
+std::pair<std::size_t, std::size_t> credentials_of(std::string_view url) {
+  const auto scheme = url.find("://");
+  if (scheme == std::string_view::npos) return {0, 0};
+  const auto start = scheme + 3;
+  const auto host_end = std::min(url.find_first_of("/?#", start), url.size());
+  const auto at = url.substr(start, host_end - start).rfind('@');
+  return at == std::string_view::npos ? std::pair(start, start) : std::pair(start, start + at);
+}
+
+// Tokens are given as a name without a password, too: no name of a person is as long.
+bool holds_secret(std::string_view url) {
+  constexpr std::size_t kTokenBytesMin = 20;
+  const auto [start, end] = credentials_of(url);
+  const auto credentials = url.substr(start, end - start);
+  return credentials.find(':') != std::string_view::npos ||
+         (url.starts_with("http") && credentials.size() >= kTokenBytesMin);
+}
+
 Result<void> check_url(std::string_view url) {
+  if (holds_secret(url)) {
+    return fail(Code::kInvalidArgument,
+                "the address holds a password, which everybody who may read here would see: store it with "
+                "`weir secret set NAME`, and give the address without it and --token-secret NAME (token_secret)");
+  }
   const bool known = url.starts_with("https://") || url.starts_with("http://") || url.starts_with("ssh://") ||
                      url.starts_with("file:///") || url.starts_with("git@");
   if (known && url.find_first_of(" \t\r\n") == std::string_view::npos && url.size() <= 2'000) return {};
@@ -38,6 +62,12 @@ std::string at(const std::map<std::string, std::string>& refs, const std::string
 }
 
 }  // namespace
+
+std::string without_secret(std::string_view url) {
+  if (!holds_secret(url)) return std::string(url);
+  const auto [start, end] = credentials_of(url);
+  return fmt::format("{}***{}", url.substr(0, start), url.substr(end));
+}
 
 Mirrors::Mirrors(MirrorDeps deps) : deps_(std::move(deps)) {}
 

@@ -24,6 +24,9 @@ struct Mirror {
   std::string problem;  // of the last time; "" if all went well
 };
 
+// An address to show: with *** in place of a user and password, which older versions took.
+std::string without_secret(std::string_view url);
+
 struct MirrorDeps {
   store::Database* db = nullptr;
   const Clock* clock = nullptr;
@@ -48,7 +51,8 @@ class Mirrors {
   void start();
   void stop();  // waits for a fetch that is under way, which is ended
 
-  // Adds or changes one, and fetches it soon. kInvalidArgument for an address that git would take for something else.
+  // Adds or changes one, and fetches it soon. kInvalidArgument for an address that git would take for something else, or
+  // that holds a password: it would stand in lists and in the log.
   Result<void> set(const Mirror& mirror, const types::Identity& identity);
   Result<void> remove(const std::string& repo, const types::Identity& identity);
   Result<std::vector<Mirror>> list();

@@ -107,6 +107,25 @@ TEST_F(MirrorsTest, ARepositoryFollowsAnotherAndStartsWhatItsPushesStart) {
   EXPECT_EQ(shell("git --git-dir=ours.git branch --list side"), "");
 }
 
+TEST_F(MirrorsTest, AnAddressThatHoldsAPasswordIsNeverWrittenDown) {
+  for (const char* url : {"https://u:secretpw@host.example/x.git", "http://:secretpw@host.example/x.git",
+                          "ssh://git:secretpw@host.example/x.git", "https://u:sec@retpw@host.example/x.git",
+                          "https://secretpw-that-is-a-token@host.example/x.git"}) {
+    const auto set = mirrors_->set({.repo = "ours", .url = url}, admin_);
+    ASSERT_FALSE(set.has_value()) << url;
+    EXPECT_NE(set.error().message.find("--token-secret"), std::string::npos) << set.error().message;
+    EXPECT_EQ(set.error().message.find("retpw"), std::string::npos) << set.error().message;
+    EXPECT_EQ(without_secret(url).find("retpw"), std::string::npos) << without_secret(url);
+  }
+  EXPECT_TRUE(mirrors_->list().value().empty());
+  EXPECT_EQ(without_secret("https://u:p@host/x.git"), "https://***@host/x.git");
+  for (const char* url :
+       {"ssh://git@127.0.0.1:1/x.git", "http://me@127.0.0.1:1/x.git", "http://127.0.0.1:1/a:b@c.git"}) {
+    EXPECT_TRUE(mirrors_->set({.repo = "ours", .url = url, .every = std::chrono::hours{1}}, admin_).has_value()) << url;
+    EXPECT_EQ(without_secret(url), url);
+  }
+}
+
 TEST_F(MirrorsTest, ABranchWithCommitsOfItsOwnStays) {
   follow();
   fetched();

@@ -6,7 +6,7 @@ namespace {
 
 json::object to_json(const event::Mirror& mirror) {
   return {{"repo", mirror.repo},
-          {"url", mirror.url},
+          {"url", event::without_secret(mirror.url)},
           {"every", mirror.every == Duration{0} ? json::value() : json::value(format_duration(mirror.every))},
           {"token_secret", mirror.token_secret.empty() ? json::value() : json::value(mirror.token_secret)},
           {"fetched_at", mirror.fetched_at ? json::value(to_iso8601(*mirror.fetched_at)) : json::value()},
