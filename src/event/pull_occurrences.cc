@@ -5,6 +5,8 @@
 namespace weir::event {
 namespace {
 
+constexpr std::string_view kNoCommonHistory = "everything, for the two have no common history";
+
 // Actions whose workflows run on the merge commit, which conflicts keep from being there.
 bool needs_merge_commit(std::string_view action) {
   return action != "closed";
@@ -17,6 +19,10 @@ std::string pull_merge_ref(std::int64_t number) {
 }
 
 Result<TrialMerge> trial_merge(const io::Git& git, const std::string& base, const std::string& head) {
+  // A branch whose history was exchanged for another one is like one that conflicts: it waits for its author.
+  if (WEIR_TRY(git.merge_base(base, head)).empty()) {
+    return TrialMerge{.conflicts = {std::string(kNoCommonHistory)}};
+  }
   auto merge = WEIR_TRY(git.merge(base, head));
   TrialMerge trial{.conflicts = std::move(merge.conflicts)};
   if (!trial.conflicts.empty()) return trial;

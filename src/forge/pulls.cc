@@ -75,6 +75,13 @@ Result<std::string> commit_of(const io::Git& git, const Pull& pull, MergeMethod 
        .time = now});
 }
 
+// Branches that begin apart have nothing to compare or merge.
+Result<void> check_common(const io::Git& git, const Pull& pull, const std::string& head) {
+  if (!WEIR_TRY(git.merge_base(WEIR_TRY(git.resolve(pull.base_ref)), head)).empty()) return {};
+  return fail(Code::kFailedPrecondition, "{} and {} have no common history", event::short_ref(pull.head_ref),
+              event::short_ref(pull.base_ref));
+}
+
 event::PullFacts facts_of(const Pull& pull) {
   return {.number = pull.issue.number,
           .title = pull.issue.title,
@@ -173,6 +180,7 @@ Result<Pull> Pulls::open(const NewPull& wanted, const types::Identity& identity)
     return fail(Code::kInvalidArgument, "\"{}\" has nothing that \"{}\" lacks", event::short_ref(pull.head_ref),
                 event::short_ref(pull.base_ref));
   }
+  WEIR_TRY(check_common(git, pull, head));
   pull.issue = {.repo = wanted.repo,
                 .is_pull = true,
                 .title = wanted.title.empty() ? event::title_of(WEIR_TRY(git.commit(head))) : wanted.title,
@@ -220,6 +228,7 @@ Result<Pull> Pulls::change(const std::string& repo, std::int64_t number, const C
   if (change.issue.open) pull.issue.open = *change.issue.open;
   if (change.draft) pull.draft = *change.draft;
   if (change.base) pull.base_ref = branch_ref(*change.base);
+  if (pull.base_ref != before.base_ref) WEIR_TRY(check_common(git, pull, WEIR_TRY(git.resolve(pull.head_ref))));
   WEIR_TRY(check_text(pull.issue.title, pull.issue.body));
   WEIR_TRY(check_labels(pull.issue.labels));
   WEIR_TRY(check_assignees(pull.issue.assignees));

@@ -107,6 +107,30 @@ TEST_F(PullsTest, ConflictsAreNamedAndRunNothing) {
               HasSubstr("it conflicts in train.py"));
 }
 
+TEST_F(PullsTest, BranchesWithoutCommonHistoryAreNotCompared) {
+  shell("cd work && git checkout -q --orphan apart");
+  push("apart");
+  const auto refused = pulls_->open({.repo = "flights", .head = "apart"}, alice_);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(refused.error().message, "apart and main have no common history");
+  shell("cd work && git checkout -q better");
+  EXPECT_EQ(open().issue.number, 1) << "no number was used up";
+  EXPECT_EQ(pulls_->change("flights", 1, {.base = "apart"}, alice_).error().message,
+            "better and apart have no common history");
+  // A branch whose history is exchanged later waits as one that conflicts, and hinders no push.
+  started();
+  shell("cd work && git checkout -q --orphan anew");
+  write("train.py", "anew\n");
+  push("anew");
+  const auto before = shell("git --git-dir=flights.git rev-parse better");
+  const auto after = shell("git --git-dir=flights.git rev-parse anew");
+  shell("git --git-dir=flights.git update-ref refs/heads/better " + after);
+  ASSERT_TRUE(pulls_->branches_moved("flights", {{"refs/heads/better", before, after}}, alice_).has_value());
+  EXPECT_THAT(pulls_->merge("flights", 1, MergeMethod::kMerge, "", "", bob_).error().message,
+              HasSubstr("it conflicts in everything, for the two have no common history"));
+}
+
 TEST_F(PullsTest, MergingNeedsWhatTheBranchAsksForAndPushesTheBase) {
   const auto pull = open();
   rule_ = {.checks = {"test"}, .reviews = 1};
