@@ -59,6 +59,16 @@ Result<io::FileLock> own(const fs::path& path) {
   }
 }
 
+// The same error, with what to do: the owner may be a server that can be talked to.
+Error in_use(Error error, const fs::path& state) {
+  const auto text = io::read_file(state / "server.json", 1 << 16);
+  const auto owner = text ? parse_json(*text, "server.json").value_or(nullptr) : json::value();
+  const auto url = json_string_or(owner, "url", "");
+  if (!url.empty()) error.message += fmt::format(", which answers at {}", url);
+  error.message += "; use that one, wait for its end, or give another state: --state DIR";
+  return error;
+}
+
 // The part of an address that a Host header holds.
 std::string public_authority(const std::string& url) {
   const auto parsed = io::parse_url(url);
@@ -150,7 +160,14 @@ Result<void> ServerImpl::open_state() {
   options_.state = fs::absolute(options_.state).lexically_normal();
   WEIR_TRY(io::make_dirs(options_.state));
   fs::permissions(options_.state, fs::perms::owner_all);
-  lock_ = WEIR_TRY(own(options_.state / "lock"));
+  auto lock = own(options_.state / "lock");
+  if (!lock && lock.error().code == Code::kFailedPrecondition) {
+    return std::unexpected(in_use(std::move(lock).error(), options_.state));
+  }
+  lock_ = WEIR_TRY(std::move(lock));
+  // Of an earlier owner, who was killed.
+  std::error_code ignored;
+  fs::remove(options_.state / "server.json", ignored);
   // Keys are made after the database is on disk: alone they tell of a state whose database was lost. Starting anew
   // would hide that, and number runs and events a second time.
   std::error_code absent;
@@ -508,6 +525,7 @@ api::github::Parts ServerImpl::github_parts() {
 }
 
 Result<void> ServerImpl::catch_up() {
+  if (options_.before_start) WEIR_TRY(options_.before_start(*engine_));
   WEIR_TRY(engine_->start());
   actions_->forget_ended();
   housekeeping_ = std::make_unique<Housekeeping>(
@@ -555,6 +573,7 @@ void ServerImpl::stop() {
   if (executor_) executor_->detach();
   if (loop_) loop_->stop();
   if (db_) db_->stop();
+  if (!lock_) return;  // the state is another's, and so is the file that tells where it is
   std::error_code ignored;
   fs::remove(options_.state / "server.json", ignored);
 }

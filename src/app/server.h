@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -44,6 +45,8 @@ class Server {
     std::vector<std::string> watch_roots;
     bool serve_models = true;                          // gateway, rollouts and monitor; `weir run` needs none
     std::map<std::string, std::string> extra_secrets;  // of this process only (`weir run -s`)
+    // Asked before what is unfinished is taken up: what it cancels begins nothing new but what always() says.
+    std::function<Result<void>(engine::Engine&)> before_start;
   };
 
   // kFailedPrecondition if another process owns the state or the port is taken.
