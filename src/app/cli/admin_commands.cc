@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <iterator>
+#include <optional>
 
 #include "app/cli/command.h"
 #include "app/cli/print.h"
@@ -18,8 +19,10 @@ struct AdminArguments {
   std::string name;
   std::string role = "developer";
   std::string expires_in;
+  std::string repo;
   std::string environment;
-  std::string value;
+  std::optional<std::string> value;
+  bool allow_empty = false;
   std::int64_t id = 0;
   bool deep = false;
 };
@@ -29,6 +32,10 @@ Result<int> check_state(Cli& cli, const AdminArguments& arguments) {
   if (const char* named = std::getenv("WEIR_STATE"); state.empty() && named != nullptr) state = named;
   if (state.empty()) state = find_state(std::filesystem::current_path());
   if (state.empty()) return fail(Code::kNotFound, "no state here: name it with --state DIR");
+  // One whose database is lost still has its keys, and is told so below.
+  if (!std::filesystem::exists(state / "weir.db") && !std::filesystem::exists(state / "keys")) {
+    return fail(Code::kNotFound, "there is no state in {}", state.string());
+  }
   const auto report = WEIR_TRY(fsck(state, {.read_blobs = arguments.deep}));
   if (cli.json) {
     print_json(to_json(report));
@@ -81,21 +88,58 @@ Result<int> list_tokens(Cli& cli) {
 
 Result<int> set_secret(Cli& cli, const AdminArguments& arguments) {
   auto client = WEIR_TRY(ApiClient::connect(cli.connection));
-  std::string value = arguments.value;
-  if (value.empty()) {
+  std::string value = arguments.value.value_or("");
+  if (!arguments.value) {
     if (is_terminal(STDIN_FILENO)) {
       value = ::getpass(fmt::format("value of {}: ", arguments.name).c_str());
     } else {
       value.assign(std::istreambuf_iterator<char>(std::cin), {});
       if (value.ends_with('\n')) value.pop_back();
     }
+    if (value.empty() && !arguments.allow_empty) {
+      return fail(Code::kInvalidArgument, "the value of {} is empty; if it shall be: --allow-empty", arguments.name);
+    }
   }
-  WEIR_TRY(client.put("/api/v1/secrets/" + url_encode(arguments.name),
-                      json::object{{"value", value}, {"environment", arguments.environment}}));
+  WEIR_TRY(client.put(
+      "/api/v1/secrets/" + url_encode(arguments.name),
+      json::object{{"value", value}, {"repository", arguments.repo}, {"environment", arguments.environment}}));
   if (cli.json) {
-    print_json(json::object{{"name", arguments.name}, {"environment", arguments.environment}});
+    print_json(
+        json::object{{"name", arguments.name}, {"repository", arguments.repo}, {"environment", arguments.environment}});
   } else {
     print_line(fmt::format("{} secret {} is set", styled(Style::kGood, "✓"), arguments.name));
+  }
+  return 0;
+}
+
+Result<int> list_secrets(Cli& cli) {
+  auto client = WEIR_TRY(ApiClient::connect(cli.connection));
+  const auto answer = WEIR_TRY(client.get("/api/v1/secrets"));
+  if (cli.json) {
+    print_json(answer);
+    return 0;
+  }
+  std::vector<std::vector<std::string>> rows{{"SECRET", "REPOSITORY", "ENVIRONMENT", "SET", "BY"}};
+  for (const auto& secret : answer.at("secrets").as_array()) {
+    const auto repo = json_string_or(secret, "repository", "");
+    const auto environment = json_string_or(secret, "environment", "");
+    rows.push_back({json_string_or(secret, "name", ""), repo.empty() ? "all" : safe(repo),
+                    environment.empty() ? "any" : safe(environment),
+                    ago(json_string_or(secret, "updated_at", ""), cli.clock.now()),
+                    safe(json_string_or(secret, "updated_by", ""))});
+  }
+  fmt::print("{}", rows.size() == 1 ? "there are no secrets\n" : table(rows));
+  return 0;
+}
+
+Result<int> delete_secret(Cli& cli, const AdminArguments& arguments) {
+  auto client = WEIR_TRY(ApiClient::connect(cli.connection));
+  WEIR_TRY(client.remove(fmt::format("/api/v1/secrets/{}?repository={}&environment={}", url_encode(arguments.name),
+                                     url_encode(arguments.repo), url_encode(arguments.environment))));
+  if (cli.json) {
+    print_json(json::object{{"name", arguments.name}, {"deleted", true}});
+  } else {
+    print_line(fmt::format("secret {} is deleted", arguments.name));
   }
   return 0;
 }
@@ -131,17 +175,32 @@ void add_token(CLI::App& app, Cli& cli, const std::shared_ptr<AdminArguments>& a
 }
 
 void add_secret(CLI::App& app, Cli& cli, const std::shared_ptr<AdminArguments>& arguments) {
-  auto* secret = app.add_subcommand("secret", "Set secrets for `${{ secrets.NAME }}`");
+  auto* secret = app.add_subcommand("secret", "Set, list and delete secrets for `${{ secrets.NAME }}`");
   secret->require_subcommand(1);
   // Before its sub-command, which takes them over.
-  set_examples(*secret,
-               "weir secret set SLACK_WEBHOOK < webhook.txt\nweir secret set API_KEY --environment production");
+  set_examples(
+      *secret,
+      "weir secret set SLACK_WEBHOOK < webhook.txt\nweir secret set API_KEY --repo flights --environment production\n"
+      "weir secret list\nweir secret delete API_KEY --repo flights --environment production");
   auto* set = secret->add_subcommand("set", "Set a secret, read from standard input or asked for");
   set->add_option("NAME", arguments->name, "letters, digits and _")->required();
   set->add_option("--value", arguments->value, "its value; others on this machine may see it in the process list");
-  set->add_option("-e,--environment", arguments->environment, "only for jobs of this environment");
+  set->add_flag("--allow-empty", arguments->allow_empty, "take an empty value from standard input");
+  const auto add_scope = [arguments](CLI::App& command) {
+    command.add_option("--repo", arguments->repo, "only for jobs of this repository (default: of all)");
+    command.add_option("-e,--environment", arguments->environment, "only for jobs of this environment");
+  };
+  add_scope(*set);
   add_connection_options(*set, cli);
   set->callback([&cli, arguments] { cli.action = [&cli, arguments] { return set_secret(cli, *arguments); }; });
+  auto* list = secret->add_subcommand("list", "Names of secrets and where they hold, never their values");
+  add_connection_options(*list, cli);
+  list->callback([&cli] { cli.action = [&cli] { return list_secrets(cli); }; });
+  auto* remove = secret->add_subcommand("delete", "Delete a secret");
+  remove->add_option("NAME", arguments->name, "as it was set")->required();
+  add_scope(*remove);
+  add_connection_options(*remove, cli);
+  remove->callback([&cli, arguments] { cli.action = [&cli, arguments] { return delete_secret(cli, *arguments); }; });
 }
 
 }  // namespace

@@ -1,6 +1,10 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 
 #include "app/cli/api_client.h"
 #include "base/clock.h"
@@ -24,6 +28,11 @@ struct Cli {
 
 // Adds --server, --state, --token and --json, which every command that talks to a server takes.
 void add_connection_options(CLI::App& command, Cli& cli);
+// Adds --slots; left out, `slots` stays as it is.
+void add_slots(CLI::App& command, int& slots);
+// What to say if the words of a command line name a command that there is not: `there is no command "rum"; did you mean
+// "run"?`; nothing if they name one.
+std::optional<std::string> unknown_command(CLI::App& app, std::span<char* const> arguments);
 // The examples below a command's help.
 void set_examples(CLI::App& command, std::string_view examples);
 

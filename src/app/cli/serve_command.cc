@@ -122,7 +122,7 @@ void add_serve(CLI::App& app, Cli& cli) {
   command->add_option("--state", cli.connection.state, "folder for everything that is kept (default: .weir)");
   command->add_option("--listen", arguments->listen, "HOST:PORT; other addresses than loopback demand tokens of all")
       ->capture_default_str();
-  command->add_option("--slots", arguments->slots, "jobs at a time (default: one for each processor)");
+  add_slots(*command, arguments->slots);
   command
       ->add_option("--job-nice", arguments->job_nice,
                    "how far jobs give way to the server for the processors: 0 (not at all) to 19")

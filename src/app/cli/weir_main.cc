@@ -32,6 +32,10 @@ int main(int argc, char** argv) {
   add_notification_commands(app, cli);
   add_admin_commands(app, cli);
 
+  if (const auto unknown = unknown_command(app, {argv, static_cast<std::size_t>(argc)})) {
+    print_error(*unknown);
+    return 2;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
