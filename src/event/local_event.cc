@@ -1,5 +1,8 @@
 #include "event/local_event.h"
 
+#include <set>
+
+#include "base/json.h"
 #include "text/suggest.h"
 
 namespace weir::event {
@@ -53,7 +56,68 @@ Result<void> complete(RunRequest& request, const TriggerDeps& deps, const Source
   return {};
 }
 
+// The keys of all matrices of some workflows.
+struct MatrixKeys {
+  std::set<std::string> names;
+  bool open = false;           // there may be others, which only a run tells
+  std::set<std::string> read;  // called workflows
+
+  void add_matrix(const json::value& strategy) {
+    open = open || strategy.is_string();
+    const auto* matrix = json_find(strategy, "matrix");
+    if (matrix == nullptr) return;
+    open = open || !matrix->is_object();
+    if (!matrix->is_object()) return;
+    for (const auto& [key, values] : matrix->get_object()) {
+      if (key != "include" && key != "exclude") names.emplace(key);
+      if (key == "include") add_included(values);
+    }
+  }
+
+  void add_included(const json::value& list) {
+    open = open || !list.is_array();
+    if (!list.is_array()) return;
+    for (const auto& one : list.get_array()) {
+      open = open || !one.is_object();
+      if (!one.is_object()) continue;
+      for (const auto& member : one.get_object()) names.emplace(member.key());
+    }
+  }
+
+  void add(const io::Git& git, std::string_view commit, const workflow::Workflow& workflow) {
+    for (const auto& job : workflow.jobs) {
+      add_matrix(job.strategy);
+      if (!job.calls_workflow() || !read.insert(job.uses).second) continue;
+      const auto called = job.uses.starts_with("./") ? find_workflow_file(git, commit, job.uses.substr(2))
+                                                     : Result<WorkflowFile>(WorkflowFile{});
+      open = open || !called || !called->workflow;
+      if (called && called->workflow) add(git, commit, *called->workflow);
+    }
+  }
+};
+
 }  // namespace
+
+Result<void> check_matrix(const io::Git& git, const LocalEvent& event, const std::vector<std::string>& paths) {
+  if (event.options.matrix.empty()) return {};
+  MatrixKeys keys;
+  for (const auto& path : paths) {
+    auto files = path.empty() ? WEIR_TRY(read_workflow_files(git, event.commit))
+                              : std::vector{WEIR_TRY(find_workflow_file(git, event.commit, path))};
+    for (const auto& file : files) {
+      if (!file.workflow) return {};  // what is wrong with it is told later
+      if (file.workflow->on.listens(event.event_name)) keys.add(git, event.commit, *file.workflow);
+    }
+  }
+  if (keys.open) return {};
+  const std::vector<std::string> known(keys.names.begin(), keys.names.end());
+  for (const auto& [key, value] : event.options.matrix) {
+    if (keys.names.contains(key)) continue;
+    return fail(Code::kInvalidArgument, "--matrix {}:{}: no job's matrix has the key \"{}\"; {}", key, value, key,
+                known.empty() ? "no job has a matrix" : fmt::format("there are {}", fmt::join(known, ", ")));
+  }
+  return {};
+}
 
 Result<std::string> find_ref(const Source& source, std::string_view name) {
   if (name.empty()) return source.default_ref;

@@ -13,4 +13,8 @@ Result<std::string> find_ref(const Source& source, std::string_view name);
 Result<std::vector<RunRequest>> local_requests(const TriggerDeps& deps, const Source& source, const LocalEvent& event,
                                                const std::string& actor);
 
+// Refuses a key of `event.options.matrix` that no job of the workflows has: it would choose nothing. `paths`: as
+// LocalEvent::workflow_path. What only a run can know (a matrix from an expression, a workflow elsewhere) is trusted.
+Result<void> check_matrix(const io::Git& git, const LocalEvent& event, const std::vector<std::string>& paths);
+
 }  // namespace weir::event

@@ -3,10 +3,10 @@
 #include "app/cli/command.h"
 #include "app/cli/print.h"
 #include "app/cli/run_display.h"
+#include "app/cli/work_tree.h"
 #include "config/parse.h"
 #include "event/time_zones.h"
 #include "io/file.h"
-#include "io/git.h"
 #include "runner/action.h"
 #include "text/diagnostic.h"
 #include "text/suggest.h"
@@ -19,10 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The root of the repository around the working directory, else that directory.
+// The top of the work tree around the working directory, else that directory.
 fs::path repository_root() {
-  const auto git = io::Git::discover(fs::current_path());
-  return git ? git->git_dir().parent_path() : fs::current_path();
+  return work_tree_root().value_or(fs::current_path());
 }
 
 bool is_yaml(const fs::path& path) {
@@ -199,7 +198,7 @@ Result<int> list_workflows(bool as_json) {
   if (as_json) {
     print_json(json::object{{"jobs", std::move(list)}});
   } else {
-    fmt::print("{}", rows.size() == 1 ? "there is no workflow file below .github/workflows\n" : table(rows));
+    print_text(rows.size() == 1 ? "there is no workflow file below .github/workflows\n" : table(rows));
   }
   return 0;
 }

@@ -92,14 +92,24 @@ std::string safe(std::string_view text) {
   return out;
 }
 
+// A reader that went away, or a terminal, is no reason to end: fmt::print would throw.
+void print_text(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
 void print_line(std::string_view text) {
-  fmt::print(stdout, "{}\n", text);
+  print_text(fmt::format("{}\n", text));
+}
+
+void print_note(std::string_view text) {
+  const std::string line = fmt::format("{}\n", text);
+  std::fflush(stdout);
+  std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
 void print_error(std::string_view text) {
-  std::fflush(stdout);
   const bool colour = is_terminal(STDERR_FILENO);
-  fmt::print(stderr, "{}error:{} {}\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "", text);
+  print_note(fmt::format("{}error:{} {}", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "", text));
 }
 
 void print_json(const json::value& value) {

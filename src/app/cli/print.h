@@ -28,7 +28,9 @@ std::string ago(std::string_view iso_time, TimePoint now);
 // Control characters of outside text are made harmless.
 std::string safe(std::string_view text);
 
+void print_text(std::string_view text);     // to standard output, as it is
 void print_line(std::string_view text);     // to standard output
+void print_note(std::string_view text);     // a line to standard error
 void print_error(std::string_view text);    // "error: …" to standard error
 void print_json(const json::value& value);  // pretty, to standard output
 

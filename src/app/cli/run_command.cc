@@ -1,18 +1,27 @@
 #include <CLI/CLI.hpp>
 #include <fstream>
+#include <thread>
+#include <tuple>
 
 #include "app/cli/command.h"
+#include "app/cli/interruption.h"
 #include "app/cli/print.h"
 #include "app/cli/run_display.h"
+#include "app/cli/secret_file.h"
+#include "app/cli/work_tree.h"
 #include "app/server.h"
+#include "event/local_event.h"
 #include "io/file.h"
 #include "io/git.h"
+#include "text/suggest.h"
 
 // weir run: this repository's workflows on this machine, without a server.
 namespace weir::app {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kActor = "local";  // who starts what `weir run` runs
 
 struct LocalArguments {
   std::string event = "push";
@@ -34,12 +43,9 @@ struct LocalArguments {
 };
 
 // "NAME=VALUE", or "NAME" alone for the value of this process's environment variable.
-Result<std::pair<std::string, std::string>> name_value(const std::string& text, char separator,
-                                                       std::string_view option) {
-  const auto at = text.find(separator);
-  if (at == 0 || text.empty()) {
-    return fail(Code::kInvalidArgument, "{} {} must be NAME{}VALUE", option, text, separator);
-  }
+Result<std::pair<std::string, std::string>> name_value(const std::string& text, std::string_view option) {
+  const auto at = text.find('=');
+  if (at == 0 || text.empty()) return fail(Code::kInvalidArgument, "{} {} must be NAME=VALUE", option, text);
   if (at != std::string::npos) return std::pair(text.substr(0, at), text.substr(at + 1));
   const char* inherited = std::getenv(text.c_str());
   if (inherited == nullptr) {
@@ -52,39 +58,31 @@ Result<std::pair<std::string, std::string>> name_value(const std::string& text, 
 Result<json::object> object_of(const std::vector<std::string>& texts, std::string_view option) {
   json::object object;
   for (const auto& text : texts) {
-    auto [name, value] = WEIR_TRY(name_value(text, '=', option));
+    auto [name, value] = WEIR_TRY(name_value(text, option));
     object[name] = value;
   }
   return object;
 }
 
-// Lines NAME=VALUE; # comments; a value may stand in quotes.
-Result<std::map<std::string, std::string>> read_secret_file(const std::string& path) {
-  std::map<std::string, std::string> secrets;
-  std::istringstream lines(WEIR_TRY(io::read_file(path, 1 << 20)));
-  std::string line;
-  for (int number = 1; std::getline(lines, line); ++number) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (line.empty() || line.starts_with('#')) continue;
-    const auto at = line.find('=');
-    if (at == std::string::npos || at == 0) {
-      return fail(Code::kInvalidArgument, "{}:{}: expected NAME=VALUE", path, number);
-    }
-    std::string value = line.substr(at + 1);
-    if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front()) {
-      value = value.substr(1, value.size() - 2);
-    }
-    secrets[line.substr(0, at)] = value;
-  }
-  return secrets;
+// A bare name is that of a workflow file, as `weir run -l` shows it.
+Result<fs::path> place_of(const fs::path& work_tree, const std::string& text) {
+  const fs::path folder = work_tree / event::kWorkflowFolder;
+  if (text.find('/') == std::string::npos && fs::is_regular_file(folder / text)) return folder / text;
+  const fs::path path = fs::absolute(text).lexically_normal();
+  if (fs::exists(path)) return path;
+  std::vector<std::string> known;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) known.push_back(entry.path().filename().string());
+  std::sort(known.begin(), known.end());
+  const auto hint = text::did_you_mean(path.filename().string(), known);
+  return fail(Code::kNotFound, "-W {}: there is no such file or folder{}{}", text, hint.empty() ? "" : "; ", hint);
 }
 
 // What -W names: files, or folders whose workflow files are meant. Paths relative to the work tree.
 Result<std::vector<std::string>> chosen_workflows(const fs::path& work_tree, const std::vector<std::string>& given) {
   std::vector<std::string> files;
   for (const auto& text : given) {
-    const fs::path path = fs::absolute(text).lexically_normal();
-    if (!fs::exists(path)) return fail(Code::kNotFound, "-W {}: there is no such file or folder", text);
+    const fs::path path = WEIR_TRY(place_of(work_tree, text));
     if (fs::is_directory(path)) {
       std::vector<std::string> inside;
       for (const auto& entry : fs::directory_iterator(path)) {
@@ -115,20 +113,20 @@ Result<event::RunOptions> run_options(const LocalArguments& arguments) {
   options.from = arguments.from;
   options.to = arguments.to;
   for (const auto& text : arguments.matrix) {
-    auto [name, value] = WEIR_TRY(name_value(text, ':', "--matrix"));
-    options.matrix[name] = value;
+    const auto at = text.find(':');
+    if (at == std::string::npos || at == 0) {
+      return fail(Code::kInvalidArgument, "--matrix {} must be KEY:VALUE, such as os:linux", text);
+    }
+    options.matrix[text.substr(0, at)] = text.substr(at + 1);
   }
   options.env = WEIR_TRY(object_of(arguments.env, "--env"));
   options.vars = WEIR_TRY(object_of(arguments.vars, "--var"));
+  for (const auto& variable : options.vars) WEIR_TRY(check_name("--var", variable.key()));
   options.strict = arguments.strict;
   return options;
 }
 
-Result<int> run_local(Cli& cli, const LocalArguments& arguments) {
-  const auto git = WEIR_TRY(io::Git::discover(fs::current_path()));
-  const fs::path work_tree = git.git_dir().parent_path();
-  const auto files = WEIR_TRY(chosen_workflows(work_tree, arguments.workflows));
-
+Result<event::LocalEvent> local_event(const LocalArguments& arguments, const fs::path& work_tree) {
   event::LocalEvent event;
   event.repo = work_tree.filename().string();
   event.event_name = arguments.event;
@@ -139,7 +137,10 @@ Result<int> run_local(Cli& cli, const LocalArguments& arguments) {
     if (!payload.is_object()) return fail(Code::kInvalidArgument, "{} must hold a JSON object", arguments.event_file);
     event.payload = std::move(payload.get_object());
   }
+  return event;
+}
 
+Result<Server::Options> server_options(const Cli& cli, const LocalArguments& arguments, const fs::path& work_tree) {
   Server::Options options;
   options.state = cli.connection.state.empty() ? work_tree / ".weir" : cli.connection.state;
   options.runner = WEIR_TRY(find_runner());
@@ -150,32 +151,92 @@ Result<int> run_local(Cli& cli, const LocalArguments& arguments) {
   options.serve_models = false;
   // A power cut ends the jobs too; what ran is on disk when the command returns.
   options.durability = store::Durability::kAtStop;
-  options.local_repositories.emplace(event.repo, git);
   if (!arguments.secret_file.empty()) options.extra_secrets = WEIR_TRY(read_secret_file(arguments.secret_file));
   for (const auto& text : arguments.secrets) {
-    auto [name, value] = WEIR_TRY(name_value(text, '=', "-s"));
+    auto [name, value] = WEIR_TRY(name_value(text, "-s"));
+    WEIR_TRY(check_name("-s", name));
     options.extra_secrets[name] = value;
   }
+  return options;
+}
+
+// Runs of `weir run` that have not ended. Those of a server, whose state may be used here, are its own business.
+Result<std::vector<engine::Run>> unfinished(engine::Engine& engine) {
+  std::vector<engine::Run> runs;
+  for (const auto state : {engine::RunState::kQueued, engine::RunState::kWaiting, engine::RunState::kInProgress}) {
+    for (auto& run : WEIR_TRY(engine.runs({.state = state, .limit = 500}))) {
+      if (run.actor == kActor) runs.push_back(std::move(run));
+    }
+  }
+  return runs;
+}
+
+void cancel_all(engine::Engine& engine, bool force) {
+  const auto runs = unfinished(engine);
+  if (!runs) return;
+  // One that has ended meanwhile is what is wanted.
+  for (const auto& run : *runs) std::ignore = engine.cancel(run.id, kActor, "interrupted", force);
+}
+
+// What an earlier `weir run` that was killed had begun would run on beside this one, unseen.
+Result<void> cancel_left(engine::Engine& engine, std::vector<std::int64_t>& left) {
+  if (engine.idle()) return {};
+  for (const auto& run : WEIR_TRY(unfinished(engine))) {
+    print_note(fmt::format("run {} of {} was left unfinished by a weir run that was killed: it is cancelled", run.id,
+                           safe(run.workflow)));
+    WEIR_TRY(engine.cancel(run.id, kActor, "left unfinished by a weir run that was killed"));
+    left.push_back(run.id);
+  }
+  return {};
+}
+
+// Their always() steps may need a while.
+Result<void> wait_for_left(engine::Engine& engine, const std::vector<std::int64_t>& left) {
+  for (const auto id : left) {
+    for (bool told = false; WEIR_TRY(engine.run(id)).state != engine::RunState::kCompleted; told = true) {
+      if (!told) print_note(fmt::format("waiting until run {}, which was cancelled, has cleaned up", id));
+      std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    }
+  }
+  return {};
+}
+
+Result<int> run_local(Cli& cli, const LocalArguments& arguments) {
+  const auto interruption = WEIR_TRY(Interruption::watch());
+  const auto git = WEIR_TRY(io::Git::discover(fs::current_path()));
+  const auto work_tree = WEIR_TRY(work_tree_root());
+  const auto files = WEIR_TRY(chosen_workflows(work_tree, arguments.workflows));
+  auto event = WEIR_TRY(local_event(arguments, work_tree));
+  auto options = WEIR_TRY(server_options(cli, arguments, work_tree));
+  options.local_repositories.emplace(event.repo, git);
   // The state of a work tree is nobody's source.
   WEIR_TRY(io::make_dirs(options.state));
   if (!fs::exists(options.state / ".gitignore")) std::ofstream(options.state / ".gitignore") << "*\n";
 
   event.commit = WEIR_TRY(git.snapshot(work_tree));
   event.ref = git.head_ref().value_or("refs/heads/main");
+  WEIR_TRY(event::check_matrix(git, event, files));
 
+  std::vector<std::int64_t> left;
+  options.before_start = [&left](engine::Engine& engine) { return cancel_left(engine, left); };
   Log log(cli.clock, STDERR_FILENO, LogLevel::kWarning);
   auto server = WEIR_TRY(Server::start(options, cli.clock, log));
-  RunDisplay display(server->engine(), {.json = cli.json, .live = is_terminal(STDOUT_FILENO)});
-  types::Identity identity{.name = "local", .role = types::Role::kAdmin};
+  auto& engine = server->engine();
+  auto covered = interruption->during([&engine](bool force) { cancel_all(engine, force); });
+  RunDisplay display(engine, {.json = cli.json, .live = is_terminal(STDOUT_FILENO)});
+  types::Identity identity{.name = kActor, .role = types::Role::kAdmin};
   int code = 0;
   for (const auto& file : files) {
+    if (interruption->signal() != 0) break;
     event.workflow_path = file;
-    for (const auto run : WEIR_TRY(server->triggers().local_event(event, identity))) {
-      code = std::max(code, WEIR_TRY(display.follow(run)));
-    }
+    const auto runs = WEIR_TRY(server->triggers().local_event(event, identity));
+    if (interruption->signal() != 0) cancel_all(engine, false);  // it came before there was what it ends
+    for (const auto run : runs) code = std::max(code, WEIR_TRY(display.follow(run)));
   }
+  WEIR_TRY(wait_for_left(engine, left));
+  covered.reset();
   server->stop();
-  return code;
+  return interruption->signal() != 0 ? 128 + interruption->signal() : code;
 }
 
 }  // namespace
@@ -185,19 +246,21 @@ void add_run(CLI::App& app, Cli& cli) {
   auto* command = app.add_subcommand("run", "Run this repository's workflows here, without a server");
   command->add_option("EVENT", arguments->event, "push, pull_request, workflow_dispatch or schedule")
       ->capture_default_str();
-  command->add_option("-W,--workflows", arguments->workflows, "workflow file or folder of them");
+  command->add_option("-W,--workflows", arguments->workflows,
+                      "workflow file, also by its bare name, or folder of them");
   command->add_option("-j,--job", arguments->job, "only this job and what it needs");
   command->add_option("--from", arguments->from,
                       "begin with this job; what it needs is reused if nothing of it changed");
   command->add_option("--to", arguments->to, "end with this job");
   command->add_option("-e,--eventpath", arguments->event_file, "JSON file with the event's payload");
   command->add_option("-s,--secret", arguments->secrets, "NAME=VALUE, or NAME to take it from the environment");
-  command->add_option("--secret-file", arguments->secret_file, "file with lines NAME=VALUE");
+  command->add_option("--secret-file", arguments->secret_file,
+                      "file with lines NAME=VALUE; values in quotes may have several lines");
   command->add_option("--input", arguments->inputs, "NAME=VALUE of a workflow_dispatch input");
   command->add_option("--env", arguments->env, "NAME=VALUE for every step");
   command->add_option("--var", arguments->vars, "NAME=VALUE for ${{ vars.NAME }}");
   command->add_option("--matrix", arguments->matrix, "KEY:VALUE; only combinations that have it");
-  command->add_option("--slots", arguments->slots, "jobs at a time (default: one for each processor)");
+  add_slots(*command, arguments->slots);
   command->add_option("--state", cli.connection.state, "state folder (default: .weir in the repository)");
   command
       ->add_option("--actions-url", arguments->actions_url,

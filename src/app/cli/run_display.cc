@@ -34,10 +34,6 @@ RunDisplay::RunDisplay(engine::Engine& engine, Options options)
 // thousands.
 Result<int> RunDisplay::follow(std::int64_t run_id) {
   running_.clear();
-  const auto show = [&](const std::vector<engine::Job>& jobs) -> Result<void> {
-    for (const auto& job : jobs) WEIR_TRY(print_new_lines(job));
-    return {};
-  };
   WEIR_TRY(show(WEIR_TRY(engine_.jobs(run_id))));
   for (;;) {
     const auto run = WEIR_TRY(engine_.run(run_id));
@@ -67,10 +63,20 @@ std::set<std::int64_t> RunDisplay::wait_for_moves() {
 }
 
 Result<void> RunDisplay::look_at(std::int64_t run, const std::set<std::int64_t>& jobs) {
+  std::vector<engine::Job> moved;
   for (const auto id : jobs) {
-    const auto job = WEIR_TRY(engine_.job(id));
-    if (job.run == run) WEIR_TRY(print_new_lines(job));
+    auto job = WEIR_TRY(engine_.job(id));
+    if (job.run == run) moved.push_back(std::move(job));
   }
+  return show(std::move(moved));
+}
+
+// In the order in which they began: what a job needs comes before it, also where that is a called workflow, whose jobs
+// have later numbers.
+Result<void> RunDisplay::show(std::vector<engine::Job> jobs) {
+  std::ranges::sort(
+      jobs, {}, [](const engine::Job& job) { return std::pair(job.started_at.value_or(TimePoint::max()), job.id); });
+  for (const auto& job : jobs) WEIR_TRY(print_new_lines(job));
   return {};
 }
 
@@ -144,7 +150,7 @@ void RunDisplay::print_summary(const engine::Run& run, const std::vector<engine:
                          : job.origin != 0  ? "reused"
                                             : "")});
   }
-  fmt::print("\n{}", table(rows));
+  print_text("\n" + table(rows));
   if (!run.problem.empty()) print_line(run.problem);
   print_line(fmt::format("{}  {} {}",
                          state_mark(run.conclusion ? types::conclusion_name(*run.conclusion) : "completed"),

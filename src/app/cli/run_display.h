@@ -25,6 +25,7 @@ class RunDisplay {
   Result<int> follow(std::int64_t run);
 
  private:
+  Result<void> show(std::vector<engine::Job> jobs);
   Result<void> look_at(std::int64_t run, const std::set<std::int64_t>& jobs);
   std::set<std::int64_t> wait_for_moves();
   Result<void> print_new_lines(const engine::Job& job);

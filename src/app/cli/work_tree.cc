@@ -6,9 +6,20 @@
 #include <string_view>
 
 #include "io/git.h"
+#include "io/git_process.h"
 #include "io/process.h"
 
 namespace weir::app {
+
+Result<std::filesystem::path> work_tree_root() {
+  WEIR_TRY(io::Git::discover(std::filesystem::current_path()));
+  io::ProcessOptions options;
+  options.argv = {"git", "rev-parse", "--show-toplevel"};
+  options.env = io::git_environment({});
+  std::string root = WEIR_TRY(io::run_checked(std::move(options)));
+  while (root.ends_with('\n')) root.pop_back();
+  return std::filesystem::path(root);
+}
 
 Result<std::string> repository_of_work_tree() {
   const auto git = WEIR_TRY(io::Git::discover(std::filesystem::current_path()));
