@@ -49,28 +49,26 @@ class LocalAccess final : public Access {
     return tokens_.revoke_for_job(tx, job_id);
   }
 
-  Result<void> set_secret(std::string_view name, std::string_view value, std::string_view environment,
+  Result<void> set_secret(std::string_view name, std::string_view value, const Scope& scope,
                           const types::Identity& actor) override {
-    return vault_.set_secret(name, value, environment, actor);
+    return vault_.set_secret(name, value, scope, actor);
   }
-  Result<void> delete_secret(std::string_view name, std::string_view environment,
-                             const types::Identity& actor) override {
-    return vault_.delete_secret(name, environment, actor);
+  Result<void> delete_secret(std::string_view name, const Scope& scope, const types::Identity& actor) override {
+    return vault_.delete_secret(name, scope, actor);
   }
   Result<std::vector<SecretName>> secret_names() override { return vault_.secret_names(); }
-  Result<std::map<std::string, std::string>> secrets(store::Reader& reader, std::string_view environment) override {
-    return vault_.secrets(reader, environment);
+  Result<std::map<std::string, std::string>> secrets(store::Reader& reader, const Place& place) override {
+    return vault_.secrets(reader, place);
   }
-  Result<void> set_variable(std::string_view name, std::string_view value, std::string_view environment,
+  Result<void> set_variable(std::string_view name, std::string_view value, const Scope& scope,
                             const types::Identity& actor) override {
-    return vault_.set_variable(name, value, environment, actor);
+    return vault_.set_variable(name, value, scope, actor);
   }
-  Result<void> delete_variable(std::string_view name, std::string_view environment,
-                               const types::Identity& actor) override {
-    return vault_.delete_variable(name, environment, actor);
+  Result<void> delete_variable(std::string_view name, const Scope& scope, const types::Identity& actor) override {
+    return vault_.delete_variable(name, scope, actor);
   }
-  Result<std::map<std::string, std::string>> variables(store::Reader& reader, std::string_view environment) override {
-    return vault_.variables(reader, environment);
+  Result<std::map<std::string, std::string>> variables(store::Reader& reader, const Place& place) override {
+    return vault_.variables(reader, place);
   }
 
   Result<Approval> request_approval(store::Transaction& tx, const ApprovalRequest& request) override {

@@ -38,6 +38,7 @@ Result<ApprovalState> parse_approval_state(std::string_view name);
 
 // Somebody wants to enter an environment.
 struct ApprovalRequest {
+  std::string repository;    // whose weir.yaml says what the environment asks for
   std::string environment;   // "production"
   std::string subject;       // what enters: "job/42", "endpoint/flights@production"
   std::string summary;       // for the reviewer: "flight-delay version 3 (was 2)"
@@ -51,6 +52,7 @@ struct ApprovalRequest {
 struct Approval {
   std::int64_t id = 0;
   ApprovalState state = ApprovalState::kPending;
+  std::string repository;  // "" of one from before environments were a repository's own
   std::string environment;
   std::string subject;
   std::string summary;
@@ -78,6 +80,20 @@ struct ApprovalFilter {
   std::optional<ApprovalState> state;
   std::optional<std::string> subject;
   std::int64_t limit = 100;
+};
+
+// Where a secret or variable holds.
+struct Scope {
+  std::string repository;   // "" = in all
+  std::string environment;  // "" = in all, and outside of them
+};
+
+// Whose values a job gets.
+struct Place {
+  std::string repository;
+  std::string environment;  // "" = none
+  // With what all repositories share for the environment: not where one that asks for reviewers shares it.
+  bool shared = true;
 };
 
 // Identities, tokens, roles, secrets, and environments with their reviewers: who may do what.
@@ -123,28 +139,27 @@ class Access {
   virtual Result<void> revoke_job_token(store::Transaction& tx, std::int64_t job_id) = 0;
 
   // --- secrets and variables
-  // Names as GitHub has them: letters, digits and _, no digit first, no GITHUB_; stored in capitals. `environment` "" =
-  // for all. kInvalidArgument names the rule that is broken. Event secret.set, without the value.
-  virtual Result<void> set_secret(std::string_view name, std::string_view value, std::string_view environment,
+  // Names as GitHub has them: letters, digits and _, no digit first, no GITHUB_; stored in capitals.
+  // kInvalidArgument names the rule that is broken. Event secret.set, without the value.
+  virtual Result<void> set_secret(std::string_view name, std::string_view value, const Scope& scope,
                                   const types::Identity& actor) = 0;
-  virtual Result<void> delete_secret(std::string_view name, std::string_view environment,
-                                     const types::Identity& actor) = 0;
+  virtual Result<void> delete_secret(std::string_view name, const Scope& scope, const types::Identity& actor) = 0;
   struct SecretName {
     std::string name;
-    std::string environment;
+    Scope scope;
     TimePoint updated_at;
     std::string updated_by;
   };
   virtual Result<std::vector<SecretName>> secret_names() = 0;
-  // All values for a job in `environment` ("" = none): an environment's own value wins. Keep them off logs and events.
-  virtual Result<std::map<std::string, std::string>> secrets(store::Reader& reader, std::string_view environment) = 0;
+  // All values that hold there: a repository's win over those of all, an environment's over both. Keep them off logs
+  // and events.
+  virtual Result<std::map<std::string, std::string>> secrets(store::Reader& reader, const Place& place) = 0;
 
   // Plain values for `vars.X`, with the same rules.
-  virtual Result<void> set_variable(std::string_view name, std::string_view value, std::string_view environment,
+  virtual Result<void> set_variable(std::string_view name, std::string_view value, const Scope& scope,
                                     const types::Identity& actor) = 0;
-  virtual Result<void> delete_variable(std::string_view name, std::string_view environment,
-                                       const types::Identity& actor) = 0;
-  virtual Result<std::map<std::string, std::string>> variables(store::Reader& reader, std::string_view environment) = 0;
+  virtual Result<void> delete_variable(std::string_view name, const Scope& scope, const types::Identity& actor) = 0;
+  virtual Result<std::map<std::string, std::string>> variables(store::Reader& reader, const Place& place) = 0;
 
   // --- environments and approvals
   // Opens an approval with event approval.requested. Without reviewers and wait it is granted at once (a second event,

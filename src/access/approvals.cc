@@ -18,7 +18,7 @@ constexpr std::size_t kLinkBytesMax = 1'000;
 constexpr std::string_view kColumns =
     "id, state, environment, subject, summary, requested_by, requested_at, ref, run_id, job_id, reviewers, "
     "self_review, "
-    "wait_until, reviewed_by, decided_at, comment, bypassed, event, expires_at";
+    "wait_until, reviewed_by, decided_at, comment, bypassed, event, expires_at, repository";
 
 Approval read_approval(const store::Row& row) {
   Approval approval;
@@ -43,6 +43,7 @@ Approval read_approval(const store::Row& row) {
   approval.bypassed = row.boolean(16);
   approval.event = row.integer(17);
   approval.expires_at = row.time(18);
+  approval.repository = row.string(19);
   return approval;
 }
 
@@ -55,12 +56,12 @@ json::array names_json(const std::vector<std::string>& names) {
 Result<void> insert(store::Transaction& tx, const Approval& approval) {
   WEIR_TRY(tx.execute(
       "INSERT INTO access_approvals(id, state, environment, subject, summary, requested_by, requested_at, ref, run_id, "
-      "job_id, reviewers, self_review, wait_until, comment, bypassed, event, expires_at) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, ?, ?)",
+      "job_id, reviewers, self_review, wait_until, comment, bypassed, event, expires_at, repository) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, ?, ?, ?)",
       {approval.id, static_cast<int>(approval.state), approval.environment, approval.subject, approval.summary,
        approval.requested_by, approval.requested_at, approval.ref, approval.run_id, approval.job_id,
        json::serialize(names_json(approval.reviewers)), approval.self_review, approval.wait_until, approval.event,
-       approval.expires_at}));
+       approval.expires_at, approval.repository}));
   return {};
 }
 
@@ -80,6 +81,7 @@ json::object payload_of(const Approval& approval) {
                        {"summary", approval.summary},
                        {"requested_by", approval.requested_by},
                        {"reviewers", names_json(approval.reviewers)}};
+  if (!approval.repository.empty()) payload["repository"] = approval.repository;
   if (approval.run_id) payload["run"] = *approval.run_id;
   if (approval.job_id) payload["job"] = *approval.job_id;
   return payload;
@@ -199,6 +201,7 @@ bool branch_matches(std::string_view branch, std::string_view pattern) {
 
 Result<Approval> ApprovalDesk::request(store::Transaction& tx, const ApprovalRequest& request) {
   Approval approval;
+  approval.repository = request.repository;
   approval.environment = request.environment;
   approval.subject = request.subject;
   approval.summary = request.summary;
@@ -209,7 +212,7 @@ Result<Approval> ApprovalDesk::request(store::Transaction& tx, const ApprovalReq
   approval.job_id = request.job_id;
   Duration expires = config::Environment{}.expires;
   const auto config = config_ ? config_() : nullptr;
-  if (const auto* environment = config ? config->environment(request.environment) : nullptr) {
+  if (const auto* environment = config ? config->environment_of(request.repository, request.environment) : nullptr) {
     WEIR_TRY(check_branch(*environment, request.ref));
     approval.reviewers = environment->reviewers;
     approval.self_review = environment->self_review;
@@ -308,7 +311,8 @@ Result<Access::Link> ApprovalDesk::read_link(store::Reader& reader, std::string_
   if (used) return fail(Code::kFailedPrecondition, "{} has used the link for approval {} already", found.reviewer, id);
   // A token can be revoked; a link ends when weir.yaml no longer names its reviewer.
   const auto config = config_ ? config_() : nullptr;
-  const auto* environment = config ? config->environment(found.approval.environment) : nullptr;
+  const auto* environment =
+      config ? config->environment_of(found.approval.repository, found.approval.environment) : nullptr;
   if (environment == nullptr ||
       std::ranges::find(environment->reviewers, found.reviewer) == environment->reviewers.end()) {
     return fail(Code::kFailedPrecondition, "{} is no longer a reviewer of {}", found.reviewer,
@@ -410,6 +414,7 @@ Result<ApprovalState> parse_approval_state(std::string_view name) {
 
 json::object to_json(const Approval& approval) {
   json::object object{{"id", approval.id},
+                      {"repository", approval.repository},
                       {"environment", approval.environment},
                       {"subject", approval.subject},
                       {"summary", approval.summary},

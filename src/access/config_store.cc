@@ -1,25 +1,38 @@
 #include "access/config_store.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "access/vault.h"
 #include "config/parse.h"
 
 namespace weir::access {
 namespace {
 
-// Appends the elements of `from` to `to`; the name of one that both have is an error.
-template <class T, class Name>
-Result<void> join(std::vector<T>& to, const std::vector<T>& from, std::string_view kind, Name name) {
-  for (const auto& element : from) {
-    for (const auto& other : to) {
-      if (name(element) == name(other)) {
-        return fail(Code::kAlreadyExists, "another repository's weir.yaml configures the {} \"{}\" already", kind,
-                    name(element));
+// Puts what every repository configures into one list each; no two may name the same.
+class Joiner {
+ public:
+  void begin(const std::string& repository) { repository_ = repository; }
+
+  template <class T, class Name>
+  Result<void> join(std::vector<T>& to, const std::vector<T>& from, std::string_view kind, Name name) {
+    for (const auto& element : from) {
+      const auto [owner, is_new] = owners_.emplace(fmt::format("{} \"{}\"", kind, name(element)), repository_);
+      if (!is_new) {
+        return fail(Code::kAlreadyExists,
+                    "the weir.yaml of {} and that of {} both configure the {}: one of them has to "
+                    "take another name",
+                    owner->second, repository_, owner->first);
       }
+      to.push_back(element);
     }
+    return {};
   }
-  to.insert(to.end(), from.begin(), from.end());
-  return {};
-}
+
+ private:
+  std::string repository_;
+  std::map<std::string, std::string> owners_;  // by what it is and its name
+};
 
 // Variables are kept with the text that they went into, so that it reads the same after a restart.
 std::string variables_text(const std::map<std::string, std::string>& variables) {
@@ -63,6 +76,10 @@ Result<std::unique_ptr<ConfigStore>> ConfigStore::open(store::Database& db) {
           for (const auto& problem : parsed.diagnostics) problems += text::render(problem, row.text(1)) + "\n";
         });
   }));
+  WEIR_TRY(db.read([&](store::Reader& reader) -> Result<void> {
+    return reader.query("SELECT repository, problems FROM access_refused_configs", {},
+                        [&](const store::Row& row) { store->refusals_[row.string(0)] = row.string(1); });
+  }));
   // No start at all, instead of one without that file: its reviewers, gates and limits would silently be gone, while
   // jobs and pushes go on. What already runs goes on without the server, and nothing is lost by starting it later.
   if (!problems.empty()) {
@@ -93,6 +110,27 @@ std::map<std::string, std::shared_ptr<const config::Config>> ConfigStore::all() 
   return parts_;
 }
 
+bool ConfigStore::has(const std::string& repository) const {
+  const std::scoped_lock lock(mutex_);
+  return parts_.contains(repository);
+}
+
+std::string ConfigStore::refusal(const std::string& repository) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = refusals_.find(repository);
+  return found == refusals_.end() ? std::string() : found->second;
+}
+
+bool ConfigStore::is_guarded_elsewhere(const std::string& repository, std::string_view environment) const {
+  const std::scoped_lock lock(mutex_);
+  const auto asks = [&](const config::Config& config) {
+    const auto* found = config.environment(environment);
+    return found != nullptr && !found->reviewers.empty();
+  };
+  if (const auto own = parts_.find(repository); own != parts_.end() && asks(*own->second)) return false;
+  return std::ranges::any_of(parts_, [&](const auto& one) { return one.first != repository && asks(*one.second); });
+}
+
 std::string ConfigStore::repository_of_endpoint(std::string_view endpoint) const {
   const std::scoped_lock lock(mutex_);
   for (const auto& [repository, config] : parts_) {
@@ -113,13 +151,21 @@ Result<std::shared_ptr<const config::Config>> ConfigStore::merge(const Parts& pa
   auto merged = std::make_shared<config::Config>();
   const auto by_name = [](const auto& element) { return element.name; };
   const auto by_model = [](const auto& element) { return element.model; };
+  Joiner joiner;
   for (const auto& [repository, part] : parts) {
-    WEIR_TRY(join(merged->endpoints, part->endpoints, "endpoint", by_name));
-    WEIR_TRY(join(merged->environments, part->environments, "environment", by_name));
-    WEIR_TRY(join(merged->gates, part->gates, "gate of", by_model));
-    WEIR_TRY(join(merged->monitors, part->monitors, "monitor of", [](const auto& m) { return m.endpoint; }));
-    WEIR_TRY(join(merged->retrain, part->retrain, "retraining of", by_model));
-    WEIR_TRY(join(merged->runners, part->runners, "runner", [](const auto& r) { return r.label; }));
+    joiner.begin(repository);
+    WEIR_TRY(joiner.join(merged->endpoints, part->endpoints, "endpoint", by_name));
+    merged->environments_of[repository] = part->environments;
+    for (const auto& environment : part->environments) {
+      const bool shared = std::ranges::any_of(parts, [&](const auto& other) {
+        return other.first != repository && other.second->environment(environment.name) != nullptr;
+      });
+      if (!shared) merged->environments.push_back(environment);
+    }
+    WEIR_TRY(joiner.join(merged->gates, part->gates, "gate of", by_model));
+    WEIR_TRY(joiner.join(merged->monitors, part->monitors, "monitor of", [](const auto& m) { return m.endpoint; }));
+    WEIR_TRY(joiner.join(merged->retrain, part->retrain, "retraining of", by_model));
+    WEIR_TRY(joiner.join(merged->runners, part->runners, "runner", [](const auto& r) { return r.label; }));
     for (config::Notify entry : part->notify) {
       entry.repository = repository;
       merged->notify.push_back(std::move(entry));
@@ -139,8 +185,8 @@ Result<ConfigStore::Applied> ConfigStore::apply(const std::string& repository, c
                                                 const std::string& text, const std::string& actor, std::int64_t cause) {
   const std::scoped_lock applying(applying_);
   Applied applied;
-  const auto variables = WEIR_TRY(
-      db_.load<std::map<std::string, std::string>>([](store::Reader& reader) { return read_variables(reader, ""); }));
+  const auto variables = WEIR_TRY(db_.load<std::map<std::string, std::string>>(
+      [&](store::Reader& reader) { return read_variables(reader, {.repository = repository, .environment = {}}); }));
   auto parsed = config::parse_config(text, "weir.yaml", {.vars = variables, .knows_time_zone = knows_time_zone_});
   Parts parts;
   {
@@ -151,7 +197,7 @@ Result<ConfigStore::Applied> ConfigStore::apply(const std::string& repository, c
   if (parsed.config) {
     const auto before = of(repository);
     applied.changes = config::diff(*before, *parsed.config);
-    if (applied.changes.empty() && parts.contains(repository)) return applied;
+    if (applied.changes.empty() && parts.contains(repository) && refusal(repository).empty()) return applied;
     parts[repository] = std::make_shared<config::Config>(*std::move(parsed.config));
     if (auto joined = merge(parts)) {
       merged = *std::move(joined);
@@ -163,24 +209,33 @@ Result<ConfigStore::Applied> ConfigStore::apply(const std::string& repository, c
   }
 
   json::object payload{{"commit", commit}};
+  std::string problems;
+  for (const auto& problem : applied.problems) problems += text::render(problem, text) + "\n";
   if (merged) {
     payload["changes"] = to_json(applied.changes);
   } else {
-    std::string problems;
-    for (const auto& problem : applied.problems) problems += text::render(problem, text) + "\n";
     payload["problems"] = problems;
   }
   // In force before the event is heard, so that who hears it reads what it tells of; taken back if it was not stored.
-  const auto put = [this](const Parts& new_parts, const std::shared_ptr<const config::Config>& new_current) {
+  const auto put = [this](const Parts& new_parts, const std::shared_ptr<const config::Config>& new_current,
+                          const std::map<std::string, std::string>& new_refusals) {
     const std::scoped_lock lock(mutex_);
     parts_ = new_parts;
     current_ = new_current;
+    refusals_ = new_refusals;
   };
-  const auto [parts_before, current_before] = [this] {
+  const auto [parts_before, current_before, refusals_before] = [this] {
     const std::scoped_lock lock(mutex_);
-    return std::pair(parts_, current_);
+    return std::tuple(parts_, current_, refusals_);
   }();
-  if (merged) put(parts, merged);
+  auto refusals = refusals_before;
+  if (merged) {
+    refusals.erase(repository);
+    put(parts, merged, refusals);
+  } else {
+    refusals[repository] = problems;
+    put(parts_before, current_before, refusals);
+  }
   const auto stored = db_.write([&](store::Transaction& tx) -> Result<void> {
     if (merged) {
       WEIR_TRY(tx.execute(
@@ -189,6 +244,12 @@ Result<ConfigStore::Applied> ConfigStore::apply(const std::string& repository, c
           "excluded.variables, "
           "applied_at = excluded.applied_at",
           {repository, commit, text, variables_text(variables), tx.now()}));
+      WEIR_TRY(tx.execute("DELETE FROM access_refused_configs WHERE repository = ?", {repository}));
+    } else {
+      WEIR_TRY(tx.execute(
+          "INSERT INTO access_refused_configs(repository, commit_id, problems) VALUES(?, ?, ?) "
+          "ON CONFLICT(repository) DO UPDATE SET commit_id = excluded.commit_id, problems = excluded.problems",
+          {repository, commit, problems}));
     }
     WEIR_TRY(
         tx.append({.type = std::string(merged ? types::event_type::kConfigApplied : types::event_type::kConfigRefused),
@@ -199,7 +260,7 @@ Result<ConfigStore::Applied> ConfigStore::apply(const std::string& repository, c
     return {};
   });
   if (!stored) {
-    put(parts_before, current_before);
+    put(parts_before, current_before, refusals_before);
     return std::unexpected(stored.error());
   }
   applied.changed = merged != nullptr;

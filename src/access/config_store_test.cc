@@ -77,19 +77,59 @@ TEST_F(ConfigStoreTest, TwoRepositoriesCannotConfigureTheSameThing) {
   EXPECT_TRUE(apply("gates: {n: [auc > 0.5]}", "b").changed);
   const auto refused = apply("gates: {n: [f1 > 0.5], m: [auc > 0.1]}", "b");
   ASSERT_EQ(refused.problems.size(), 1U);
-  EXPECT_THAT(refused.problems[0].message, HasSubstr("another repository's weir.yaml configures the gate of \"m\""));
+  EXPECT_THAT(refused.problems[0].message, HasSubstr("of a and that of b both configure the gate of \"m\""));
   EXPECT_EQ(store->current()->gate("n")->rules[0].metric, "auc");
   EXPECT_EQ(store->repository_of_model("n"), "b");
+}
+
+TEST_F(ConfigStoreTest, EnvironmentsAreEachRepositorysOwn) {
+  EXPECT_TRUE(apply("environments: {production: {reviewers: [alice]}, canary: {wait: 1h}}", "a").changed);
+  EXPECT_TRUE(apply("environments: {production: {reviewers: [bob]}}", "b").changed);
+  EXPECT_TRUE(apply("strict: true", "c").changed);
+  const auto current = store->current();
+  const auto reviewers = [&](const std::string& repository) {
+    const auto* found = current->environment_of(repository, "production");
+    return found == nullptr ? std::vector<std::string>{"none"} : found->reviewers;
+  };
+  EXPECT_EQ(reviewers("a"), std::vector<std::string>{"alice"});
+  EXPECT_EQ(reviewers("b"), std::vector<std::string>{"bob"});
+  EXPECT_EQ(reviewers("c"), std::vector<std::string>{"none"});
+  EXPECT_EQ(reviewers("unknown"), std::vector<std::string>{"none"});
+  EXPECT_EQ(current->environment_of("b", "canary"), nullptr);
+  // What all share for an environment is not for those who enter it without being asked, where others are.
+  EXPECT_TRUE(store->is_guarded_elsewhere("c", "production"));
+  EXPECT_FALSE(store->is_guarded_elsewhere("a", "production"));
+  EXPECT_FALSE(store->is_guarded_elsewhere("c", "canary"));
+}
+
+TEST_F(ConfigStoreTest, ARefusalIsKnownUntilAFileIsInForce) {
+  EXPECT_EQ(store->refusal("flights"), "");
+  apply("environments: {production: {reviewers: [alice]}}\nkeepp: 1");
+  EXPECT_THAT(store->refusal("flights"), HasSubstr("keepp"));
+  ASSERT_TRUE(world.reopen());
+  open();
+  EXPECT_THAT(store->refusal("flights"), HasSubstr("keepp"));
+  EXPECT_EQ(store->refusal("other"), "");
+  EXPECT_TRUE(apply("keep: {runs: 3}").changed);
+  EXPECT_EQ(store->refusal("flights"), "");
+  apply("keepp: 1");
+  EXPECT_THAT(store->refusal("flights"), HasSubstr("keepp"));
+  // Back to what has been in force all the time.
+  apply("keep: {runs: 3}");
+  EXPECT_EQ(store->refusal("flights"), "");
+  ASSERT_TRUE(world.reopen());
+  open();
+  EXPECT_EQ(store->refusal("flights"), "");
 }
 
 TEST_F(ConfigStoreTest, VariablesArePutInWhenAFileIsAppliedAndStayWithIt) {
   const std::string text = "gates: {m: [\"auc >= ${{ vars.MIN }}\"]}";
   EXPECT_THAT(apply(text).problems[0].message, HasSubstr("variable MIN is not set"));
   const auto root = person("root", types::Role::kAdmin);
-  ASSERT_TRUE(world.access().set_variable("MIN", "0.8", "", root));
+  ASSERT_TRUE(world.access().set_variable("MIN", "0.8", {}, root));
   EXPECT_TRUE(apply(text).changed);
   EXPECT_DOUBLE_EQ(store->current()->gate("m")->rules[0].limit, 0.8);
-  ASSERT_TRUE(world.access().delete_variable("MIN", "", root));
+  ASSERT_TRUE(world.access().delete_variable("MIN", {}, root));
   ASSERT_TRUE(world.reopen());
   open();
   ASSERT_NE(store->current()->gate("m"), nullptr);

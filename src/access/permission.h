@@ -41,8 +41,8 @@ std::span<const Permission> all_permissions();
 types::Role required_role(Permission permission);
 // What loopback may do without a token.
 bool anonymous_may(Permission permission);
-// What a job's token may do at most: never approve, configure, push to protected branches (but for what app/push_rules.h
-// says of the default one), touch tokens or secrets.
+// What a job's token may do at most: never approve, configure, push to protected branches (but for what
+// app/push_rules.h says of the default one), touch tokens or secrets.
 bool job_may(Permission permission);
 
 std::string_view role_name(types::Role role);  // "viewer", "developer", "approver", "admin"

@@ -83,6 +83,40 @@ CREATE TABLE access_approval_links(
   used_at BIGINT NOT NULL,
   PRIMARY KEY(approval, reviewer));
 )"},
+      store::Migration{"access/005-repositories", R"(
+CREATE TABLE access_secrets_of_all(
+  repository TEXT NOT NULL,
+  environment TEXT NOT NULL,
+  name TEXT NOT NULL,
+  sealed TEXT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  updated_by TEXT NOT NULL,
+  PRIMARY KEY(repository, environment, name));
+INSERT INTO access_secrets_of_all(repository, environment, name, sealed, updated_at, updated_by)
+  SELECT '', environment, name, sealed, updated_at, updated_by FROM access_secrets;
+DROP TABLE access_secrets;
+ALTER TABLE access_secrets_of_all RENAME TO access_secrets;
+
+CREATE TABLE access_variables_of_all(
+  repository TEXT NOT NULL,
+  environment TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  updated_by TEXT NOT NULL,
+  PRIMARY KEY(repository, environment, name));
+INSERT INTO access_variables_of_all(repository, environment, name, value, updated_at, updated_by)
+  SELECT '', environment, name, value, updated_at, updated_by FROM access_variables;
+DROP TABLE access_variables;
+ALTER TABLE access_variables_of_all RENAME TO access_variables;
+
+ALTER TABLE access_approvals ADD COLUMN repository TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE access_refused_configs(
+  repository TEXT PRIMARY KEY,
+  commit_id TEXT NOT NULL,
+  problems TEXT NOT NULL);
+)"},
   };
   return kMigrations;
 }

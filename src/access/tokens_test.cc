@@ -96,7 +96,7 @@ TEST(Tokens, NothingThatOpensADoorIsInDatabaseOrEvents) {
   ASSERT_TRUE(world.open());
   const auto token = world.access().create_token("alice", Role::kViewer, std::nullopt, kRoot);
   ASSERT_TRUE(token);
-  ASSERT_TRUE(world.access().set_secret("API_KEY", "hunter2hunter2", "", kRoot));
+  ASSERT_TRUE(world.access().set_secret("API_KEY", "hunter2hunter2", {}, kRoot));
   const std::string admin = admin_token(world);
   world.db().stop();
   std::string bytes;

@@ -37,15 +37,22 @@ Result<void> check_value(std::string_view what, std::string_view name, std::stri
               kValueBytesMax);
 }
 
-std::string seal_context(std::string_view environment, std::string_view name) {
-  return fmt::format("secret\n{}\n{}", environment, name);
+std::string seal_context(const Scope& scope, std::string_view name) {
+  auto context = fmt::format("secret\n{}\n{}", scope.environment, name);
+  return scope.repository.empty() ? context : fmt::format("{}\n{}", context, scope.repository);
 }
 
-json::object about(std::string_view environment) {
+json::object about(const Scope& scope) {
   json::object payload;
-  if (!environment.empty()) payload["environment"] = environment;
+  if (!scope.repository.empty()) payload["repository"] = scope.repository;
+  if (!scope.environment.empty()) payload["environment"] = scope.environment;
   return payload;
 }
+
+// Rows of a place, the less special first, so that the more special replaces it: "" sorts before all else.
+constexpr std::string_view kOfPlace =
+    "(repository = '' OR repository = ?) AND (environment = '' OR environment = ?) AND "
+    "(repository <> '' OR environment = '' OR ? <> 0) ORDER BY environment, repository";
 
 Result<void> append(store::Transaction& tx, std::string_view type, const types::Identity& actor, std::string subject,
                     json::object payload) {
@@ -56,96 +63,98 @@ Result<void> append(store::Transaction& tx, std::string_view type, const types::
 
 }  // namespace
 
-Result<void> Vault::set_secret(std::string_view name, std::string_view value, std::string_view environment,
+Result<void> Vault::set_secret(std::string_view name, std::string_view value, const Scope& scope,
                                const types::Identity& actor) {
   const std::string upper = WEIR_TRY(checked_name("secret", name));
   WEIR_TRY(check_value("secret", upper, value));
-  const std::string sealed = keys_.seal(value, seal_context(environment, upper));
+  const std::string sealed = keys_.seal(value, seal_context(scope, upper));
   return db_.write([&](store::Transaction& tx) -> Result<void> {
     WEIR_TRY(tx.execute(
-        "INSERT INTO access_secrets(environment, name, sealed, updated_at, updated_by) VALUES(?, ?, ?, ?, ?) "
-        "ON CONFLICT(environment, name) DO UPDATE SET sealed = excluded.sealed, "
+        "INSERT INTO access_secrets(repository, environment, name, sealed, updated_at, updated_by) "
+        "VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(repository, environment, name) DO UPDATE SET sealed = excluded.sealed, "
         "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
-        {environment, upper, sealed, tx.now(), actor.name}));
-    return append(tx, types::event_type::kSecretSet, actor, "secret/" + upper, about(environment));
+        {scope.repository, scope.environment, upper, sealed, tx.now(), actor.name}));
+    return append(tx, types::event_type::kSecretSet, actor, "secret/" + upper, about(scope));
   });
 }
 
-Result<void> Vault::delete_secret(std::string_view name, std::string_view environment, const types::Identity& actor) {
+Result<void> Vault::delete_secret(std::string_view name, const Scope& scope, const types::Identity& actor) {
   const std::string upper = WEIR_TRY(checked_name("secret", name));
   return db_.write([&](store::Transaction& tx) -> Result<void> {
     const auto gone =
-        WEIR_TRY(tx.execute("DELETE FROM access_secrets WHERE environment = ? AND name = ?", {environment, upper}));
+        WEIR_TRY(tx.execute("DELETE FROM access_secrets WHERE repository = ? AND environment = ? AND name = ?",
+                            {scope.repository, scope.environment, upper}));
     if (gone == 0) return fail(Code::kNotFound, "there is no secret {}", upper);
-    return append(tx, types::event_type::kSecretDeleted, actor, "secret/" + upper, about(environment));
+    return append(tx, types::event_type::kSecretDeleted, actor, "secret/" + upper, about(scope));
   });
 }
 
 Result<std::vector<Access::SecretName>> Vault::secret_names() {
   return db_.load<std::vector<Access::SecretName>>([](store::Reader& reader) {
     return reader.all<Access::SecretName>(
-        "SELECT name, environment, updated_at, updated_by FROM access_secrets ORDER BY name, environment", {},
-        [](const store::Row& row) {
-          return Access::SecretName{row.string(0), row.string(1), row.time(2), row.string(3)};
+        "SELECT name, repository, environment, updated_at, updated_by FROM access_secrets "
+        "ORDER BY name, repository, environment",
+        {}, [](const store::Row& row) {
+          return Access::SecretName{row.string(0), {row.string(1), row.string(2)}, row.time(3), row.string(4)};
         });
   });
 }
 
-Result<std::map<std::string, std::string>> Vault::secrets(store::Reader& reader, std::string_view environment) {
+Result<std::map<std::string, std::string>> Vault::secrets(store::Reader& reader, const Place& place) {
   struct Sealed {
-    std::string environment;
+    Scope scope;
     std::string name;
     std::string sealed;
   };
-  // "" sorts first, so that the environment's own value replaces the general one.
   const auto rows = WEIR_TRY(reader.all<Sealed>(
-      "SELECT environment, name, sealed FROM access_secrets WHERE environment = '' OR environment = ? ORDER BY "
-      "environment",
-      {environment}, [](const store::Row& row) { return Sealed{row.string(0), row.string(1), row.string(2)}; }));
+      fmt::format("SELECT repository, environment, name, sealed FROM access_secrets WHERE {}", kOfPlace),
+      {place.repository, place.environment, place.shared ? 1 : 0},
+      [](const store::Row& row) { return Sealed{{row.string(0), row.string(1)}, row.string(2), row.string(3)}; }));
   std::map<std::string, std::string> values;
   for (const auto& row : rows) {
-    auto value = keys_.open_sealed(row.sealed, seal_context(row.environment, row.name));
+    auto value = keys_.open_sealed(row.sealed, seal_context(row.scope, row.name));
     if (!value) return fail(value.error().code, "secret {}: {}; set it again", row.name, value.error().message);
     values.insert_or_assign(row.name, *std::move(value));
   }
   return values;
 }
 
-Result<void> Vault::set_variable(std::string_view name, std::string_view value, std::string_view environment,
+Result<void> Vault::set_variable(std::string_view name, std::string_view value, const Scope& scope,
                                  const types::Identity& actor) {
   const std::string upper = WEIR_TRY(checked_name("variable", name));
   WEIR_TRY(check_value("variable", upper, value));
   return db_.write([&](store::Transaction& tx) -> Result<void> {
-    WEIR_TRY(
-        tx.execute("INSERT INTO access_variables(environment, name, value, updated_at, updated_by) "
-                   "VALUES(?, ?, ?, ?, ?) ON CONFLICT(environment, name) DO UPDATE SET value = excluded.value, "
-                   "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
-                   {environment, upper, value, tx.now(), actor.name}));
-    auto payload = about(environment);
+    WEIR_TRY(tx.execute(
+        "INSERT INTO access_variables(repository, environment, name, value, updated_at, updated_by) "
+        "VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(repository, environment, name) DO UPDATE SET value = excluded.value, "
+        "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
+        {scope.repository, scope.environment, upper, value, tx.now(), actor.name}));
+    auto payload = about(scope);
     payload["value"] = value;
     return append(tx, types::event_type::kVariableSet, actor, "variable/" + upper, std::move(payload));
   });
 }
 
-Result<void> Vault::delete_variable(std::string_view name, std::string_view environment, const types::Identity& actor) {
+Result<void> Vault::delete_variable(std::string_view name, const Scope& scope, const types::Identity& actor) {
   const std::string upper = WEIR_TRY(checked_name("variable", name));
   return db_.write([&](store::Transaction& tx) -> Result<void> {
     const auto gone =
-        WEIR_TRY(tx.execute("DELETE FROM access_variables WHERE environment = ? AND name = ?", {environment, upper}));
+        WEIR_TRY(tx.execute("DELETE FROM access_variables WHERE repository = ? AND environment = ? AND name = ?",
+                            {scope.repository, scope.environment, upper}));
     if (gone == 0) return fail(Code::kNotFound, "there is no variable {}", upper);
-    return append(tx, types::event_type::kVariableDeleted, actor, "variable/" + upper, about(environment));
+    return append(tx, types::event_type::kVariableDeleted, actor, "variable/" + upper, about(scope));
   });
 }
 
-Result<std::map<std::string, std::string>> Vault::variables(store::Reader& reader, std::string_view environment) {
-  return read_variables(reader, environment);
+Result<std::map<std::string, std::string>> Vault::variables(store::Reader& reader, const Place& place) {
+  return read_variables(reader, place);
 }
 
-Result<std::map<std::string, std::string>> read_variables(store::Reader& reader, std::string_view environment) {
+Result<std::map<std::string, std::string>> read_variables(store::Reader& reader, const Place& place) {
   std::map<std::string, std::string> values;
-  WEIR_TRY(reader.query(
-      "SELECT name, value FROM access_variables WHERE environment = '' OR environment = ? ORDER BY environment",
-      {environment}, [&](const store::Row& row) { values.insert_or_assign(row.string(0), row.string(1)); }));
+  WEIR_TRY(reader.query(fmt::format("SELECT name, value FROM access_variables WHERE {}", kOfPlace),
+                        {place.repository, place.environment, place.shared ? 1 : 0},
+                        [&](const store::Row& row) { values.insert_or_assign(row.string(0), row.string(1)); }));
   return values;
 }
 

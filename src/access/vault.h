@@ -15,23 +15,23 @@ class Vault {
  public:
   Vault(store::Database& db, const Keys& keys) : db_(db), keys_(keys) {}
 
-  Result<void> set_secret(std::string_view name, std::string_view value, std::string_view environment,
+  Result<void> set_secret(std::string_view name, std::string_view value, const Scope& scope,
                           const types::Identity& actor);
-  Result<void> delete_secret(std::string_view name, std::string_view environment, const types::Identity& actor);
+  Result<void> delete_secret(std::string_view name, const Scope& scope, const types::Identity& actor);
   Result<std::vector<Access::SecretName>> secret_names();
-  Result<std::map<std::string, std::string>> secrets(store::Reader& reader, std::string_view environment);
+  Result<std::map<std::string, std::string>> secrets(store::Reader& reader, const Place& place);
 
-  Result<void> set_variable(std::string_view name, std::string_view value, std::string_view environment,
+  Result<void> set_variable(std::string_view name, std::string_view value, const Scope& scope,
                             const types::Identity& actor);
-  Result<void> delete_variable(std::string_view name, std::string_view environment, const types::Identity& actor);
-  Result<std::map<std::string, std::string>> variables(store::Reader& reader, std::string_view environment);
+  Result<void> delete_variable(std::string_view name, const Scope& scope, const types::Identity& actor);
+  Result<std::map<std::string, std::string>> variables(store::Reader& reader, const Place& place);
 
  private:
   store::Database& db_;
   const Keys& keys_;
 };
 
-// The variables that hold in `environment` ("" = none): its own values before the general ones.
-Result<std::map<std::string, std::string>> read_variables(store::Reader& reader, std::string_view environment);
+// The variables that hold there.
+Result<std::map<std::string, std::string>> read_variables(store::Reader& reader, const Place& place);
 
 }  // namespace weir::access

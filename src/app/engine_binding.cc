@@ -81,26 +81,36 @@ engine::EngineDeps engine_deps(const EngineBinding& binding) {
   deps.strict = [&config, strict = binding.strict](const std::string& repo) {
     return strict || config.of(repo)->strict;
   };
-  deps.secrets = [&access, &db, extra = binding.extra_secrets](
-                     std::int64_t, const std::string&,
+  deps.secrets = [&access, &db, &config, extra = binding.extra_secrets](
+                     std::int64_t, const std::string& repo,
                      const std::string& environment) -> Result<std::map<std::string, std::string>> {
+    const access::Place place{repo, environment, !config.is_guarded_elsewhere(repo, environment)};
     auto secrets = WEIR_TRY((db.load<std::map<std::string, std::string>>(
-        [&](store::Reader& reader) { return access.secrets(reader, environment); })));
+        [&](store::Reader& reader) { return access.secrets(reader, place); })));
     for (const auto& [name, value] : extra) secrets[name] = value;
     return secrets;
   };
-  deps.vars = [&access, &db](const std::string&, const std::string& environment) {
+  deps.vars = [&access, &db](const std::string& repo, const std::string& environment) {
     json::object vars;
     const auto values = db.load<std::map<std::string, std::string>>(
-        [&](store::Reader& reader) { return access.variables(reader, environment); });
+        [&](store::Reader& reader) { return access.variables(reader, {repo, environment}); });
     if (values) {
       for (const auto& [name, value] : *values) vars[name] = value;
     }
     return vars;
   };
-  deps.request_approval = [&access](store::Transaction& tx,
-                                    const engine::ApprovalRequest& request) -> Result<engine::ApprovalAnswer> {
-    return answer_of(WEIR_TRY(access.request_approval(tx, {.environment = request.environment,
+  deps.request_approval = [&access, &config](store::Transaction& tx,
+                                             const engine::ApprovalRequest& request) -> Result<engine::ApprovalAnswer> {
+    if (config.of(request.repo)->environment(request.environment) == nullptr) {
+      if (const auto problems = config.refusal(request.repo); !problems.empty()) {
+        return fail(Code::kFailedPrecondition,
+                    "nobody enters the environment {}: the newest weir.yaml of {} is refused, and what it asks for is "
+                    "not known. Push one that `weir lint` accepts, then run this job again.\n{}",
+                    request.environment, request.repo, problems);
+      }
+    }
+    return answer_of(WEIR_TRY(access.request_approval(tx, {.repository = request.repo,
+                                                           .environment = request.environment,
                                                            .subject = request.subject,
                                                            .summary = request.summary,
                                                            .requested_by = request.requested_by,

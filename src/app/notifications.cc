@@ -37,7 +37,7 @@ weir::monitor::NotifierDeps Notifications::Impl::notifier_deps() {
   deps.delivery.server_url = parts.public_url;
   deps.delivery.resolve = [this](const config::Template& target) {
     return parts.db.load<std::string>([&](store::Reader& reader) -> Result<std::string> {
-      return target.resolve(WEIR_TRY(parts.access.variables(reader, "")), WEIR_TRY(parts.access.secrets(reader, "")));
+      return target.resolve(WEIR_TRY(parts.access.variables(reader, {})), WEIR_TRY(parts.access.secrets(reader, {})));
     });
   };
   deps.delivery.approval_address = [this](std::int64_t approval, const std::string& reviewer) -> Result<std::string> {
@@ -77,7 +77,7 @@ Result<void> Notifications::send(const api::Notice& notice) {
   WEIR_TRY(impl_->parts.db.write([&](store::Transaction& tx) -> Result<void> {
     if (notice.run > 0) message.about.repository = WEIR_TRY(weir::monitor::repository_of_run(tx, notice.run));
     if (notice.to.empty()) return weir::monitor::queue_message(tx, *config, message);
-    const auto target = WEIR_TRY(weir::monitor::target_for(notice.to, WEIR_TRY(impl_->parts.access.secrets(tx, ""))));
+    const auto target = WEIR_TRY(weir::monitor::target_for(notice.to, WEIR_TRY(impl_->parts.access.secrets(tx, {}))));
     if (message.about.run > 0) message.about.page = fmt::format("#/runs/{}", message.about.run);
     WEIR_TRY(weir::monitor::queue_message_to(tx, {.to = {.text = target}}, message));
     return {};

@@ -304,7 +304,7 @@ Result<void> ServerImpl::start_engine() {
       .variables =
           [this] {
             return db_->load<std::map<std::string, std::string>>(
-                [&](store::Reader& reader) { return access_->variables(reader, ""); });
+                [&](store::Reader& reader) { return access_->variables(reader, {}); });
           },
       .moved = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
                       const types::Identity& identity) { return forge_->pushed(repo, updates, identity, false); },
@@ -339,7 +339,7 @@ Result<void> ServerImpl::open_data_watcher() {
 
 Result<std::string> ServerImpl::secret(const std::string& name) const {
   const auto secrets = WEIR_TRY((db_->load<std::map<std::string, std::string>>(
-      [&](store::Reader& reader) { return access_->secrets(reader, ""); })));
+      [&](store::Reader& reader) { return access_->secrets(reader, {}); })));
   const auto found = secrets.find(name);
   if (found != secrets.end()) return found->second;
   return fail(Code::kNotFound, "there is no secret {}; set it: weir secret set {}", name, name);
@@ -352,7 +352,7 @@ Result<void> ServerImpl::apply_config(const std::string& repo, const std::string
   if (!text && text.error().code != Code::kNotFound) return std::unexpected(text.error());
   const auto applied = WEIR_TRY(config_->apply(repo, commit, text.value_or(""), identity.name, 0));
   if (!applied.problems.empty()) {
-    log_.warning("weir.yaml of {} at {} is refused, the one before stays: {}", repo, commit.substr(0, 12),
+    log_.warning("weir.yaml of {} at {} is refused: {}", repo, commit.substr(0, 12),
                  applied.problems.front().message);
   }
   return {};
@@ -491,6 +491,13 @@ api::GitHttpOptions ServerImpl::git_options() {
   options.examine = [this](const types::Identity& identity, const std::string& repo,
                            std::span<const event::RefUpdate> updates,
                            const io::Git& git) { return push_rules().examine(identity, repo, updates, git); };
+  options.remark = [this](const std::string& repo) -> std::string {
+    const auto problems = config_->refusal(repo);
+    if (problems.empty()) return {};
+    return fmt::format("weir.yaml of the default branch is refused; {} until one that `weir lint` accepts is pushed.\n{}",
+                       config_->has(repo) ? "the one before stays in force" : "nothing that it asks for is in force",
+                       problems);
+  };
   options.pushed = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
                           const types::Identity& identity) -> Result<void> {
     WEIR_TRY(triggers_->repository_pushed(repo, updates, identity));

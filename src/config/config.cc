@@ -308,6 +308,14 @@ const EndpointEnvironment* Endpoint::environment(std::string_view wanted) const 
 const Endpoint* Config::endpoint(std::string_view name) const {
   return by_name(endpoints, &Endpoint::name, name);
 }
+const Environment* Config::environment_of(std::string_view repository, std::string_view name) const {
+  if (environments_of.empty() || repository.empty()) return environment(name);
+  const auto own = environments_of.find(repository);
+  if (own == environments_of.end()) return nullptr;
+  const auto found = std::ranges::find(own->second, name, &Environment::name);
+  return found == own->second.end() ? nullptr : &*found;
+}
+
 const Environment* Config::environment(std::string_view name) const {
   return by_name(environments, &Environment::name, name);
 }

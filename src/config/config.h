@@ -271,10 +271,13 @@ struct Config {
   bool strict = false;  // GitHub's empty machine: no implicit checkout, no shared Python layers
   // Of a server's configuration: whose weir.yaml names "endpoint/flights" or "model/flight-delay". Not of the file.
   std::map<std::string, std::string, std::less<>> repositories;
+  std::map<std::string, std::vector<Environment>, std::less<>> environments_of;  // each repository's own; likewise
 
   // By name; null when the file does not mention it.
   [[nodiscard]] const Endpoint* endpoint(std::string_view name) const;
   [[nodiscard]] const Environment* environment(std::string_view name) const;
+  // Of a server's configuration, the repository's own; of a file's, or if `repository` is "", environment().
+  [[nodiscard]] const Environment* environment_of(std::string_view repository, std::string_view name) const;
   [[nodiscard]] const Gate* gate(std::string_view model) const;
   [[nodiscard]] const Monitor* monitor(std::string_view endpoint) const;
   [[nodiscard]] const Retrain* retrain_of(std::string_view model) const;

@@ -105,6 +105,13 @@ Result<std::string> person_behind(store::Reader& reader, const std::string& acto
   return actor;
 }
 
+// Whose weir.yaml names the endpoint; "" if none does.
+std::string repository_of(const config::Config* config, std::string_view endpoint) {
+  if (config == nullptr) return {};
+  const auto found = config->repositories.find(fmt::format("endpoint/{}", endpoint));
+  return found == config->repositories.end() ? std::string() : found->second;
+}
+
 }  // namespace
 
 Result<std::vector<Record>> DatabaseJournal::load() {
@@ -133,18 +140,22 @@ Result<Observation> DatabaseJournal::observe(const Target& target) {
     }
     return observation;
   }));
-  if (seen.target.exists()) seen.may_enter = WEIR_TRY(may_enter(seen.actor, target.settings.environment));
+  if (seen.target.exists()) seen.may_enter = WEIR_TRY(may_enter(seen.actor, target));
   return seen;
 }
 
-Result<bool> DatabaseJournal::may_enter(const std::string& actor, const std::string& environment) {
+Result<bool> DatabaseJournal::may_enter(const std::string& actor, const Target& target) {
+  const auto& environment = target.settings.environment;
   const auto config = config_();
-  const auto* protection = config ? config->environment(environment) : nullptr;
+  const auto repository = repository_of(config.get(), target.settings.endpoint);
+  const auto* protection = config ? config->environment_of(repository, environment) : nullptr;
   if (protection == nullptr || (protection->reviewers.empty() && protection->wait == Duration{0})) return true;
   if (!actor.starts_with("job:")) return false;
   const auto granted =
       WEIR_TRY(access_.approvals({.state = access::ApprovalState::kGranted, .subject = "job/" + actor.substr(4)}));
-  return std::ranges::any_of(granted, [&](const auto& approval) { return approval.environment == environment; });
+  return std::ranges::any_of(granted, [&](const auto& approval) {
+    return approval.environment == environment && (approval.repository == repository || approval.repository.empty());
+  });
 }
 
 Result<ApprovalView> DatabaseJournal::approval(std::int64_t id) {
@@ -166,7 +177,8 @@ Result<ApprovalView> DatabaseJournal::approval(std::int64_t id) {
 Result<void> DatabaseJournal::ask(store::Transaction& tx, const Change::Approval& ask, std::int64_t cause,
                                   Record& record) {
   const auto approval =
-      WEIR_TRY(access_.request_approval(tx, {.environment = record.environment,
+      WEIR_TRY(access_.request_approval(tx, {.repository = repository_of(config_().get(), record.endpoint),
+                                             .environment = record.environment,
                                              .subject = target_subject(record.endpoint, record.environment),
                                              .summary = ask.summary,
                                              .requested_by = ask.requested_by,

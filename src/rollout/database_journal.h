@@ -26,7 +26,7 @@ class DatabaseJournal final : public Journal {
 
  private:
   // Whether the environment has reviewers or a waiting time and `actor` is no job that got in already.
-  Result<bool> may_enter(const std::string& actor, const std::string& environment);
+  Result<bool> may_enter(const std::string& actor, const Target& target);
   Result<void> ask(store::Transaction& tx, const Change::Approval& ask, std::int64_t cause, Record& record);
 
   store::Database& db_;

@@ -325,6 +325,7 @@ Result<std::string> GitHttp::run_push(const Repository& repository, const types:
                       "for when you push again, or when the server starts the next time.",
                       recorded.error().message));
     }
+    if (answer && options_.remark) return with_remark(commands, options_.remark(repository.name), *std::move(answer));
   }
   return answer;
 }

@@ -40,6 +40,9 @@ struct GitHttpOptions {
   std::function<Result<void>(const std::string& repo, const std::vector<event::RefUpdate>& updates,
                              const types::Identity& identity)>
       pushed;
+
+  // What the pusher should know after that, for people; "" for nothing.
+  std::function<std::string(const std::string& repo)> remark;
 };
 
 // Git's smart HTTP protocol (gitprotocol-http) at /git/<name>.git, and where GitHub's clients look for it,

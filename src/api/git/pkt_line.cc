@@ -172,4 +172,11 @@ std::string refuse_push(const PushCommands& commands, std::string_view reason, s
   return answer.append(kFlushPacket);
 }
 
+std::string with_remark(const PushCommands& commands, std::string_view remark, std::string answer) {
+  if (!commands.side_band || remark.empty()) return answer;
+  std::string remarked;
+  append_band(remarked, '\2', fmt::format("{}\n", remark));
+  return remarked + answer;
+}
+
 }  // namespace weir::api

@@ -37,4 +37,7 @@ std::optional<std::vector<std::string>> parse_push_report(std::string_view answe
 std::string refuse_push(const PushCommands& commands, std::string_view reason, std::string_view message,
                         std::string_view unpack_error = {});
 
+// An answer of `git receive-pack` with a remark for people before it; unchanged if the client takes none.
+std::string with_remark(const PushCommands& commands, std::string_view remark, std::string answer);
+
 }  // namespace weir::api

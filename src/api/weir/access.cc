@@ -55,19 +55,25 @@ Result<io::HttpResponse> list_tokens(const Services& services, const io::HttpReq
   return io::json_response(200, json::object{{"tokens", std::move(list)}});
 }
 
+access::Scope scope_of(const json::value& body) {
+  return {json_string_or(body, "repository", ""), json_string_or(body, "environment", "")};
+}
+
+access::Scope scope_of(const io::HttpRequest& request) {
+  return {request.query_value("repository").value_or(""), request.query_value("environment").value_or("")};
+}
+
 Result<io::HttpResponse> put_secret(const Services& services, io::HttpRequest& request) {
   const auto body = WEIR_TRY(body_object(request));
   const auto value = WEIR_TRY(json_require_string(body, "value"));
-  WEIR_TRY(services.access->set_secret(request.params["name"], value, json_string_or(body, "environment", ""),
-                                       request.identity));
+  WEIR_TRY(services.access->set_secret(request.params["name"], value, scope_of(body), request.identity));
   return io::text_response(204, "");
 }
 
 Result<io::HttpResponse> put_variable(const Services& services, io::HttpRequest& request) {
   const auto body = WEIR_TRY(body_object(request));
   const auto value = WEIR_TRY(json_require_string(body, "value"));
-  WEIR_TRY(services.access->set_variable(request.params["name"], value, json_string_or(body, "environment", ""),
-                                         request.identity));
+  WEIR_TRY(services.access->set_variable(request.params["name"], value, scope_of(body), request.identity));
   return io::text_response(204, "");
 }
 
@@ -75,7 +81,8 @@ Result<io::HttpResponse> list_secrets(const Services& services, const io::HttpRe
   json::array list;
   for (const auto& secret : WEIR_TRY(services.access->secret_names())) {
     list.push_back({{"name", secret.name},
-                    {"environment", secret.environment},
+                    {"repository", secret.scope.repository},
+                    {"environment", secret.scope.environment},
                     {"updated_at", to_iso8601(secret.updated_at)},
                     {"updated_by", secret.updated_by}});
   }
@@ -165,11 +172,11 @@ void add_access_routes(RouteTable& table, const Services& services) {
              .permission = Permission::kManageSecrets,
              .id = "deleteSecret",
              .summary = "Deletes a secret.",
-             .query = {{"environment", "string", "The environment that has it; every job's unless given."}},
+             .query = {{"repository", "string", "The repository that has it; all unless given."},
+                       {"environment", "string", "The environment that has it; every job's unless given."}},
              .status = 204},
             [&services](io::HttpRequest& request) -> Result<io::HttpResponse> {
-              WEIR_TRY(services.access->delete_secret(
-                  request.params["name"], request.query_value("environment").value_or(""), request.identity));
+              WEIR_TRY(services.access->delete_secret(request.params["name"], scope_of(request), request.identity));
               return io::text_response(204, "");
             });
   table.add({.method = "PUT",

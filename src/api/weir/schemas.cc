@@ -171,7 +171,8 @@ constexpr std::string_view kFiles = R"json({
 
 constexpr std::string_view kAccess = R"json({
 "Approval": {"type": "object", "properties": {
-    "id": {"type": "integer", "minimum": 1}, "environment": {"type": "string"},
+    "id": {"type": "integer", "minimum": 1},
+    "repository": {"type": "string", "description": "whose environment it is"}, "environment": {"type": "string"},
     "subject": {"type": "string", "description": "what waits: `job/42`, `endpoint/flights@production`"},
     "summary": {"type": "string"}, "requested_by": {"type": "string"},
     "requested_at": {"$ref": "#/components/schemas/Time"},
@@ -212,12 +213,14 @@ constexpr std::string_view kAccess = R"json({
     "expires_at": {"$ref": "#/components/schemas/TimeOrNull"},
     "token": {"type": "string", "description": "the secret, shown this once"}}},
 "SecretList": {"type": "object", "properties": {"secrets": {"type": "array", "items": {"type": "object", "properties": {
-    "name": {"type": "string"}, "environment": {"type": "string", "description": "empty for every job"},
+    "name": {"type": "string"}, "repository": {"type": "string", "description": "empty for all"},
+    "environment": {"type": "string", "description": "empty for every job"},
     "updated_at": {"$ref": "#/components/schemas/Time"}, "updated_by": {"type": "string"}}}}}},
 "NamedValue": {"type": "object", "required": ["value"], "properties": {
     "value": {"type": "string"},
+    "repository": {"type": "string", "description": "only for its jobs; for those of all unless given"},
     "environment": {"type": "string", "description": "only for jobs of it; for every job unless given"}},
-  "examples": [{"value": "s3cret", "environment": "production"}]},
+  "examples": [{"value": "s3cret", "repository": "flights", "environment": "production"}]},
 "Identity": {"type": "object", "properties": {
     "name": {"type": "string"},
     "role": {"type": ["string", "null"], "description": "null for a caller without a token"}},
