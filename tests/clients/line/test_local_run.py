@@ -283,7 +283,7 @@ jobs:
 @pytest.mark.parametrize("words, said", [
     ("rum", 'there is no command "rum"; did you mean "run"?'),
     ("dispatch", 'there is no command "dispatch"; weir --help'),
-    ("secret list", 'there is no command "secret list"; weir secret has set'),
+    ("secret import", 'there is no command "secret import"; weir secret has set'),
     ("token creat", 'there is no command "token creat"; did you mean "create"?'),
 ])
 def test_a_wrong_command_is_named(words, said):
