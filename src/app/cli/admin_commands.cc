@@ -19,6 +19,7 @@ struct AdminArguments {
   std::string name;
   std::string role = "developer";
   std::string expires_in;
+  std::string repo;
   std::string environment;
   std::optional<std::string> value;
   bool allow_empty = false;
@@ -99,12 +100,46 @@ Result<int> set_secret(Cli& cli, const AdminArguments& arguments) {
       return fail(Code::kInvalidArgument, "the value of {} is empty; if it shall be: --allow-empty", arguments.name);
     }
   }
-  WEIR_TRY(client.put("/api/v1/secrets/" + url_encode(arguments.name),
-                      json::object{{"value", value}, {"environment", arguments.environment}}));
+  WEIR_TRY(client.put(
+      "/api/v1/secrets/" + url_encode(arguments.name),
+      json::object{{"value", value}, {"repository", arguments.repo}, {"environment", arguments.environment}}));
   if (cli.json) {
-    print_json(json::object{{"name", arguments.name}, {"environment", arguments.environment}});
+    print_json(
+        json::object{{"name", arguments.name}, {"repository", arguments.repo}, {"environment", arguments.environment}});
   } else {
     print_line(fmt::format("{} secret {} is set", styled(Style::kGood, "✓"), arguments.name));
+  }
+  return 0;
+}
+
+Result<int> list_secrets(Cli& cli) {
+  auto client = WEIR_TRY(ApiClient::connect(cli.connection));
+  const auto answer = WEIR_TRY(client.get("/api/v1/secrets"));
+  if (cli.json) {
+    print_json(answer);
+    return 0;
+  }
+  std::vector<std::vector<std::string>> rows{{"SECRET", "REPOSITORY", "ENVIRONMENT", "SET", "BY"}};
+  for (const auto& secret : answer.at("secrets").as_array()) {
+    const auto repo = json_string_or(secret, "repository", "");
+    const auto environment = json_string_or(secret, "environment", "");
+    rows.push_back({json_string_or(secret, "name", ""), repo.empty() ? "all" : safe(repo),
+                    environment.empty() ? "any" : safe(environment),
+                    ago(json_string_or(secret, "updated_at", ""), cli.clock.now()),
+                    safe(json_string_or(secret, "updated_by", ""))});
+  }
+  fmt::print("{}", rows.size() == 1 ? "there are no secrets\n" : table(rows));
+  return 0;
+}
+
+Result<int> delete_secret(Cli& cli, const AdminArguments& arguments) {
+  auto client = WEIR_TRY(ApiClient::connect(cli.connection));
+  WEIR_TRY(client.remove(fmt::format("/api/v1/secrets/{}?repository={}&environment={}", url_encode(arguments.name),
+                                     url_encode(arguments.repo), url_encode(arguments.environment))));
+  if (cli.json) {
+    print_json(json::object{{"name", arguments.name}, {"deleted", true}});
+  } else {
+    print_line(fmt::format("secret {} is deleted", arguments.name));
   }
   return 0;
 }
@@ -140,18 +175,32 @@ void add_token(CLI::App& app, Cli& cli, const std::shared_ptr<AdminArguments>& a
 }
 
 void add_secret(CLI::App& app, Cli& cli, const std::shared_ptr<AdminArguments>& arguments) {
-  auto* secret = app.add_subcommand("secret", "Set secrets for `${{ secrets.NAME }}`");
+  auto* secret = app.add_subcommand("secret", "Set, list and delete secrets for `${{ secrets.NAME }}`");
   secret->require_subcommand(1);
   // Before its sub-command, which takes them over.
-  set_examples(*secret,
-               "weir secret set SLACK_WEBHOOK < webhook.txt\nweir secret set API_KEY --environment production");
+  set_examples(
+      *secret,
+      "weir secret set SLACK_WEBHOOK < webhook.txt\nweir secret set API_KEY --repo flights --environment production\n"
+      "weir secret list\nweir secret delete API_KEY --repo flights --environment production");
   auto* set = secret->add_subcommand("set", "Set a secret, read from standard input or asked for");
   set->add_option("NAME", arguments->name, "letters, digits and _")->required();
   set->add_option("--value", arguments->value, "its value; others on this machine may see it in the process list");
   set->add_flag("--allow-empty", arguments->allow_empty, "take an empty value from standard input");
-  set->add_option("-e,--environment", arguments->environment, "only for jobs of this environment");
+  const auto add_scope = [arguments](CLI::App& command) {
+    command.add_option("--repo", arguments->repo, "only for jobs of this repository (default: of all)");
+    command.add_option("-e,--environment", arguments->environment, "only for jobs of this environment");
+  };
+  add_scope(*set);
   add_connection_options(*set, cli);
   set->callback([&cli, arguments] { cli.action = [&cli, arguments] { return set_secret(cli, *arguments); }; });
+  auto* list = secret->add_subcommand("list", "Names of secrets and where they hold, never their values");
+  add_connection_options(*list, cli);
+  list->callback([&cli] { cli.action = [&cli] { return list_secrets(cli); }; });
+  auto* remove = secret->add_subcommand("delete", "Delete a secret");
+  remove->add_option("NAME", arguments->name, "as it was set")->required();
+  add_scope(*remove);
+  add_connection_options(*remove, cli);
+  remove->callback([&cli, arguments] { cli.action = [&cli, arguments] { return delete_secret(cli, *arguments); }; });
 }
 
 }  // namespace
