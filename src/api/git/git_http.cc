@@ -12,6 +12,7 @@
 #include "api/git/gzip_source.h"
 #include "api/git/lfs_http.h"
 #include "api/git/pkt_line.h"
+#include "api/git/proposals.h"
 #include "io/git.h"
 #include "io/process.h"
 
@@ -259,6 +260,9 @@ Result<std::string> GitHttp::take_push(const Repository& repository, const io::H
   if (const auto allowed = options_.authorize(request.identity, repository.name, true, commands->updates); !allowed) {
     return refused("not allowed", allowed.error());
   }
+  if (const auto fits = check_proposal_targets(io::Git(repository.dir), commands->updates); !fits) {
+    return refused("no such branch", fits.error());
+  }
   const Descriptor spool = WEIR_TRY(open_spool(repository.dir));
   std::uint64_t total = head.size();
   auto stored = write_all(spool, head);
@@ -278,9 +282,12 @@ Result<std::string> GitHttp::take_push(const Repository& repository, const io::H
 
 Result<void> GitHttp::examine(const Repository& repository, const types::Identity& identity,
                               const PushCommands& commands, const Descriptor& spool) const {
-  if (!identity.job_id || !options_.examine) return {};
+  const bool asks = identity.job_id && options_.examine;
+  if (!asks && !has_proposal(commands.updates)) return {};
   const auto objects = WEIR_TRY(PushedObjects::unpack(repository.dir, spool, commands.size_bytes));
-  return options_.examine(identity, repository.name, commands.updates, io::Git(repository.dir, objects.folder()));
+  const io::Git git(repository.dir, objects.folder());
+  if (asks) WEIR_TRY(options_.examine(identity, repository.name, commands.updates, git));
+  return check_proposed_commits(git, commands.updates);
 }
 
 Result<std::string> GitHttp::run_push(const Repository& repository, const types::Identity& identity,

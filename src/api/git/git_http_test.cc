@@ -154,6 +154,30 @@ class GitHttpTest : public ::testing::Test {
 
 const std::string kZero(40, '0');
 
+TEST_F(GitHttpTest, AChangeThatNoPullRequestCanBeMadeOfIsNotStored) {
+  commit("work", "one");
+  ok({"push", "-q", url("dev"), "main"}, "work");
+  const auto refused = [&](const std::string& what, const std::string& why) {
+    const auto pushed = git({"push", url("dev"), what}, "work");
+    EXPECT_NE(pushed.status.code, 0);
+    EXPECT_NE(pushed.err.find(why), std::string::npos) << pushed.err;
+    EXPECT_EQ(pushed.err.find("could not be recorded"), std::string::npos) << pushed.err;
+  };
+  refused("main:refs/for/main", "has nothing that main lacks");
+  commit("work", "two");
+  refused("main:refs/for/mian", "there is no branch \"mian\" to push a change for; did you mean \"main\"?");
+  refused("main:refs/for/mian/topic", "did you mean \"main\"?");
+  ok({"checkout", "-q", "--orphan", "apart"}, "work");
+  commit("work", "three");
+  refused("apart:refs/for/main", "and main have no common history");
+  EXPECT_EQ(pushes().size(), 1U);
+  EXPECT_EQ(io::Git(folder_ / "repos/flights.git").refs().value().size(), 1U);
+  ok({"push", "-q", url("dev"), "main:refs/for/main/topic"}, "work");
+  EXPECT_EQ(pushes().size(), 2U);
+  // A branch of the same push is there, too.
+  ok({"push", "-q", url("dev"), "main~1:refs/heads/next", "main:refs/for/next"}, "work");
+}
+
 TEST_F(GitHttpTest, FirstPushMakesTheRepositoryAndIsRecordedBeforeItsAnswer) {
   const std::string first = commit("work", "one");
   ok({"push", "-q", url("dev"), "main"}, "work");

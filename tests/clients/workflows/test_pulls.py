@@ -104,6 +104,24 @@ def test_a_push_for_a_branch_opens_one_and_the_next_brings_it_up_to_date(server,
     assert "refs/for" not in project.git("ls-remote", f"{server.url}/git/project.git").stdout
 
 
+def test_what_no_pull_request_can_be_made_of_is_refused_before_it_is_stored(server, project):
+    head = project.git("rev-parse", "HEAD").stdout.strip()
+    refs = project.git("ls-remote", f"{server.url}/git/project.git").stdout
+    refused = project.push(ref="HEAD:refs/for/mian", check=False)
+    assert refused.returncode != 0 and 'there is no branch "mian" to push a change for; did you mean "main"?' in refused.stderr
+    project.git("checkout", "-q", "--orphan", "apart")
+    project.commit("Begin elsewhere")
+    refused = project.push(ref="HEAD:refs/for/main", check=False)
+    assert refused.returncode != 0 and "and main have no common history" in refused.stderr
+    assert project.git("ls-remote", f"{server.url}/git/project.git").stdout == refs
+    project.push(ref="apart")
+    done = server.cli("pr", "create", "--repo", "project", "--head", "apart", "--json", token=server.admin_token, check=False)
+    assert json.loads(done.stdout) == {"error": "failed_precondition", "message": "apart and main have no common history"}
+    # Neither a later push nor a number is lost.
+    project.push(ref=f"{head}:refs/for/main")
+    assert server.get("/api/v1/repos/project/pulls/1")["head"]["sha"] == head
+
+
 def test_pull_requests_survive_a_killed_server(server, project):
     project.push(ref="better")
     pr(server, "create", "--head", "better", token=server.admin_token)
