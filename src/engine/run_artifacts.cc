@@ -94,9 +94,14 @@ std::span<const store::Migration> run_artifact_migrations() {
 }
 
 Result<void> check_artifact_name(std::string_view name) {
-  if (!name.empty() && name.size() <= 255 && name.find_first_of("\\/:\"<>|*?\r\n") == std::string_view::npos) return {};
+  const bool is_folder = name == "." || name == "..";  // it becomes the name of one where it is downloaded
+  if (!name.empty() && name.size() <= 255 && !is_folder &&
+      name.find_first_of("\\/:\"<>|*?\r\n") == std::string_view::npos) {
+    return {};
+  }
   return fail(Code::kInvalidArgument,
-              "\"{}\" cannot name an artifact: it must have 1 to 255 characters and none of \\ / : \" < > | * ?",
+              "\"{}\" cannot name an artifact: it must have 1 to 255 characters and none of \\ / : \" < > | * ?, and "
+              "not be . or ..",
               name.substr(0, 80));
 }
 
