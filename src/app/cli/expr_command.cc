@@ -88,8 +88,9 @@ json::object answer(const Options& options, std::string_view line) {
 int run_batch(const Options& options) {
   std::string line;
   while (std::getline(std::cin, line)) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    print_line(json::serialize(answer(options, line)));
+    // An empty line gets its answer too, so that the n-th answer is the n-th line's.
+    const bool empty = line.find_first_not_of(" \t\r") == std::string::npos;
+    print_line(json::serialize(empty ? json::object{{"error", "the line is empty"}} : answer(options, line)));
     std::fflush(stdout);
   }
   return 0;

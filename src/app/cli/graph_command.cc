@@ -24,7 +24,7 @@ Result<int> draw(const Cli& cli, const std::string& file, const std::string& svg
   const std::string text = WEIR_TRY(io::read_file(file, 64U << 20));
   const auto parsed = workflow::parse_workflow(text, file, {.refuse_unbuilt = false});
   if (!parsed.workflow) {
-    fmt::print(stderr, "{}", text::render_all(parsed.diagnostics, text, is_terminal(2)));
+    fmt::print(stderr, "{}", text::render_all(parsed.diagnostics, text, colours(2)));
     return fail(Code::kInvalidArgument, "{} has mistakes", file);
   }
   const auto graph = workflow::build_graph(*parsed.workflow);

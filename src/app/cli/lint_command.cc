@@ -10,6 +10,7 @@
 #include "runner/action.h"
 #include "text/diagnostic.h"
 #include "text/suggest.h"
+#include "workflow/action_file.h"
 #include "workflow/rules.h"
 #include "workflow/workflow.h"
 
@@ -22,6 +23,22 @@ namespace fs = std::filesystem;
 // The top of the work tree around the working directory, else that directory.
 fs::path repository_root() {
   return work_tree_root().value_or(fs::current_path());
+}
+
+constexpr std::size_t kSizeBytesMax = 64U << 20;
+
+// The root of the repository that a file is of: it lies in .github/workflows there, or a .git does above. "" if
+// neither.
+fs::path root_of(const fs::path& file) {
+  std::error_code ignored;
+  const fs::path folder = fs::absolute(file, ignored).lexically_normal().parent_path();
+  if (folder.filename() == "workflows" && folder.parent_path().filename() == ".github") {
+    return folder.parent_path().parent_path();
+  }
+  for (fs::path root = folder; root.has_relative_path(); root = root.parent_path()) {
+    if (fs::exists(root / ".git", ignored)) return root;
+  }
+  return {};
 }
 
 bool is_yaml(const fs::path& path) {
@@ -38,6 +55,24 @@ std::vector<fs::path> workflow_files(const fs::path& folder) {
   return files;
 }
 
+// What weir reads of a folder: of a repository's root, of its .github, or of one that holds workflow files itself.
+std::vector<fs::path> files_below(const fs::path& given) {
+  std::error_code ignored;
+  const fs::path folder = given.has_filename() ? given : given.parent_path();
+  const fs::path full = fs::absolute(folder, ignored).lexically_normal();
+  const bool is_github = (full.has_filename() ? full : full.parent_path()).filename() == ".github";
+  std::vector<fs::path> files;
+  if (fs::is_directory(folder / ".github" / "workflows")) {
+    files = workflow_files(folder / ".github" / "workflows");
+  } else if (is_github) {
+    files = workflow_files(folder / "workflows");
+  } else if (!fs::exists(folder / "weir.yaml")) {
+    files = workflow_files(folder);
+  }
+  if (fs::exists(folder / "weir.yaml")) files.push_back(folder / "weir.yaml");
+  return files;
+}
+
 // Files that are named, or everything of the repository that weir reads.
 Result<std::vector<fs::path>> files_to_check(const std::vector<std::string>& given) {
   std::vector<fs::path> files;
@@ -45,7 +80,12 @@ Result<std::vector<fs::path>> files_to_check(const std::vector<std::string>& giv
     const fs::path path = text;
     if (!fs::exists(path)) return fail(Code::kNotFound, "there is no file {}", text);
     if (fs::is_directory(path)) {
-      for (auto& file : workflow_files(path)) files.push_back(std::move(file));
+      auto found = files_below(path);
+      if (found.empty()) {
+        return fail(Code::kNotFound,
+                    "no workflow files in {}: neither .github/workflows/*.yml, nor *.yml, nor weir.yaml", text);
+      }
+      for (auto& file : found) files.push_back(std::move(file));
     } else {
       files.push_back(path);
     }
@@ -117,6 +157,13 @@ int list_rules(const Cli& cli) {
   return 0;
 }
 
+// An action's metadata; below .github/workflows everything is a workflow.
+bool is_action(const fs::path& file) {
+  std::error_code ignored;
+  return file.stem() == "action" && is_yaml(file) &&
+         fs::absolute(file, ignored).lexically_normal().parent_path().filename() != "workflows";
+}
+
 // What is wrong with one file. `shown` becomes the workflow as it was understood.
 std::vector<text::Diagnostic> check_file(const fs::path& file, const std::string& name, const std::string& text,
                                          const LintOptions& options, const workflow::RuleOptions& rules,
@@ -125,7 +172,18 @@ std::vector<text::Diagnostic> check_file(const fs::path& file, const std::string
     return config::parse_config(text, name, {.accept_unset = true, .knows_time_zone = event::may_be_time_zone})
         .diagnostics;
   }
-  auto parsed = workflow::parse_workflow(text, name, {.refuse_unbuilt = !options.whole_language});
+  if (is_action(file)) return workflow::parse_action(text, name).diagnostics;
+  const fs::path root = root_of(file);
+  workflow::ParseOptions parsing{.refuse_unbuilt = !options.whole_language, .time_zone_hint = event::time_zone_hint};
+  if (!root.empty()) {
+    parsing.read_local = [&root](const std::string& path) -> std::optional<std::string> {
+      std::error_code ignored;
+      if (!fs::is_regular_file(root / path, ignored)) return std::nullopt;
+      auto read = io::read_file(root / path, kSizeBytesMax);
+      return read ? std::optional(*std::move(read)) : std::nullopt;
+    };
+  }
+  auto parsed = workflow::parse_workflow(text, name, parsing);
   if (options.show && parsed.workflow) shown = workflow::to_json(*parsed.workflow);
   if (parsed.workflow) {
     for (auto& finding : workflow::check_rules(text, name, rules)) parsed.diagnostics.push_back(std::move(finding));
@@ -145,7 +203,7 @@ Result<int> lint(Cli& cli, const LintOptions& options) {
     std::error_code ignored;
     std::string name = fs::proximate(file, ignored).string();
     if (name.starts_with("..")) name = file.string();
-    const std::string text = WEIR_TRY(io::read_file(file, 64U << 20));
+    const std::string text = WEIR_TRY(io::read_file(file, kSizeBytesMax));
     json::value shown;
     const auto diagnostics = check_file(file, name, text, options, rules, shown);
     if (!shown.is_null()) workflows.push_back(std::move(shown));
@@ -153,7 +211,7 @@ Result<int> lint(Cli& cli, const LintOptions& options) {
       ++(diagnostic.severity == text::Severity::kError ? counts.errors : counts.warnings);
       if (cli.json) list.push_back(text::to_json(diagnostic));
     }
-    if (!cli.json) fmt::print("{}", text::render_all(diagnostics, text, is_terminal(1)));
+    if (!cli.json) fmt::print("{}", text::render_all(diagnostics, text, colours(1)));
   }
   const auto [errors, warnings] = counts;
   if (cli.json) {
@@ -178,7 +236,7 @@ Result<int> list_workflows(bool as_json) {
   json::array list;
   for (const auto& file : workflow_files(repository_root() / ".github" / "workflows")) {
     const std::string name = file.filename().string();
-    const auto parsed = workflow::parse_workflow(WEIR_TRY(io::read_file(file, 64U << 20)), name);
+    const auto parsed = workflow::parse_workflow(WEIR_TRY(io::read_file(file, kSizeBytesMax)), name);
     if (!parsed.workflow) {
       rows.push_back({"(does not parse: weir lint)", name, "", "", ""});
       continue;

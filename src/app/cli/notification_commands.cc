@@ -18,8 +18,12 @@ struct NotificationArguments {
 
 constexpr std::chrono::seconds kTestPatience{60};
 
+std::string first_line(const std::string& text) {
+  return safe(text.substr(0, text.find('\n')));
+}
+
 std::string outcome(const json::value& one, const Clock& clock) {
-  const std::string problem = safe(json_string_or(one, "problem", ""));
+  const std::string problem = first_line(json_string_or(one, "problem", ""));
   const std::string state = json_string_or(one, "state", "");
   if (state == "held" || state == "retrying") {
     const std::string at = json_string_or(one, "next_attempt_at", "");
@@ -28,10 +32,6 @@ std::string outcome(const json::value& one, const Clock& clock) {
   if (json_bool_or(one, "possibly_repeated", false)) return problem.empty() ? "possibly repeated" : problem;
   if (state == "merged") return fmt::format("sent as {}", json_int(one, "digest").value_or(0));
   return problem.empty() ? ago(json_string_or(one, "created_at", ""), clock.now()) : problem;
-}
-
-std::string first_line(const std::string& text) {
-  return safe(text.substr(0, text.find('\n')));
 }
 
 void print_notifications(const json::value& list, const Clock& clock) {
@@ -99,7 +99,7 @@ Result<int> test(Cli& cli, const NotificationArguments& arguments) {
     const bool sent = json_string_or(one, "state", "") == "sent";
     good = good && sent;
     if (cli.json) continue;
-    const std::string problem = safe(json_string_or(one, "problem", ""));
+    const std::string problem = safe_lines(json_string_or(one, "problem", ""));
     print_line(fmt::format("{}  {}{}{}", state_mark(sent ? "success" : "failure"),
                            safe(json_string_or(one, "target", "")), sent ? "" : ": ",
                            sent              ? ""

@@ -8,11 +8,6 @@
 namespace weir::app {
 namespace {
 
-bool colours() {
-  const char* no_color = std::getenv("NO_COLOR");
-  return is_terminal(STDOUT_FILENO) && (no_color == nullptr || *no_color == '\0');
-}
-
 // Code points, leaving out escape sequences.
 std::size_t width_of(std::string_view text) {
   std::size_t width = 0;
@@ -26,14 +21,30 @@ std::size_t width_of(std::string_view text) {
   return width;
 }
 
+// The lines of a cell that begins at `column`.
+std::string below_each_other(std::string_view text, std::size_t column) {
+  while (text.ends_with('\n')) text.remove_suffix(1);
+  std::string out;
+  for (const char c : text) {
+    out += c;
+    if (c == '\n') out.append(column, ' ');
+  }
+  return out;
+}
+
 }  // namespace
 
 bool is_terminal(int fd) {
   return ::isatty(fd) == 1;
 }
 
+bool colours(int fd) {
+  const char* no_color = std::getenv("NO_COLOR");
+  return is_terminal(fd) && (no_color == nullptr || *no_color == '\0');
+}
+
 std::string styled(Style style, std::string_view text) {
-  if (style == Style::kPlain || !colours()) return std::string(text);
+  if (style == Style::kPlain || !colours(STDOUT_FILENO)) return std::string(text);
   static constexpr std::string_view kCodes[] = {"0", "1", "2", "32", "31", "33"};
   return fmt::format("\033[{}m{}\033[0m", kCodes[static_cast<int>(style)], text);
 }
@@ -62,8 +73,9 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   for (const auto& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      line += row[i];
-      if (i + 1 < row.size()) line.append(widths[i] - width_of(row[i]) + 2, ' ');
+      const bool last = i + 1 == row.size();
+      line += last ? below_each_other(row[i], width_of(line)) : row[i];
+      if (!last) line.append(widths[i] - width_of(row[i]) + 2, ' ');
     }
     text += (header ? styled(Style::kDim, line) : line) + "\n";
     header = false;
@@ -92,6 +104,19 @@ std::string safe(std::string_view text) {
   return out;
 }
 
+std::string safe_lines(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    auto line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (end != std::string_view::npos && line.ends_with('\r')) line.remove_suffix(1);
+    out += safe(line);
+    if (end != std::string_view::npos) out += '\n';
+  }
+  return out;
+}
+
 // A reader that went away, or a terminal, is no reason to end: fmt::print would throw.
 void print_text(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
@@ -108,8 +133,10 @@ void print_note(std::string_view text) {
 }
 
 void print_error(std::string_view text) {
-  const bool colour = is_terminal(STDERR_FILENO);
-  print_note(fmt::format("{}error:{} {}", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "", text));
+  const bool colour = colours(STDERR_FILENO);
+  std::string shown = safe_lines(text);
+  while (shown.ends_with('\n')) shown.pop_back();
+  print_note(fmt::format("{}error:{} {}", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "", shown));
 }
 
 void print_json(const json::value& value) {

@@ -46,7 +46,7 @@ Result<int> list(Cli& cli) {
     rows.push_back({safe(json_string_or(mirror, "repo", "")), safe(json_string_or(mirror, "url", "")),
                     json_string_or(mirror, "every", "when asked"),
                     fetched.empty() ? "not yet" : ago(fetched, cli.clock.now()),
-                    safe(json_string_or(mirror, "problem", "")).substr(0, 120)});
+                    safe_lines(json_string_or(mirror, "problem", ""))});
   }
   fmt::print("{}", rows.size() == 1 ? "no repository follows another: weir repo add NAME --from URL\n" : table(rows));
   return 0;

@@ -67,13 +67,13 @@ Result<int> show_run(Cli& cli, const RunArguments& arguments) {
   print_line(fmt::format("{}  run {} of {}  {}", shown_state(run), arguments.run,
                          styled(Style::kBold, safe(json_string_or(run, "workflow", ""))),
                          styled(Style::kDim, safe(json_string_or(run, "reason", "")))));
-  if (const auto problem = json_string(run, "problem"); problem && !problem->empty()) print_line(*problem);
+  if (const auto problem = json_string(run, "problem"); problem && !problem->empty()) print_line(safe_lines(*problem));
   std::vector<std::vector<std::string>> rows{{"JOB", "STATE", "NAME", "TOOK", ""}};
   for (const auto& job : run.at("jobs").as_array()) {
     std::string note = json_string_or(job, "error", "");
     if (note.empty()) note = json_string_or(job, "waiting_for", "");
     rows.push_back({fmt::format("{}", json_int(job, "id").value_or(0)), shown_state(job),
-                    safe(json_string_or(job, "name", "")), duration_of(job), safe(note)});
+                    safe(json_string_or(job, "name", "")), duration_of(job), safe_lines(note)});
   }
   fmt::print("{}", table(rows));
   return 0;

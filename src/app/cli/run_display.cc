@@ -146,12 +146,12 @@ void RunDisplay::print_summary(const engine::Run& run, const std::vector<engine:
         job.conclusion ? types::conclusion_name(*job.conclusion) : engine::job_state_name(job.state);
     rows.push_back({safe(job.name), state_mark(state),
                     job.origin != 0 ? std::string() : took(job.started_at, job.completed_at),
-                    safe(!job.error.empty() ? job.error
-                         : job.origin != 0  ? "reused"
-                                            : "")});
+                    safe_lines(!job.error.empty() ? job.error
+                               : job.origin != 0  ? "reused"
+                                                  : "")});
   }
   print_text("\n" + table(rows));
-  if (!run.problem.empty()) print_line(run.problem);
+  if (!run.problem.empty()) print_line(safe_lines(run.problem));
   print_line(fmt::format("{}  {} {}",
                          state_mark(run.conclusion ? types::conclusion_name(*run.conclusion) : "completed"),
                          styled(Style::kBold, safe(run.workflow)), took(run.started_at, run.completed_at)));

@@ -10,7 +10,7 @@ namespace {
 
 std::string data_state(const json::value& data, TimePoint now) {
   const auto state = json_string_or(data, "state", "");
-  if (state == "problem") return safe(json_string_or(data, "problem", "")).substr(0, 160);
+  if (state == "problem") return safe_lines(json_string_or(data, "problem", ""));
   if (state == "changing") return "changing, since " + ago(json_string_or(data, "changing_since", ""), now);
   if (state == "absent") return "not there yet";
   return state == "new" ? "not looked at yet" : "";

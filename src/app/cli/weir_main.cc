@@ -1,12 +1,28 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
+#include <span>
 
 #include "app/cli/command.h"
 #include "app/cli/print.h"
 #include "app/version.h"
 
+namespace {
+
+// Of a command line that could not be read.
+bool asks_for_json(std::span<char* const> arguments) {
+  return std::ranges::any_of(arguments, [](std::string_view one) { return one == "--json"; });
+}
+
+void print_error_as_json(weir::Code code, const std::string& message) {
+  weir::app::print_json(weir::json::object{{"error", weir::code_name(code)}, {"message", message}});
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace weir::app;
+  const std::span<char* const> arguments(argv, static_cast<std::size_t>(argc));
   std::signal(SIGPIPE, SIG_IGN);  // a reader that went away shows as an error of its write
 
   CLI::App app("weir: the whole delivery line for machine-learning models", "weir");
@@ -32,20 +48,24 @@ int main(int argc, char** argv) {
   add_notification_commands(app, cli);
   add_admin_commands(app, cli);
 
-  if (const auto unknown = unknown_command(app, {argv, static_cast<std::size_t>(argc)})) {
-    print_error(*unknown);
+  if (const auto unknown = unknown_command(app, arguments)) {
+    asks_for_json(arguments) ? print_error_as_json(weir::Code::kInvalidArgument, *unknown) : print_error(*unknown);
     return 2;
   }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? 0 : 2;
+    // Help and the version end the parsing too, with code 0.
+    if (error.get_exit_code() != 0 && asks_for_json(arguments)) {
+      print_error_as_json(weir::Code::kInvalidArgument, error.what());
+      return 2;
+    }
+    return app.exit(error) == 0 ? 0 : 2;
   }
   const auto code = cli.action();
   if (code) return *code;
   if (cli.json) {
-    print_json(weir::json::object{{"error", weir::code_name(code.error().code)}, {"message", code.error().message}});
+    print_error_as_json(code.error().code, code.error().message);
   } else {
     print_error(code.error().message);
   }
