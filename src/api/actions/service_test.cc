@@ -144,6 +144,16 @@ TEST_F(ServiceTest, AnUploadsAddressExpires) {
   EXPECT_EQ(send("PUT", address, "text").status, 403);
 }
 
+TEST_F(ServiceTest, AnArtifactsNameIsOneThatAFolderCanHave) {
+  const auto status = [&](const char* name) {
+    return call("CreateArtifact", {{"name", name}, {"version", 7}, {"mime_type", "text/plain"}}, token()).status;
+  };
+  for (const char* name : {".", "..", "", "a/b", "a\\b", "a:b", "a\"b", "<a", "a>", "a|b", "*", "a?", "a\nb", "a\rb"}) {
+    EXPECT_EQ(status(name), 400) << name;
+  }
+  for (const char* name : {"...", ".env", "a b", "größe", "a..b"}) EXPECT_EQ(status(name), 200) << name;
+}
+
 TEST_F(ServiceTest, AnArtifactExpiresWithItsRetention) {
   const std::string bearer = token();
   const auto made = call("CreateArtifact",
