@@ -38,6 +38,7 @@ Scopes scopes_of(const Workflow& workflow, const Job& job) {
 template <class Declared>
 std::string known_names(std::string_view given, const std::vector<Declared>& declared, std::string_view kind) {
   std::vector<std::string> names;
+  names.reserve(declared.size());
   for (const auto& one : declared) names.push_back(one.name);
   auto hint = text::did_you_mean(given, names);
   if (!hint.empty()) return hint;

@@ -24,8 +24,8 @@ class LocalFiles {
   const Workflow* callee(std::string_view uses);
 
   struct Action {
-    std::string path;                        // of its metadata, or of its Dockerfile
-    std::optional<ActionParse> parsed = {};  // not of a Dockerfile
+    std::string path;                   // of its metadata, or of its Dockerfile
+    std::optional<ActionParse> parsed;  // not of a Dockerfile
   };
   // The action in a folder of the repository ("": its root); null if there is none.
   const Action* action(const std::string& folder);

@@ -207,10 +207,10 @@ struct ParseOptions {
 
   // The text of another file of the repository, by its path there (".github/workflows/train.yml"); nothing if there is
   // none. With it, calls of the repository's own workflows and actions are checked too.
-  std::function<std::optional<std::string>(const std::string& path)> read_local = {};
+  std::function<std::optional<std::string>(const std::string& path)> read_local;
 
   // Nothing for a time zone that there is, else what to write instead. Without it every name is taken.
-  std::function<std::optional<std::string>(std::string_view name)> time_zone_hint = {};
+  std::function<std::optional<std::string>(std::string_view name)> time_zone_hint;
 };
 
 // Reads a workflow file: every problem of it, not the first alone. `file` is the path within the repository.

@@ -53,6 +53,7 @@ Result<void> check_proposal_targets(const io::Git& git, std::span<const event::R
   if (!has_proposal(updates)) return {};
   const auto branches = WEIR_TRY(branches_after(git, updates));
   std::vector<std::string> names;
+  names.reserve(branches.size());
   for (const auto& [name, commit] : branches) names.push_back(name);
   for (const auto& update : updates) {
     if (!offers(update)) continue;
