@@ -68,7 +68,7 @@ Result<json::object> object_of(const std::vector<std::string>& texts, std::strin
 Result<fs::path> place_of(const fs::path& work_tree, const std::string& text) {
   const fs::path folder = work_tree / event::kWorkflowFolder;
   if (text.find('/') == std::string::npos && fs::is_regular_file(folder / text)) return folder / text;
-  const fs::path path = fs::absolute(text).lexically_normal();
+  fs::path path = fs::absolute(text).lexically_normal();
   if (fs::exists(path)) return path;
   std::vector<std::string> known;
   std::error_code ignored;
