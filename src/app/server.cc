@@ -352,8 +352,7 @@ Result<void> ServerImpl::apply_config(const std::string& repo, const std::string
   if (!text && text.error().code != Code::kNotFound) return std::unexpected(text.error());
   const auto applied = WEIR_TRY(config_->apply(repo, commit, text.value_or(""), identity.name, 0));
   if (!applied.problems.empty()) {
-    log_.warning("weir.yaml of {} at {} is refused: {}", repo, commit.substr(0, 12),
-                 applied.problems.front().message);
+    log_.warning("weir.yaml of {} at {} is refused: {}", repo, commit.substr(0, 12), applied.problems.front().message);
   }
   return {};
 }
@@ -407,9 +406,8 @@ Result<void> ServerImpl::start_http() {
   router.handle("GET", "/health", [](io::HttpRequest&) {
     return io::json_response(200, json::object{{"status", "ok"}, {"version", version()}});
   });
-  api::RouteTable table(router, access_.get(), [this](std::int64_t run) -> Result<std::string> {
-    return WEIR_TRY(engine_->run(run)).repo;
-  });
+  api::RouteTable table(router, access_.get(),
+                        [this](std::int64_t run) -> Result<std::string> { return WEIR_TRY(engine_->run(run)).repo; });
   api::add_run_routes(table, services_);
   api::add_artifact_routes(table, services_);
   api::add_access_routes(table, services_);
@@ -473,10 +471,9 @@ Result<void> ServerImpl::start_http() {
 }
 
 PushRules ServerImpl::push_rules() {
-  return PushRules({.access = *access_,
-                    .config = *config_,
-                    .engine = *engine_,
-                    .git = [this](const std::string& repo) { return git(repo); }});
+  return PushRules({.access = *access_, .config = *config_, .engine = *engine_, .git = [this](const std::string& repo) {
+                      return git(repo);
+                    }});
 }
 
 api::GitHttpOptions ServerImpl::git_options() {
@@ -494,9 +491,9 @@ api::GitHttpOptions ServerImpl::git_options() {
   options.remark = [this](const std::string& repo) -> std::string {
     const auto problems = config_->refusal(repo);
     if (problems.empty()) return {};
-    return fmt::format("weir.yaml of the default branch is refused; {} until one that `weir lint` accepts is pushed.\n{}",
-                       config_->has(repo) ? "the one before stays in force" : "nothing that it asks for is in force",
-                       problems);
+    return fmt::format(
+        "weir.yaml of the default branch is refused; {} until one that `weir lint` accepts is pushed.\n{}",
+        config_->has(repo) ? "the one before stays in force" : "nothing that it asks for is in force", problems);
   };
   options.pushed = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
                           const types::Identity& identity) -> Result<void> {

@@ -51,8 +51,8 @@ class Mirrors {
   void start();
   void stop();  // waits for a fetch that is under way, which is ended
 
-  // Adds or changes one, and fetches it soon. kInvalidArgument for an address that git would take for something else, or
-  // that holds a password: it would stand in lists and in the log.
+  // Adds or changes one, and fetches it soon. kInvalidArgument for an address that git would take for something else,
+  // or that holds a password: it would stand in lists and in the log.
   Result<void> set(const Mirror& mirror, const types::Identity& identity);
   Result<void> remove(const std::string& repo, const types::Identity& identity);
   Result<std::vector<Mirror>> list();
