@@ -188,7 +188,7 @@ constexpr std::string_view kAccess = R"json({
     "reviewed_by": {"$ref": "#/components/schemas/TextOrNull"},
     "expires_at": {"$ref": "#/components/schemas/Time", "description": "nobody decides it after this"},
     "decided_at": {"$ref": "#/components/schemas/TimeOrNull"}},
-  "examples": [{"id": 3, "environment": "production", "subject": "job/42", "summary": "deploy (ML Pipeline #3)",
+  "examples": [{"id": 3, "repository": "flights", "environment": "production", "subject": "job/42", "summary": "deploy (ML Pipeline #3)",
     "requested_by": "carol", "requested_at": "2026-01-01T00:00:00.000000Z", "state": "pending", "reviewers": ["alice"],
     "self_review": false, "comment": "", "bypassed": false, "event": 120, "ref": "refs/heads/main", "run": 7, "job": 42,
     "wait_until": null, "expires_at": "2026-01-31T00:00:00.000000Z", "reviewed_by": null, "decided_at": null}]},

@@ -10,7 +10,7 @@ from weir_server import WEIR
 
 COMMANDS = ["serve", "run", "lint", "expr", "graph", "pr", "repo", "runs", "logs", "cancel", "rerun", "approve", "reject", "gate", "deploy", "rollback",
             "why", "dora", "report", "events", "triggers", "notifications", "fsck", "token", "version", "secret"]
-NESTED = ["token create", "token list", "token revoke", "secret set", "pr create", "pr list", "pr view", "pr comment",
+NESTED = ["token create", "token list", "token revoke", "secret set", "secret list", "secret delete", "pr create", "pr list", "pr view", "pr comment",
           "pr review", "pr dismiss", "pr merge", "pr close", "pr reopen", "repo add", "repo list", "repo fetch", "repo remove",
           "notifications retry", "notifications test"]
 
@@ -58,7 +58,7 @@ def test_answers_and_errors_are_json_when_asked_for(server):
     token = said("token", "create", "alice", "--role", "approver")
     assert token["token"] and [t["name"] for t in said("token", "list")["tokens"]].count("alice") == 1
     assert said("token", "revoke", str(token["id"])) == {"id": token["id"], "revoked": True}
-    assert said("secret", "set", "API_KEY", "--value", "s3cret-value") == {"name": "API_KEY", "environment": ""}
+    assert said("secret", "set", "API_KEY", "--value", "s3cret-value") == {"name": "API_KEY", "repository": "", "environment": ""}
     assert "s3cret" not in json.dumps(server.get("/api/v1/secrets", token=server.admin_token))
     for event in server.cli("events", "--json").stdout.splitlines():
         assert json.loads(event)["specversion"] == "1.0"
