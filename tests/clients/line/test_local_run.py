@@ -32,6 +32,19 @@ jobs:
 """
 
 
+@pytest.fixture(autouse=True)
+def signals():
+    """As in a terminal: whoever runs the tests may ignore some (nohup), and programs keep what is ignored."""
+    heard = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in heard}
+    for number in heard:
+        if before[number] == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 class Project:
     """A git repository in which `weir run` is started; its steps write into a folder beside it."""
 
