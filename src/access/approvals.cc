@@ -325,8 +325,8 @@ Result<Approval> ApprovalDesk::decide_by_link(std::string_view link, bool grant,
   return db_.write_with<Approval>([&](store::Transaction& tx) -> Result<Approval> {
     const auto found = WEIR_TRY(read_link(tx, link));
     const types::Identity identity{.name = found.reviewer, .role = types::Role::kApprover};
-    const Approval decided = grant ? WEIR_TRY(grant_in(tx, found.approval.id, identity, comment, Via::kLink))
-                                   : WEIR_TRY(reject_in(tx, found.approval.id, identity, comment, Via::kLink));
+    Approval decided = grant ? WEIR_TRY(grant_in(tx, found.approval.id, identity, comment, Via::kLink))
+                             : WEIR_TRY(reject_in(tx, found.approval.id, identity, comment, Via::kLink));
     WEIR_TRY(tx.execute("INSERT INTO access_approval_links(approval, reviewer, used_at) VALUES(?, ?, ?)",
                         {found.approval.id, found.reviewer, tx.now()}));
     return decided;

@@ -8,7 +8,7 @@ namespace weir::access {
 namespace {
 
 // GitHub's limit for both kinds.
-constexpr std::size_t kValueBytesMax = 48U * 1024;
+constexpr std::size_t kValueBytesMax = std::size_t{48} * 1024;
 
 // The name in capitals, as it is stored.
 Result<std::string> checked_name(std::string_view what, std::string_view name) {
