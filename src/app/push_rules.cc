@@ -87,4 +87,12 @@ Result<void> PushRules::examine(const types::Identity& identity, const std::stri
                                updates);
 }
 
+std::string PushRules::remark(const std::string& repo) const {
+  const auto problems = parts_.config.refusal(repo);
+  if (problems.empty()) return {};
+  return fmt::format("weir.yaml of the default branch is refused; {} until one that `weir lint` accepts is pushed.\n{}",
+                     parts_.config.has(repo) ? "the one before stays in force" : "nothing that it asks for is in force",
+                     problems);
+}
+
 }  // namespace weir::app

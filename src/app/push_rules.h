@@ -38,6 +38,8 @@ class PushRules {
   // What a job would make them hold; nothing for people. `git`: with the objects.
   Result<void> examine(const types::Identity& identity, const std::string& repo,
                        std::span<const event::RefUpdate> updates, const io::Git& git) const;
+  // What whoever has pushed should know, for people; "" for nothing.
+  std::string remark(const std::string& repo) const;
 
  private:
   Result<void> authorize_default(const types::Identity& identity, const std::string& repo,

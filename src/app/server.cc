@@ -488,13 +488,7 @@ api::GitHttpOptions ServerImpl::git_options() {
   options.examine = [this](const types::Identity& identity, const std::string& repo,
                            std::span<const event::RefUpdate> updates,
                            const io::Git& git) { return push_rules().examine(identity, repo, updates, git); };
-  options.remark = [this](const std::string& repo) -> std::string {
-    const auto problems = config_->refusal(repo);
-    if (problems.empty()) return {};
-    return fmt::format(
-        "weir.yaml of the default branch is refused; {} until one that `weir lint` accepts is pushed.\n{}",
-        config_->has(repo) ? "the one before stays in force" : "nothing that it asks for is in force", problems);
-  };
+  options.remark = [this](const std::string& repo) { return push_rules().remark(repo); };
   options.pushed = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
                           const types::Identity& identity) -> Result<void> {
     WEIR_TRY(triggers_->repository_pushed(repo, updates, identity));
