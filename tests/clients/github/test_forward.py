@@ -1,47 +1,27 @@
 """What is said of a repository that follows one of GitHub's is said there; a server on this machine stands for GitHub."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from github_project import Failed
+from upstream_server import UpstreamHandler, upstream_of
 
 
-class Upstream(BaseHTTPRequestHandler):
+class Upstream(UpstreamHandler):
     def answer(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.read_body()
         self.server.seen.append((self.command, self.path, self.headers.get("Authorization"), body.decode()))
         status = 401 if self.headers.get("Authorization") != "Bearer ghp_good" else 201 if body else 200
         page = b"[]" if "page=2" in self.path else b'[{"id": 77, "body": "there"}]'
         text = (b'{"id": 77, "body": "made"}' if body else page) if status < 400 else b'{"message": "Bad credentials"}'
-        self.send_response(status)
-        if not body and "page=2" not in self.path:
-            self.send_header("Link", '<https://api.github.com/repositories/1/issues/5/comments?page=2>; rel="next"')
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    do_GET = do_POST = do_PATCH = do_DELETE = answer
-
-    def log_message(self, *_):
-        pass
+        more = [("Link", '<https://api.github.com/repositories/1/issues/5/comments?page=2>; rel="next"')]
+        self.send(status, text, more if not body and "page=2" not in self.path else ())
 
 
 @pytest.fixture
 def upstream(project):
-    fake = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
-    fake.seen = []
-    fake.url = f"http://127.0.0.1:{fake.server_port}"
-    thread = threading.Thread(target=fake.serve_forever)
-    thread.start()
-    server, token = project.server, project.server.admin_token
-    server.call("PUT", "/api/v1/repos/project/mirror", {"url": f"{fake.url}/me/flights.git"}, token)
-    server.call("PUT", "/api/v1/variables/FORWARD_GITHUB_API", {"value": f"{fake.url}/api/v3"}, token)
-    yield fake
-    fake.shutdown()
-    thread.join()
-    fake.server_close()
+    with upstream_of(project, Upstream) as fake:
+        yield fake
 
 
 def set_token(project, value):

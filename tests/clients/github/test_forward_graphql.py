@@ -1,11 +1,10 @@
 """What GraphQL asks of comments of a repository that follows one of GitHub's; a server on this machine stands for GitHub."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from github_project import Failed
+from upstream_server import UpstreamHandler, upstream_of
 
 ROOT = "/api/v3/repos/me/flights"
 STICKY = """query($repo: String! $owner: String! $number: Int! $after: String) { viewer { login } repository(name: $repo owner: $owner) {
@@ -13,7 +12,7 @@ STICKY = """query($repo: String! $owner: String! $number: Int! $after: String) {
         pageInfo { endCursor hasNextPage } } } } }"""
 
 
-class Github(BaseHTTPRequestHandler):
+class Github(UpstreamHandler):
     """Pull request 5 of me/flights, with comments, and just the GraphQL that is asked for them."""
 
     def comment(self, number):
@@ -61,39 +60,22 @@ class Github(BaseHTTPRequestHandler):
         return None
 
     def answer(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.read_body()
         self.server.seen.append((self.command, self.path, self.headers.get("Authorization")))
         said = self.made(json.loads(body) if body else None)
         status = 204 if said == "" else 404 if said is None else 200
         text = b"" if said == "" else json.dumps(said or {"message": "Not Found"}).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    do_GET = do_POST = do_PATCH = do_DELETE = answer
-
-    def log_message(self, *_):
-        pass
+        self.send(status, text)
 
 
 @pytest.fixture
 def github(project):
-    fake = ThreadingHTTPServer(("127.0.0.1", 0), Github)
-    fake.seen, fake.hidden, fake.comments = [], {}, {70 + i: f"c{i}" for i in range(103)}
-    url = f"http://127.0.0.1:{fake.server_port}"
-    thread = threading.Thread(target=fake.serve_forever)
-    thread.start()
-    server, token = project.server, project.server.admin_token
-    fake.job = project.job_token({"pull-requests": "write"})
-    fake.reader = project.job_token({"pull-requests": "read"})
-    server.call("PUT", "/api/v1/repos/project/mirror", {"url": f"{url}/me/flights.git"}, token)
-    server.call("PUT", "/api/v1/variables/FORWARD_GITHUB_API", {"value": f"{url}/api/v3"}, token)
-    server.call("PUT", "/api/v1/secrets/FORWARD_GITHUB_TOKEN", {"value": "ghp_good"}, token)
-    yield fake
-    fake.shutdown()
-    thread.join()
-    fake.server_close()
+    with upstream_of(project, Github) as fake:
+        fake.hidden, fake.comments = {}, {70 + i: f"c{i}" for i in range(103)}
+        fake.job = project.job_token({"pull-requests": "write"})
+        fake.reader = project.job_token({"pull-requests": "read"})
+        project.server.call("PUT", "/api/v1/secrets/FORWARD_GITHUB_TOKEN", {"value": "ghp_good"}, project.server.admin_token)
+        yield fake
 
 
 def ask(project, token, query, **variables):
