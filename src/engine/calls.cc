@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "text/suggest.h"
+#include "workflow/letters.h"
 
 namespace weir::engine {
 namespace {
@@ -28,21 +29,28 @@ std::vector<std::string> names_of(const std::vector<Declared>& declared) {
   return names;
 }
 
-// Names given that are not declared, and required ones that are not given.
+bool same_name(std::string_view a, std::string_view b) {
+  return workflow::equal_ignoring_case(a, b);
+}
+
+const json::value* find_named(const json::object& given, std::string_view name) {
+  const auto found = std::ranges::find_if(given, [&](const auto& member) { return same_name(member.key(), name); });
+  return found == given.end() ? nullptr : &found->value();
+}
+
+// Names given that are not declared, and required ones that are not given: a default does not stand in for these, nor
+// does it at GitHub.
 template <class Declared>
 Result<void> check_names(std::string_view kind, const json::object& given, const std::vector<Declared>& declared) {
   for (const auto& member : given) {
-    if (std::ranges::any_of(declared, [&](const auto& one) { return one.name == member.key(); })) continue;
+    if (std::ranges::any_of(declared, [&](const auto& one) { return same_name(one.name, member.key()); })) continue;
     const auto known = names_of(declared);
     const auto hint = text::did_you_mean(member.key(), known);
     return fail(Code::kInvalidArgument, "it declares no {} \"{}\"{}{}", kind, std::string_view(member.key()),
                 hint.empty() ? "" : "; ", hint);
   }
   for (const auto& one : declared) {
-    if (!one.required || given.contains(one.name)) continue;
-    if constexpr (requires { one.default_value; }) {
-      if (one.default_value) continue;
-    }
+    if (!one.required || find_named(given, one.name) != nullptr) continue;
     return fail(Code::kInvalidArgument, "it requires the {} \"{}\", which the call does not give", kind, one.name);
   }
   return {};
@@ -215,7 +223,7 @@ Result<json::object> complete_call_inputs(const workflow::CallTrigger& trigger, 
                                           const workflow::Contexts& contexts) {
   json::object inputs;
   for (const auto& input : trigger.inputs) {
-    if (const auto* value = given.if_contains(input.name); value != nullptr && !value->is_null()) {
+    if (const auto* value = find_named(given, input.name); value != nullptr && !value->is_null()) {
       inputs[input.name] = WEIR_TRY(convert(input, *value));
     } else if (input.default_value) {
       inputs[input.name] = WEIR_TRY(convert(input, WEIR_TRY(workflow::evaluate_text(*input.default_value, contexts))));

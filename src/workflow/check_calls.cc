@@ -9,6 +9,7 @@
 #include "workflow/expression.h"
 #include "workflow/expression_value.h"
 #include "workflow/file_reader.h"
+#include "workflow/letters.h"
 #include "workflow/local_files.h"
 
 // What a file says of others of its repository: workflows that its jobs call, actions that its steps use. The engine
@@ -27,6 +28,14 @@ constexpr int kVisitsMax = 1'000;          // of calls below one job; more is no
 const YamlNode* child(const YamlNode& node, std::string_view key) {
   const YamlEntry* entry = node.find(key);
   return entry == nullptr ? nullptr : entry->value;
+}
+
+// The entry of an input or secret, whose names are alike without regard to case.
+const YamlEntry* find_named(const YamlNode* given, std::string_view name) {
+  if (given == nullptr) return nullptr;
+  const auto found =
+      std::ranges::find_if(given->entries(), [&](const auto& entry) { return equal_ignoring_case(entry.key, name); });
+  return found == given->entries().end() ? nullptr : &*found;
 }
 
 Scopes scopes_of(const Workflow& workflow, const Job& job) {
@@ -132,16 +141,15 @@ class CallChecker {
                    const std::vector<Declared>& declared, const std::string& how) {
     if (given != nullptr) {
       for (const auto& entry : given->entries()) {
-        if (std::ranges::find(declared, entry.key, &Declared::name) != declared.end()) continue;
+        if (std::ranges::any_of(declared, [&](const auto& one) { return equal_ignoring_case(one.name, entry.key); })) {
+          continue;
+        }
         schema_.error(entry, fmt::format("{} declares no {} \"{}\"", path, kind, entry.key),
                       known_names(entry.key, declared, kind));
       }
     }
     for (const auto& one : declared) {
-      if (!one.required || (given != nullptr && given->find(one.name) != nullptr)) continue;
-      if constexpr (requires { one.default_value; }) {
-        if (one.default_value) continue;
-      }
+      if (!one.required || find_named(given, one.name) != nullptr) continue;
       error(fmt::format("{} requires the {} \"{}\", which the call does not give", path, kind, one.name), how);
     }
   }
@@ -151,9 +159,10 @@ class CallChecker {
     const YamlNode* with = child(node, "with");
     if (with == nullptr) return;
     for (const auto& input : call.inputs) {
-      const auto* given = job.with.if_contains(input.name);
-      const YamlNode* place = child(*with, input.name);
-      if (given == nullptr || place == nullptr) continue;
+      const auto* entry = find_named(with, input.name);
+      const auto* given = entry == nullptr ? nullptr : job.with.if_contains(entry->key);
+      if (given == nullptr) continue;
+      const YamlNode* place = entry->value;
       const std::string text = to_text(*given);
       if (has_expression(text)) continue;
       if (input.type == InputType::kBoolean && !text.empty() && text != "true" && text != "false") {

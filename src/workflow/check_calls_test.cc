@@ -22,7 +22,7 @@ const std::string kLeaf = R"(on:
     inputs:
       city: {type: string, required: true}
       trees: {type: number}
-      fast: {type: boolean, required: true, default: false}
+      fast: {type: boolean, default: false}
     secrets:
       KEY: {required: true}
     outputs:
@@ -64,6 +64,19 @@ TEST(CheckCalls, ACallThatGivesWhatIsAskedForIsRight) {
       IsEmpty());
   EXPECT_THAT(problems(calling(good.substr(0, good.find("fast")) + "fast: true}\n    secrets: {KEY: x}\n"), kFiles),
               IsEmpty());
+}
+
+TEST(CheckCalls, NamesAreAlikeWithoutRegardToCase) {
+  EXPECT_THAT(problems(calling(kUses + "    with: {City: x, FAST: true}\n    secrets: {key: x}\n"), kFiles), IsEmpty());
+  EXPECT_THAT(problems(calling(kUses + "    with: {City: x, FAST: 7}\n    secrets: {key: x}\n"), kFiles),
+              ElementsAre(HasSubstr("5:27 the input \"fast\" of .github/workflows/leaf.yml must be true or false")));
+}
+
+TEST(CheckCalls, ADefaultDoesNotStandInForWhatIsRequired) {
+  const Files files{{".github/workflows/leaf.yml",
+                     "on: {workflow_call: {inputs: {tone: {type: string, required: true, default: mild}}}}\n"
+                     "jobs: {a: {runs-on: x, steps: [{run: x}]}}\n"}};
+  EXPECT_THAT(problems(calling(kUses), files), ElementsAre(HasSubstr("requires the input \"tone\"")));
 }
 
 TEST(CheckCalls, InputsAndSecretsAreComparedWithWhatIsDeclared) {

@@ -20,8 +20,8 @@ jobs:
     needs: build
     strategy: {matrix: {where: [eu, us]}}
     uses: ./.github/workflows/ship.yml
-    with: {version: "${{ needs.build.outputs.version }}", where: "${{ matrix.where }}"}
-    secrets: {KEY: "${{ secrets.SHIP_KEY }}"}
+    with: {version: "${{ needs.build.outputs.version }}", WHERE: "${{ matrix.where }}"}
+    secrets: {Key: "${{ secrets.SHIP_KEY }}"}
   report:
     needs: ship
     runs-on: ubuntu-latest
@@ -79,7 +79,7 @@ def test_a_matrix_of_calls_gets_inputs_and_secrets_and_gives_outputs(server, rep
 
 
 def test_what_cannot_be_called_is_told_before_anything_runs(server, repository):
-    repository.write(".github/workflows/ci.yml", CALLER.replace("secrets: {KEY", "secrets: {KEYS"))
+    repository.write(".github/workflows/ci.yml", CALLER.replace("secrets: {Key", "secrets: {KEYS"))
     repository.write(".github/workflows/ship.yml", CALLED)
     repository.commit()
     repository.push()
@@ -88,8 +88,8 @@ def test_what_cannot_be_called_is_told_before_anything_runs(server, repository):
     assert '.github/workflows/ship.yml declares no secret "KEYS"' in run["problem"]
     assert 'did you mean "KEY"?' in run["problem"]
     # With the line, as weir lint has it.
-    line, text = next((i, t) for i, t in enumerate(CALLER.splitlines(), 1) if "secrets: {KEY" in t)
-    assert f".github/workflows/ci.yml:{line}:{text.index('KEY') + 1}: error:" in run["problem"]
+    line, text = next((i, t) for i, t in enumerate(CALLER.splitlines(), 1) if "secrets: {Key" in t)
+    assert f".github/workflows/ci.yml:{line}:{text.index('Key') + 1}: error:" in run["problem"]
 
 
 def test_a_called_workflow_may_not_ask_for_more_than_the_call_has(server, repository):
