@@ -3,7 +3,10 @@
 # shellcheck disable=SC2034  # the sub-commands, which source this, use its variables
 
 UV_VERSION=0.13.9
+NODE_VERSION=20.20.2 # for machines whose own node is older than 20, which the clients in tests need
 VENV=$ROOT/.venv
+
+[ -x "$ROOT/.cache/node/node_modules/node/bin/node" ] && export PATH="$ROOT/.cache/node/node_modules/node/bin:$PATH"
 
 say() { printf '\033[1;36m==>\033[0m %s\n' "$*" >&2; }
 die() {

@@ -37,6 +37,11 @@ setup_python() {
 # The dashboard's packages, and those that tests ask.
 setup_node() {
   local lock folder name
+  if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ]; then
+    say "installing node $NODE_VERSION into .cache, since the machine's is $(node --version)"
+    npm install --prefix .cache/node --no-audit --no-fund --loglevel=error "node@$NODE_VERSION"
+    export PATH="$ROOT/.cache/node/node_modules/node/bin:$PATH"
+  fi
   for lock in web/package-lock.json tests/clients/*/package-lock.json; do
     [ -f "$lock" ] || continue
     folder=$(dirname "$lock")

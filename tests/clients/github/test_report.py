@@ -224,7 +224,10 @@ def test_a_foreign_pull_request_is_reported_in_its_own_summary_only(reported):
         shown = pulls and server.get(f"/api/v1/repos/project/pulls/{pulls[0]['number']}")
         return shown and shown["runs"] and shown
     run = server.finished(wait_until(started, what="the run of the proposal")["runs"][0]["id"])
-    assert run["conclusion"] == "success", log_of(reported, run)
+    log = log_of(reported, run)
+    if "in a sandbox only, which this machine does not have" in log:
+        pytest.skip(log)  # refused, as it has to be
+    assert run["conclusion"] == "success", log
     assert "| auc | 0.9000 |" in run["jobs"][0]["summary"] and "![" not in run["jobs"][0]["summary"]
     assert started()["comments"] == []
     assert "Nothing is shown in the pull request" in json.dumps(run["jobs"][0]["annotations"])

@@ -106,6 +106,8 @@ def test_a_branch_of_the_team_runs_merged_and_trusted(server, project):
 def test_a_fork_runs_in_the_sandbox_without_secrets(server, project):
     assert say(server, "pull_request", project.propose("opened", "new\n", fork=True), "p1")[0] == 202
     run, log = of(server, "pull_request")
+    if "in a sandbox only, which this machine does not have" in log:
+        pytest.skip(log)  # refused, as it has to be
     assert run["conclusion"] == "success", log
     assert "in a sandbox (bubblewrap" in log and "model new secret []" in log
     assert "of una/project" in log
