@@ -101,6 +101,11 @@ TEST(Yaml, WhatIsNotOneBoundedDocumentIsRefused) {
   EXPECT_NE(problems("[a, b").find("x.yml:1:"), std::string::npos);
   EXPECT_NE(problems("a: b: c").find("x.yml:1:5: error: a value cannot stand here"), std::string::npos)
       << problems("a: b: c");
+  for (const char* text : {"on: push\njobs:\n\ta: 1\n", "on:\n  push:\n  \tbranches: x\n  a: 1\n"}) {
+    EXPECT_NE(problems(text).find(":3:"), std::string::npos) << problems(text);
+    EXPECT_NE(problems(text).find("a tab stands in the indentation of this line"), std::string::npos) << problems(text);
+  }
+  EXPECT_EQ(problems("run: |\n  a\n  \tb\n"), "");
   EXPECT_NE(problems("[1, 2, 3]", {.nodes_max = 3}).find("more than 3 values"), std::string::npos);
   EXPECT_TRUE(parsed("")->root().is_null());
   EXPECT_TRUE(parsed("# only a comment\n")->root().is_null());

@@ -381,6 +381,23 @@ struct YamlParse {
     return message;
   }
 
+  // What yaml-cpp found wrong. A tab, which cannot be seen, is told from the errors that it leads to.
+  static Diagnostic explain(const YamlDocument& document, const YAML::Exception& exception) {
+    const int lines = static_cast<int>(document.line_starts_.size());
+    const int line = std::clamp(exception.mark.line, 0, lines - 1);
+    for (const int near : {line, line - 1}) {
+      if (near < 0) continue;
+      const auto text =
+          std::string_view(document.source_).substr(document.line_starts_[static_cast<std::size_t>(near)]);
+      const auto indented = text.find_first_not_of(near == line ? " \t" : "\t");
+      const auto tab = text.substr(0, indented).find('\t');
+      if (tab == std::string_view::npos) continue;
+      return at(document, near, static_cast<int>(tab), "a tab stands in the indentation of this line",
+                "YAML is indented with spaces only");
+    }
+    return at(document, line, std::max(0, exception.mark.column), plain_words(exception.msg));
+  }
+
   static YamlResult parse(std::string_view text, std::string_view file, const YamlLimits& limits);
 };
 
@@ -408,9 +425,7 @@ YamlResult YamlParse::parse(std::string_view text, std::string_view file, const 
   } catch (const Refused& refused) {
     result.diagnostics.push_back(refused.diagnostic);
   } catch (const YAML::Exception& exception) {
-    const int lines = static_cast<int>(document->line_starts_.size());
-    result.diagnostics.push_back(at(*document, std::clamp(exception.mark.line, 0, lines - 1),
-                                    std::max(0, exception.mark.column), plain_words(exception.msg)));
+    result.diagnostics.push_back(explain(*document, exception));
   } catch (const std::exception& exception) {
     result.diagnostics.push_back(at(*document, 0, 0, fmt::format("cannot be read as YAML: {}", exception.what())));
   }

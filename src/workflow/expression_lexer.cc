@@ -26,6 +26,8 @@ bool ends_token(char c) {
   return is_space(c) || std::string_view{"()[],.!><=&|"}.find(c) != std::string_view::npos;
 }
 
+constexpr const char* kNoSums = "expressions have no arithmetic: let a step compute it and give it as an output";
+
 class Lexer {
  public:
   explicit Lexer(std::string_view text) : text_(text) {}
@@ -124,7 +126,12 @@ class Lexer {
     const std::string_view word = text_.substr(at_, length);
     const bool ascii = std::ranges::all_of(word, [](char c) { return c > ' ' && c < '\x7F'; });
     const double value = ascii ? parse_number(word) : std::numeric_limits<double>::quiet_NaN();
-    if (std::isnan(value)) return fail_at(at_, length, fmt::format("\"{}\" is not a number", word));
+    if (std::isnan(value)) {
+      if (word == "+" || word == "-") {
+        return fail_at(at_, length, fmt::format("unexpected symbol \"{}\"", word), kNoSums);
+      }
+      return fail_at(at_, length, fmt::format("\"{}\" is not a number", word));
+    }
     add(Token::Kind::kNumber, length);
     tokens_.back().number = value;
   }
@@ -138,6 +145,7 @@ class Lexer {
       if (word[0] == '"') return fail_at(at_, length, "strings stand in single quotes: 'text'");
       std::string hint;
       if (word[0] == '$') hint = "${{ }} cannot stand within an expression; leave it out";
+      if (word == "/" || word == "%") hint = kNoSums;
       return fail_at(at_, length, fmt::format("unexpected symbol \"{}\"", word), std::move(hint));
     }
     add(Token::Kind::kName, length);
