@@ -103,8 +103,10 @@ Result<ActionResult> report_nothing_found(const ActionRequest& request, const st
   return ActionResult{};
 }
 
-Result<json::array> list_artifacts(ServerClient& server, std::int64_t run) {
-  const auto answer = WEIR_TRY(server.get(fmt::format("/runs/{}/artifacts", run)));
+// The newest of each name; with `every_attempt` also those of earlier attempts, which have numbers of their own.
+Result<json::array> list_artifacts(ServerClient& server, std::int64_t run, bool every_attempt = false) {
+  const auto answer =
+      WEIR_TRY(server.get(fmt::format("/runs/{}/artifacts{}", run, every_attempt ? "?attempt=all" : "")));
   const auto* list = json_find(answer.body, "artifacts");
   if (answer.status != 200 || list == nullptr || !list->is_array()) {
     return std::unexpected(answer_error(answer, "cannot list the run's artifacts"));
@@ -288,7 +290,7 @@ Result<ActionResult> download(const ActionRequest& request) {
   }
   ServerClient server = request.server();
   const std::int64_t run = WEIR_TRY(find_run(server, request));
-  const auto chosen = WEIR_TRY(select(request, WEIR_TRY(list_artifacts(server, run))));
+  const auto chosen = WEIR_TRY(select(request, WEIR_TRY(list_artifacts(server, run, !request.input("artifact-ids").empty()))));
   const fs::path target = request.resolve(request.input("path"));
   const bool flat = !request.input("name").empty() || WEIR_TRY(request.input_bool("merge-multiple", false)) ||
                     (request.version >= 5 && chosen.size() == 1);

@@ -15,7 +15,7 @@ Result<void> run_action_process(JobState& job, StepState& step, ActionRun& run, 
   for (const auto& [name, value] : run.state) step.variables["STATE_" + name] = value;
   for (const auto& [name, value] : inputs) step.variables[input_variable(name)] = value;
   for (const auto& [name, value] : action_environment(job)) step.variables[name] = value;
-  step.variables["GITHUB_ACTION"] = action_name(step, action);
+  step.variables["GITHUB_ACTION"] = step.name;
   step.variables["GITHUB_ACTION_REPOSITORY"] = action.repository;
   step.variables["GITHUB_ACTION_REF"] = action.ref;
   WEIR_TRY(job.files.prepare(step.variables));

@@ -36,14 +36,15 @@ BackgroundSteps::BackgroundSteps(JobState& job) : job_(job) {}
 BackgroundSteps::~BackgroundSteps() = default;
 
 void BackgroundSteps::start(std::unique_ptr<StepState> step) {
-  if (begin_step(job_, *step) != StepWish::kRun) {
+  const auto folder = job_.own_dir / fmt::format("background-{}", items_.size() + 1);
+  if (begin_step(job_, *step, StepFiles(folder)) != StepWish::kRun) {
     if (step->conclusion == Conclusion::kFailure) job_.failed = true;
     record_start(job_, *step);
     remember(job_, *step);
     record_end(job_, *step);
     return;
   }
-  auto item = std::make_unique<Item>(std::move(step), job_.own_dir / fmt::format("background-{}", items_.size() + 1));
+  auto item = std::make_unique<Item>(std::move(step), folder);
   auto& view = item->view;
   view.contexts = job_.contexts;
   view.job_env = job_.job_env;

@@ -17,6 +17,7 @@
 #include "runner/loaded_action.h"
 #include "runner/reads.h"
 #include "runner/sandbox.h"
+#include "runner/step_names.h"
 #include "runner/step_run.h"
 
 namespace weir::runner {
@@ -102,6 +103,7 @@ void run_posts(JobState& job) {
   std::ranges::reverse(posts);
   for (auto& post : posts) {
     StepState step{.index = job.next_index++};
+    step.name = std::move(post.name);
     step.step = std::move(post.step);
     step.step.id.clear();
     step.step.background = false;
@@ -111,11 +113,13 @@ void run_posts(JobState& job) {
 
 void run_steps(JobState& job) {
   job.next_index = static_cast<int>(job.spec->steps.size());
+  job.step_names = name_steps(job.spec->steps);
   run_pre_steps(job);
   BackgroundSteps background(job);
   int index = 0;
   for (const auto& raw : job.spec->steps) {
     auto step = std::make_unique<StepState>(index++);
+    step->name = job.step_names[static_cast<std::size_t>(step->index)];
     job.supervisor->poll_now();
     auto parsed = workflow::step_from_json(raw);
     if (!parsed) {

@@ -46,6 +46,9 @@ void JobState::update_status() {
   contexts.status.success = !has_failed && !is_cancelled;
   auto& job = contexts.values["job"];
   if (!job.is_object()) job.emplace_object();
+  if (auto& github = contexts.values["github"]; action_failed && github.is_object()) {
+    github.get_object()["action_status"] = is_cancelled ? "cancelled" : has_failed ? "failure" : "success";
+  }
   job.get_object()["status"] = is_cancelled ? "cancelled" : failed ? "failure" : "success";
 }
 

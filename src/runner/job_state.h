@@ -48,6 +48,7 @@ class Listening {
 struct StepState {
   int index = -1;    // -1: the job's own set-up
   std::string path;  // "3.0.1": inside an action; "" for a step of the job
+  std::string name;  // github.action: that of the job's step, also inside an action and in its last process
   workflow::Step step;
   std::string title;
   json::object env;                              // the `env` context that the step sees
@@ -98,6 +99,7 @@ struct JobView {
 // What a step left to be done after the job's steps.
 struct PostStep {
   std::string title;
+  std::string name;     // of the step that left it
   workflow::Step step;  // with the condition under which it runs
   std::function<Result<void>(struct JobState&, StepState&)> run;
 };
@@ -132,6 +134,7 @@ struct JobState : JobView {
   bool failed = false;  // a step failed and was not allowed to
   std::vector<PostStep> posts;
   std::vector<std::function<void()>> at_end;  // when the job has ended well and none of its processes is left
+  std::vector<std::string> step_names;        // github.action, by the index of the step in the file
   int next_index = 0;  // of the next step that is not the file's: before and after those that are
   // Actions of other repositories, by `uses`; what could not be had says why.
   std::map<std::string, Result<std::shared_ptr<const Action>>, std::less<>> actions;

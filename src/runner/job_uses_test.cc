@@ -415,6 +415,19 @@ TEST_F(RemoteAction, WhatCannotBeHadFailsItsStepOnlyAndSaysWhatToDo) {
   EXPECT_EQ(record.output_of(9), "goes on\n");
 }
 
+TEST_F(RemoteAction, IsNamedToTheStepThatUsesIt) {
+  write("me/say/action.yml",
+        "inputs: {text: {default: \"${{ github.action_ref }}\"}, more: {}}\n"
+        "runs: {using: node20, main: m.js}");
+  write("me/say/m.js", "console.log(process.env.INPUT_TEXT, process.env.INPUT_MORE)");
+  publish("me/say", "v1");
+  job_.uses_step("me/say@v1", {{"more", "${{ github.action_repository }}"}});
+  job_.run_step("echo [${{ github.action_repository }}${{ github.action_ref }}]");
+  const JobRecord record = job_.run();
+  EXPECT_EQ(record.output_of(0), "v1 me/say\n") << record.text();
+  EXPECT_EQ(record.output_of(1), "[]\n");
+}
+
 TEST_F(RemoteAction, CompositeOnesBringTheirOwn) {
   publish_greeting("hello", "v1");
   write("me/outer/action.yml",

@@ -9,7 +9,7 @@ namespace weir::runner {
 namespace {
 
 constexpr std::uint64_t kFileBytesMax = 1U << 20;
-constexpr std::string_view kGithubKeys[] = {"action_path", "action_ref", "action_repository"};
+constexpr std::string_view kGithubKeys[] = {"action_path", "action_ref", "action_repository", "action_status"};
 
 json::object& github_of(JobState& job) {
   auto& github = job.contexts.values["github"];
@@ -128,6 +128,18 @@ ActionScope::~ActionScope() {
   --job_.depth;
 }
 
+ActionNames::ActionNames(JobState& job, const std::string& repository, const std::string& ref)
+    : job_(job), github_(take_github(job)) {
+  if (repository.empty()) return;
+  auto& github = github_of(job);
+  github["action_ref"] = ref;
+  github["action_repository"] = repository;
+}
+
+ActionNames::~ActionNames() {
+  put_github(job_, github_);
+}
+
 ScopeMemory::ScopeMemory(const JobState& job) : outer_env_(job.outer_env), depth_(job.depth) {
   if (const auto* inputs = job.contexts.values.if_contains("inputs")) inputs_ = *inputs;
   if (const auto* steps = job.contexts.values.if_contains("steps")) steps_ = *steps;
@@ -173,27 +185,20 @@ std::string input_variable(std::string_view name) {
   return out;
 }
 
-std::string action_name(const StepState& step, const Action& action) {
-  if (!step.step.id.empty()) return step.step.id;
-  if (action.repository.empty()) return "__self";
-  std::string name = "__" + action.repository;
-  for (char& c : name) {
-    if (c == '/' || c == '.') c = '_';
-  }
-  return name;
-}
-
 void expect_post(JobState& job, const StepState& step, const std::shared_ptr<ActionRun>& run, std::string title,
                  std::function<Result<void>(JobState&, StepState&)> body) {
   if (job.depth > 0) run->scope = std::make_shared<ScopeMemory>(job);
   if (std::exchange(run->post_is_due, true)) return;
   if (title.starts_with("Pre ")) title.erase(0, 4);
-  PostStep post{.title = "Post " + title, .step = step.step, .run = {}};
+  PostStep post{.title = "Post " + title, .name = step.name, .step = step.step, .run = {}};
   post.step.condition = run->action->file.post_if;
   post.run = [run, body = std::move(body)](JobState& later, StepState& post_step) -> Result<void> {
     std::optional<ScopeMemory> before;
     if (run->scope) before = run->scope->exchange(later);
-    auto done = body(later, post_step);
+    auto done = [&] {
+      const ActionNames names(later, run->action->repository, run->action->ref);
+      return body(later, post_step);
+    }();
     if (before) [[maybe_unused]]
       const auto own = before->exchange(later);
     return done;

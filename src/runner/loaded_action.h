@@ -59,6 +59,20 @@ class ActionScope {
   std::optional<bool> action_failed_;
 };
 
+// Names an action of another repository to the expressions of the step that uses it: github.action_repository and
+// github.action_ref. Without a repository what was there stays.
+class ActionNames {
+ public:
+  ActionNames(JobState& job, const std::string& repository, const std::string& ref);
+  ~ActionNames();
+  ActionNames(const ActionNames&) = delete;
+  ActionNames& operator=(const ActionNames&) = delete;
+
+ private:
+  JobState& job_;
+  json::object github_;
+};
+
 // What a post step of an action inside an action sees again of the scope that it was met in.
 class ScopeMemory {
  public:
@@ -105,8 +119,6 @@ Result<void> require_containers(JobState& job);
 void expect_post(JobState& job, const StepState& step, const std::shared_ptr<ActionRun>& run, std::string title,
                  std::function<Result<void>(JobState&, StepState&)> body);
 
-// GITHUB_ACTION of an action's processes.
-std::string action_name(const StepState& step, const Action& action);
 // "INPUT_WHO-TO-GREET"
 std::string input_variable(std::string_view name);
 

@@ -213,6 +213,7 @@ void resolve_actions(JobState& job, StepState& step, const workflow::ActionFile&
 
 Result<void> run_action(JobState& job, StepState& step) {
   const UsesReference uses = WEIR_TRY(here(job, step.step.uses));
+  const ActionNames names(job, uses.repository, uses.ref);
   if (uses.kind == UsesKind::kLocal) return run_loaded(job, step, WEIR_TRY(local_action(job, uses)), true);
   if (uses.kind == UsesKind::kDocker) return run_loaded(job, step, image_action(uses), false);
   if (const auto* builtin = find_builtin(uses.name)) return run_builtin(job, step, *builtin, uses);
@@ -241,7 +242,7 @@ void run_pre_of(JobState& job, const workflow::Step& step, int index, const std:
     auto run = std::make_shared<ActionRun>();
     run->action = action;
     job.action_runs.emplace(path, run);
-    StepState pre{.index = job.next_index++};
+    StepState pre{.index = job.next_index++, .name = job.step_names[static_cast<std::size_t>(index)]};
     pre.step = step;
     const std::string title = "Pre " + shown_title(job, step);
     pre.step.id.clear();
@@ -250,6 +251,7 @@ void run_pre_of(JobState& job, const workflow::Step& step, int index, const std:
     run_step(
         job, pre,
         [&](JobState& own, StepState& running) {
+          const ActionNames names(own, action->repository, action->ref);
           return of_node ? run_node_pre(own, running, run) : run_docker_pre(own, running, run);
         },
         title);

@@ -147,7 +147,7 @@ Result<void> run_builtin(JobState& job, StepState& step, const BuiltinAction& ac
     WEIR_TRY(run_confined(job.confinement(), [&] { return job.python->refresh(); }));
   }
   if (result->post) {
-    PostStep post{.title = "Post " + step.title, .step = step.step, .run = {}};
+    PostStep post{.title = "Post " + step.title, .name = step.name, .step = step.step, .run = {}};
     post.step.condition = "success()";
     post.run = [request, function = result->post](JobState& later, StepState& post_step) -> Result<void> {
       ActionRequest own = request;

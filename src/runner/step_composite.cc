@@ -20,6 +20,7 @@ void run_steps(JobState& job, StepState& step, const Action& action) {
   for (const auto& inner_step : action.file.steps) {
     StepState inner{.index = step.index, .path = inner_path(step, number++)};
     inner.step = inner_step;
+    inner.name = step.name;
     inner.outer = &step;
     run_inner_step(job, inner);
     if (inner.conclusion == Conclusion::kFailure) {

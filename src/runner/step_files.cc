@@ -13,13 +13,14 @@ namespace {
 
 struct Names {
   const char* variable;
+  const char* member;  // of the `github` context
   const char* prefix;
 };
-constexpr std::array<Names, StepFiles::kKinds> kNames = {{{"GITHUB_OUTPUT", "set_output_"},
-                                                          {"GITHUB_ENV", "set_env_"},
-                                                          {"GITHUB_PATH", "add_path_"},
-                                                          {"GITHUB_STATE", "save_state_"},
-                                                          {"GITHUB_STEP_SUMMARY", "step_summary_"}}};
+constexpr std::array<Names, StepFiles::kKinds> kNames = {{{"GITHUB_OUTPUT", "output", "set_output_"},
+                                                          {"GITHUB_ENV", "env", "set_env_"},
+                                                          {"GITHUB_PATH", "path", "add_path_"},
+                                                          {"GITHUB_STATE", "state", "save_state_"},
+                                                          {"GITHUB_STEP_SUMMARY", "step_summary", "step_summary_"}}};
 constexpr std::uint64_t kFileBytesMax = 64U << 20;
 
 }  // namespace
@@ -42,6 +43,10 @@ Result<void> StepFiles::prepare(std::map<std::string, std::string>& env) {
     env[kNames[i].variable] = file.string();
   }
   return {};
+}
+
+void StepFiles::show(json::object& github) const {
+  for (std::size_t i = 0; i < kKinds; ++i) github[kNames[i].member] = path(static_cast<Kind>(i)).string();
 }
 
 std::uint64_t StepFiles::size(Kind kind) const {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/json.h"
 
 namespace weir::runner {
 
@@ -21,6 +22,9 @@ class StepFiles {
 
   // Makes what is missing and sets the variables.
   Result<void> prepare(std::map<std::string, std::string>& env);
+
+  // Tells expressions of the step that comes where its files will be: github.output, github.env and so on.
+  void show(json::object& github) const;
 
   // Size of what the step wrote; 0 if nothing.
   [[nodiscard]] std::uint64_t size(Kind kind) const;

@@ -38,6 +38,14 @@ Result<bool> continues_on_error(const JobState& job, const StepState& step) {
   return fail(Code::kInvalidArgument, "continue-on-error is \"{}\", expected true or false", text);
 }
 
+// What the `github` context says of the step itself.
+void show_step(JobState& job, const StepState& step, const StepFiles& files) {
+  auto& github = job.contexts.values["github"];
+  if (!github.is_object()) github.emplace_object();
+  github.get_object()["action"] = step.name;
+  files.show(github.get_object());
+}
+
 // Evaluates the step's `env` and shows it to later expressions of the step.
 Result<void> prepare_env(JobState& job, StepState& step) {
   auto& env = job.contexts.values["env"];
@@ -95,8 +103,9 @@ void record_end(JobState& job, StepState& step) {
                                {"outputs", std::move(outputs)}});
 }
 
-StepWish begin_step(JobState& job, StepState& step) {
+StepWish begin_step(JobState& job, StepState& step, const StepFiles& files) {
   job.update_status();
+  show_step(job, step, files);
   const auto env = prepare_env(job, step);
   if (step.title.empty()) step.title = shown_title(job, step.step);
   // One in the background starts later, one inside an action is no step of the job's.
@@ -143,12 +152,12 @@ void run_body(JobState& job, StepState& step, const StepBody& body) {
 
 void run_step(JobState& job, StepState& step, const StepBody& body, std::string title) {
   step.title = std::move(title);
-  if (begin_step(job, step) == StepWish::kRun) run_body(job, step, body);
+  if (begin_step(job, step, job.files) == StepWish::kRun) run_body(job, step, body);
   finish(job, step);
 }
 
 void run_inner_step(JobState& job, StepState& step) {
-  if (begin_step(job, step) == StepWish::kRun) run_body(job, step, run_main);
+  if (begin_step(job, step, job.files) == StepWish::kRun) run_body(job, step, run_main);
   if (step.outcome == Conclusion::kSkipped) {
     job.debug(step.index, fmt::format("Skipped: {}", step.title));
   }

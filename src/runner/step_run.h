@@ -19,7 +19,8 @@ Result<void> run_main(JobState& job, StepState& step);
 
 // The parts of run_step(), for steps that run in the background.
 enum class StepWish { kRun, kSkip, kFailed };
-StepWish begin_step(JobState& job, StepState& step);  // `env` and `if`
+// `env` and `if`. `files`: what the step will talk back by.
+StepWish begin_step(JobState& job, StepState& step, const StepFiles& files);
 void run_body(JobState& job, StepState& step, const StepBody& body);
 void record_start(JobState& job, const StepState& step);
 void record_end(JobState& job, StepState& step);

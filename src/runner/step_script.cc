@@ -149,7 +149,7 @@ Result<void> run_script(JobState& job, StepState& step) {
   step.variables = job.process_env(step.env);
   for (const auto& [name, value] : id_token_environment(job)) step.variables[name] = value;
   add_action_variables(job, step.variables);
-  step.variables["GITHUB_ACTION"] = step.step.id.empty() ? "__run" : step.step.id;
+  step.variables["GITHUB_ACTION"] = step.name;
   WEIR_TRY(job.files.prepare(step.variables));
   const std::string script = WEIR_TRY(workflow::interpolate(step.step.run, job.contexts));
   const bool contained = job.containers != nullptr && job.containers->has_job_container();
