@@ -84,6 +84,17 @@ const zh: Catalogue = {
   foldersListed: '列出过的文件夹', everyFileOf: '无法得知读取了哪些文件，因此全部计入，提交', filesReadOf: '读取过的文件，提交', notNamed: '另有 {count} 项未在此列出', hasChanged: '已更改', isNew: '新增', isGone: '已删除',
 };
 
+// Why a run was made, as the server words it in English.
+const reasons: [RegExp, string][] = [
+  [/^push to (.+) by (\S+)$/, '$2 推送到 $1'],
+  [/^started by (\S+)$/, '由 $1 启动'],
+  [/^pull request #(\d+) (\S+) by (\S+)$/, '$3 触发：拉取请求 #$1 $2'],
+  [/^run #(\d+) again on (\S+) by (\S+)$/, '$3 在 $2 上重新执行运行 #$1'],
+  [/^(create|delete) (.+) by (\S+)$/, '$3 触发：$1 $2'],
+  [/^repository_dispatch "(.*)" by (\S+)$/, '$2 触发：repository_dispatch「$1」'],
+  [/^(\S+) of (.+) by (\S+)$/, '$3 触发：$2 的 $1'],
+];
+
 export type Language = 'en' | 'zh';
 const catalogues: Record<Language, Catalogue> = { en, zh };
 
@@ -108,4 +119,10 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
 // The word for a state that the server names; its own word where the catalogue has none.
 export function stateWord(state: string): string {
   return state in catalogues[language] ? t(state as Key) : state;
+}
+
+// The reason of a run in the reader's language; what is not known stays as the server says it.
+export function runReason(reason: string): string {
+  const known = language === 'zh' ? reasons.find(([pattern]) => pattern.test(reason)) : undefined;
+  return known ? reason.replace(known[0], known[1]) : reason;
 }

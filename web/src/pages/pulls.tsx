@@ -4,7 +4,7 @@ import { Author, Card, nameOf, State, Time, Waiting } from '../components/common
 import { Tally } from '../components/graph';
 import { Markdown } from '../components/markdown';
 import { shortCommit } from '../format';
-import { t } from '../i18n';
+import { runReason, t } from '../i18n';
 import type { Pull, Review, Run } from '../types';
 
 const PAGE = 30;
@@ -66,7 +66,7 @@ function RunRow({ run }: { run: Run }) {
   return (
     <li>
       <div>
-        <State state={run.conclusion ?? run.state} /> <a href={`#/runs/${run.id}`}>{run.workflow} #{run.number}</a> <span class="muted">{run.reason}</span>
+        <State state={run.conclusion ?? run.state} /> <a href={`#/runs/${run.id}`}>{run.workflow} #{run.number}</a> <span class="muted">{runReason(run.reason)}</span>
         {run.problem && <pre class="problem">{run.problem}</pre>}
         {jobs.length > JOBS_SHOWN ? <div><Tally jobs={jobs} /></div> : (
           <ul class="jobs">{jobs.map((job) => <li key={job.id}><State state={job.conclusion ?? job.state} /> <a href={`#/runs/${run.id}/jobs/${job.id}`}>{job.name}</a>{job.error && <span class="muted"> {job.error}</span>}</li>)}</ul>

@@ -8,7 +8,7 @@ import { Markdown } from '../components/markdown';
 import { Reuse } from '../components/reuse';
 import { bytes, duration, shortCommit, shortRef } from '../format';
 import { first } from '../graph';
-import { t } from '../i18n';
+import { runReason, t } from '../i18n';
 import { placeOf } from '../log';
 import type { Annotation, Job, LogFound, Run, WeirEvent } from '../types';
 
@@ -85,7 +85,7 @@ export function RunPage({ id, job: named, at }: { id: string; job: number | null
       <Card title={<>{run.workflow} <span class="muted">#{run.number}{run.attempt > 1 ? `.${run.attempt}` : ''}</span></>}
         action={<span class="actions">{run.state === 'completed' ? <button type="button" onClick={() => act('rerun')}>{t('rerun')}</button> : <button type="button" onClick={() => act('cancel')}>{t('cancel')}</button>}</span>}>
         <p><State state={run.conclusion ?? run.state} /> {run.title}</p>
-        <p class="muted">{run.reason} · {run.repo} {shortRef(run.ref)} <code>{shortCommit(run.commit)}</code> · <Time at={run.created_at} /> · {duration(run.started_at, run.completed_at)}</p>
+        <p class="muted">{runReason(run.reason)} · {run.repo} {shortRef(run.ref)} <code>{shortCommit(run.commit)}</code> · <Time at={run.created_at} /> · {duration(run.started_at, run.completed_at)}</p>
         {error && <p class="problem" role="alert">{error}</p>}
         {run.problem && <pre class="problem">{run.problem}</pre>}
         {jobs.length > 0 && <JobGraph jobs={jobs} chosen={job?.id ?? null} onChoose={choose} />}
