@@ -20,6 +20,7 @@ namespace {
 using text::YamlEntry;
 using text::YamlNode;
 using Scopes = std::optional<types::TokenScopes>;
+using Caches = std::optional<types::CacheMode>;
 
 constexpr std::size_t kLevelsMax = 10;     // the run's own workflow is the first
 constexpr std::size_t kWorkflowsMax = 50;  // called by one run
@@ -91,7 +92,7 @@ class CallChecker {
                   fmt::format("add it under \"secrets\" of job \"{}\", or write secrets: inherit", job.key));
     }
     check_values(job, node, call, *path);
-    check_below(*callee, *path, scopes_of(workflow_, job));
+    check_below(*callee, *path, scopes_of(workflow_, job), workflow_.cache_mode_of(job));
   }
 
  private:
@@ -176,15 +177,19 @@ class CallChecker {
   }
 
   // What lies below a call: rights that were not given on, and calls that lead back or too deep.
-  void check_below(const Workflow& callee, const std::string& path, const Scopes& allowed) {
+  void check_below(const Workflow& callee, const std::string& path, const Scopes& allowed, const Caches& caches) {
     if (++visits_ > kVisitsMax) return;
     if (allowed && !check_scopes(callee, path, *allowed)) return;
+    if (caches && !check_caches(callee, path, *caches)) return;
     chain_.push_back(path);
     for (const auto& job : callee.jobs) {
       const auto next = LocalFiles::path_of(job.uses);
       if (!next || !job.calls_workflow()) continue;
       const auto own = scopes_of(callee, job);
-      if (const Workflow* below = open(*next)) check_below(*below, *next, own ? own : allowed);
+      const auto mode = callee.cache_mode_of(job);
+      if (const Workflow* below = open(*next)) {
+        check_below(*below, *next, own ? own : allowed, mode ? mode : caches);
+      }
     }
     chain_.pop_back();
   }
@@ -198,6 +203,18 @@ class CallChecker {
                         scope == "*" ? "all scopes" : scope, types::level_name(wanted->of(scope)),
                         types::level_name(allowed.of(scope))),
             "raise \"permissions\" of the calling job");
+      return false;
+    }
+    return true;
+  }
+
+  bool check_caches(const Workflow& callee, const std::string& path, types::CacheMode allowed) {
+    for (const auto& job : callee.jobs) {
+      const auto wanted = callee.cache_mode_of(job);
+      if (!wanted || types::common(*wanted, allowed) == *wanted) continue;
+      error(fmt::format("job \"{}\" of {} asks for the cache mode {}, and the call allows {}", job.key, path,
+                        types::cache_mode_name(*wanted), types::cache_mode_name(allowed)),
+            "change \"cache-mode\" of one of the two");
       return false;
     }
     return true;

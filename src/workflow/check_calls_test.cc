@@ -153,6 +153,22 @@ TEST(CheckCalls, PermissionsReachNoFurtherThanTheCallers) {
                           "call allows read; raise \"permissions\" of the calling job"));
 }
 
+TEST(CheckCalls, ACacheModeThatIsSetReachesNoFurtherThanTheCallers) {
+  const Files files{
+      {".github/workflows/b.yml", "on: workflow_call\njobs: {a: {uses: ./.github/workflows/d.yml}}\n"},
+      {".github/workflows/d.yml",
+       "on: workflow_call\ncache-mode: none\njobs:\n  x: {runs-on: x, cache-mode: write-only, steps: [{run: x}]}\n"}};
+  const std::string uses = "    uses: ./.github/workflows/b.yml\n";
+  EXPECT_THAT(problems(calling(uses), files), IsEmpty());
+  EXPECT_THAT(problems(calling("    cache-mode: write\n" + uses), files), IsEmpty());
+  EXPECT_THAT(problems(calling("    cache-mode: write-only\n" + uses), files), IsEmpty());
+  const std::string told =
+      " job \"x\" of .github/workflows/d.yml asks for the cache mode write-only, and the call allows read; change "
+      "\"cache-mode\" of one of the two";
+  EXPECT_THAT(problems(calling("    cache-mode: read\n" + uses), files), ElementsAre("5:11" + told));
+  EXPECT_THAT(problems("cache-mode: read\n" + calling(uses), files), ElementsAre("5:11" + told));
+}
+
 TEST(CheckCalls, OutputsOfACalledWorkflowAreKnown) {
   const auto use = [](const std::string& output) {
     return problems(calling(kUses + "    with: {city: x}\n    secrets: inherit\n") +

@@ -16,6 +16,7 @@ struct EventInfo {
   bool own_form = false;           // schedule, workflow_call, workflow_dispatch: read in a way of their own
   std::string_view raised;         // activities that happen in weir; "*": all, or the event, if it has none
   bool by_webhook = true;          // a webhook of GitHub's brings it for a repository that weir follows
+  bool saves_caches = false;       // its runs on the default branch may save caches without a `cache-mode`
 };
 
 // Whether `activity` of it ("" for one without) can happen in weir itself.

@@ -100,6 +100,8 @@ std::optional<ConcurrencyRule> read_concurrency(FileReader& reader, const text::
                                                 const Scope& scope);
 std::map<std::string, std::string> read_permissions(FileReader& reader, const text::YamlNode& node,
                                                     std::string_view what);
+// Nothing for a value that is none; it is reported.
+std::optional<types::CacheMode> read_cache_mode(FileReader& reader, const text::YamlNode& node, std::string_view what);
 std::string read_shell(FileReader& reader, const text::YamlNode& node, std::string_view what, const Scope* scope);
 
 // What takes the whole file to know: needs that are no jobs, cycles, mentions of what is not there.

@@ -96,6 +96,9 @@ Workflow read_workflow(FileReader& reader, const YamlNode& root, std::string_vie
   if (const YamlNode* permissions = map.find("permissions")) {
     out.permissions = read_permissions(reader, *permissions, "\"permissions\" of the workflow");
   }
+  if (const YamlNode* mode = map.find("cache-mode")) {
+    out.cache_mode = read_cache_mode(reader, *mode, "\"cache-mode\" of the workflow");
+  }
   if (const YamlNode* jobs = map.require("jobs")) {
     read_jobs(reader, *jobs, out);
     name_needs(out);

@@ -169,6 +169,9 @@ class JobReader {
     if (const YamlNode* permissions = map_.find("permissions")) {
       job_.permissions = read_permissions(reader_, *permissions, of("permissions"));
     }
+    if (const YamlNode* mode = map_.find("cache-mode")) {
+      job_.cache_mode = read_cache_mode(reader_, *mode, of("cache-mode"));
+    }
   }
 
   json::value read_runs_on(const YamlNode& node) {

@@ -65,6 +65,19 @@ void read_level(FileReader& reader, const text::YamlEntry& entry, std::map<std::
 
 }  // namespace
 
+std::optional<types::CacheMode> read_cache_mode(FileReader& reader, const text::YamlNode& node, std::string_view what) {
+  static constexpr std::string_view kModes[] = {kRead, kWrite, "write-only", kNone};
+  if (node.is_scalar() && !node.is_null()) {
+    if (const auto mode = types::parse_cache_mode(node.text())) return mode;
+    reader.schema().error(node, fmt::format("{} must be {}, not \"{}\"", what, text::quoted_list(kModes), node.text()),
+                          text::did_you_mean(node.text(), kModes));
+  } else {
+    reader.schema().error(node,
+                          fmt::format("{} must be {}, not {}", what, text::quoted_list(kModes), node.kind_name()));
+  }
+  return std::nullopt;
+}
+
 std::map<std::string, std::string> read_permissions(FileReader& reader, const text::YamlNode& node,
                                                     std::string_view what) {
   std::map<std::string, std::string> out;

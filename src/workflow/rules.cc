@@ -24,6 +24,7 @@ constexpr std::string_view kWide = "wide-permissions";
 constexpr std::string_view kMissing = "missing-permissions";
 constexpr std::string_view kForeign = "foreign-checkout";
 constexpr std::string_view kSilent = "silent-event";
+constexpr std::string_view kCaches = "shared-cache";
 
 constexpr auto kRules = std::to_array<LintRule>({
     {.name = kInjection,
@@ -31,6 +32,7 @@ constexpr auto kRules = std::to_array<LintRule>({
     {.name = kMutable, .what = "an action or image of others at a branch or \"latest\", which move"},
     {.name = kWide, .what = "rights that every job of the workflow gets, though few need them"},
     {.name = kForeign, .what = "code of a foreign pull request is checked out where secrets and rights are at hand"},
+    {.name = kCaches, .what = "a run that anybody can start may save caches that trusted runs restore"},
     {.name = kSilent, .what = "an event or activity that GitHub knows and weir never raises"},
     {.name = kUnpinned,
      .what = "an action or image of others at the tag of a version, which they could move",
@@ -89,6 +91,18 @@ bool is_untrusted(const std::vector<std::string>& path) {
   return !is_harmless(path.back());
 }
 
+// Events whose runs have another ref than the default branch, and with it caches of their own. What calls a reusable
+// workflow is not known here.
+constexpr std::string_view kOwnRef[] = {
+    "create",  "deployment",    "deployment_status",    "merge_group",         "pull_request",
+    "release", "workflow_call", "pull_request_comment", "pull_request_review", "pull_request_review_comment"};
+
+// Whether runs of the event are on the default branch, whose caches all others restore, though anybody can start them.
+bool shares_caches(std::string_view event) {
+  const EventInfo* info = find_event(event);
+  return info != nullptr && !info->saves_caches && std::ranges::find(kOwnRef, event) == std::end(kOwnRef);
+}
+
 bool is_commit(std::string_view version) {
   return version.size() == 40 && std::ranges::all_of(version, [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
@@ -116,6 +130,7 @@ class RuleChecker {
     const YamlNode& root = document_.root();
     check_workflow_permissions(root);
     if (const YamlNode* on = child(root, "on")) check_events(*on);
+    check_cache_mode(root);
     if (const YamlNode* jobs = child(root, "jobs")) {
       for (const auto& job : jobs->entries()) check_job(job);
     }
@@ -191,6 +206,21 @@ class RuleChecker {
     }
   }
 
+  // ---- caches
+
+  void check_cache_mode(const YamlNode& owner) {
+    const YamlNode* mode = child(owner, "cache-mode");
+    if (mode == nullptr || (mode->text() != "write" && mode->text() != "write-only")) return;
+    for (const auto& event : event_table()) {
+      if (!listens(event.name) || !shares_caches(event.name)) continue;
+      report(kCaches, *mode,
+             fmt::format("runs of {} can be started by anybody, and save caches that the default branch's restore",
+                         event.name),
+             "leave \"cache-mode\" out, write read, or save caches in a workflow of its own on push");
+      return;
+    }
+  }
+
   // ---- rights
 
   static bool writes(const YamlNode& permissions) {
@@ -230,6 +260,7 @@ class RuleChecker {
 
   void check_job(const YamlEntry& job) {
     const YamlNode& node = *job.value;
+    check_cache_mode(node);
     if (const YamlNode* permissions = child(node, "permissions")) check_write_all(*permissions);
     if (const YamlNode* uses = child(node, "uses")) check_version(*uses, "the reusable workflow");
     if (const YamlNode* container = child(node, "container")) check_image(*container);

@@ -148,5 +148,20 @@ TEST(Rules, CommentsAndSwitchesSilenceThem) {
   EXPECT_FALSE(default_rules().contains("unpinned-action")) << "most workflows name versions by tags";
 }
 
+TEST(Rules, CachesOfRunsThatAnybodyCanStart) {
+  const auto found = [](const std::string& on, const std::string& of_workflow, const std::string& of_job) {
+    return findings("on: " + on + "\npermissions: {}\n" + of_workflow + "jobs:\n  a:\n    runs-on: x\n" + of_job +
+                    "    steps: [{run: x}]\n");
+  };
+  EXPECT_EQ(found("[push, pull_request_target]", "cache-mode: write\n", ""), (Texts{"3:13 shared-cache"}));
+  EXPECT_EQ(found("issue_comment", "", "    cache-mode: write-only\n"), (Texts{"6:17 shared-cache"}));
+  EXPECT_EQ(found("{workflow_run: {workflows: [x]}}", "", "    cache-mode: write\n"), (Texts{"6:17 shared-cache"}));
+  for (const char* own : {"push", "pull_request", "schedule: [{cron: '0 0 * * *'}]", "release", "workflow_dispatch"}) {
+    const std::string on = std::string_view(own).find(':') == std::string_view::npos ? own : fmt::format("{{{}}}", own);
+    EXPECT_EQ(found(on, "cache-mode: write\n", ""), Texts{}) << own;
+  }
+  EXPECT_EQ(found("issue_comment", "cache-mode: read\n", "    cache-mode: none\n"), Texts{});
+}
+
 }  // namespace
 }  // namespace weir::workflow

@@ -101,6 +101,10 @@ const Job* Workflow::find(std::string_view key) const {
   return found == jobs.end() ? nullptr : &*found;
 }
 
+std::optional<types::CacheMode> Workflow::cache_mode_of(const Job& job) const {
+  return job.cache_mode ? job.cache_mode : cache_mode;
+}
+
 std::string lint_text(const ParseResult& result, std::string_view text, bool color) {
   return text::render_all(result.diagnostics, text, color);
 }

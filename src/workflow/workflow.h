@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "text/diagnostic.h"
+#include "types/cache_mode.h"
 #include "workflow/cron.h"
 #include "workflow/pattern.h"
 
@@ -157,6 +158,7 @@ struct Job {
   std::optional<EnvironmentRule> environment;
   std::optional<ConcurrencyRule> concurrency;
   std::optional<std::map<std::string, std::string>> permissions;
+  std::optional<types::CacheMode> cache_mode;
   RunDefaults defaults;
   json::value timeout_minutes;    // number or expression; null: 360
   json::value continue_on_error;  // bool or expression; null: false
@@ -191,9 +193,12 @@ struct Workflow {
   RunDefaults defaults;
   std::optional<ConcurrencyRule> concurrency;
   std::optional<std::map<std::string, std::string>> permissions;  // {"*": "read-all"} for the short forms
+  std::optional<types::CacheMode> cache_mode;                     // of jobs that have none of their own
   std::vector<Job> jobs;                                          // in the order of the file
 
   [[nodiscard]] const Job* find(std::string_view key) const;
+  // What is said of the job's caches: by itself, else by the workflow; nothing if neither says it.
+  [[nodiscard]] std::optional<types::CacheMode> cache_mode_of(const Job& job) const;
 };
 
 struct ParseResult {

@@ -126,6 +126,7 @@ json::object to_json(const Job& job) {
   }
   if (job.concurrency) out["concurrency"] = to_json(*job.concurrency);
   if (job.permissions) out["permissions"] = to_json(*job.permissions);
+  if (job.cache_mode) out["cache-mode"] = types::cache_mode_name(*job.cache_mode);
   add(out, "env", job.env);
   add(out, "outputs", job.outputs);
   add(out, "defaults", to_json(job.defaults));
@@ -153,6 +154,7 @@ json::value to_json(const Workflow& workflow) {
   add(out, "defaults", to_json(workflow.defaults));
   if (workflow.concurrency) out["concurrency"] = to_json(*workflow.concurrency);
   if (workflow.permissions) out["permissions"] = to_json(*workflow.permissions);
+  if (workflow.cache_mode) out["cache-mode"] = types::cache_mode_name(*workflow.cache_mode);
   auto& jobs = out["jobs"].emplace_object();
   for (const auto& job : workflow.jobs) jobs.emplace(job.key, to_json(job));
   return out;
