@@ -14,35 +14,38 @@ struct Row {
   Role role;       // the least that holds it
   bool anonymous;  // also loopback without a token
   bool job;        // also a job's token
+  // Also the token of a job whose code is of somebody who may not push. Whatever changes anything is not: what is new
+  // here is refused until somebody has thought about it.
+  bool foreign = false;
   // A job whose workflow says `permissions` needs this level of this scope; "": none, as GitHub's run-time services do
   std::string_view scope = {};
   Level level = Level::kWrite;
 };
 
 constexpr std::array kTable = {
-    Row{Permission::kRead, "read", Role::kViewer, true, true},
-    Row{Permission::kInvoke, "invoke", Role::kViewer, true, true},
-    Row{Permission::kLogExperiments, "log_experiments", Role::kDeveloper, true, true},
-    Row{Permission::kCreateVersion, "create_version", Role::kDeveloper, true, true},
-    Row{Permission::kDeleteExperiments, "delete_experiments", Role::kDeveloper, false, true},
-    Row{Permission::kEvaluateGate, "evaluate_gate", Role::kDeveloper, false, true},
-    Row{Permission::kUploadArtifact, "upload_artifact", Role::kDeveloper, false, true},
-    Row{Permission::kSendNotification, "send_notification", Role::kDeveloper, false, true},
-    Row{Permission::kDispatchRun, "dispatch_run", Role::kDeveloper, false, true, "actions"},
-    Row{Permission::kCancelRun, "cancel_run", Role::kDeveloper, false, true, "actions"},
-    Row{Permission::kFetch, "fetch", Role::kViewer, true, true, "contents", Level::kRead},
-    Row{Permission::kPropose, "propose", Role::kViewer, false, true, "pull-requests"},
-    Row{Permission::kPush, "push", Role::kDeveloper, false, true, "contents"},
-    Row{Permission::kMoveAlias, "move_alias", Role::kDeveloper, false, true, "deployments"},
-    Row{Permission::kDeploy, "deploy", Role::kDeveloper, false, true, "deployments"},
-    Row{Permission::kDeleteVersion, "delete_version", Role::kApprover, false, false},
-    Row{Permission::kRollback, "rollback", Role::kApprover, false, false},
-    Row{Permission::kApprove, "approve", Role::kApprover, false, false},
+    Row{Permission::kRead, "read", Role::kViewer, true, true, true},
+    Row{Permission::kInvoke, "invoke", Role::kViewer, true, true, false},
+    Row{Permission::kLogExperiments, "log_experiments", Role::kDeveloper, true, true, false},
+    Row{Permission::kCreateVersion, "create_version", Role::kDeveloper, true, true, false},
+    Row{Permission::kDeleteExperiments, "delete_experiments", Role::kDeveloper, false, true, false},
+    Row{Permission::kEvaluateGate, "evaluate_gate", Role::kDeveloper, false, true, false},
+    Row{Permission::kUploadArtifact, "upload_artifact", Role::kDeveloper, false, true, true},
+    Row{Permission::kSendNotification, "send_notification", Role::kDeveloper, false, true, false},
+    Row{Permission::kDispatchRun, "dispatch_run", Role::kDeveloper, false, true, false, "actions"},
+    Row{Permission::kCancelRun, "cancel_run", Role::kDeveloper, false, true, false, "actions"},
+    Row{Permission::kFetch, "fetch", Role::kViewer, true, true, true, "contents", Level::kRead},
+    Row{Permission::kPropose, "propose", Role::kViewer, false, true, false, "pull-requests"},
+    Row{Permission::kPush, "push", Role::kDeveloper, false, true, false, "contents"},
+    Row{Permission::kMoveAlias, "move_alias", Role::kDeveloper, false, true, false, "deployments"},
+    Row{Permission::kDeploy, "deploy", Role::kDeveloper, false, true, false, "deployments"},
+    Row{Permission::kDeleteVersion, "delete_version", Role::kApprover, false, false, false},
+    Row{Permission::kRollback, "rollback", Role::kApprover, false, false, false},
+    Row{Permission::kApprove, "approve", Role::kApprover, false, false, false},
     // weir.yaml applies from the default branch: pushing there can change gates and reviewers.
-    Row{Permission::kPushProtected, "push_protected", Role::kApprover, false, false},
-    Row{Permission::kConfigure, "configure", Role::kAdmin, false, false},
-    Row{Permission::kManageTokens, "manage_tokens", Role::kAdmin, false, false},
-    Row{Permission::kManageSecrets, "manage_secrets", Role::kAdmin, false, false},
+    Row{Permission::kPushProtected, "push_protected", Role::kApprover, false, false, false},
+    Row{Permission::kConfigure, "configure", Role::kAdmin, false, false, false},
+    Row{Permission::kManageTokens, "manage_tokens", Role::kAdmin, false, false, false},
+    Row{Permission::kManageSecrets, "manage_secrets", Role::kAdmin, false, false, false},
 };
 
 constexpr std::array kRoles = {Role::kViewer, Role::kDeveloper, Role::kApprover, Role::kAdmin};
@@ -111,6 +114,11 @@ Result<Role> parse_role(std::string_view name) {
 Result<void> allow(const types::Identity& identity, Permission permission, std::string_view object) {
   const Row& row = row_of(permission);
   if (identity.job_id) {
+    if (identity.foreign && row.job && !row.foreign) {
+      return fail(Code::kPermissionDenied,
+                  "{} may not {} {}: it runs what somebody brought who may not push, so its token only reads",
+                  identity.name, row.name, object);
+    }
     if (row.job && !row.scope.empty() && identity.scopes && identity.scopes->of(row.scope) < row.level) {
       return fail(Code::kPermissionDenied,
                   "{} may not {} {}: the `permissions` of its workflow give it {}: {}; write `{}: {}` there",

@@ -75,6 +75,22 @@ TEST(Permission, AJobMayWhatThePermissionsOfItsWorkflowSay) {
   EXPECT_FALSE(allow(job, Permission::kFetch, "repo/flights"));
 }
 
+TEST(Permission, TheTokenOfAForeignJobReadsAndKeepsTheFilesOfItsRun) {
+  Identity job{.name = "job:42", .role = Role::kViewer, .job_id = 42, .run_id = 7, .foreign = true};
+  // Whatever its workflow asks for.
+  for (const auto* level : {"write-all", "read-all"}) {
+    job.scopes = types::TokenScopes::from_workflow({{"*", level}});
+    for (const auto permission : all_permissions()) {
+      const bool may = permission == Permission::kRead || permission == Permission::kFetch ||
+                       permission == Permission::kUploadArtifact;
+      EXPECT_EQ(allow(job, permission, "x").has_value(), may) << permission_name(permission) << " with " << level;
+    }
+  }
+  EXPECT_EQ(allow(job, Permission::kLogExperiments, "experiments").error().message,
+            "job:42 may not log_experiments experiments: it runs what somebody brought who may not push, so its token "
+            "only reads");
+}
+
 TEST(Permission, AJobWithAHigherRoleIsStillAJob) {
   const Identity job{.name = "job:1", .role = Role::kAdmin, .job_id = 1};
   const auto denied = allow(job, Permission::kApprove, "approval/5");

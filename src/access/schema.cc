@@ -117,6 +117,9 @@ CREATE TABLE access_refused_configs(
   commit_id TEXT NOT NULL,
   problems TEXT NOT NULL);
 )"},
+      store::Migration{"access/006-foreign-tokens", R"(
+ALTER TABLE access_tokens ADD COLUMN is_foreign BIGINT NOT NULL DEFAULT 0;
+)"},
   };
   return kMigrations;
 }

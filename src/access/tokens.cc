@@ -59,8 +59,9 @@ Result<void> TokenBook::load() {
   std::unordered_map<std::string, Entry> entries;
   WEIR_TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
-        "SELECT hash, id, name, role, expires_at, job_id, run_id, environments, scopes FROM access_tokens", {},
-        [&](const store::Row& row) {
+        "SELECT hash, id, name, role, expires_at, job_id, run_id, environments, scopes, is_foreign "
+        "FROM access_tokens",
+        {}, [&](const store::Row& row) {
           Entry entry;
           entry.id = row.integer(1);
           entry.identity.name = row.string(2);
@@ -70,6 +71,7 @@ Result<void> TokenBook::load() {
           entry.identity.run_id = row.integer_or_null(6);
           entry.identity.environments = read_environments(row.text(7));
           entry.identity.scopes = read_scopes(row.text(8));
+          entry.identity.foreign = row.boolean(9);
           entries.emplace(row.string(0), std::move(entry));
         });
   }));
@@ -187,18 +189,20 @@ Result<std::string> TokenBook::issue_for_job(store::Transaction& tx, const types
   entry.id = WEIR_TRY(tx.next_id("job token"));
   // Job tokens count downwards, so that they never share a number with a person's.
   entry.id = -entry.id;
+  const auto role = grant.foreign ? types::Role::kViewer : types::Role::kDeveloper;
   entry.identity = {.name = fmt::format("job:{}", grant.job_id),
-                    .role = types::Role::kDeveloper,
+                    .role = role,
                     .job_id = grant.job_id,
                     .run_id = grant.run_id,
+                    .foreign = grant.foreign,
                     .environments = grant.environments,
                     .scopes = grant.scopes};
   WEIR_TRY(tx.execute(
-      "INSERT INTO access_tokens(id, hash, name, role, created_at, created_by, job_id, run_id, environments, scopes) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      {entry.id, hash, entry.identity.name, static_cast<int>(types::Role::kDeveloper), tx.now(), kSelf, grant.job_id,
-       grant.run_id, environments_text(grant.environments),
-       grant.scopes ? json::serialize(to_json(*grant.scopes)) : std::string()}));
+      "INSERT INTO access_tokens(id, hash, name, role, created_at, created_by, job_id, run_id, environments, scopes, "
+      "is_foreign) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      {entry.id, hash, entry.identity.name, static_cast<int>(role), tx.now(), kSelf, grant.job_id, grant.run_id,
+       environments_text(grant.environments), grant.scopes ? json::serialize(to_json(*grant.scopes)) : std::string(),
+       grant.foreign}));
   // Known before the commit: should that fail, the caller drops a token that nobody else ever saw.
   remember(hash, std::move(entry));
   return secret;

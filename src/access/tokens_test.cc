@@ -158,6 +158,24 @@ TEST(Tokens, AnAdminTokenThatWasRevokedStaysRevoked) {
   EXPECT_FALSE(world.access().authenticate(token));
 }
 
+TEST(Tokens, AForeignJobsTokenStaysOneOverARestart) {
+  TestWorld world;
+  ASSERT_TRUE(world.open());
+  const auto token = world.db().write_with<std::string>([&](store::Transaction& tx) {
+    return world.access().issue_job_token(tx, {.job_id = 42, .run_id = 7, .foreign = true});
+  });
+  ASSERT_TRUE(token) << token.error().message;
+  for (const bool restarted : {false, true}) {
+    if (restarted) ASSERT_TRUE(world.reopen());
+    const auto identity = world.access().authenticate(*token);
+    ASSERT_TRUE(identity) << identity.error().message;
+    EXPECT_TRUE(identity->foreign);
+    EXPECT_EQ(identity->role, types::Role::kViewer);
+    EXPECT_TRUE(world.access().allow(*identity, Permission::kRead, "runs"));
+    EXPECT_FALSE(world.access().allow(*identity, Permission::kLogExperiments, "experiments"));
+  }
+}
+
 TEST(Tokens, AJobsTokenNamesTheJobAndItsEnvironments) {
   TestWorld world;
   ASSERT_TRUE(world.open());

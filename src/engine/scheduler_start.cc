@@ -173,6 +173,7 @@ void Scheduler::issue_and_launch(const RunPtr& run, const JobPtr& job) {
     types::JobGrant grant{
         .run_id = run->row.id, .environments = std::move(environments), .scopes = scopes_of(*job->key)};
     if (run->row.options.foreign) {
+      grant.foreign = true;
       const types::TokenScopes reads{.others = types::TokenScopes::Level::kRead};
       grant.scopes = grant.scopes ? types::TokenScopes::common(*grant.scopes, reads) : reads;
     }
@@ -337,7 +338,7 @@ Result<std::string> Scheduler::secrets_of(const RunPtr& run, const JobNode& job,
                                       .environment = job.row.environment,
                                       .github = job.launch->spec.contexts.at("github").as_object(),
                                       .context = job.launch->spec.contexts.at("job").as_object(),
-                                      .id_token = may_ask_for_id_token(scopes_of(*job.key))});
+                                      .id_token = trusted && may_ask_for_id_token(scopes_of(*job.key))});
   }
   return json::serialize(json::object{
       {"secrets", std::move(secrets)}, {"token", token}, {"env", std::move(env)}, {"actions", std::move(actions)}});

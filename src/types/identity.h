@@ -18,6 +18,7 @@ struct Identity {
   std::optional<Role> role;               // none: loopback without a token (reads, logs experiments and versions)
   std::optional<std::int64_t> job_id;     // set for the token of a job
   std::optional<std::int64_t> run_id;     // the workflow run of that job
+  bool foreign = false;                   // that job's code is of somebody who may not push: it reads, and no more
   std::vector<std::string> environments;  // environments that this job was approved for
   std::optional<TokenScopes> scopes;      // of a job whose workflow says `permissions`; none: all that a job may
 };
@@ -26,6 +27,7 @@ struct Identity {
 struct JobGrant {
   std::int64_t job_id = 0;
   std::int64_t run_id = 0;
+  bool foreign = false;                   // as in Identity
   std::vector<std::string> environments;  // that it was approved for
   std::optional<TokenScopes> scopes;
 };

@@ -109,6 +109,12 @@ Result<void> check_need(const Call& call, const Need& need) {
   if (!identity.job_id || !access::job_may(need.permission)) {
     return call.services().access->allow(identity, need.permission, object);
   }
+  if (identity.foreign && need.level == Level::kWrite) {
+    return fail(Code::kPermissionDenied,
+                "Resource not accessible by integration: {} runs what somebody brought who may not push, so its token "
+                "only reads",
+                identity.name);
+  }
   // Everybody may know of a repository what its name says: GitHub's scope `metadata`.
   if (identity.scopes && !need.scope.empty()) {
     const auto has = std::max(identity.scopes->of(need.scope),

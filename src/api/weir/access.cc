@@ -90,8 +90,10 @@ Result<io::HttpResponse> list_secrets(const Services& services, const io::HttpRe
 }
 
 json::object identity_to_json(const types::Identity& identity) {
-  return {{"name", identity.name},
-          {"role", identity.role ? json::value(access::role_name(*identity.role)) : json::value(nullptr)}};
+  json::object object{{"name", identity.name},
+                      {"role", identity.role ? json::value(access::role_name(*identity.role)) : json::value(nullptr)}};
+  if (identity.foreign) object["foreign"] = true;
+  return object;
 }
 
 }  // namespace

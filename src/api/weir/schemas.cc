@@ -223,7 +223,8 @@ constexpr std::string_view kAccess = R"json({
   "examples": [{"value": "s3cret", "repository": "flights", "environment": "production"}]},
 "Identity": {"type": "object", "properties": {
     "name": {"type": "string"},
-    "role": {"type": ["string", "null"], "description": "null for a caller without a token"}},
+    "role": {"type": ["string", "null"], "description": "null for a caller without a token"},
+    "foreign": {"type": "boolean", "description": "of a job whose code is of somebody who may not push: it only reads"}},
   "examples": [{"name": "alice", "role": "approver"}]},
 "Config": {"type": "object", "description": "the keys of weir.yaml", "properties": {
     "endpoints": {"type": "object", "additionalProperties": {"type": "object"}},
