@@ -217,6 +217,7 @@ Result<void> ServerImpl::open_state() {
   };
   actions.run = [this](std::int64_t run) { return engine_->run(run); };
   actions.job_runs = [this](std::int64_t run, std::int64_t job) { return engine_->job_runs(run, job); };
+  actions.cache_mode = [this](std::int64_t job) { return engine_->cache_mode(job); };
   actions.default_ref = [this](const std::string& repo) -> Result<std::string> {
     return WEIR_TRY(git(repo)).head_ref();
   };

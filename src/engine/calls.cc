@@ -74,15 +74,40 @@ Result<void> check_scopes(const workflow::Workflow& callee, const Scopes& allowe
   return {};
 }
 
+using Caches = std::optional<types::CacheMode>;
+
+// A mode that a call sets, or gets from its workflow, is the most that the called workflow's jobs may ask for. What the
+// event alone gives is not.
+Result<void> check_caches(const workflow::Workflow& callee, const Caches& allowed) {
+  if (!allowed) return {};
+  for (const auto& job : callee.jobs) {
+    const auto wanted = callee.cache_mode_of(job);
+    if (!wanted || types::common(*wanted, *allowed) == *wanted) continue;
+    return fail(Code::kInvalidArgument,
+                "its job \"{}\" asks for the cache mode {}, and the call allows {}; change `cache-mode` of one of the "
+                "two",
+                job.key, types::cache_mode_name(*wanted), types::cache_mode_name(*allowed));
+  }
+  return {};
+}
+
+// What a call lets the called workflow have.
+struct Allowed {
+  Scopes scopes;
+  Caches caches;
+};
+
 class Loader {
  public:
   Loader(WorkflowCache& cache, const CallLoader& load) : cache_(cache), load_(load) {}
 
-  Result<void> visit(const workflow::Workflow& workflow, const std::string& location, const Scopes& allowed) {
+  Result<void> visit(const workflow::Workflow& workflow, const std::string& location, const Allowed& allowed) {
     for (const auto& job : workflow.jobs) {
       if (!job.calls_workflow()) continue;
-      const auto own = scopes_of(workflow, job);
-      auto called = visit_call(job, location, own ? own : allowed);
+      const auto scopes = scopes_of(workflow, job);
+      const auto caches = workflow.cache_mode_of(job);
+      auto called = visit_call(
+          job, location, {.scopes = scopes ? scopes : allowed.scopes, .caches = caches ? caches : allowed.caches});
       if (called) continue;
       called.error().message = fmt::format("{}:{}:{}: job \"{}\" calls {}: {}", workflow.file, job.position.line + 1,
                                            job.position.column + 1, job.key, job.uses, called.error().message);
@@ -94,7 +119,7 @@ class Loader {
   std::map<std::string, event::CalledWorkflow> take() { return std::move(called_); }
 
  private:
-  Result<void> visit_call(const workflow::Job& job, const std::string& caller, const Scopes& allowed) {
+  Result<void> visit_call(const workflow::Job& job, const std::string& caller, const Allowed& allowed) {
     const auto location = WEIR_TRY(call_location(job.uses, caller));
     if (std::ranges::find(path_, location) != path_.end()) {
       return fail(Code::kInvalidArgument, "workflows call each other in a circle");
@@ -108,7 +133,8 @@ class Loader {
     }
     WEIR_TRY(check_names("input", job.with, workflow->on.call->inputs));
     if (!job.inherit_secrets) WEIR_TRY(check_names("secret", job.secrets, workflow->on.call->secrets));
-    WEIR_TRY(check_scopes(*workflow, allowed));
+    WEIR_TRY(check_scopes(*workflow, allowed.scopes));
+    WEIR_TRY(check_caches(*workflow, allowed.caches));
     path_.push_back(location);
     auto visited = visit(*workflow, location, allowed);
     path_.pop_back();
@@ -215,7 +241,7 @@ std::string path_of(const CallTarget& target) {
 Result<std::map<std::string, event::CalledWorkflow>> load_called(const workflow::Workflow& workflow,
                                                                  WorkflowCache& cache, const CallLoader& load) {
   Loader loader(cache, load);
-  WEIR_TRY(loader.visit(workflow, "", std::nullopt));
+  WEIR_TRY(loader.visit(workflow, "", {}));
   return loader.take();
 }
 

@@ -167,6 +167,7 @@ JobRow next_attempt_of(const JobRow& before, bool carried, bool keeps_plan) {
     job.group_queues = before.group_queues;
     job.call_inputs = before.call_inputs;
     job.may_reuse = before.may_reuse;
+    job.cache_mode = before.cache_mode;
   } else {
     job.name = local_key(before.key);
     job.position = before.position - before.leg;

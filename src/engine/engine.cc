@@ -303,6 +303,11 @@ Result<bool> Engine::job_runs(std::int64_t run, std::int64_t job) {
   return row.run == run && row.state == JobState::kInProgress;
 }
 
+Result<types::CacheMode> Engine::cache_mode(std::int64_t job) {
+  return WEIR_TRY(impl_->deps.db->load<JobRow>([&](store::Reader& reader) { return load_job(reader, job); }))
+      .cache_mode;
+}
+
 Result<std::int64_t> Engine::job_event(std::int64_t job) {
   return impl_->deps.db->load<std::int64_t>(
       [&](store::Reader& reader) { return newest_event(reader, fmt::format("job/{}", job)); });

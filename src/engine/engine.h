@@ -72,6 +72,7 @@ struct StartingJob {
   std::string environment;  // "" if none
   json::object github;      // the contexts as the job sees them, without the token
   json::object context;     // `job`
+  types::CacheMode cache_mode = types::CacheMode::kWrite;
   bool id_token = false;    // `permissions: id-token: write`
 };
 
@@ -223,6 +224,8 @@ class Engine final : public event::RunStarter {
   Result<std::filesystem::path> job_dir(std::int64_t job);
   // Whether the job belongs to the run and its runner is at work; kNotFound for a job that there never was.
   Result<bool> job_runs(std::int64_t run, std::int64_t job);
+  // What the job may do with caches.
+  Result<types::CacheMode> cache_mode(std::int64_t job);
   // The event that recorded the latest change of a job: the cause of what the job itself does. 0 if unknown.
   Result<std::int64_t> job_event(std::int64_t job);
 

@@ -292,6 +292,30 @@ TEST_F(EngineTest, ActionsGetVariablesThatDependOnTheJobsPermissions) {
   EXPECT_EQ(github.at("api_url").as_string(), "http://127.0.0.1:4510/api/v3");
 }
 
+TEST_F(EngineTest, WhatAJobMayDoWithCachesIsSaidByItselfItsWorkflowOrTheEvent) {
+  const std::string jobs =
+      "jobs:\n  own:\n    runs-on: ubuntu-latest\n    cache-mode: write-only\n    steps: [{run: echo}]\n"
+      "  plain:\n    runs-on: ubuntu-latest\n    steps: [{run: echo}]\n";
+  const auto modes = [&](RunRequest request) {
+    const auto id = engine_->create_run(std::move(request)).value();
+    EXPECT_TRUE(wait_for_run(id));
+    std::vector<std::string> found;
+    for (const auto& job : engine_->jobs(id).value()) {
+      const auto spec = spec_of(job.id);
+      found.push_back(
+          fmt::format("{} {}", json_string_or(spec, "cache_mode", ""), spec.at("warnings").as_array().size()));
+      EXPECT_EQ(types::cache_mode_name(engine_->cache_mode(job.id).value()), json_string_or(spec, "cache_mode", ""));
+    }
+    return found;
+  };
+  EXPECT_EQ(modes(request(jobs)), (std::vector<std::string>{"write-only 0", "write 0"}));
+  EXPECT_EQ(modes(request("cache-mode: none\n" + jobs)), (std::vector<std::string>{"write-only 0", "none 0"}));
+  auto comment = request(jobs);
+  comment.event_name = "issue_comment";
+  comment.event_payload = {{"repository", json::object{{"default_branch", "main"}}}};
+  EXPECT_EQ(modes(comment), (std::vector<std::string>{"write-only 1", "read 0"}));
+}
+
 TEST_F(EngineTest, AWorkflowThatDoesNotParseIsRefusedWithItsDiagnostics) {
   const auto run = engine_->create_run(request("jobs:\n  train:\n    runs-no: x\n"));
   ASSERT_FALSE(run.has_value());

@@ -126,6 +126,10 @@ std::optional<types::TokenScopes> Plan::scopes(std::size_t job) const {
   return scopes_of(*workflow_, workflow_->jobs[job]);
 }
 
+std::optional<types::CacheMode> Plan::cache_mode(std::size_t job) const {
+  return workflow_->cache_mode_of(workflow_->jobs[job]);
+}
+
 Result<std::string> Plan::run_title(const Facts& facts) const {
   return workflow::run_title(*workflow_, contexts_of(facts));
 }

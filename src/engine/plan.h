@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "types/cache_mode.h"
 #include "types/token_scopes.h"
 #include "workflow/workflow.h"
 
@@ -95,6 +96,9 @@ class Plan {
   [[nodiscard]] bool inherits_secrets(std::size_t job) const;
   // The job's own `permissions`, else the workflow's; nothing if neither says any.
   [[nodiscard]] std::optional<types::TokenScopes> scopes(std::size_t job) const;
+
+  // The job's own `cache-mode`, else the workflow's; nothing if neither says any.
+  [[nodiscard]] std::optional<types::CacheMode> cache_mode(std::size_t job) const;
 
   // `run-name`, or "" if there is none.
   [[nodiscard]] Result<std::string> run_title(const Facts& facts) const;

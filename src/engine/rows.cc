@@ -18,7 +18,7 @@ constexpr std::string_view kJobChanging =
     "name, planned, leg, legs, fail_fast, max_parallel, state, conclusion, allowed_to_fail, environment, approval, "
     "group_name, group_cancels, group_held, labels, timeout_s, cancel_requested, waiting_for, queued_at, started_at, "
     "completed_at, layer, error, layers, matrix, outputs, environment_url, call_inputs, group_queues, "
-    "cancel_limit_s, deployment, gpus, preemptions, may_reuse, reason";
+    "cancel_limit_s, deployment, gpus, preemptions, may_reuse, reason, cache_mode";
 
 // Columns in the order of the SELECT.
 class Columns {
@@ -146,6 +146,7 @@ JobRow read_job(const store::Row& row) {
   job.preemptions = static_cast<int>(columns.integer());
   job.may_reuse = columns.boolean();
   job.reason = columns.string();
+  job.cache_mode = columns.numbered<types::CacheMode>();
   return job;
 }
 
@@ -492,7 +493,8 @@ std::vector<store::Value> changing_values(const JobRow& job) {
           serialize(job.gpus),
           job.preemptions,
           job.may_reuse,
-          job.reason};
+          job.reason,
+          number(job.cache_mode)};
 }
 
 Result<void> insert_job(store::Transaction& tx, const JobRow& job) {

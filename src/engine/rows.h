@@ -9,6 +9,7 @@
 #include "engine/views.h"
 #include "event/run_request.h"
 #include "store/database.h"
+#include "types/cache_mode.h"
 
 // The engine's tables as structs: reading and writing rows, nothing else.
 namespace weir::engine {
@@ -77,6 +78,7 @@ struct JobRow {
   std::vector<int> gpus;        // numbers of those that it has while it runs
   std::string reason;           // why it ran or was reused, where that was asked
   int preemptions = 0;          // how often it had to make room, and began again
+  types::CacheMode cache_mode = types::CacheMode::kWrite;
 };
 
 // The key that a job has in its own workflow file.

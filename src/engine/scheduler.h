@@ -132,6 +132,7 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   bool finish_calls(const RunPtr& run);
   CalledFile workflow_of(const RunNode& run, const Frame& frame) const;
   std::optional<types::TokenScopes> scopes_of(const KeyNode& key) const;
+  static std::optional<types::CacheMode> declared_cache_mode(const KeyNode& key);
   Result<json::object> secrets_in(const RunPtr& run, const Frame& frame, json::object given) const;
 
   // scheduler_start.cc: slots and starts
@@ -148,6 +149,7 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   void issue_and_launch(const RunPtr& run, const JobPtr& job);
   void prepare_starting();
   Result<void> prepare(const RunPtr& run, const JobPtr& job);
+  static void limit_caches(const RunNode& run, const JobNode& job, types::JobSpec& spec);
   void put_in_sandbox(const JobNode& job, types::JobSpec& spec) const;
   Result<void> add_resume(const RunPtr& run, const JobNode& job, json::object& env);
   Result<std::string> secrets_of(const RunPtr& run, const JobNode& job, const std::string& token);

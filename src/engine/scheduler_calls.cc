@@ -124,6 +124,16 @@ std::optional<types::TokenScopes> Scheduler::scopes_of(const KeyNode& key) const
   return allowed ? types::TokenScopes::common(*own, *allowed) : own;
 }
 
+// What is said of the job's caches, by itself, its workflow or the calls that it belongs to. A call has at least what
+// it lets its jobs ask for: a run in which it has not is refused.
+std::optional<types::CacheMode> Scheduler::declared_cache_mode(const KeyNode& key) {
+  const auto own = key.frame->plan->cache_mode(key.index);
+  if (key.frame->call == nullptr) return own;
+  const auto allowed = declared_cache_mode(*key.frame->call->key);
+  if (!own) return allowed;
+  return allowed ? types::common(*own, *allowed) : *own;
+}
+
 // What the jobs of a workflow see of the secrets that the run has.
 Result<json::object> Scheduler::secrets_in(const RunPtr& run, const Frame& frame, json::object given) const {
   if (frame.call == nullptr) return given;

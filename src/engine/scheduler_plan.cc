@@ -1,3 +1,4 @@
+#include "engine/cache_access.h"
 #include "engine/contexts.h"
 #include "engine/scheduler.h"
 
@@ -125,6 +126,7 @@ void Scheduler::describe(const RunPtr& run, KeyNode& key, const JobPtr& job, Fac
   row.allowed_to_fail = details->allowed_to_fail;
   row.timeout_s = std::chrono::duration_cast<std::chrono::seconds>(details->timeout).count();
   row.cancel_limit_s = std::chrono::duration_cast<std::chrono::seconds>(details->cancel_limit).count();
+  row.cache_mode = declared_cache_mode(key).value_or(default_cache_mode(run->row));
   set_group(row, details->group);
   if (row.may_reuse) reuse(run, job, facts);
 }

@@ -2,6 +2,7 @@
 #include <ranges>
 #include <tuple>
 
+#include "engine/cache_access.h"
 #include "engine/contexts.h"
 #include "engine/scheduler.h"
 #include "event/payload.h"
@@ -212,6 +213,19 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   auto& row = job->row;
   auto facts = facts_of(run, *job->key, row.environment);
   set_leg(facts, row);
+// Files of an unpacked cache that one job hands to the next are as good as saved ones.
+void Scheduler::limit_caches(const RunNode& run, const JobNode& job, types::JobSpec& spec) {
+  spec.cache_mode = job.row.cache_mode;
+  if (!types::may_save(spec.cache_mode)) {
+    spec.cache_trees_dir.clear();
+  } else if (!types::may_save(default_cache_mode(run.row))) {
+    spec.warnings.push_back(
+        fmt::format("cache-mode: {} lets a run of {}, which others than the repository's people can start, save caches "
+                    "that trusted runs restore",
+                    types::cache_mode_name(spec.cache_mode), run.row.event));
+  }
+}
+
   auto body = WEIR_TRY(job->key->frame->plan->body(job->key->index, facts));
   const auto git = WEIR_TRY(deps_.git(run->row.repo));
   auto launch = std::make_shared<JobLaunch>();
@@ -271,6 +285,7 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
                    {"strategy", std::move(facts.strategy)},
                    {"inputs", std::move(facts.inputs)},
                    {"job", job_context(run->row, workflow_of(*run, *job->key->frame), spec.repository)},
+  limit_caches(*run, *job, spec);
                    {"runner", json::object{{"os", "Linux"},
                                            {"arch", "X64"},
                                            {"name", job->pool->name},
@@ -349,6 +364,7 @@ void Scheduler::launch(const RunPtr& run, const JobPtr& job, Result<std::string>
   touch(run);
   if (job->row.cancel_requested) return complete(run, job, Conclusion::kCancelled);
   const auto go = [&]() -> Result<void> {
+                                      .cache_mode = job.row.cache_mode,
     const auto bearer = WEIR_TRY(std::move(token));
     if (!job->prepared) WEIR_TRY(prepare(run, job));
     job->launch->secrets = WEIR_TRY(secrets_of(run, *job, bearer));

@@ -71,6 +71,9 @@ CREATE INDEX engine_runs_head ON engine_runs(head_sha, id);
                                           store::Migration{"engine/007-comparisons", R"(
 CREATE TABLE engine_job_comparisons(
   job BIGINT PRIMARY KEY, compared BIGINT NOT NULL, count BIGINT NOT NULL, differences TEXT NOT NULL);
+)"},
+                                          store::Migration{"engine/008-cache-mode", R"(
+ALTER TABLE engine_jobs ADD COLUMN cache_mode BIGINT NOT NULL DEFAULT 3;
 )"}};
   return kMigrations;
 }

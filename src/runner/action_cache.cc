@@ -117,6 +117,11 @@ std::optional<std::vector<std::string>> tops_in_workspace(const std::vector<Root
 
 // Gives the tree that was packed, if the next job may have it.
 Result<std::optional<PlacedTree>> save(const ActionRequest& request, const CacheWish& wish) {
+  if (const auto mode = request.spec->cache_mode; !types::may_save(mode)) {
+    request.reporter->line(fmt::format("Cache save skipped: the effective cache-mode '{}' does not permit writes.",
+                                       types::cache_mode_name(mode)));
+    return std::nullopt;
+  }
   std::string patterns;
   for (const auto& path : wish.paths) patterns += path + "\n";
   const Glob glob = WEIR_TRY(Glob::parse(patterns, request.workspace, request.home()));
@@ -191,6 +196,11 @@ Result<std::optional<PlacedTree>> unpack_beside(const ActionRequest& request, co
 }
 
 Result<Restored> restore(const ActionRequest& request, const CacheWish& wish) {
+  if (const auto mode = request.spec->cache_mode; !types::may_restore(mode)) {
+    request.reporter->line(fmt::format("Cache restore skipped: the effective cache-mode '{}' does not permit reads.",
+                                       types::cache_mode_name(mode)));
+    return Restored{};
+  }
   json::array restore_keys;
   for (const auto& key : wish.restore_keys) restore_keys.emplace_back(key);
   ServerClient server = request.server();

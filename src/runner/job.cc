@@ -217,6 +217,14 @@ std::string time_limit_text(Duration limit) {
   return seconds >= 60 ? fmt::format("{}m{}s", seconds / 60, seconds % 60) : fmt::format("{}s", seconds);
 }
 
+// What the server says of the job before its first step.
+void show_limits(JobState& job, StepState& set_up) {
+  if (const auto mode = job.spec->cache_mode; mode != types::CacheMode::kWrite) {
+    job.line(set_up.index, 'o', fmt::format("Cache mode: {}", types::cache_mode_name(mode)));
+  }
+  for (const auto& warning : job.spec->warnings) job.warning(set_up, warning);
+}
+
 Result<void> finish_job(JobState& job, StepState& step) {
   json::object fields;
   auto reads = job.sandbox ? json::value(nullptr) : reads_of(job.workspace, job.spec->commit);
@@ -315,6 +323,7 @@ Result<JobExit> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOp
   auto ready = prepare_folders(job);
   if (ready) ready = prepare_contexts(job);
   for (const auto& [name, value] : secrets.env) job.job_env[name] = value;
+  show_limits(job, set_up);
   if (ready) ready = prepare_sandbox(job);
   if (ready) ready = check_out_commit(job);
   job.containers = std::make_shared<Containers>(job);

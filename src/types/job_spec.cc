@@ -72,6 +72,14 @@ class MemberReader {
     }
   }
 
+  void read(std::string_view key, CacheMode& target) {
+    std::string name;
+    read(key, name);
+    const auto mode = parse_cache_mode(name);
+    if (!mode) return wrong_kind(key, "none, read, write-only or write");
+    target = *mode;
+  }
+
   [[nodiscard]] Result<void> finish() const {
     if (problem_.empty()) return {};
     return std::unexpected(Error{Code::kInvalidArgument, problem_});
@@ -192,6 +200,9 @@ json::value to_json(const JobSpec& spec) {
   object["timeout_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(spec.timeout).count();
   object["preempt_grace_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(spec.preempt_grace).count();
   object["cancel_limit_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(spec.cancel_limit).count();
+  object["cache_mode"] = cache_mode_name(spec.cache_mode);
+  auto& warnings = object["warnings"].emplace_array();
+  for (const auto& warning : spec.warnings) warnings.emplace_back(warning);
   object["contexts"] = spec.contexts;
   object["env"] = spec.env;
   object["outputs"] = spec.outputs;
@@ -250,6 +261,8 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   reader.read("timeout_ms", spec.timeout);
   reader.read("cancel_limit_ms", spec.cancel_limit);
   reader.read("preempt_grace_ms", spec.preempt_grace);
+  reader.read("cache_mode", spec.cache_mode);
+  reader.read("warnings", spec.warnings);
   reader.read("contexts", spec.contexts);
   reader.read("env", spec.env);
   reader.read("outputs", spec.outputs);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "types/cache_mode.h"
 
 namespace weir::types {
 
@@ -57,6 +58,8 @@ struct JobSpec {
   Duration timeout{std::chrono::hours{6}};
   Duration cancel_limit{std::chrono::minutes{5}};   // for always() steps after a cancellation
   Duration preempt_grace{std::chrono::minutes{1}};  // from SIGTERM to SIGKILL when the job is to make room
+  CacheMode cache_mode = CacheMode::kWrite;         // what the server lets it do with caches
+  std::vector<std::string> warnings;                // of the engine, shown where the job begins
   json::object contexts;              // github, env, vars, needs, matrix, strategy, inputs, job, runner (no secrets)
   json::object env;                   // workflow-level and job-level `env`, expressions evaluated
   json::object outputs;               // the job's `outputs`, expressions not yet evaluated

@@ -31,6 +31,8 @@ JobSpec full_spec() {
   spec.implicit_checkout = true;
   spec.timeout = std::chrono::minutes{5};
   spec.cancel_limit = std::chrono::seconds{90};
+  spec.cache_mode = CacheMode::kWriteOnly;
+  spec.warnings = {"careful"};
   spec.contexts["github"] = {{"ref", "refs/heads/main"}};
   spec.env["EPOCHS"] = "10";
   spec.outputs["auc"] = "${{ steps.eval.outputs.auc }}";
@@ -50,6 +52,7 @@ TEST(JobSpec, ComesBackFromJsonAsItWent) {
   EXPECT_EQ(spec->cancel_limit, std::chrono::seconds{90});
   EXPECT_EQ(spec->python_layers.size(), 2U);
   EXPECT_TRUE(spec->implicit_checkout);
+  EXPECT_EQ(spec->cache_mode, CacheMode::kWriteOnly);
   ASSERT_TRUE(spec->sandbox);
   EXPECT_EQ(spec->sandbox->processes, 9);
 }

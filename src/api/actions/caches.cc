@@ -6,6 +6,10 @@ namespace {
 
 constexpr Duration kDownloadLimit = std::chrono::hours{1};
 
+// Clients know by the first words that the job's `cache-mode` is the reason, warn, and go on.
+constexpr std::string_view kWriteDenied = "cache write denied: the job's cache-mode lets it save no caches";
+constexpr std::string_view kReadDenied = "cache read denied: the job's cache-mode lets it restore no caches";
+
 Result<void> check_cache(std::string_view key, std::string_view version) {
   if (key.empty() || key.size() > 512 || key.find(',') != std::string_view::npos) {
     return fail(Code::kInvalidArgument, "a cache key has 1 to 512 characters and no comma");
@@ -20,9 +24,13 @@ json::object not_ok(std::string_view message) {
 
 }  // namespace
 
-// An upload that becomes the cache when its bytes are there. kAlreadyExists if there is one, or one is on its way.
+// An upload that becomes the cache when its bytes are there. kPermissionDenied if the job may save none, kAlreadyExists
+// if there is one, or one is on its way.
 Result<std::string> Service::reserve_cache(const JobProof& job, const std::string& key, const std::string& version) {
   WEIR_TRY(check_cache(key, version));
+  if (!types::may_save(WEIR_TRY(parts_.cache_mode(job.job)))) {
+    return fail(Code::kPermissionDenied, "{}", kWriteDenied);
+  }
   const auto run = WEIR_TRY(parts_.run(job.run));
   const UploadPurpose purpose{.kind = "cache",
                               .run = job.run,
@@ -63,8 +71,11 @@ Result<std::int64_t> Service::save_cache(const std::string& upload, const json::
 Result<std::optional<engine::Cache>> Service::find_cache(const JobProof& job, const std::string& key,
                                                          std::vector<std::string> prefixes,
                                                          const std::string& version) {
-  const auto run = WEIR_TRY(parts_.run(job.run));
   WEIR_TRY(check_cache(key, version));
+  if (!types::may_restore(WEIR_TRY(parts_.cache_mode(job.job)))) {
+    return fail(Code::kPermissionDenied, "{}", kReadDenied);
+  }
+  const auto run = WEIR_TRY(parts_.run(job.run));
   // A key is a prefix, too: the client says so, and GitHub's service takes it so.
   prefixes.insert(prefixes.begin(), key);
   return parts_.artifacts->lookup_cache(run.repo, run.ref, parts_.default_ref(run.repo).value_or(run.ref), key,
@@ -77,7 +88,9 @@ std::string Service::cache_download(const engine::Cache& cache) const {
 
 Result<json::value> Service::create_cache(const JobProof& job, const json::value& request) {
   const auto id = reserve_cache(job, text_field(request, "key"), text_field(request, "version"));
-  if (!id && id.error().code == Code::kAlreadyExists) return not_ok(id.error().message);
+  if (!id && (id.error().code == Code::kAlreadyExists || id.error().code == Code::kPermissionDenied)) {
+    return not_ok(id.error().message);
+  }
   return json::object{{"ok", true}, {"signed_upload_url", upload_address(WEIR_TRY(id), "cache")}, {"message", ""}};
 }
 

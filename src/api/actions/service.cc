@@ -123,14 +123,17 @@ json::object Service::job_variables(const engine::StartingJob& job) const {
   json::object claims{{"iss", url}, {"sub", fmt::format("job:{}", job.job)},
                       {"iat", now}, {"nbf", now},
                       {"exp", end}, {"scp", fmt::format("Actions.Results:{}:{}", job.run, job.job)}};
-  // Whose caches the job reads and writes, in the form in which docker's actions look for it: 3 is reading and writing.
-  claims["ac"] =
-      json::serialize(json::array{json::object{{"Scope", json_string_or(job.github, "ref", "")}, {"Permission", 3}}});
-  json::object variables{{"ACTIONS_RUNTIME_URL", url + "/actions/"},
-                         {"ACTIONS_RUNTIME_TOKEN", key_.make_token(kRuntime, claims)},
-                         {"ACTIONS_RESULTS_URL", url + "/"},
-                         {"ACTIONS_CACHE_URL", url + "/"},
-                         {"ACTIONS_CACHE_SERVICE_V2", "True"}};
+  // Whose caches the job reads and writes, in the form in which docker's actions look for it: 1 is reading, 2 writing.
+  json::array caches;
+  if (job.cache_mode != types::CacheMode::kNone) {
+    caches.push_back(json::object{{"Scope", json_string_or(job.github, "ref", "")},
+                                  {"Permission", static_cast<int>(job.cache_mode)}});
+  }
+  claims["ac"] = json::serialize(caches);
+  json::object variables{
+      {"ACTIONS_RUNTIME_URL", url + "/actions/"}, {"ACTIONS_RUNTIME_TOKEN", key_.make_token(kRuntime, claims)},
+      {"ACTIONS_RESULTS_URL", url + "/"},         {"ACTIONS_CACHE_URL", url + "/"},
+      {"ACTIONS_CACHE_SERVICE_V2", "True"},       {"ACTIONS_CACHE_MODE", types::cache_mode_name(job.cache_mode)}};
   if (job.id_token) {
     // What the token will say is settled now, and travels in the permission to ask for it.
     claims["environment"] = job.environment;

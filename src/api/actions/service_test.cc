@@ -49,6 +49,7 @@ class ServiceTest : public ::testing::Test {
       return run == 3 && job == 5 && running_;
     };
     parts.allow = [](const types::Identity&, access::Permission, std::string_view) -> Result<void> { return {}; };
+    parts.cache_mode = [this](std::int64_t) -> Result<types::CacheMode> { return cache_mode_; };
     parts.default_ref = [](const std::string&) -> Result<std::string> { return "refs/heads/main"; };
     parts.server_url = [this] { return fmt::format("http://127.0.0.1:{}", http_ ? http_->port() : 1); };
     service_ = Service::open(std::move(parts)).value();
@@ -73,6 +74,7 @@ class ServiceTest : public ::testing::Test {
                                     .github = {{"run_id", "3"}, {"repository", "o/r"}, {"ref", "refs/heads/main"}},
                                     .context = {},
                                     .id_token = id_token});
+                                    .cache_mode = cache_mode_,
   }
   std::string token() { return std::string(variables()["ACTIONS_RUNTIME_TOKEN"].as_string()); }
   io::ClientResponse call(std::string_view method, const json::object& body, std::string_view bearer) {
@@ -102,6 +104,7 @@ class ServiceTest : public ::testing::Test {
   io::TestFolder root_;
   std::atomic<bool> running_ = true;
   types::Identity caller_;  // of the REST API; changed between calls only
+  std::atomic<types::CacheMode> cache_mode_ = types::CacheMode::kWrite;
   std::unique_ptr<store::Database> db_;
   std::unique_ptr<store::BlobStore> blobs_;
   std::optional<engine::RunArtifacts> artifacts_;
@@ -130,12 +133,21 @@ TEST_F(ServiceTest, TokensAndAddressesExpire) {
 }
 
 TEST_F(ServiceTest, TheTokenSaysWhoseCachesTheJobReadsAndWrites) {
-  const std::string bearer = token();
-  const auto begin = bearer.find('.') + 1;
-  const auto claims = base64url_decode(bearer.substr(begin, bearer.find('.', begin) - begin)).value();
-  const auto list = json_string_or(parse_json(claims, "claims").value(), "ac", "");
-  EXPECT_EQ(parse_json(list, "ac").value(),
-            (json::value(json::array{json::object{{"Scope", "refs/heads/main"}, {"Permission", 3}}})));
+  const auto permissions = [this](types::CacheMode mode) {
+    cache_mode_ = mode;
+    const std::string bearer = token();
+    const auto begin = bearer.find('.') + 1;
+    const auto claims = base64url_decode(bearer.substr(begin, bearer.find('.', begin) - begin)).value();
+    return parse_json(json_string_or(parse_json(claims, "claims").value(), "ac", ""), "ac").value();
+  };
+  const auto permission = [](int what) {
+    return json::value(json::array{json::object{{"Scope", "refs/heads/main"}, {"Permission", what}}});
+  };
+  EXPECT_EQ(permissions(types::CacheMode::kWrite), permission(3));
+  EXPECT_EQ(permissions(types::CacheMode::kRead), permission(1));
+  EXPECT_EQ(permissions(types::CacheMode::kWriteOnly), permission(2));
+  EXPECT_EQ(permissions(types::CacheMode::kNone), json::value(json::array{}));
+  EXPECT_EQ(variables()["ACTIONS_CACHE_MODE"], json::value("none"));
 }
 
 TEST_F(ServiceTest, AnUploadsAddressExpires) {

@@ -115,19 +115,21 @@ Result<io::HttpResponse> download_artifact(const Services& services, io::HttpReq
   return response;
 }
 
-// The repository and refs whose caches a job may see.
+// The repository and refs whose caches a job may see, and what it may do with them.
 struct CacheScope {
   std::string repository;
   std::string ref;
   std::string default_ref;
 };
 Result<CacheScope> cache_scope(const Services& services, const io::HttpRequest& request) {
-  if (!request.identity.run_id) {
+  if (!request.identity.run_id || !request.identity.job_id) {
     return fail(Code::kFailedPrecondition, "caches belong to the jobs of a repository; call with a job's token");
   }
   const auto run = WEIR_TRY(services.engine->run(*request.identity.run_id));
+  types::CacheMode mode = types::CacheMode::kNone;
   const auto git = WEIR_TRY(services.git(run.repo));
-  return CacheScope{run.repo, run.ref, git.head_ref().value_or(run.ref)};
+  const auto mode = WEIR_TRY(services.engine->cache_mode(*request.identity.job_id));
+  return CacheScope{run.repo, run.ref, git.head_ref().value_or(run.ref), mode};
 }
 
 Result<io::HttpResponse> lookup_cache(const Services& services, const io::HttpRequest& request) {
@@ -138,6 +140,9 @@ Result<io::HttpResponse> lookup_cache(const Services& services, const io::HttpRe
   if (const auto* keys = json_find(body, "restore_keys"); keys != nullptr && keys->is_array()) {
     for (const auto& prefix : keys->get_array()) {
       if (prefix.is_string() && !prefix.get_string().empty()) restore_keys.emplace_back(prefix.get_string());
+  if (!types::may_restore(scope.mode)) {
+    return fail(Code::kPermissionDenied, "cache read denied: the job's cache-mode lets it restore no caches");
+  }
     }
   }
   const auto cache = WEIR_TRY(services.artifacts->lookup_cache(scope.repository, scope.ref, scope.default_ref, key,
@@ -155,6 +160,9 @@ Result<io::HttpResponse> save_cache(const Services& services, const io::HttpRequ
   cache.sha256 = WEIR_TRY(json_require_string(body, "sha256"));
   cache.size_bytes = json_int(body, "size_bytes").value_or(0);
   WEIR_TRY(services.artifacts->save_cache(scope.repository, scope.ref, json_string_or(body, "version", ""), cache));
+  if (!types::may_save(scope.mode)) {
+    return fail(Code::kPermissionDenied, "cache write denied: the job's cache-mode lets it save no caches");
+  }
   return io::json_response(201, json::object{{"key", cache.key}});
 }
 
