@@ -84,6 +84,7 @@ class Job:
         done = subprocess.run(["node", HERE / "client.mjs", call, json.dumps(given)], capture_output=True, text=True,
                               timeout=120, env=env or self.environment(), cwd=self.folder / "workspace")
         assert done.returncode == 0, done.stderr + done.stdout
+        self.output = done.stdout
         answer = json.loads(done.stdout.splitlines()[-1])
         return answer["ok"] if "ok" in answer else answer
 
