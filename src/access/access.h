@@ -165,8 +165,9 @@ class Access {
   // Opens an approval with event approval.requested. Without reviewers and wait it is granted at once (a second event,
   // approval.granted by "weir"). kFailedPrecondition if the environment does not take `ref`'s branch.
   virtual Result<Approval> request_approval(store::Transaction& tx, const ApprovalRequest& request) = 0;
-  // Grants, by a reviewer or an admin (which is recorded as a bypass). Before wait_until it stays pending with
-  // reviewed_by set. kPermissionDenied says who may; kFailedPrecondition if it was decided already.
+  // Grants, by a reviewer, whatever the role of their token, or an admin (which is recorded as a bypass). Before
+  // wait_until it stays pending with reviewed_by set. kPermissionDenied says who may; kFailedPrecondition if it was
+  // decided already.
   virtual Result<Approval> grant(std::int64_t id, const types::Identity& identity, std::string_view comment) = 0;
   virtual Result<Approval> reject(std::int64_t id, const types::Identity& identity, std::string_view comment) = 0;
   // Closes a pending approval whose subject went away (a cancelled run, a newer rollout): state expired. Fine if it was
@@ -178,7 +179,7 @@ class Access {
 
   // The last part of an address by which `reviewer` alone decides `approval` alone, without a login and once; it is
   // good until the approval expires. It is a secret: keep it off logs, events and the database. kFailedPrecondition if
-  // there is nothing to decide, or not by `reviewer`.
+  // there is nothing to decide, or not by `reviewer`: nobody gets one for an own request without self-review.
   virtual Result<std::string> approval_link(const Approval& approval, std::string_view reviewer) = 0;
   struct Link {
     Approval approval;

@@ -87,17 +87,23 @@ TEST_F(Approvals, AReviewerGrantsWhatWaits) {
       R"("requested_by":"dan","reviewers":["alice","bob"],"run":7,"job":42,"by":"alice","comment":"looks good"})");
 }
 
-TEST_F(Approvals, OnlyReviewersWithTheRoleMayDecide) {
+TEST_F(Approvals, WhomTheConfigurationNamesDecidesWithAnyRoleAndNobodyElse) {
   const auto approval = ask();
   const auto carol = world.access().grant(approval->id, kCarol, "");
   ASSERT_FALSE(carol);
   EXPECT_EQ(carol.error().code, Code::kPermissionDenied);
   EXPECT_EQ(carol.error().message, "carol is not a reviewer of production: alice or bob may decide approval 1");
-  EXPECT_FALSE(world.access().grant(approval->id, person("alice", Role::kDeveloper), ""));
   EXPECT_FALSE(world.access().grant(approval->id, {}, ""));
   EXPECT_FALSE(world.access().grant(approval->id, {.name = "alice", .role = Role::kApprover, .job_id = 42}, ""));
   EXPECT_FALSE(world.access().reject(approval->id, kCarol, ""));
   EXPECT_EQ(world.access().approval(approval->id)->state, ApprovalState::kPending);
+  for (const auto role : {Role::kViewer, Role::kDeveloper}) {
+    EXPECT_FALSE(world.access().grant(approval->id, person("carol", role), ""));
+    const auto granted = world.access().grant(ask()->id, person("alice", role), "");
+    ASSERT_TRUE(granted) << granted.error().message;
+    EXPECT_EQ(granted->state, ApprovalState::kGranted);
+    EXPECT_FALSE(granted->bypassed);
+  }
 }
 
 TEST_F(Approvals, WhoAskedMayNotAgreeUnlessTheEnvironmentSaysSo) {
@@ -251,10 +257,10 @@ TEST_F(Approvals, ALinkIsForOneReviewerAndOneApproval) {
     EXPECT_EQ(world.access().read_link(odd).error().code, Code::kPermissionDenied) << odd;
   }
   EXPECT_FALSE(world.access().approval_link(*first, "carol"));
-  // Nobody reviews themselves by a link either, and a refused decision does not use the link up.
-  const std::string own = world.access().approval_link(*second, "alice").value();
-  EXPECT_EQ(world.access().decide_by_link(own, true, "").error().code, Code::kPermissionDenied);
-  EXPECT_TRUE(world.access().decide_by_link(own, false, ""));
+  // Nobody reviews themselves by a link either.
+  const auto own = world.access().approval_link(*second, "alice");
+  ASSERT_FALSE(own);
+  EXPECT_EQ(own.error().message, "alice asked for approval 2: production does not allow self-review");
 }
 
 TEST_F(Approvals, ALinkEndsWithItsApprovalAndWithItsReviewersOffice) {

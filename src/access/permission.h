@@ -27,7 +27,7 @@ enum class Permission : std::uint8_t {
   kDeploy,     // the same, asked for by name of endpoint
   kDeleteVersion,
   kRollback,       // back to the version before, at once
-  kApprove,        // grant or reject what waits
+  kApprove,        // review deployments; of what waits, whom weir.yaml names decides with any role, or an admin
   kPushProtected,  // to the default branch and other protected ones
   kConfigure,      // environments, gates, endpoints, variables, deletion of runs
   kManageTokens,

@@ -23,6 +23,8 @@ struct Notifications::Impl {
   explicit Impl(const Parts& given) : parts(given), notifier(notifier_deps()) {}
 
   weir::monitor::NotifierDeps notifier_deps();
+  Result<config::Notify> named_target(store::Reader& reader, const api::Notice& notice,
+                                      const weir::monitor::About& about);
 
   Parts parts;
   io::ThreadLoop loop;  // deliveries block
@@ -44,7 +46,42 @@ weir::monitor::NotifierDeps Notifications::Impl::notifier_deps() {
     const auto link = WEIR_TRY(parts.access.approval_link(WEIR_TRY(parts.access.approval(approval)), reviewer));
     return fmt::format("{}{}{}", parts.public_url(), api::kApprovalLinks, link);
   };
+  deps.run_facts = [](store::Reader& reader, std::int64_t run) -> Result<weir::monitor::RunFacts> {
+    auto found = WEIR_TRY(reader.first<weir::monitor::RunFacts>(
+        "SELECT title, triggering_actor FROM engine_runs WHERE id = ?", {run},
+        [](const store::Row& row) { return weir::monitor::RunFacts{.title = row.string(0), .actor = row.string(1)}; }));
+    return std::move(found).value_or(weir::monitor::RunFacts{});
+  };
   return deps;
+}
+
+// The server sends to nowhere that its configuration does not hold: whoever may send a message could otherwise make it
+// call what only it can reach.
+Result<config::Notify> Notifications::Impl::named_target(store::Reader& reader, const api::Notice& notice,
+                                                         const weir::monitor::About& about) {
+  const auto shared = WEIR_TRY(parts.access.secrets(reader, {}));
+  const auto variables = WEIR_TRY(parts.access.variables(reader, {}));
+  const auto config = parts.config.current();
+  for (const config::Notify& entry : config->notify) {
+    const bool same = entry.repository.empty() || about.repository.empty() || entry.repository == about.repository;
+    if (same && (entry.to.text == notice.to || entry.to.resolve(variables, shared) == notice.to)) return entry;
+  }
+  auto target = WEIR_TRY(weir::monitor::target_for(notice.to, shared));
+  auto environments = notice.environments;
+  environments.emplace_back();
+  for (const auto& environment : environments) {
+    const access::Place place{.repository = about.repository, .environment = environment};
+    for (const auto& values :
+         {WEIR_TRY(parts.access.secrets(reader, place)), WEIR_TRY(parts.access.variables(reader, place))}) {
+      const bool known = std::ranges::any_of(
+          values, [&](const auto& value) { return weir::monitor::lies_below(notice.to, value.second); });
+      if (known) return config::Notify{.to = {.text = std::move(target)}};
+    }
+  }
+  return fail(Code::kPermissionDenied,
+              "messages go to addresses that the server's people have named: `to` of an entry under `notify:` of "
+              "weir.yaml, or the value of a secret or variable; `{}` is none of them",
+              notice.to.substr(0, notice.to.find('/', notice.to.find("://") + 3)));
 }
 
 Notifications::Notifications(const Parts& parts) : impl_(std::make_unique<Impl>(parts)) {}
@@ -77,9 +114,8 @@ Result<void> Notifications::send(const api::Notice& notice) {
   WEIR_TRY(impl_->parts.db.write([&](store::Transaction& tx) -> Result<void> {
     if (notice.run > 0) message.about.repository = WEIR_TRY(weir::monitor::repository_of_run(tx, notice.run));
     if (notice.to.empty()) return weir::monitor::queue_message(tx, *config, message);
-    const auto target = WEIR_TRY(weir::monitor::target_for(notice.to, WEIR_TRY(impl_->parts.access.secrets(tx, {}))));
     if (message.about.run > 0) message.about.page = fmt::format("#/runs/{}", message.about.run);
-    WEIR_TRY(weir::monitor::queue_message_to(tx, {.to = {.text = target}}, message));
+    WEIR_TRY(weir::monitor::queue_message_to(tx, WEIR_TRY(impl_->named_target(tx, notice, message.about)), message));
     return {};
   }));
   impl_->notifier.wake();

@@ -76,6 +76,37 @@ std::string text_of(const types::Event& event) {
   return text + fmt::format(" (by {})", event.actor);
 }
 
+// "refs/heads/main" -> "main", "refs/pull/5/merge" -> "pull request #5"
+std::string place_of(std::string_view ref) {
+  if (const auto pull = after(ref, "refs/pull/"); !pull.empty()) {
+    return fmt::format("pull request #{}", first_part(pull));
+  }
+  for (const std::string_view prefix : {"refs/heads/", "refs/tags/"}) {
+    if (const auto name = after(ref, prefix); !name.empty()) return std::string(name);
+  }
+  return std::string(ref);
+}
+
+// What tells people whether it is theirs to look at: "run.completed run/7: failure, Deploy #3 of flights at main, \"Fix
+// the scaler\", started by alice".
+std::string text_of(const types::Event& event, const RunFacts& run) {
+  const json::value payload = event.payload;
+  const auto said = [&](std::string_view member) { return json_string_or(payload, member, ""); };
+  auto text = text_of(event);
+  if (event.type == types::event_type::kRunCompleted && !said("workflow").empty()) {
+    text += fmt::format(", {} #{} of {} at {}", said("workflow"), json_int(payload, "number").value_or(0), said("repo"),
+                        place_of(said("ref")));
+  }
+  if (!run.title.empty()) text += fmt::format(", \"{}\"", run.title);
+  if (event.type == types::event_type::kRunCompleted && !run.actor.empty()) {
+    text += fmt::format(", started by {}", run.actor);
+  }
+  if (const auto who = said("requested_by"); event.type == types::event_type::kApprovalRequested && !who.empty()) {
+    text += fmt::format(", asked for by {}", who);
+  }
+  return text;
+}
+
 // Gives a request for approval to the entry's reviewer to decide, if it is theirs.
 void address_reviewer(Message& message, const config::Notify& entry, const types::Event& event) {
   const json::value payload = event.payload;
@@ -207,6 +238,16 @@ Result<std::int64_t> queue_message_to(Transaction& tx, const config::Notify& ent
   return insert_message(tx, entry, message, until);
 }
 
+bool lies_below(std::string_view address, std::string_view known) {
+  constexpr std::string_view kEndOfScheme = "://";
+  if (!known.starts_with("https://") && !known.starts_with("http://")) return false;
+  const auto host = known.find(kEndOfScheme) + kEndOfScheme.size();
+  if (host == known.size() || std::string_view("/?#").contains(known[host])) return false;
+  if (!address.starts_with(known)) return false;
+  const auto rest = address.substr(known.size());
+  return rest.empty() || known.ends_with('/') || rest.front() == '/' || rest.front() == '?';
+}
+
 Result<std::string> target_for(std::string_view address, const std::map<std::string, std::string>& secrets) {
   constexpr std::string_view kReference = "${{";
   constexpr std::size_t kSecretBytesMin = 6;  // a shorter one is no secret worth a reference
@@ -251,14 +292,22 @@ bool may_interest(const config::Config& config, const types::Event& event) {
   return std::ranges::any_of(config.notify, [&](const config::Notify& entry) { return takes(entry, event); });
 }
 
-Result<void> queue_event(Transaction& tx, const config::Config& config, const types::Event& event) {
+Result<void> queue_event(Transaction& tx, const config::Config& config, const types::Event& event,
+                         const RunFactsOf& run_facts) {
   About about = WEIR_TRY(about_event(tx, event));
   if (about.repository.empty()) about.repository = owner_of(config, about);
+  const bool of_run =
+      event.type == types::event_type::kRunCompleted || event.type == types::event_type::kApprovalRequested;
+  std::string text;
   for (const config::Notify& entry : config.notify) {
     if (!takes(entry, event) || !concerns(entry, about)) continue;
+    if (text.empty()) {
+      const bool asks = of_run && about.run > 0 && run_facts;
+      text = text_of(event, asks ? WEIR_TRY(run_facts(tx, about.run)) : RunFacts{});
+    }
     Message message{.subject = fmt::format("event/{}", event.sequence),
                     .severity = severity_of(event),
-                    .text = text_of(event),
+                    .text = text,
                     .about = about};
     if (event.type == types::event_type::kApprovalRequested) address_reviewer(message, entry, event);
     WEIR_TRY(queue_message_to(tx, entry, message));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -25,6 +26,13 @@ struct About {
 };
 json::object to_json(const About& about);
 About about_from_json(std::string_view text);
+
+// What people know a run by, beside what its events say.
+struct RunFacts {
+  std::string title;  // "Fix the scaler"
+  std::string actor;  // who started it
+};
+using RunFactsOf = std::function<Result<RunFacts>(store::Reader& reader, std::int64_t run)>;
 
 // Whose run it is; "" if no event of it says so.
 Result<std::string> repository_of_run(store::Reader& reader, std::int64_t run);
@@ -54,6 +62,9 @@ Result<void> queue_message(store::Transaction& tx, const config::Config& config,
 Result<std::int64_t> queue_message_to(store::Transaction& tx, const config::Notify& entry, const Message& message,
                                       bool at_once = false);
 
+// Whether `address` is the address `known`, or lies below it: "https://hooks.example.com/T1" and ".../T1/x".
+bool lies_below(std::string_view address, std::string_view known);
+
 // The target for an address that a job or person gave. What of it is the value of a secret is kept as a reference to
 // the secret, so that the address does not lie in the database in clear. kInvalidArgument if it is neither http:// nor
 // https://, or holds a reference itself: who may send messages may not read secrets by it.
@@ -66,7 +77,8 @@ std::optional<TimePoint> quiet_until(const config::Quiet& quiet, TimePoint now);
 // ---- events that targets hear of unasked, or by `events`
 
 // Queues what `event` asks for, to all whom it concerns.
-Result<void> queue_event(store::Transaction& tx, const config::Config& config, const types::Event& event);
+Result<void> queue_event(store::Transaction& tx, const config::Config& config, const types::Event& event,
+                         const RunFactsOf& run_facts = {});
 // Whether queue_event() may queue anything; it may be none in the end.
 bool may_interest(const config::Config& config, const types::Event& event);
 

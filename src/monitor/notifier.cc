@@ -162,7 +162,7 @@ Result<void> Notifier::Impl::follow_events() {
     const auto wanted = [&](const types::Event& event) { return config != nullptr && may_interest(*config, event); };
     if (!std::ranges::any_of(events, wanted)) continue;
     auto queued = deps.db->write([&](Transaction& tx) -> Result<void> {
-      for (const types::Event& event : events) WEIR_TRY(queue_event(tx, *config, event));
+      for (const types::Event& event : events) WEIR_TRY(queue_event(tx, *config, event, deps.run_facts));
       return keep_position(tx);
     });
     if (!queued) {

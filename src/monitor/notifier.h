@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "monitor/delivery.h"
+#include "monitor/message.h"
 #include "store/database.h"
 
 namespace weir::monitor {
@@ -16,6 +17,7 @@ struct NotifierDeps {
   Log* log = nullptr;
   Loop* loop = nullptr;  // deliveries block: a loop of its own
   DeliveryDeps delivery;
+  RunFactsOf run_facts;  // what messages about runs say beside what the log knows; default: nothing
 };
 
 // Delivers queued messages to webhooks, as {"text": …, "blocks": …}, which Slack's incoming webhooks and relatives

@@ -146,6 +146,20 @@ TEST_F(NotifierTest, TellsOfWaitingApprovalsAndFailedRunsUnasked) {
   ASSERT_EQ(posts.size(), 2U);
   EXPECT_EQ(text_of(posts[0]), "approval.requested run/7: deploy");
   EXPECT_EQ(text_of(posts[1]), "run.completed run/7: failure");
+  // As the server writes them.
+  run_facts = {.title = "Fix the scaler", .actor = "alice"};
+  tell("run.completed", {{"conclusion", "failure"},
+                         {"workflow", "Deploy"},
+                         {"repo", "flights"},
+                         {"ref", "refs/pull/5/merge"},
+                         {"number", 3}});
+  tell("approval.requested",
+       {{"summary", "deploy"}, {"reviewers", json::array{"alice"}}, {"requested_by", "dan"}, {"run", 7}});
+  ASSERT_EQ(posts.size(), 4U);
+  EXPECT_EQ(
+      text_of(posts[2]),
+      "run.completed run/7: failure, Deploy #3 of flights at pull request #5, \"Fix the scaler\", started by alice");
+  EXPECT_EQ(text_of(posts[3]), "approval.requested run/7: deploy, \"Fix the scaler\", asked for by dan");
 }
 
 TEST_F(NotifierTest, AReviewerGetsALinkThatIsKeptNowhere) {
@@ -178,6 +192,19 @@ TEST(TargetFor, KeepsSecretsAsReferencesAndTakesNone) {
   EXPECT_EQ(target_for("http://127.0.0.1:9000/hook", secrets).value(), "http://127.0.0.1:9000/hook");
   EXPECT_FALSE(target_for("https://evil/${{ secrets.HOOK }}", secrets).has_value());
   EXPECT_FALSE(target_for("file:///etc/passwd", secrets).has_value());
+}
+
+TEST(TargetFor, LiesBelowWhatTheServersPeopleNamed) {
+  EXPECT_TRUE(lies_below("https://slack/T1/B2", "https://slack/T1/B2"));
+  EXPECT_TRUE(lies_below("https://slack/T1/B2/x?12", "https://slack/T1/B2"));
+  EXPECT_TRUE(lies_below("https://slack/T1", "https://slack/"));
+  EXPECT_FALSE(lies_below("https://slack/T1/B23", "https://slack/T1/B2"));
+  EXPECT_FALSE(lies_below("https://slack@127.0.0.1/", "https://slack"));
+  EXPECT_FALSE(lies_below("https://slack.evil/", "https://slack"));
+  EXPECT_FALSE(lies_below("http://127.0.0.1/", "http://"));
+  EXPECT_FALSE(lies_below("http:///x", "http:///"));
+  EXPECT_FALSE(lies_below("http://127.0.0.1/", "http"));
+  EXPECT_FALSE(lies_below("http://127.0.0.1/", ""));
 }
 
 TEST_F(NotifierTest, AnAttemptThatWasRefusedIsNoRepetition) {

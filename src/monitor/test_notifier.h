@@ -43,8 +43,13 @@ class NotifierTest : public testing::Test {
     return deps;
   }
   void start() {
-    notifier = std::make_unique<Notifier>(NotifierDeps{
-        .db = &world.db(), .clock = &world.loop, .log = &world.log(), .loop = &world.box, .delivery = delivery_deps()});
+    notifier = std::make_unique<Notifier>(
+        NotifierDeps{.db = &world.db(),
+                     .clock = &world.loop,
+                     .log = &world.log(),
+                     .loop = &world.box,
+                     .delivery = delivery_deps(),
+                     .run_facts = [this](store::Reader&, std::int64_t) -> Result<RunFacts> { return run_facts; }});
     ASSERT_TRUE(notifier->start().has_value());
     world.box.pump();
   }
@@ -78,6 +83,7 @@ class NotifierTest : public testing::Test {
   std::function<void()> during;  // what happens while a message is sent
   std::filesystem::path sendmail;
   std::string server_url;  // "": messages bring no links
+  RunFacts run_facts;      // of every run
   std::unique_ptr<Notifier> notifier;
 };
 

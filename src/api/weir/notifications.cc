@@ -28,7 +28,8 @@ Result<io::HttpResponse> send(const Services& services, const io::HttpRequest& r
                             .title = json_string_or(body, "title", ""),
                             .message = WEIR_TRY(json_require_string(body, "message")),
                             .to = json_string_or(body, "to", ""),
-                            .run = request.identity.run_id.value_or(0)}));
+                            .run = request.identity.run_id.value_or(0),
+                            .environments = request.identity.environments}));
   return io::json_response(202, json::object{{"queued", true}});
 }
 

@@ -33,8 +33,9 @@ struct Notice {
   std::string severity = "info";
   std::string title;
   std::string message;
-  std::string to;        // an address; "" = the targets of weir.yaml
+  std::string to;        // an address that weir.yaml, a secret or a variable holds; "" = the targets of weir.yaml
   std::int64_t run = 0;  // the workflow run that sends it
+  std::vector<std::string> environments;  // whose secrets and variables the job that sends it has
 };
 
 // What the handlers work on. Pointers outlive the router.

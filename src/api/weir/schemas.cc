@@ -329,7 +329,7 @@ constexpr std::string_view kInsight = R"json({
 "Severity": {"type": "string", "enum": ["info", "warning", "page"]},
 "Notification": {"type": "object", "required": ["message"], "properties": {
     "severity": {"$ref": "#/components/schemas/Severity"}, "title": {"type": "string"}, "message": {"type": "string"},
-    "to": {"type": "string", "description": "a webhook that takes Slack's messages; those of weir.yaml unless given"}},
+    "to": {"type": "string", "description": "a webhook that takes Slack's messages, and that `notify` of weir.yaml, a secret or a variable holds; those of weir.yaml unless given"}},
   "examples": [{"severity": "warning", "title": "Nightly", "message": "only 10 rows came"}]},
 "Queued": {"type": "object", "properties": {"queued": {"type": "boolean"}}},
 "NotificationTest": {"type": "object", "required": [], "properties": {

@@ -80,3 +80,31 @@ def test_a_public_address_is_that_of_a_server(url, tmp_path):
     tried = subprocess.run([WEIR, "serve", "--state", tmp_path / "state", "--public-url", url], capture_output=True, text=True, timeout=30)
     assert tried.returncode == 1
     assert "must be https:// or http:// and a host, without a path" in tried.stderr
+
+
+def test_whom_weir_yaml_names_decides_with_any_role_and_nobody_an_own_request(serve, push, webhook):
+    server = serve()
+
+    def token(name, role):
+        return server.post("/api/v1/tokens", {"name": name, "role": role}, server.admin_token)["token"]
+
+    ann, carol = token("ann", "viewer"), token("carol", "approver")
+    push(server, f"""environments:
+  production: {{reviewers: [admin, ann]}}
+notify:
+  - {{to: {webhook.url}/ann, reviewer: ann}}
+  - {{to: {webhook.url}/admin, reviewer: admin}}
+""", **{".github/workflows/deploy.yml": DEPLOY})
+    wait_until(lambda: len(webhook.posts) == 2, what="the request")
+    texts = {post["path"]: html.unescape(post["json"]["text"]) for post in webhook.posts}
+    # Who asked for it may not agree, and gets no link that says so only when it is used.
+    assert "Decide as ann: " in texts["/ann"] and "Decide as" not in texts["/admin"]
+    assert '"Change", asked for by admin' in texts["/ann"]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        server.post("/api/v1/approvals/1/approve", {}, carol)
+    assert refused.value.code == 403 and "carol is not a reviewer of production: admin or ann may" in refused.value.read().decode()
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        server.post("/api/v1/approvals/1/approve", {})
+    assert refused.value.code == 401
+    assert "granted" in server.cli("approve", "1", token=ann).stdout
+    assert server.get("/api/v1/approvals", ann)["approvals"][0]["reviewed_by"] == "ann"

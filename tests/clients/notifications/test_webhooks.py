@@ -1,6 +1,7 @@
 """Webhooks: signatures that others verify, routes, and what the queue tells."""
 
 import base64
+import urllib.error
 
 import pytest
 import standardwebhooks
@@ -36,7 +37,7 @@ def test_repositories_hear_of_their_own_runs(serve, push, webhook):
     assert run["conclusion"] == "failure"
     wait_until(lambda: notifications(server, "sent"), what="the message")
     assert [post["path"] for post in webhook.posts] == ["/two"]
-    assert webhook.posts[0]["json"]["text"] == f"two: run.completed run/1: failure {server.url}/#/runs/1"
+    assert webhook.posts[0]["json"]["text"] == f'two: run.completed run/1: failure, .github/workflows/ci.yml #1 of two at main, "Change", started by admin {server.url}/#/runs/1'
 
 
 def test_the_queue_tells_what_failed_and_tries_again(serve, push, webhook):
@@ -78,3 +79,44 @@ def test_targets_can_be_tried(serve, push, webhook):
     assert server.cli("notifications", "test", f"{webhook.url}/good").returncode == 0
     unknown = server.cli("notifications", "test", "mailto:me@example.com", check=False)
     assert f'there are "{webhook.url}/good", "{webhook.url}/bad"' in unknown.stderr
+
+
+def test_messages_go_to_addresses_that_the_servers_people_named_alone(serve, push, webhook):
+    server = serve()
+    dan = server.post("/api/v1/tokens", {"name": "dan", "role": "developer"}, server.admin_token)["token"]
+    push(server, f"notify:\n  - {{to: {webhook.url}/named}}\n")
+    secret(server, "HOOK", f"{webhook.url}/kept")
+
+    def send(to):
+        server.post("/api/v1/notifications", {"message": to, "to": to}, dan)
+
+    for other in (f"{webhook.url}/evil", f"{webhook.url}/keptnot", f"{webhook.url}@127.0.0.1/", "http://169.254.169.254/latest"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            send(other)
+        assert refused.value.code == 403 and "`to` of an entry under `notify:`" in refused.value.read().decode()
+    for fine in ("/named", "/kept", "/kept/below"):
+        send(webhook.url + fine)
+    wait_until(lambda: len(webhook.posts) == 3, what="the messages")
+    assert {post["path"] for post in webhook.posts} == {"/named", "/kept", "/kept/below"}
+
+
+def test_a_step_sends_to_the_webhook_that_its_repositorys_secret_holds(serve, push, webhook):
+    server = serve()
+    for name, scope in (("OWN", {"repository": "project"}), ("LIVE", {"repository": "project", "environment": "live"})):
+        server.call("PUT", f"/api/v1/secrets/{name}", {"value": f"{webhook.url}/{name}", **scope}, server.admin_token)
+    server.call("PUT", "/api/v1/secrets/OTHERS", {"value": f"{webhook.url}/OTHERS", "repository": "other"}, server.admin_token)
+    push(server, "", **{".github/workflows/tell.yml": f"""on: push
+permissions: {{}}
+jobs:
+  tell:
+    runs-on: ubuntu-latest
+    environment: live
+    steps:
+      - {{uses: slack/notify-action@v1, with: {{message: own, webhook: "${{{{ secrets.OWN }}}}"}}}}
+      - {{uses: slack/notify-action@v1, with: {{message: live, webhook: "${{{{ secrets.LIVE }}}}"}}}}
+      - {{id: other, continue-on-error: true, uses: slack/notify-action@v1, with: {{message: no, webhook: "{webhook.url}/OTHERS"}}}}
+      - run: test ${{{{ steps.other.outcome }}}} = failure
+"""})
+    assert server.finished(1)["conclusion"] == "success", server.get("/api/v1/jobs/1/log", server.admin_token)
+    wait_until(lambda: len(webhook.posts) == 2, what="the messages")
+    assert {post["path"] for post in webhook.posts} == {"/OWN", "/LIVE"}
