@@ -1,9 +1,13 @@
 """Pull requests of people who may only look: their jobs run, in a sandbox, and reach nothing of the server's."""
 
 import base64
+import json
 import os
+import re
 import shutil
 import subprocess
+import urllib.error
+import urllib.request
 
 import pytest
 from test_pulls import token
@@ -271,3 +275,75 @@ jobs:
     project.push()
     last = wait_until(lambda: [r for r in server.get("/api/v1/runs")["runs"] if r["workflow"] == "After"], 30, "After")[0]
     assert server.finished(last["id"])["conclusion"] == "success"
+
+
+# Calls by which a job's runner keeps the files of its own run, and finds its repository's caches.
+FILES = ["post /api/v1/blobs", "post /api/v1/caches", "post /api/v1/caches/lookup", "put /api/v1/blobs/{sha256}"]
+
+PRINTS_TOKEN = """\
+name: CI
+on: pull_request
+permissions: write-all
+jobs:
+  look:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          echo "id=[$ACTIONS_ID_TOKEN_REQUEST_URL$ACTIONS_ID_TOKEN_REQUEST_TOKEN]"
+          echo "token=$(echo "${{ secrets.GITHUB_TOKEN }}" | rev)."
+      - run: sleep 300
+"""
+
+
+def test_its_token_changes_nothing_from_wherever_it_is_used(server, project):
+    vera = token(server, "vera", "viewer")
+    server.post("/api/2.0/mlflow/experiments/create", {"name": "of others"}, token=server.admin_token)
+    server.post("/api/2.0/mlflow/registered-models/create", {"name": "prodmodel"}, token=server.admin_token)
+    project.git("checkout", "-qb", "theirs")
+    project.write(".github/workflows/ci.yml", PRINTS_TOKEN)
+    project.commit("A gift")
+    project.push(token=vera, ref="HEAD:refs/for/main")
+    run = wait_until(lambda: server.get("/api/v1/repos/project/pulls/1")["runs"], 30, "the pull request's run")[0]
+    job = wait_until(lambda: server.get(f"/api/v1/runs/{run['id']}")["jobs"], 30, "its job")[0]
+
+    def printed():
+        log = log_of(server, job)
+        if "which this machine does not have" in log:
+            pytest.skip(log)
+        return [line for line in log.splitlines() if line.startswith("token=") and "rev" not in line]
+
+    stolen = wait_until(printed, 60, "the token in the log")[0].removeprefix("token=").rstrip(".")[::-1]
+    assert "id=[]" in log_of(server, job), "a token of its identity"
+    who = server.get("/api/v1/identity", token=stolen)
+    assert who == {"name": f"job:{job['id']}", "role": "viewer", "foreign": True}
+    assert server.get("/api/2.0/mlflow/registered-models/get?name=prodmodel", token=stolen)
+
+    def answer(method, path, body):
+        request = urllib.request.Request(server.url + path, json.dumps(body).encode(), method=method, headers={
+            "Authorization": f"Bearer {stolen}", "Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    # Every call of the server's own API that is not for reading, whatever it is named.
+    paths = server.get("/api/v1/openapi.json", token=stolen)["paths"]
+    taken = [f"{method} {path}" for path, methods in paths.items() for method in methods
+             if method in ("post", "put", "patch", "delete")
+             and answer(method.upper(), re.sub(r"{[^}]*}", "1", path), {}) not in (401, 403, 404)]
+    assert sorted(taken) == FILES, taken
+    mlflow = "/api/2.0/mlflow"
+    for method, path, body in [
+            ("POST", f"{mlflow}/experiments/create", {"name": "new"}), ("POST", f"{mlflow}/experiments/delete", {"experiment_id": "1"}),
+            ("POST", f"{mlflow}/registered-models/create", {"name": "new"}),
+            ("PATCH", f"{mlflow}/registered-models/update", {"name": "prodmodel", "description": "mine"}),
+            ("POST", f"{mlflow}/model-versions/create", {"name": "prodmodel", "source": "s3://x/y"}),
+            ("PUT", "/api/2.0/mlflow-artifacts/artifacts/1/x", {}), ("POST", "/api/v1/notifications", {"message": "phish"}),
+            ("POST", "/api/v1/notifications", {"message": "x", "to": "http://127.0.0.1:9/"}),
+            ("POST", "/api/v1/runs/1/artifacts", {"name": "x", "sha256": "0" * 64}),
+            ("POST", "/api/v3/repos/weir/project/issues", {"title": "phish"}),
+            ("POST", f"/api/v3/repos/weir/project/statuses/{run['commit']}", {"state": "success"})]:
+        assert answer(method, path, body) == 403, (method, path)
+    server.post(f"/api/v1/runs/{run['id']}/cancel", {}, token=server.admin_token)
+    server.finished(run["id"])
