@@ -214,7 +214,7 @@ class RuleChecker {
     for (const auto& event : event_table()) {
       if (!listens(event.name) || !shares_caches(event.name)) continue;
       report(kCaches, *mode,
-             fmt::format("runs of {} can be started by anybody, and save caches that the default branch's restore",
+             fmt::format("anybody can start runs of {}, and this lets them save caches that trusted runs restore",
                          event.name),
              "leave \"cache-mode\" out, write read, or save caches in a workflow of its own on push");
       return;

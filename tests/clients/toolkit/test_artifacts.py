@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 from running_job import Job
+from weir_server import wait_until
 
 
 def write_files(job):
@@ -66,6 +67,32 @@ def test_a_name_can_be_used_once(job):
     assert "an artifact with this name already exists on the workflow run" in again["error"]
     for name in ("", "a/b", "a:b", "x" * 300, "a\nb"):
         assert job.post("CreateArtifact", {"name": name, "version": 7})[0] == 400, name
+
+
+def test_another_attempt_uses_the_name_again(job, server, tmp_path):
+    folder, files = write_files(job)
+    file = folder / "metrics.json"
+    first = job.call("upload", name="n", files=[str(file)], root=str(folder))
+    job.end()
+    job.gate.unlink()
+    server.cli("rerun", str(job.run))
+    job.id = wait_until(lambda: next((one["id"] for one in job.jobs() if one["state"] == "in_progress"), None),
+                        what="the job of the second attempt")
+    file.write_text('{"auc": 0.95}')
+    second = job.call("upload", name="n", files=[str(file)], root=str(folder))
+    assert "error" not in second and second["id"] > first["id"], second
+    assert "already exists" in job.call("upload", name="n", files=[str(file)], root=str(folder))["error"]
+    # Its listing has both, and its other calls take the newest.
+    assert sorted(one["id"] for one in job.call("list")["artifacts"]) == [first["id"], second["id"]]
+    assert [one["id"] for one in job.call("list", options={"latest": True})["artifacts"]] == [second["id"]]
+    assert job.call("get", name="n")["artifact"]["id"] == second["id"]
+    for made, auc in ((first, b"0.93"), (second, b"0.95")):
+        target = tmp_path / str(made["id"])
+        got = job.call("download", id=made["id"], path=str(target),
+                       options={"expectedHash": f"sha256:{made['digest']}"})
+        assert got["digestMismatch"] is False and auc in contents(target)["metrics.json"]
+    assert job.call("remove", name="n")["id"] == second["id"]
+    assert job.call("get", name="n")["artifact"]["id"] == first["id"]
 
 
 def test_what_the_client_announces_must_be_what_came(job):

@@ -107,3 +107,20 @@ def test_the_action_keeps_to_what_calls_leave(server, repository):
     assert refused["conclusion"] == "failure" and refused["jobs"] == []
     assert "asks for the cache mode write, and the call allows read" in refused["problem"]
     assert push(call % ("", ""))["conclusion"] == "success", "what no call limits, a called workflow may ask for"
+
+
+def test_a_run_that_anybody_can_start_saves_no_caches_unless_it_says_so(server, repository):
+    """As GitHub has it for events on the default branch that are not the repository's people's own."""
+    repository.write(".github/workflows/ci.yml", "on: issues\n" + JOBS % "default" +
+                     (JOBS % "said").replace("jobs:\n  keep:", "  raised:\n    cache-mode: write"))
+    repository.commit()
+    repository.push()
+    server.call("POST", "/api/v3/repos/weir/project/issues", {"title": "Drift"}, token=server.admin_token)
+    assert server.finished(1)["conclusion"] == "success"
+    text = log_of(server, 1, "keep")
+    assert "Cache mode: read" in text and "Cache save skipped" in text
+    text = log_of(server, 1, "raised")
+    assert "Cache mode" not in text and "Cache saved with key: said" in text
+    raised = next(job for job in server.get("/api/v1/runs/1")["jobs"] if job["name"] == "raised")
+    assert [(found["level"], "save caches that trusted runs restore" in found["message"])
+            for found in raised["annotations"]] == [("warning", True)]

@@ -96,7 +96,7 @@ def test_clients_and_built_in_actions_see_each_others_artifacts(server, reposito
     assert done["conclusion"] == "success", logs
     assert "none here" in logs, "GitHub gives the run-time token to actions, not to scripts"
     for line in ("uploaded", "got from the client", "got from weir 588895", "restored k1 cached text", "token ***",
-                 "variables ACTIONS_CACHE_SERVICE_V2 ACTIONS_CACHE_URL ACTIONS_ID_TOKEN_REQUEST_TOKEN "
+                 "variables ACTIONS_CACHE_MODE ACTIONS_CACHE_SERVICE_V2 ACTIONS_CACHE_URL ACTIONS_ID_TOKEN_REQUEST_TOKEN "
                  "ACTIONS_ID_TOKEN_REQUEST_URL ACTIONS_RESULTS_URL ACTIONS_RUNTIME_TOKEN ACTIONS_RUNTIME_URL"):
         assert line in logs, (line, logs)
     # What a cloud provider would see.
