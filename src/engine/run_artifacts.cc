@@ -24,10 +24,29 @@ ALTER TABLE engine_caches ADD COLUMN used_at BIGINT NOT NULL DEFAULT 0;
 UPDATE engine_caches SET used_at = created_at;
 CREATE INDEX engine_artifacts_expires ON engine_artifacts(expires_at);
 CREATE TABLE engine_unnamed_blobs(name TEXT PRIMARY KEY);
+)"},
+                                            {"engine/artifacts-004-attempts", R"(
+CREATE TABLE engine_artifacts_by_attempt(
+  id BIGINT PRIMARY KEY, run_id BIGINT NOT NULL, attempt BIGINT NOT NULL, job_id BIGINT NOT NULL, turn BIGINT NOT NULL,
+  name TEXT NOT NULL, sha256 TEXT NOT NULL, size_bytes BIGINT NOT NULL, format TEXT NOT NULL, created_at BIGINT NOT NULL,
+  expires_at BIGINT, files TEXT NOT NULL, UNIQUE(run_id, name, attempt));
+INSERT INTO engine_artifacts_by_attempt(
+  id, run_id, attempt, job_id, turn, name, sha256, size_bytes, format, created_at, expires_at, files)
+SELECT id, run_id, COALESCE((SELECT attempt FROM engine_jobs WHERE engine_jobs.id = engine_artifacts.job_id), 1),
+  job_id, 0, name, sha256, size_bytes, format, created_at, expires_at, files FROM engine_artifacts;
+DROP TABLE engine_artifacts;
+ALTER TABLE engine_artifacts_by_attempt RENAME TO engine_artifacts;
+CREATE INDEX engine_artifacts_expires ON engine_artifacts(expires_at);
 )"}};
 
 constexpr std::string_view kArtifactColumns =
-    "id, run_id, name, sha256, size_bytes, files, created_at, format, job_id, expires_at";
+    "id, run_id, name, sha256, size_bytes, files, created_at, format, job_id, expires_at, attempt";
+
+// The artifact of its name that a reader gets: of the newest attempt that has one, up to the one asked for.
+constexpr std::string_view kNewest =
+    "run_id = ? AND attempt <= ? AND (expires_at IS NULL OR expires_at > ?) AND NOT EXISTS(SELECT 1 FROM "
+    "engine_artifacts newer WHERE newer.run_id = engine_artifacts.run_id AND newer.name = engine_artifacts.name AND "
+    "newer.attempt > engine_artifacts.attempt AND newer.attempt <= ?)";
 
 json::array files_to_json(const std::vector<ArtifactFile>& files) {
   json::array list;
@@ -51,6 +70,7 @@ Artifact read_artifact(const store::Row& row) {
   artifact.format = row.string(7);
   artifact.job_id = row.integer(8);
   if (!row.is_null(9)) artifact.expires_at = row.time(9);
+  artifact.attempt = row.integer(10);
   return artifact;
 }
 
@@ -81,6 +101,36 @@ Result<void> note_unnamed(store::Transaction& tx, std::string_view sha256) {
   return {};
 }
 
+// Which attempt of the run, and which turn of a job that was preempted, makes an artifact now.
+struct Maker {
+  std::int64_t attempt = 1;
+  std::int64_t turn = 0;
+};
+Result<Maker> maker_of(store::Reader& reader, std::int64_t run, std::int64_t job) {
+  const auto found =
+      WEIR_TRY(reader.first<Maker>("SELECT attempt, preemptions FROM engine_jobs WHERE id = ? AND run = ?", {job, run},
+                                   [](const store::Row& row) { return Maker{row.integer(0), row.integer(1)}; }));
+  if (found) return *found;
+  const auto attempt = WEIR_TRY(reader.integer("SELECT attempt FROM engine_runs WHERE id = ?", {run}));
+  return Maker{.attempt = attempt.value_or(1), .turn = 0};
+}
+
+// What stands in the way of an artifact: one of the same name and attempt. A job that was preempted begins anew and
+// makes its artifacts again.
+Result<std::optional<std::int64_t>> taken_by(store::Reader& reader, const Artifact& wanted, const Maker& maker) {
+  return reader.integer(
+      "SELECT id FROM engine_artifacts WHERE run_id = ? AND name = ? AND attempt = ? AND NOT (job_id = ? AND job_id > "
+      "0 "
+      "AND turn < ?)",
+      {wanted.run_id, wanted.name, maker.attempt, wanted.job_id, maker.turn});
+}
+
+Error name_is_taken(const Artifact& artifact) {
+  return {Code::kAlreadyExists, fmt::format("run {} has an artifact \"{}\" already; give it another name or set "
+                                            "`overwrite: true`",
+                                            artifact.run_id, artifact.name)};
+}
+
 // Blobs that nothing names are removed inside transactions: what is there in this one stays until its row names it.
 Result<void> still_there(const store::BlobStore& blobs, const std::string& sha256) {
   if (blobs.contains(sha256)) return {};
@@ -109,13 +159,14 @@ Result<void> copy_artifacts(store::Transaction& tx, std::int64_t from_job, std::
   const auto artifacts =
       WEIR_TRY(tx.all<std::int64_t>("SELECT id FROM engine_artifacts WHERE job_id = ? ORDER BY id", {from_job},
                                     [](const store::Row& row) { return row.integer(0); }));
+  const auto maker = WEIR_TRY(maker_of(tx, to_run, to_job));
   for (const auto artifact : artifacts) {
     const auto id = WEIR_TRY(tx.next_id("artifact"));
     WEIR_TRY(tx.execute(
-        "INSERT INTO engine_artifacts(id, run_id, name, sha256, size_bytes, files, created_at, format, job_id, "
-        "expires_at) SELECT ?, ?, name, sha256, size_bytes, files, created_at, format, ?, expires_at "
-        "FROM engine_artifacts WHERE id = ? ON CONFLICT(run_id, name) DO NOTHING",
-        {id, to_run, to_job, artifact}));
+        "INSERT INTO engine_artifacts(id, run_id, attempt, job_id, turn, name, sha256, size_bytes, files, created_at, "
+        "format, expires_at) SELECT ?, ?, ?, ?, ?, name, sha256, size_bytes, files, created_at, format, expires_at "
+        "FROM engine_artifacts WHERE id = ? ON CONFLICT(run_id, name, attempt) DO NOTHING",
+        {id, to_run, maker.attempt, to_job, maker.turn, artifact}));
   }
   return {};
 }
@@ -125,6 +176,7 @@ json::object to_json(const Artifact& artifact) {
   if (artifact.expires_at) expires_at = to_iso8601(*artifact.expires_at);
   return {{"id", artifact.id},
           {"run_id", artifact.run_id},
+          {"attempt", artifact.attempt},
           {"name", artifact.name},
           {"sha256", artifact.sha256},
           {"size_bytes", artifact.size_bytes},
@@ -152,47 +204,64 @@ Result<Artifact> RunArtifacts::add(Artifact artifact, bool overwrite) {
   }
   return db_.write_with<Artifact>([&](store::Transaction& tx) -> Result<Artifact> {
     WEIR_TRY(still_there(blobs_, artifact.sha256));
-    if (overwrite) {
-      WEIR_TRY(
-          tx.execute("INSERT INTO engine_unnamed_blobs(name) SELECT sha256 FROM engine_artifacts WHERE run_id = ? AND "
-                     "name = ? ON CONFLICT(name) DO NOTHING",
-                     {artifact.run_id, artifact.name}));
-      WEIR_TRY(
-          tx.execute("DELETE FROM engine_artifacts WHERE run_id = ? AND name = ?", {artifact.run_id, artifact.name}));
-    }
+    const auto maker = WEIR_TRY(maker_of(tx, artifact.run_id, artifact.job_id));
+    if (!overwrite && WEIR_TRY(taken_by(tx, artifact, maker))) return std::unexpected(name_is_taken(artifact));
+    WEIR_TRY(tx.execute(
+        "INSERT INTO engine_unnamed_blobs(name) SELECT sha256 FROM engine_artifacts WHERE run_id = ? AND name = ? AND "
+        "attempt = ? ON CONFLICT(name) DO NOTHING",
+        {artifact.run_id, artifact.name, maker.attempt}));
+    WEIR_TRY(tx.execute("DELETE FROM engine_artifacts WHERE run_id = ? AND name = ? AND attempt = ?",
+                        {artifact.run_id, artifact.name, maker.attempt}));
+    artifact.attempt = maker.attempt;
     artifact.id = WEIR_TRY(tx.next_id("artifact"));
     artifact.created_at = tx.now();
-    auto added = tx.execute(
-        fmt::format("INSERT INTO engine_artifacts({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kArtifactColumns),
-        {artifact.id, artifact.run_id, artifact.name, artifact.sha256, artifact.size_bytes,
-         json::serialize(files_to_json(artifact.files)), artifact.created_at, artifact.format, artifact.job_id,
-         artifact.expires_at});
-    if (!added && added.error().code == Code::kAlreadyExists) {
-      return fail(Code::kAlreadyExists,
-                  "run {} has an artifact \"{}\" already; give it another name or set `overwrite: true`",
-                  artifact.run_id, artifact.name);
-    }
-    if (!added) return std::unexpected(added.error());
+    WEIR_TRY(tx.execute(fmt::format("INSERT INTO engine_artifacts({}, turn) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                    kArtifactColumns),
+                        {artifact.id, artifact.run_id, artifact.name, artifact.sha256, artifact.size_bytes,
+                         json::serialize(files_to_json(artifact.files)), artifact.created_at, artifact.format,
+                         artifact.job_id, artifact.expires_at, artifact.attempt, maker.turn}));
     return artifact;
   });
 }
 
-Result<std::vector<Artifact>> RunArtifacts::list(std::int64_t run_id) {
+Result<void> RunArtifacts::check_free(std::int64_t run_id, std::int64_t job_id, std::string_view name) {
+  Artifact wanted;
+  wanted.run_id = run_id;
+  wanted.job_id = job_id;
+  wanted.name = name;
+  const auto taken =
+      WEIR_TRY(db_.load<std::optional<std::int64_t>>([&](store::Reader& reader) -> Result<std::optional<std::int64_t>> {
+        return taken_by(reader, wanted, WEIR_TRY(maker_of(reader, run_id, job_id)));
+      }));
+  if (taken) return std::unexpected(name_is_taken(wanted));
+  return {};
+}
+
+Result<std::vector<Artifact>> RunArtifacts::list(std::int64_t run_id, std::int64_t attempt) {
+  if (attempt == 0) attempt = INT64_MAX;
+  return db_.load<std::vector<Artifact>>([&](store::Reader& reader) {
+    return reader.all<Artifact>(
+        fmt::format("SELECT {} FROM engine_artifacts WHERE {} ORDER BY name", kArtifactColumns, kNewest),
+        {run_id, attempt, clock_.now(), attempt}, read_artifact);
+  });
+}
+
+Result<std::vector<Artifact>> RunArtifacts::list_all(std::int64_t run_id) {
   return db_.load<std::vector<Artifact>>([&](store::Reader& reader) {
     return reader.all<Artifact>(
         fmt::format("SELECT {} FROM engine_artifacts WHERE run_id = ? AND (expires_at IS NULL OR expires_at > ?) "
-                    "ORDER BY name",
+                    "ORDER BY name, id",
                     kArtifactColumns),
         {run_id, clock_.now()}, read_artifact);
   });
 }
 
-Result<Artifact> RunArtifacts::find(std::int64_t run_id, std::string_view name) {
+Result<Artifact> RunArtifacts::find(std::int64_t run_id, std::string_view name, std::int64_t attempt) {
+  if (attempt == 0) attempt = INT64_MAX;
   auto found = WEIR_TRY(db_.load<std::optional<Artifact>>([&](store::Reader& reader) {
-    return reader.first<Artifact>(fmt::format("SELECT {} FROM engine_artifacts WHERE run_id = ? AND name = ? AND "
-                                              "(expires_at IS NULL OR expires_at > ?)",
-                                              kArtifactColumns),
-                                  {run_id, name, clock_.now()}, read_artifact);
+    return reader.first<Artifact>(
+        fmt::format("SELECT {} FROM engine_artifacts WHERE {} AND name = ?", kArtifactColumns, kNewest),
+        {run_id, attempt, clock_.now(), attempt, name}, read_artifact);
   }));
   if (!found) return fail(Code::kNotFound, "run {} has no artifact \"{}\"", run_id, name);
   return *std::move(found);
@@ -209,8 +278,8 @@ Result<Artifact> RunArtifacts::find(std::int64_t id) {
   return *std::move(found);
 }
 
-Result<Artifact> RunArtifacts::remove(std::int64_t run_id, std::string_view name) {
-  auto artifact = WEIR_TRY(find(run_id, name));
+Result<Artifact> RunArtifacts::remove(std::int64_t id) {
+  auto artifact = WEIR_TRY(find(id));
   WEIR_TRY(db_.write([&](store::Transaction& tx) -> Result<void> {
     WEIR_TRY(tx.execute("DELETE FROM engine_artifacts WHERE id = ?", {artifact.id}));
     return note_unnamed(tx, artifact.sha256);

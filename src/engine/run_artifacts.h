@@ -28,6 +28,7 @@ struct ArtifactFile {
 struct Artifact {
   std::int64_t id = 0;
   std::int64_t run_id = 0;
+  std::int64_t attempt = 1;    // of the run, in which it was made
   std::int64_t job_id = 0;     // that made it; 0 if unknown
   std::string format = "zip";  // "raw": a single file as it is; "tar.zst": as weir 0.1 kept them
   std::string name;
@@ -70,16 +71,23 @@ class RunArtifacts {
   // How long an artifact of the run stays that does not say it itself. Default: with its run. Before others use this.
   void keep_by(std::function<std::optional<Duration>(std::int64_t run)> rule) { keep_ = std::move(rule); }
 
-  // Registers an uploaded blob under `name`. kAlreadyExists for a name that the run has, unless `overwrite`;
-  // kNotFound if the blob is not there; kInvalidArgument for a name that check_artifact_name refuses, for bytes that
-  // are no zip though they should be, or for a file path that leaves the archive. The files of a zip are read out of
-  // it.
+  // Registers an uploaded blob under `name`, for the attempt that the run is at. kAlreadyExists for a name that was
+  // used in this attempt, unless `overwrite`, or if the same job used it and was preempted since: then it takes its
+  // place. Artifacts of earlier attempts stay, behind it. kNotFound if the blob is not there; kInvalidArgument for a
+  // name that check_artifact_name refuses, for bytes that are no zip though they should be, or for a file path that
+  // leaves the archive. The files of a zip are read out of it.
   Result<Artifact> add(Artifact artifact, bool overwrite);
-  Result<std::vector<Artifact>> list(std::int64_t run_id);
-  Result<Artifact> find(std::int64_t run_id, std::string_view name);
+  // Whether add() would take the name from this job; else its error.
+  Result<void> check_free(std::int64_t run_id, std::int64_t job_id, std::string_view name);
+  // By name. A name may be used in each attempt: the newest is given, or the newest up to `attempt`, so that what jobs
+  // made that were not run again is there.
+  Result<std::vector<Artifact>> list(std::int64_t run_id, std::int64_t attempt = 0);
+  Result<Artifact> find(std::int64_t run_id, std::string_view name, std::int64_t attempt = 0);
+  // Those of every attempt.
+  Result<std::vector<Artifact>> list_all(std::int64_t run_id);
   Result<Artifact> find(std::int64_t id);
   // Gives what it was.
-  Result<Artifact> remove(std::int64_t run_id, std::string_view name);
+  Result<Artifact> remove(std::int64_t id);
 
   // The cache of `key`, else the newest one that starts with one of `restore_keys` in their order: first those saved on
   // `ref`, then those of `default_ref`, as GitHub scopes them. `version` must match exactly.

@@ -290,7 +290,8 @@ Result<ActionResult> download(const ActionRequest& request) {
   }
   ServerClient server = request.server();
   const std::int64_t run = WEIR_TRY(find_run(server, request));
-  const auto chosen = WEIR_TRY(select(request, WEIR_TRY(list_artifacts(server, run, !request.input("artifact-ids").empty()))));
+  const auto chosen =
+      WEIR_TRY(select(request, WEIR_TRY(list_artifacts(server, run, !request.input("artifact-ids").empty()))));
   const fs::path target = request.resolve(request.input("path"));
   const bool flat = !request.input("name").empty() || WEIR_TRY(request.input_bool("merge-multiple", false)) ||
                     (request.version >= 5 && chosen.size() == 1);

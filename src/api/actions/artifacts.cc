@@ -32,7 +32,9 @@ Result<json::value> Service::create_artifact(const JobProof& job, const json::va
     purpose.expires_at = WEIR_TRY(parse_iso8601(end));
   }
   const Error taken{Code::kAlreadyExists, "Conflict: an artifact with this name already exists on the workflow run"};
-  if (parts_.artifacts->find(job.run, purpose.name)) return std::unexpected(taken);
+  if (const auto free = parts_.artifacts->check_free(job.run, job.job, purpose.name); !free) {
+    return std::unexpected(free.error().code == Code::kAlreadyExists ? taken : free.error());
+  }
   for (const auto& id : uploads_.find([&](const UploadPurpose& other) {
          return other.kind == purpose.kind && other.run == purpose.run && other.name == purpose.name;
        })) {
@@ -71,7 +73,8 @@ Result<json::value> Service::list_artifacts(const JobProof& job, const json::val
   const std::string name = text_field(request, "name_filter");
   const std::int64_t id = number_field(request, "id_filter", 0);
   json::array list;
-  for (const auto& artifact : WEIR_TRY(parts_.artifacts->list(job.run))) {
+  // Of every attempt: clients take the newest of a name.
+  for (const auto& artifact : WEIR_TRY(parts_.artifacts->list_all(job.run))) {
     const bool wanted = (name.empty() || artifact.name == name) && (id == 0 || artifact.id == id);
     if (!wanted || artifact.format == "tar.zst") continue;
     list.push_back(json::object{{"workflow_run_backend_id", text(job.run)},
@@ -85,8 +88,18 @@ Result<json::value> Service::list_artifacts(const JobProof& job, const json::val
   return json::object{{"artifacts", std::move(list)}};
 }
 
+// The one that a listing told of by its name and the job that made it, which tells attempts apart; else the newest.
+Result<engine::Artifact> Service::named_artifact(const JobProof& job, const json::value& request) {
+  const std::string name = text_field(request, "name");
+  const std::int64_t maker = number_field(request, "workflow_job_run_backend_id", job.job);
+  for (auto& artifact : WEIR_TRY(parts_.artifacts->list_all(job.run))) {
+    if (artifact.name == name && artifact.job_id == maker) return std::move(artifact);
+  }
+  return parts_.artifacts->find(job.run, name);
+}
+
 Result<json::value> Service::artifact_address(const JobProof& job, const json::value& request) {
-  const auto artifact = WEIR_TRY(parts_.artifacts->find(job.run, text_field(request, "name")));
+  const auto artifact = WEIR_TRY(named_artifact(job, request));
   return json::object{
       {"name", artifact.name},
       {"signed_url", sign_address(fmt::format("/actions/artifacts/{}/{}/{}", job.run, artifact.id, artifact.name), "r",
@@ -94,7 +107,7 @@ Result<json::value> Service::artifact_address(const JobProof& job, const json::v
 }
 
 Result<json::value> Service::delete_artifact(const JobProof& job, const json::value& request) {
-  const auto artifact = WEIR_TRY(parts_.artifacts->remove(job.run, text_field(request, "name")));
+  const auto artifact = WEIR_TRY(parts_.artifacts->remove(WEIR_TRY(named_artifact(job, request)).id));
   return json::object{{"ok", true}, {"artifact_id", text(artifact.id)}};
 }
 

@@ -92,7 +92,7 @@ Result<io::HttpResponse> Service::rest_list(io::HttpRequest& request) {
   const auto page = WEIR_TRY(positive(request.query_value("page").value_or("1"), "page"));
   const std::string name = request.query_value("name").value_or("");
   const std::string api = fmt::format("{}/api/v3/repos/{}", parts_.server_url(), repository_of(request));
-  auto all = WEIR_TRY(parts_.artifacts->list(run.id));
+  auto all = WEIR_TRY(parts_.artifacts->list_all(run.id));
   std::erase_if(all, [&](const auto& one) { return one.format == "tar.zst" || (!name.empty() && one.name != name); });
   std::ranges::sort(all, std::ranges::greater{}, &engine::Artifact::id);
   json::array list;
@@ -132,7 +132,7 @@ Result<io::HttpResponse> Service::rest_delete(io::HttpRequest& request) {
     return fail(Code::kPermissionDenied, "{} belongs to run {} and cannot delete artifacts of run {}",
                 request.identity.name, *request.identity.run_id, artifact.run_id);
   }
-  WEIR_TRY(parts_.artifacts->remove(artifact.run_id, artifact.name));
+  WEIR_TRY(parts_.artifacts->remove(artifact.id));
   return io::text_response(204, "");
 }
 

@@ -78,6 +78,7 @@ class Service {
   Result<json::value> list_artifacts(const JobProof& job, const json::value& request);
   Result<json::value> artifact_address(const JobProof& job, const json::value& request);
   Result<json::value> delete_artifact(const JobProof& job, const json::value& request);
+  Result<engine::Artifact> named_artifact(const JobProof& job, const json::value& request);
   Result<json::value> create_cache(const JobProof& job, const json::value& request);
   Result<json::value> finalize_cache(const JobProof& job, const json::value& request);
   Result<json::value> cache_address(const JobProof& job, const json::value& request);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
+#include "engine/test_tables.h"
 #include "io/file.h"
 #include "io/http_client.h"
 #include "io/http_server.h"
@@ -29,7 +30,7 @@ class TestClock final : public Clock {
 class ServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    db_ = store::open_sqlite(root_ / "db", engine::run_artifact_migrations(), clock_, log_).value();
+    db_ = store::open_sqlite(root_ / "db", engine::test_tables(), clock_, log_).value();
     blobs_ = store::open_local_blobs(root_ / "blobs").value();
     artifacts_.emplace(*db_, *blobs_, clock_);
     Parts parts{.clock = &clock_,
@@ -48,8 +49,8 @@ class ServiceTest : public ::testing::Test {
     parts.job_runs = [this](std::int64_t run, std::int64_t job) -> Result<bool> {
       return run == 3 && job == 5 && running_;
     };
-    parts.allow = [](const types::Identity&, access::Permission, std::string_view) -> Result<void> { return {}; };
     parts.cache_mode = [this](std::int64_t) -> Result<types::CacheMode> { return cache_mode_; };
+    parts.allow = [](const types::Identity&, access::Permission, std::string_view) -> Result<void> { return {}; };
     parts.default_ref = [](const std::string&) -> Result<std::string> { return "refs/heads/main"; };
     parts.server_url = [this] { return fmt::format("http://127.0.0.1:{}", http_ ? http_->port() : 1); };
     service_ = Service::open(std::move(parts)).value();
@@ -73,8 +74,8 @@ class ServiceTest : public ::testing::Test {
                                     .environment = "",
                                     .github = {{"run_id", "3"}, {"repository", "o/r"}, {"ref", "refs/heads/main"}},
                                     .context = {},
-                                    .id_token = id_token});
                                     .cache_mode = cache_mode_,
+                                    .id_token = id_token});
   }
   std::string token() { return std::string(variables()["ACTIONS_RUNTIME_TOKEN"].as_string()); }
   io::ClientResponse call(std::string_view method, const json::object& body, std::string_view bearer) {
@@ -103,8 +104,8 @@ class ServiceTest : public ::testing::Test {
   Log log_{clock_, 2, LogLevel::kError};
   io::TestFolder root_;
   std::atomic<bool> running_ = true;
-  types::Identity caller_;  // of the REST API; changed between calls only
   std::atomic<types::CacheMode> cache_mode_ = types::CacheMode::kWrite;
+  types::Identity caller_;  // of the REST API; changed between calls only
   std::unique_ptr<store::Database> db_;
   std::unique_ptr<store::BlobStore> blobs_;
   std::optional<engine::RunArtifacts> artifacts_;

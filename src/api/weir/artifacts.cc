@@ -102,13 +102,19 @@ Result<io::HttpResponse> add_artifact(const Services& services, const io::HttpRe
 Result<io::HttpResponse> list_artifacts(const Services& services, const io::HttpRequest& request) {
   const auto run = WEIR_TRY(id_param(request, "run"));
   json::array list;
-  for (const auto& artifact : WEIR_TRY(services.artifacts->list(run))) list.push_back(engine::to_json(artifact));
+  const auto every = request.query_value("attempt") == "all";
+  const auto attempt = every ? 0 : WEIR_TRY(number_query(request, "attempt", 0, 0, 1'000'000));
+  for (const auto& artifact :
+       WEIR_TRY(every ? services.artifacts->list_all(run) : services.artifacts->list(run, attempt))) {
+    list.push_back(engine::to_json(artifact));
+  }
   return io::json_response(200, json::object{{"artifacts", std::move(list)}});
 }
 
 Result<io::HttpResponse> download_artifact(const Services& services, io::HttpRequest& request) {
   const auto run = WEIR_TRY(id_param(request, "run"));
-  const auto artifact = WEIR_TRY(services.artifacts->find(run, request.params["name"]));
+  const auto attempt = WEIR_TRY(number_query(request, "attempt", 0, 0, 1'000'000));
+  const auto artifact = WEIR_TRY(services.artifacts->find(run, request.params["name"], attempt));
   io::HttpResponse response;
   response.file_path = WEIR_TRY(services.blobs->local_path(artifact.sha256)).string();
   describe_download(artifact, response);
@@ -120,13 +126,13 @@ struct CacheScope {
   std::string repository;
   std::string ref;
   std::string default_ref;
+  types::CacheMode mode = types::CacheMode::kNone;
 };
 Result<CacheScope> cache_scope(const Services& services, const io::HttpRequest& request) {
   if (!request.identity.run_id || !request.identity.job_id) {
     return fail(Code::kFailedPrecondition, "caches belong to the jobs of a repository; call with a job's token");
   }
   const auto run = WEIR_TRY(services.engine->run(*request.identity.run_id));
-  types::CacheMode mode = types::CacheMode::kNone;
   const auto git = WEIR_TRY(services.git(run.repo));
   const auto mode = WEIR_TRY(services.engine->cache_mode(*request.identity.job_id));
   return CacheScope{run.repo, run.ref, git.head_ref().value_or(run.ref), mode};
@@ -134,15 +140,15 @@ Result<CacheScope> cache_scope(const Services& services, const io::HttpRequest& 
 
 Result<io::HttpResponse> lookup_cache(const Services& services, const io::HttpRequest& request) {
   const auto scope = WEIR_TRY(cache_scope(services, request));
+  if (!types::may_restore(scope.mode)) {
+    return fail(Code::kPermissionDenied, "cache read denied: the job's cache-mode lets it restore no caches");
+  }
   const auto body = WEIR_TRY(body_object(request));
   const auto key = WEIR_TRY(json_require_string(body, "key"));
   std::vector<std::string> restore_keys;
   if (const auto* keys = json_find(body, "restore_keys"); keys != nullptr && keys->is_array()) {
     for (const auto& prefix : keys->get_array()) {
       if (prefix.is_string() && !prefix.get_string().empty()) restore_keys.emplace_back(prefix.get_string());
-  if (!types::may_restore(scope.mode)) {
-    return fail(Code::kPermissionDenied, "cache read denied: the job's cache-mode lets it restore no caches");
-  }
     }
   }
   const auto cache = WEIR_TRY(services.artifacts->lookup_cache(scope.repository, scope.ref, scope.default_ref, key,
@@ -154,15 +160,15 @@ Result<io::HttpResponse> lookup_cache(const Services& services, const io::HttpRe
 
 Result<io::HttpResponse> save_cache(const Services& services, const io::HttpRequest& request) {
   const auto scope = WEIR_TRY(cache_scope(services, request));
+  if (!types::may_save(scope.mode)) {
+    return fail(Code::kPermissionDenied, "cache write denied: the job's cache-mode lets it save no caches");
+  }
   const auto body = WEIR_TRY(body_object(request));
   engine::Cache cache;
   cache.key = WEIR_TRY(json_require_string(body, "key"));
   cache.sha256 = WEIR_TRY(json_require_string(body, "sha256"));
   cache.size_bytes = json_int(body, "size_bytes").value_or(0);
   WEIR_TRY(services.artifacts->save_cache(scope.repository, scope.ref, json_string_or(body, "version", ""), cache));
-  if (!types::may_save(scope.mode)) {
-    return fail(Code::kPermissionDenied, "cache write denied: the job's cache-mode lets it save no caches");
-  }
   return io::json_response(201, json::object{{"key", cache.key}});
 }
 
@@ -210,13 +216,15 @@ void add_artifact_routes(RouteTable& table, const Services& services) {
   table.add({.method = "GET",
              .pattern = "/api/v1/runs/{run}/artifacts",
              .id = "listArtifacts",
-             .summary = "Artifacts of a run.",
+             .summary = "Artifacts of a run, the newest of each name.",
+             .query = {{"attempt", "string", "As this attempt of the run saw them; `all`: those of every attempt."}},
              .answer = "ArtifactList"},
             bind(list_artifacts));
   table.add({.method = "GET",
              .pattern = "/api/v1/runs/{run}/artifacts/{name}",
              .id = "getArtifact",
              .summary = "An artifact's files, as a zip archive; of weir 0.1 as tar and Zstandard.",
+             .query = {{"attempt", "integer", "As this attempt of the run saw it; the newest unless given."}},
              .answer = "application/zip"},
             bind(download_artifact));
   table.add({.method = "POST",

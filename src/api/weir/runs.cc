@@ -31,7 +31,9 @@ Result<io::HttpResponse> show_run(const Services& services, const io::HttpReques
   for (const auto& job : WEIR_TRY(services.engine->jobs(id, attempt, parts))) jobs.push_back(engine::to_json(job));
   body["jobs"] = std::move(jobs);
   json::array artifacts;
-  for (const auto& artifact : WEIR_TRY(services.artifacts->list(id))) artifacts.push_back(engine::to_json(artifact));
+  for (const auto& artifact : WEIR_TRY(services.artifacts->list(id, attempt))) {
+    artifacts.push_back(engine::to_json(artifact));
+  }
   body["artifacts"] = std::move(artifacts);
   return io::json_response(200, body);
 }
@@ -91,7 +93,7 @@ void add_run_routes(RouteTable& table, const Services& services) {
              .pattern = "/api/v1/runs/{id}",
              .id = "getRun",
              .summary = "One run with its jobs and artifacts.",
-             .query = {{"attempt", "integer", "The jobs of this attempt; of the last unless given."},
+             .query = {{"attempt", "integer", "The jobs and artifacts of this attempt; of the last unless given."},
                        {"outline", "boolean", "Without jobs' steps and annotations, for runs of many jobs."}},
              .answer = "Run"},
             bind(show_run));

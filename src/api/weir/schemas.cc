@@ -143,7 +143,9 @@ constexpr std::string_view kFiles = R"json({
     "file": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}},
 "File": {"type": "object", "properties": {"path": {"type": "string"}, "size_bytes": {"type": "integer"}}},
 "Artifact": {"type": "object", "properties": {
-    "id": {"type": "integer"}, "run_id": {"type": "integer"}, "name": {"type": "string"},
+    "id": {"type": "integer"}, "run_id": {"type": "integer"},
+    "attempt": {"type": "integer", "minimum": 1, "description": "of the run, in which it was made"},
+    "name": {"type": "string"},
     "sha256": {"$ref": "#/components/schemas/Digest"}, "size_bytes": {"type": "integer"},
     "format": {"type": "string", "enum": ["zip", "raw", "tar.zst"]},
     "files": {"type": "array", "items": {"$ref": "#/components/schemas/File"}},
@@ -155,7 +157,7 @@ constexpr std::string_view kFiles = R"json({
     "format": {"type": "string", "enum": ["zip", "raw", "tar.zst"]},
     "files": {"type": "array", "items": {"$ref": "#/components/schemas/File"}, "description": "read out of a zip"},
     "retention_days": {"type": "integer"},
-    "overwrite": {"type": "boolean", "description": "take the place of an artifact of that name"}}},
+    "overwrite": {"type": "boolean", "description": "take the place of an artifact of that name and attempt"}}},
 "CacheLookup": {"type": "object", "required": ["key"], "properties": {
     "key": {"type": "string"},
     "restore_keys": {"$ref": "#/components/schemas/Texts"},
