@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "engine/job_turns.h"
 #include "engine/session.h"
 #include "io/descriptor.h"
 #include "io/file.h"
@@ -83,21 +84,6 @@ std::map<std::string, std::string> environment_for(const fs::path& job_dir) {
   }
   all[kTrackingVariable] = tracking_id(job_dir);
   return all;
-}
-
-// The folder of a job that was preempted stays beside that of its next turn: 42.preempted-1.
-Result<void> set_aside(const JobLaunch& launch) {
-  std::error_code ignored;
-  if (launch.preemptions == 0 || !fs::exists(launch.job_dir / kLockName, ignored)) return {};
-  fs::path aside;
-  int number = 1;
-  do {
-    aside = fmt::format("{}.preempted-{}", launch.job_dir.string(), number++);
-  } while (fs::exists(aside, ignored));
-  std::error_code error;
-  fs::rename(launch.job_dir, aside, error);
-  if (error) return fail_errno(error.value(), fmt::format("cannot move {} aside", launch.job_dir.string()));
-  return {};
 }
 
 std::string last_lines(const fs::path& path) {
@@ -280,7 +266,7 @@ void LocalExecutor::listen(Listener listener) {
 }
 
 Result<void> LocalExecutor::prepare(const JobLaunch& launch) {
-  WEIR_TRY(set_aside(launch));
+  if (launch.preemptions > 0) WEIR_TRY(begin_turn(launch.job_dir, kLockName));
   WEIR_TRY(io::make_dirs(launch.job_dir));
   return write_plain(launch.job_dir / "spec.json", json::serialize(types::to_json(launch.spec)));
 }

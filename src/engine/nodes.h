@@ -57,6 +57,7 @@ struct JobNode : std::enable_shared_from_this<JobNode> {
   std::optional<Slots::Held> held;         // of the pool, while it runs
   std::optional<TimePoint> blocked_since;  // it was next, and there was no room
   bool preempting = false;                 // it was asked to make room
+  std::string makes_room_for;              // whom; "" if an earlier server asked
   std::shared_ptr<JobLaunch> launch;
   bool prepared = false;       // its folder and specification are there
   bool launched = false;       // a runner was started or adopted

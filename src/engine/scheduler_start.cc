@@ -4,6 +4,7 @@
 
 #include "engine/cache_access.h"
 #include "engine/contexts.h"
+#include "engine/job_turns.h"
 #include "engine/scheduler.h"
 #include "event/payload.h"
 
@@ -104,6 +105,8 @@ void Scheduler::make_room(const JobNode& job) {
   for (std::size_t i = 0; i < enough; ++i) {
     auto& victim = *victims[i];
     victim.preempting = true;
+    victim.makes_room_for = fmt::format("job {} ({} of run {}), whose priority is {}", job.row.id, job.row.name,
+                                        job.row.run, job.demand.priority);
     deps_.log->info("job {} makes room for job {} of a higher priority", victim.row.id, job.row.id);
     deps_.executor->preempt(victim.row.id);
     kill_after(victims[i], victim.pool->grace + kPreemptSlack);
@@ -115,6 +118,16 @@ void Scheduler::requeue(const RunPtr& run, const JobPtr& job) {
   auto& row = job->row;
   give_back_place(run, *job);
   ++row.preemptions;
+  // How the log goes on, for who reads it while the job waits.
+  auto why = fmt::format("it made room for {}. It begins again when there is room, and goes on below",
+                         job->makes_room_for.empty() ? "a job of a higher priority" : job->makes_room_for);
+  if (!run->row.options.foreign) {
+    const auto kept = resume_dir(deps_.jobs_dir, run->row.id, fmt::format("{}.{}", row.key, row.leg));
+    why += fmt::format("; WEIR_RESUME_DIR stays {}", kept.string());
+  }
+  const auto noted = note_preemption(deps_.jobs_dir / std::to_string(row.id), row.preemptions, deps_.clock->now(), why);
+  if (!noted) deps_.log->warning("the log of job {} does not say why it goes on: {}", row.id, noted.error().message);
+  job->makes_room_for.clear();
   row.state = JobState::kQueued;
   row.started_at.reset();
   row.error.clear();
@@ -200,19 +213,6 @@ void Scheduler::put_in_sandbox(const JobNode& job, types::JobSpec& spec) const {
     shared->clear();
 }
 
-void Scheduler::prepare_starting() {
-  for (const auto& [run, job] : std::exchange(starting_, {})) {
-    // The number of a job that was made in the same transaction is known after it only.
-    if (job->row.id == 0 || job->prepared) continue;
-    // An error shows again, and is handled, when the job is launched.
-    [[maybe_unused]] const auto prepared = prepare(run, job);
-  }
-}
-
-Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
-  auto& row = job->row;
-  auto facts = facts_of(run, *job->key, row.environment);
-  set_leg(facts, row);
 // Files of an unpacked cache that one job hands to the next are as good as saved ones.
 void Scheduler::limit_caches(const RunNode& run, const JobNode& job, types::JobSpec& spec) {
   spec.cache_mode = job.row.cache_mode;
@@ -226,6 +226,19 @@ void Scheduler::limit_caches(const RunNode& run, const JobNode& job, types::JobS
   }
 }
 
+void Scheduler::prepare_starting() {
+  for (const auto& [run, job] : std::exchange(starting_, {})) {
+    // The number of a job that was made in the same transaction is known after it only.
+    if (job->row.id == 0 || job->prepared) continue;
+    // An error shows again, and is handled, when the job is launched.
+    [[maybe_unused]] const auto prepared = prepare(run, job);
+  }
+}
+
+Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
+  auto& row = job->row;
+  auto facts = facts_of(run, *job->key, row.environment);
+  set_leg(facts, row);
   auto body = WEIR_TRY(job->key->frame->plan->body(job->key->index, facts));
   const auto git = WEIR_TRY(deps_.git(run->row.repo));
   auto launch = std::make_shared<JobLaunch>();
@@ -272,6 +285,7 @@ void Scheduler::limit_caches(const RunNode& run, const JobNode& job, types::JobS
   spec.timeout = std::chrono::seconds{row.timeout_s};
   spec.cancel_limit = std::chrono::seconds{row.cancel_limit_s};
   spec.preempt_grace = job->pool->grace;
+  limit_caches(*run, *job, spec);
   facts.github["workspace"] = spec.workspace;
   if (!row.gpus.empty()) body.env["CUDA_VISIBLE_DEVICES"] = fmt::format("{}", fmt::join(row.gpus, ","));
   const bool resumes = job->demand.preemptible || row.preemptions > 0;
@@ -285,7 +299,6 @@ void Scheduler::limit_caches(const RunNode& run, const JobNode& job, types::JobS
                    {"strategy", std::move(facts.strategy)},
                    {"inputs", std::move(facts.inputs)},
                    {"job", job_context(run->row, workflow_of(*run, *job->key->frame), spec.repository)},
-  limit_caches(*run, *job, spec);
                    {"runner", json::object{{"os", "Linux"},
                                            {"arch", "X64"},
                                            {"name", job->pool->name},
@@ -308,9 +321,7 @@ void Scheduler::limit_caches(const RunNode& run, const JobNode& job, types::JobS
 // A job that may be preempted finds in WEIR_RESUME_DIR what its earlier turns left there, also those of the attempts
 // before; its experiment run goes on.
 Result<void> Scheduler::add_resume(const RunPtr& run, const JobNode& job, json::object& env) {
-  const auto name = fmt::format("{}.{}", job.row.key, job.row.leg);
-  auto dir = deps_.jobs_dir.parent_path() / "resume" / std::to_string(run->row.id);
-  for (const auto part : std::views::split(name, '/')) dir /= std::string_view(part);
+  const auto dir = resume_dir(deps_.jobs_dir, run->row.id, fmt::format("{}.{}", job.row.key, job.row.leg));
   std::error_code error;
   std::filesystem::create_directories(dir, error);
   if (error) return fail_errno(error.value(), fmt::format("cannot make the folder {}", dir.string()));
@@ -353,6 +364,7 @@ Result<std::string> Scheduler::secrets_of(const RunPtr& run, const JobNode& job,
                                       .environment = job.row.environment,
                                       .github = job.launch->spec.contexts.at("github").as_object(),
                                       .context = job.launch->spec.contexts.at("job").as_object(),
+                                      .cache_mode = job.row.cache_mode,
                                       .id_token = trusted && may_ask_for_id_token(scopes_of(*job.key))});
   }
   return json::serialize(json::object{
@@ -364,7 +376,6 @@ void Scheduler::launch(const RunPtr& run, const JobPtr& job, Result<std::string>
   touch(run);
   if (job->row.cancel_requested) return complete(run, job, Conclusion::kCancelled);
   const auto go = [&]() -> Result<void> {
-                                      .cache_mode = job.row.cache_mode,
     const auto bearer = WEIR_TRY(std::move(token));
     if (!job->prepared) WEIR_TRY(prepare(run, job));
     job->launch->secrets = WEIR_TRY(secrets_of(run, *job, bearer));

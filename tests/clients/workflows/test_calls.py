@@ -225,7 +225,9 @@ jobs:
     run = server.finished(train)
     assert run["conclusion"] == "success"
     log = log_of(server, job)
-    assert "start at 0" not in log and f"run {first}" in log, log
+    began = [line for line in log.splitlines() if line.startswith("start at")]
+    assert len(began) == 2 and began[0] == f"start at 0 run {first}", log
+    assert began[1].endswith(f"run {first}") and not began[1].startswith("start at 0 "), log
     kinds = [e["type"] for e in server.get("/api/v1/events?limit=200", server.admin_token)["events"]
              if e["subject"] == f"job/{job}"]
     assert sorted(kinds) == sorted(["job.queued", "job.started", "job.preempted", "job.queued", "job.started",
