@@ -40,8 +40,8 @@ using CallLoader = std::function<Result<event::CalledWorkflow>(const CallTarget&
 
 // Everything that `workflow` calls, directly or not, by location. kInvalidArgument for what cannot work: a file that is
 // not there or has errors, that has no workflow_call, that misses an input or secret or gets one that it does not
-// declare, or asks for more permissions or cache access than its caller has, calls that go in circles or deeper than 10 levels, more
-// than 50 workflows.
+// declare, or asks for more permissions or cache access than its caller has, calls that go in circles or deeper than 10
+// levels, more than 50 workflows.
 Result<std::map<std::string, event::CalledWorkflow>> load_called(const workflow::Workflow& workflow,
                                                                  WorkflowCache& cache, const CallLoader& load);
 

@@ -73,7 +73,7 @@ struct StartingJob {
   json::object github;      // the contexts as the job sees them, without the token
   json::object context;     // `job`
   types::CacheMode cache_mode = types::CacheMode::kWrite;
-  bool id_token = false;    // `permissions: id-token: write`
+  bool id_token = false;  // `permissions: id-token: write`
 };
 
 // What the engine needs of others. Pointers outlive the engine; functions left empty are named with their default.
