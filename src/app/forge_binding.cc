@@ -1,6 +1,7 @@
 #include "app/forge_binding.h"
 
 #include "event/payload.h"
+#include "forge/proposals.h"
 
 namespace weir::app {
 namespace {
@@ -100,9 +101,9 @@ Result<std::vector<forge::CheckState>> Forge::states_of(const std::string& repo,
   return states;
 }
 
-// "refs/for/main" and "refs/for/main/topic" become a branch of their author's.
+// "refs/for/main" and "refs/for/main/topic" become what their author proposes.
 Result<event::RefUpdate> Forge::take_proposal(const std::string& repo, const event::RefUpdate& update,
-                                              const types::Identity& identity, std::string& base) {
+                                              const types::Identity& identity, bool foreign, std::string& base) {
   const auto git = WEIR_TRY(parts_.git(repo));
   const auto refs = WEIR_TRY(git.refs());
   const std::string name = update.ref.substr(kFor.size());
@@ -115,9 +116,7 @@ Result<event::RefUpdate> Forge::take_proposal(const std::string& repo, const eve
     return fail(Code::kNotFound, "repository {} has no branch \"{}\" to push a change for", repo, name);
   }
   const std::string topic = name.size() > base.size() ? name.substr(base.size() + 1) : base;
-  std::string author = identity.name;
-  std::ranges::replace_if(author, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '-');
-  const std::string head = fmt::format("refs/heads/changes/{}/{}", author, topic);
+  const std::string head = forge::proposal_ref(identity.name, topic, foreign);
   const auto found = refs.find(head);
   const std::string before = found == refs.end() ? std::string(event::kNoObject) : found->second;
   event::RefUpdate moved{head, before, update.after};
@@ -135,7 +134,8 @@ Result<void> Forge::pushed(const std::string& repo, const std::vector<event::Ref
       continue;
     }
     std::string base;
-    const auto branch = WEIR_TRY(take_proposal(repo, update, identity, base));
+    const auto branch = WEIR_TRY(take_proposal(repo, update, identity, foreign, base));
+    if (!foreign) WEIR_TRY(parts_.triggers.repository_pushed(repo, {branch}, identity));
     if (WEIR_TRY(pulls_.of_branch(repo, branch.ref))) {
       moved.push_back(branch);
       continue;

@@ -54,7 +54,7 @@ class Forge {
   Result<std::vector<forge::CheckState>> states_of(const std::string& repo, const std::string& commit);
 
   // What a push brought: pull requests follow their branches; refs/for/BRANCH opens one, or brings the one that its
-  // author has open there up to date.
+  // author has open there up to date. `foreign`: by somebody who may not push.
   Result<void> pushed(const std::string& repo, const std::vector<event::RefUpdate>& updates,
                       const types::Identity& identity, bool foreign);
 
@@ -62,7 +62,7 @@ class Forge {
   Result<std::vector<types::Role>> roles_of(const std::string& name);
   Result<std::optional<forge::JobFacts>> facts_of(std::int64_t job);
   Result<event::RefUpdate> take_proposal(const std::string& repo, const event::RefUpdate& update,
-                                         const types::Identity& identity, std::string& base);
+                                         const types::Identity& identity, bool foreign, std::string& base);
 
   Parts parts_;
   forge::Standing standing_;

@@ -35,6 +35,7 @@
 #include "engine/run_artifacts.h"
 #include "event/data_watcher.h"
 #include "event/time_zones.h"
+#include "forge/proposals.h"
 #include "io/file.h"
 #include "io/git.h"
 #include "io/http_server.h"
@@ -536,6 +537,11 @@ Result<void> ServerImpl::catch_up() {
   for (const auto& entry : fs::directory_iterator(options_.state / "repos", ignored)) {
     if (entry.path().extension() != ".git") continue;
     WEIR_TRY(api::wait_for_pushes(entry.path()));
+    // First, or not at all: what is proposed must not be among the branches when these are looked at.
+    if (const auto tidied = forge::tidy_proposals(*db_, io::Git(entry.path()), entry.path().stem().string()); !tidied) {
+      log_.error("proposals of {}: {}", entry.path().stem().string(), tidied.error().message);
+      continue;
+    }
     const auto missed = triggers_->reconcile(entry.path().stem().string());
     if (const auto followed = forge_->pulls().reconcile(entry.path().stem().string()); !followed) {
       log_.error("pull requests of {}: {}", entry.path().stem().string(), followed.error().message);

@@ -123,7 +123,10 @@ Result<std::string> find_ref(const Source& source, std::string_view name) {
   if (name.empty()) return source.default_ref;
   const auto refs = WEIR_TRY(source.git.refs());
   std::vector<std::string> known;
-  for (const std::string prefix : {"", "refs/heads/", "refs/tags/"}) {
+  // Of what a pull request brings (refs/pull/…) nobody starts anything by hand.
+  const bool full = name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
+  if (full && refs.contains(std::string(name))) return std::string(name);
+  for (const std::string prefix : {"refs/heads/", "refs/tags/"}) {
     if (refs.contains(prefix + std::string(name))) return prefix + std::string(name);
   }
   for (const auto& [ref, object_id] : refs) {

@@ -1,6 +1,19 @@
 #include "event/occurrence.h"
 
 namespace weir::event {
+namespace {
+
+// Whether a branch or tag leads to it: only those who may push make them.
+Result<bool> is_pushed(const Source& source, const std::string& commit) {
+  for (const auto& [ref, object_id] : WEIR_TRY(source.git.refs())) {
+    if (!ref.starts_with("refs/heads/") && !ref.starts_with("refs/tags/")) continue;
+    const auto end = source.git.resolve(object_id);  // a tag may be of a file
+    if (end && (*end == commit || WEIR_TRY(source.git.is_ancestor(commit, *end)))) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 Result<std::vector<RunRequest>> requests_of(const TriggerDeps& deps, const Source& source, const Occurrence& occurrence,
                                             bool with_broken) {
@@ -19,6 +32,9 @@ Result<std::vector<RunRequest>> requests_of(const TriggerDeps& deps, const Sourc
   std::string title = occurrence.title;
   std::vector<RunRequest> requests;
   const auto& files_commit = occurrence.files_commit.empty() ? head : occurrence.files_commit;
+  // Of pull requests it is known whose they are. Anything else that names a commit (a deployment) says nothing of that.
+  const bool names_commit = !occurrence.files_commit.empty() && occurrence.head_ref.empty();
+  const bool trusted = !names_commit || WEIR_TRY(is_pushed(source, files_commit));
   for (const auto& file : WEIR_TRY(read_workflow_files(source.git, files_commit))) {
     workflow::TriggerMatch match{.matched = with_broken, .reason = "the workflow file cannot be read"};
     if (file.workflow) match = workflow::matches(file.workflow->on, occurrence.info);
@@ -34,6 +50,7 @@ Result<std::vector<RunRequest>> requests_of(const TriggerDeps& deps, const Sourc
         occurrence.reason.empty() ? fmt::format("{} by {}", match.reason, occurrence.actor) : occurrence.reason;
     request.cause = occurrence.cause;
     request.options = occurrence.options;
+    request.options.foreign = request.options.foreign || !trusted;
     requests.push_back(std::move(request));
   }
   return requests;

@@ -20,6 +20,8 @@ std::string short_ref(std::string_view ref) {
   for (const std::string_view prefix : {"refs/heads/", "refs/tags/", "refs/pull/"}) {
     if (ref.starts_with(prefix)) return std::string(ref.substr(prefix.size()));
   }
+  // What somebody proposes has its name with "changes/", wherever it is kept.
+  if (ref.starts_with("refs/changes/")) return std::string(ref.substr(std::string_view("refs/").size()));
   return std::string(ref);
 }
 

@@ -6,6 +6,7 @@
 #include "event/payload.h"
 #include "event/pull_occurrences.h"
 #include "forge/issue_events.h"
+#include "forge/proposals.h"
 #include "forge/pull_rows.h"
 #include "types/event.h"
 
@@ -80,6 +81,15 @@ Result<void> check_common(const io::Git& git, const Pull& pull, const std::strin
   if (!WEIR_TRY(git.merge_base(WEIR_TRY(git.resolve(pull.base_ref)), head)).empty()) return {};
   return fail(Code::kFailedPrecondition, "{} and {} have no common history", event::short_ref(pull.head_ref),
               event::short_ref(pull.base_ref));
+}
+
+// A base is a branch: its files are trusted (pull_request_target). What others propose may be a head only.
+Result<void> check_places(const std::string& head, const std::string& base) {
+  for (const auto* ref : {&head, &base}) {
+    if (ref->starts_with("refs/heads/") || (ref == &head && head.starts_with(kProposals))) continue;
+    return fail(Code::kInvalidArgument, "a pull request brings one branch into another; \"{}\" is none", *ref);
+  }
+  return {};
 }
 
 event::PullFacts facts_of(const Pull& pull) {
@@ -159,8 +169,9 @@ Result<Pull> Pulls::open(const NewPull& wanted, const types::Identity& identity)
   const auto git = WEIR_TRY(deps_.git(wanted.repo));
   Pull pull{.head_ref = branch_ref(wanted.head),
             .base_ref = wanted.base.empty() ? WEIR_TRY(git.head_ref()) : branch_ref(wanted.base),
-            .draft = wanted.draft,
-            .is_foreign = wanted.is_foreign};
+            .draft = wanted.draft};
+  pull.is_foreign = wanted.is_foreign || is_foreign_head(pull.head_ref);
+  WEIR_TRY(check_places(pull.head_ref, pull.base_ref));
   for (const auto* ref : {&pull.head_ref, &pull.base_ref}) {
     if (!git.resolve(*ref)) {
       return fail(Code::kNotFound, "repository {} has no branch \"{}\"; push it first", wanted.repo,
@@ -228,6 +239,7 @@ Result<Pull> Pulls::change(const std::string& repo, std::int64_t number, const C
   if (change.issue.open) pull.issue.open = *change.issue.open;
   if (change.draft) pull.draft = *change.draft;
   if (change.base) pull.base_ref = branch_ref(*change.base);
+  if (pull.base_ref != before.base_ref) WEIR_TRY(check_places(pull.head_ref, pull.base_ref));
   if (pull.base_ref != before.base_ref) WEIR_TRY(check_common(git, pull, WEIR_TRY(git.resolve(pull.head_ref))));
   WEIR_TRY(check_text(pull.issue.title, pull.issue.body));
   WEIR_TRY(check_labels(pull.issue.labels));
