@@ -290,6 +290,7 @@ TEST_F(EngineTest, ActionsGetVariablesThatDependOnTheJobsPermissions) {
   const auto github = spec_of(jobs[0].id).at("contexts").at("github");
   EXPECT_EQ(github.at("server_url").as_string(), "http://weir.localhost:4510");
   EXPECT_EQ(github.at("api_url").as_string(), "http://127.0.0.1:4510/api/v3");
+  EXPECT_EQ(spec_of(jobs[0].id).at("contexts").at("job").at("check_run_id").to_number<std::int64_t>(), jobs[0].id);
 }
 
 TEST_F(EngineTest, WhatAJobMayDoWithCachesIsSaidByItselfItsWorkflowOrTheEvent) {

@@ -291,6 +291,8 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   const bool resumes = job->demand.preemptible || row.preemptions > 0;
   if (resumes && !spec.sandbox) WEIR_TRY(add_resume(run, *job, body.env));
   for (const auto& variable : run->row.options.env) body.env[variable.key()] = variable.value();
+  auto of_job = job_context(run->row, workflow_of(*run, *job->key->frame), spec.repository);
+  of_job["check_run_id"] = row.id;  // GitHub numbers a job and its check run alike
   spec.contexts = {{"github", std::move(facts.github)},
                    {"env", body.env},
                    {"vars", std::move(facts.vars)},
@@ -298,7 +300,7 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
                    {"matrix", std::move(facts.matrix)},
                    {"strategy", std::move(facts.strategy)},
                    {"inputs", std::move(facts.inputs)},
-                   {"job", job_context(run->row, workflow_of(*run, *job->key->frame), spec.repository)},
+                   {"job", std::move(of_job)},
                    {"runner", json::object{{"os", "Linux"},
                                            {"arch", "X64"},
                                            {"name", job->pool->name},
