@@ -1,11 +1,13 @@
 #include "app/housekeeping.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
 
 #include "app/kept.h"
+#include "app/push_copy.h"
 #include "engine/session.h"
 #include "io/file.h"
 #include "io/process.h"
@@ -101,6 +103,7 @@ void Housekeeping::tidy() {
   tidy_runs();
   if (!stop_) tidy_blobs();
   if (!stop_) tidy_resume();
+  if (!stop_) tidy_pushes();
   if (!stop_) tidy_exchange(rules_.exchange_rest);
   if (!stop_) tidy_actions();
   if (!stop_) tidy_containers();
@@ -156,6 +159,28 @@ void Housekeeping::tidy_resume() {
                                                                        : parts_.config.of(run->repo)->keep.workspaces;
       if (!rest || *run->completed_at + *rest > parts_.clock.now()) continue;
     }
+    if (const auto removed = io::remove_tree(item->path()); !removed) parts_.log.warning("{}", removed.error().message);
+  }
+}
+
+// One that names no run is about to, or what made it was killed before.
+void Housekeeping::tidy_pushes() {
+  const auto is_wanted = [&](std::int64_t run) {
+    const auto jobs = parts_.engine.jobs(run);
+    if (!jobs) return jobs.error().code != Code::kNotFound;
+    std::error_code error;
+    return std::ranges::any_of(*jobs, [&](const engine::Job& job) {
+      return job.state != engine::JobState::kCompleted ||
+             fs::exists(parts_.state / "jobs" / std::to_string(job.id) / "spec.json", error);
+    });
+  };
+  const auto oldest = fs::file_time_type::clock::now() - rules_.exchange_rest;
+  std::error_code error;
+  for (fs::directory_iterator item(push_copies(parts_.state), error), end; !error && item != end;
+       item.increment(error)) {
+    std::error_code gone;
+    if (fs::last_write_time(item->path(), gone) > oldest || gone) continue;
+    if (std::ranges::any_of(runs_of_push_copy(item->path()), is_wanted)) continue;
     if (const auto removed = io::remove_tree(item->path()); !removed) parts_.log.warning("{}", removed.error().message);
   }
 }

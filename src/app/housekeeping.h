@@ -24,6 +24,7 @@ namespace weir::app {
 //   jobs/       workspaces, and later logs, of jobs of old runs, beyond the newest of each workflow
 //   blobs/      artifacts whose time is over; caches used longest ago, beyond a size
 //   resume/     what preempted jobs left for their next turn, once their run has succeeded or is as old as that
+//   pushes/     what jobs of `weir run` pushed to, with the last of the folders of these runs
 //   exchange/   files that runners were about to hand over
 //   actions/    repositories of actions, those used longest ago, beyond a size
 //   containers/ and what it stands for: containers and networks of podman's, of jobs of this state that are over
@@ -67,6 +68,7 @@ class Housekeeping {
   void tidy_runs();
   void tidy_blobs();
   void tidy_resume();
+  void tidy_pushes();
   void tidy_exchange(Duration rest);
   void tidy_actions();
   void tidy_containers();

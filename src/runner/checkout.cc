@@ -1,6 +1,7 @@
 #include "runner/checkout.h"
 
 #include "io/checkout_cache.h"
+#include "io/file.h"
 #include "io/git.h"
 #include "runner/reads.h"
 
@@ -10,7 +11,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // A pushed repository is reached over HTTP, so that the server sees what is pushed, under its name: actions read owner
-// and repository from there. A user's own work tree (`weir run`) is reached by its path.
+// and repository from there. What stands for a user's own one (`weir run`) is reached by its path.
 std::string origin_url(const types::JobSpec& spec) {
   const fs::path name = fs::path(spec.git_dir).filename();
   if (name.extension() != ".git" || name == ".git") return spec.git_dir;
@@ -19,6 +20,12 @@ std::string origin_url(const types::JobSpec& spec) {
 }
 
 }  // namespace
+
+std::optional<fs::path> users_git_dir(const fs::path& git_dir) {
+  const auto text = io::read_file(git_dir / kSourceFile, 4'096);
+  if (!text) return std::nullopt;
+  return text->substr(0, text->find('\n'));
+}
 
 Result<void> check_out(const types::JobSpec& spec, const fs::path& folder, const CheckoutTarget& target, bool all_refs,
                        const SparseCheckout& sparse) {

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,11 @@ struct SparseCheckout {
   std::vector<std::string> patterns;
   bool cone = true;
 };
+
+// In the repository that jobs of `weir run` push to: the git directory of the user's own, from which it was made.
+inline constexpr const char* kSourceFile = "weir-source";
+// That one; nothing if `git_dir` is a server's repository.
+std::optional<std::filesystem::path> users_git_dir(const std::filesystem::path& git_dir);
 
 // Fills `folder` with the commit, as a clone of the server's repository whose objects are borrowed: remote "origin",
 // HEAD on the branch, origin's branch recorded; `all_refs`: every branch and tag. No credentials inside.

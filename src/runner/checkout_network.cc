@@ -147,19 +147,20 @@ Result<void> check_depth(const ActionRequest& request) {
   return fail(Code::kInvalidArgument, "actions/checkout: `fetch-depth: {}` is no number", depth);
 }
 
-// `weir run` borrows the objects of a user's own work tree; a server has bare repositories.
-bool reads_a_work_tree(const ActionRequest& request) {
-  return !is_other_repository(request) && fs::path(request.spec->git_dir).filename() == ".git";
+// The git directory of a user's own work tree (`weir run`).
+std::optional<fs::path> users_own(const ActionRequest& request) {
+  return is_other_repository(request) ? std::nullopt : users_git_dir(request.spec->git_dir);
 }
 
 // Where submodules come from: as .gitmodules says, relative to what the user's work tree came from; and for `weir run`
 // from that work tree itself, if it has them, so that nobody needs to be asked.
 Result<void> init_submodules(const ActionRequest& request, const NetworkGit& git, bool recursive) {
-  if (!reads_a_work_tree(request)) {
+  const auto own = users_own(request);
+  if (!own) {
     WEIR_TRY(git.run({"submodule", "init"}));
     return {};
   }
-  const fs::path git_dir = request.spec->git_dir;
+  const fs::path& git_dir = *own;
   auto origin = git.run({"--git-dir", git_dir.string(), "config", "--get", "remote.origin.url"})
                     .value_or(git_dir.parent_path().string());
   while (origin.ends_with('\n')) origin.pop_back();
@@ -241,7 +242,7 @@ Result<void> update_submodules(const ActionRequest& request, const fs::path& fol
   const NetworkGit git(request, folder);
   WEIR_TRY(init_submodules(request, git, recursive));
   std::vector<std::string> update{"submodule", "update", "--init", "--force"};
-  if (reads_a_work_tree(request)) update.insert(update.begin(), {"-c", "protocol.file.allow=always"});
+  if (users_own(request)) update.insert(update.begin(), {"-c", "protocol.file.allow=always"});
   const std::string depth = request.input_or("fetch-depth", "1");
   if (depth != "0" && depth.find_first_not_of("0123456789") == std::string::npos) update.push_back("--depth=" + depth);
   if (recursive) update.emplace_back("--recursive");

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "io/git.h"
+#include "runner/checkout.h"
 #include "runner/python_find.h"
 #include "runner/test_job.h"
 #include "runner/test_server.h"
@@ -27,7 +28,7 @@ std::string shell(const fs::path& folder, const std::string& script) {
   return out ? *out : "";
 }
 
-// A repository with two commits on main, a branch and a tag.
+// A repository with two commits on main, a branch and a tag: that of a user, whose submodules are taken from there.
 struct TestRepository {
   explicit TestRepository(TestJob& job) {
     fs::create_directories(job.folder / "repo");
@@ -36,6 +37,7 @@ struct TestRepository {
           "git init -q -b main .; echo one > train.py; git add .; git commit -qm one; git tag v1\n"
           "git branch side; echo two > train.py; git commit -qam two");
     job.spec.git_dir = (job.folder / "repo/.git").string();
+    job.folder.write(std::string("repo/.git/") + kSourceFile, job.spec.git_dir);
     job.spec.commit = shell(job.folder / "repo", "git rev-parse HEAD").substr(0, 40);
     first = shell(job.folder / "repo", "git rev-parse v1").substr(0, 40);
   }

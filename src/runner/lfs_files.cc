@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -16,6 +17,7 @@
 #include "io/git_index.h"
 #include "io/git_process.h"
 #include "io/process.h"
+#include "runner/checkout.h"
 
 namespace weir::runner {
 namespace {
@@ -38,13 +40,15 @@ std::optional<std::string_view> take_line(std::string_view& text, std::string_vi
   return value;
 }
 
-// Where a repository, or one that `git worktree` made beside it, keeps objects.
-fs::path objects_of(const fs::path& git_dir) {
-  fs::path common = git_dir;
-  if (const auto other = io::read_file(git_dir / "commondir", 4'096)) {
-    common = (git_dir / other->substr(0, other->find('\n'))).lexically_normal();
+// Where a repository keeps objects, or for `weir run` also the user's, or the one that `git worktree` made that beside.
+std::vector<fs::path> objects_of(const fs::path& git_dir) {
+  std::vector<fs::path> all{git_dir / "lfs" / "objects"};
+  fs::path common = users_git_dir(git_dir).value_or(git_dir);
+  if (const auto other = io::read_file(common / "commondir", 4'096)) {
+    common = (common / other->substr(0, other->find('\n'))).lexically_normal();
   }
-  return common / "lfs" / "objects";
+  if (common != git_dir) all.push_back(common / "lfs" / "objects");
+  return all;
 }
 
 struct Candidate {
@@ -163,7 +167,7 @@ std::optional<LfsPointer> parse_lfs_pointer(std::string_view text) {
 
 bool has_lfs_objects(const fs::path& git_dir) {
   std::error_code error;
-  return fs::is_directory(objects_of(git_dir), error);
+  return std::ranges::any_of(objects_of(git_dir), [&](const auto& folder) { return fs::is_directory(folder, error); });
 }
 
 Result<LfsFiles> put_lfs_files(const fs::path& work_tree, const fs::path& git_dir) {
@@ -175,11 +179,13 @@ Result<LfsFiles> put_lfs_files(const fs::path& work_tree, const fs::path& git_di
   auto files = find_pointers(work_tree, *index);
   if (files.empty()) return done;
   WEIR_TRY(keep_filtered(work_tree, files));
-  const fs::path objects = objects_of(git_dir);
+  const auto folders = objects_of(git_dir);
   for (const auto& one : files) {
     const std::string& oid = one.pointer.oid;
-    const fs::path object = objects / oid.substr(0, 2) / oid.substr(2, 2) / oid;
-    const auto info = WEIR_TRY(put_file(work_tree, one, object));
+    std::optional<struct stat> info;
+    for (const auto& folder : folders) {
+      if (!info) info = WEIR_TRY(put_file(work_tree, one, folder / oid.substr(0, 2) / oid.substr(2, 2) / oid));
+    }
     if (!info) {
       done.missing.push_back(fmt::format("Error downloading object: {} ({}): [404] Object does not exist on the server",
                                          one.entry.path, oid.substr(0, 7)));

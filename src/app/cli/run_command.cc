@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <fstream>
+#include <ranges>
 #include <thread>
 #include <tuple>
 
@@ -9,6 +10,7 @@
 #include "app/cli/run_display.h"
 #include "app/cli/secret_file.h"
 #include "app/cli/work_tree.h"
+#include "app/push_copy.h"
 #include "app/server.h"
 #include "event/local_event.h"
 #include "io/file.h"
@@ -201,6 +203,50 @@ Result<void> wait_for_left(engine::Engine& engine, const std::vector<std::int64_
   return {};
 }
 
+// A word for a shell to take as it is.
+std::string quoted(const std::string& text) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%,=";
+  if (text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+// What brings a pushed ref into the user's repository. git refuses to fetch into the branch that is checked out;
+// whether that is to be thrown away for one that was forced, is left to the user.
+std::string command_for(const PushCopy& copy, const PushCopy::Change& change, std::string_view head) {
+  const std::string from = quoted(copy.folder().string());
+  if (change.ref == head) {
+    return fmt::format("git {} {} {}", change.is_forced ? "fetch" : "pull", from, quoted(change.ref));
+  }
+  // What is there already, git replaces only if it is told to.
+  const bool replaces = change.is_forced || (!change.is_new && change.ref.starts_with("refs/tags/"));
+  return fmt::format("git fetch {} {}", from,
+                     quoted(fmt::format("{}{}:{}", replaces ? "+" : "", change.ref, change.ref)));
+}
+
+constexpr std::size_t kPushesShown = 20;
+
+Result<void> tell_pushes(const PushCopy& copy, std::string_view head) {
+  const auto changes = WEIR_TRY(copy.changes());
+  if (changes.empty()) return {};
+  print_note("Jobs pushed to this run's own copy of the repository; yours is as it was. To take it over:");
+  for (const auto& change : changes | std::views::take(kPushesShown)) {
+    const std::string ref = safe(change.ref);
+    print_note(change.is_gone ? fmt::format("  {} was deleted", ref)
+                              : fmt::format("  {} {}: {}", ref,
+                                            change.is_new      ? "is new"
+                                            : change.is_forced ? "was forced"
+                                                               : "has moved",
+                                            safe(command_for(copy, change, head))));
+  }
+  if (changes.size() > kPushesShown) {
+    print_note(
+        fmt::format("  and {} more: git ls-remote {}", changes.size() - kPushesShown, quoted(copy.folder().string())));
+  }
+  return {};
+}
+
 Result<int> run_local(Cli& cli, const LocalArguments& arguments) {
   const auto interruption = WEIR_TRY(Interruption::watch());
   const auto git = WEIR_TRY(io::Git::discover(fs::current_path()));
@@ -208,14 +254,16 @@ Result<int> run_local(Cli& cli, const LocalArguments& arguments) {
   const auto files = WEIR_TRY(chosen_workflows(work_tree, arguments.workflows));
   auto event = WEIR_TRY(local_event(arguments, work_tree));
   auto options = WEIR_TRY(server_options(cli, arguments, work_tree));
-  options.local_repositories.emplace(event.repo, git);
   // The state of a work tree is nobody's source.
   WEIR_TRY(io::make_dirs(options.state));
   if (!fs::exists(options.state / ".gitignore")) std::ofstream(options.state / ".gitignore") << "*\n";
 
   event.commit = WEIR_TRY(git.snapshot(work_tree));
-  event.ref = git.head_ref().value_or("refs/heads/main");
+  const std::string head = git.head_ref().value_or("");
+  event.ref = head.empty() ? "refs/heads/main" : head;
   WEIR_TRY(event::check_matrix(git, event, files));
+  const auto copy = WEIR_TRY(PushCopy::make(fs::absolute(options.state), git, head));
+  options.local_repositories.emplace(event.repo, io::Git(copy.folder()));
 
   std::vector<std::int64_t> left;
   options.before_start = [&left](engine::Engine& engine) { return cancel_left(engine, left); };
@@ -230,12 +278,14 @@ Result<int> run_local(Cli& cli, const LocalArguments& arguments) {
     if (interruption->signal() != 0) break;
     event.workflow_path = file;
     const auto runs = WEIR_TRY(server->triggers().local_event(event, identity));
+    WEIR_TRY(copy.serve(runs));
     if (interruption->signal() != 0) cancel_all(engine, false);  // it came before there was what it ends
     for (const auto run : runs) code = std::max(code, WEIR_TRY(display.follow(run)));
   }
   WEIR_TRY(wait_for_left(engine, left));
   covered.reset();
   server->stop();
+  WEIR_TRY(tell_pushes(copy, head));
   return interruption->signal() != 0 ? 128 + interruption->signal() : code;
 }
 
