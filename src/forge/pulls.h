@@ -161,6 +161,7 @@ class Pulls {
   Result<void> reconcile(const std::string& repo);
 
  private:
+  Result<void> check_may_open(const io::Git& git, const Pull& pull);
   Result<void> refresh(Pull& pull, const io::Git& git) const;
   Result<void> look_at(Pull pull, const io::Git& git, const types::Identity& identity);
   Result<void> record_state(store::Transaction& tx, const Pull& pull) const;

@@ -347,6 +347,44 @@ TEST_F(PullsTest, WhateverRunsTheCodeOfAForeignOneKnowsThatItIsForeign) {
   }
 }
 
+TEST_F(PullsTest, OneIsOpenedAgainWhereItCouldBeOpened) {
+  open();
+  Pulls::Change close;
+  close.issue.open = false;
+  Pulls::Change reopen;
+  reopen.issue.open = true;
+  ASSERT_TRUE(pulls_->change("flights", 1, close, alice_).has_value());
+  EXPECT_EQ(open().issue.number, 2);
+  const auto second = pulls_->change("flights", 1, reopen, alice_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::kAlreadyExists);
+  EXPECT_EQ(second.error().message, "pull request #2 is open for better already");
+  ASSERT_TRUE(pulls_->change("flights", 2, close, alice_).has_value());
+  const auto head = shell("git --git-dir=flights.git rev-parse refs/heads/better");
+  shell("git --git-dir=flights.git update-ref -d refs/heads/better");
+  EXPECT_EQ(pulls_->change("flights", 1, reopen, alice_).error().message,
+            "the branch \"better\" of pull request #1 is gone; push it again first");
+  shell("git --git-dir=flights.git update-ref refs/heads/better " + head);
+  EXPECT_TRUE(pulls_->change("flights", 1, reopen, alice_).has_value());
+  Pulls::Change base;
+  base.base = "nope";
+  EXPECT_EQ(pulls_->change("flights", 1, base, alice_).error().message,
+            "repository flights has no branch \"nope\"; push it first");
+  EXPECT_EQ(pulls_->find("flights", 1)->base_ref, "refs/heads/main");
+}
+
+TEST_F(PullsTest, AChangeOfNothingIsNone) {
+  const auto before = open();
+  started();
+  loop_.advance(std::chrono::hours{1});
+  Pulls::Change same;
+  same.issue.title = before.issue.title;
+  same.issue.open = true;
+  ASSERT_TRUE(pulls_->change("flights", 1, same, alice_).has_value());
+  EXPECT_EQ(pulls_->find("flights", 1)->issue.updated_at, pulls_->find("flights", 1)->issue.created_at);
+  EXPECT_TRUE(started().empty());
+}
+
 TEST_F(PullsTest, CommentsStartWorkflowsButThoseOfJobsDoNot) {
   open();
   started();

@@ -155,17 +155,13 @@ Result<io::HttpResponse> change_pull(Call& call) {
     WEIR_TRY(call.services().access->allow(call.identity(), Permission::kPush, "repo/" + call.repo));
   }
   forge::Pulls::Change change;
-  change.issue.title = json_string(call.body, "title");
-  change.issue.body = json_string(call.body, "body");
-  change.base = json_string(call.body, "base");
-  if (const auto state = json_string(call.body, "state")) {
-    if (*state != "open" && *state != "closed") {
-      return fail(Code::kInvalidArgument, "state must be open or closed, not \"{}\"", state->substr(0, 80));
-    }
-    change.issue.open = *state == "open";
-  }
-  return whole_pull(call,
-                    WEIR_TRY(call.services().pulls->change(call.repo, before.issue.number, change, call.identity())));
+  change.issue.title = WEIR_TRY(optional_text(call.body, "title"));
+  change.issue.body = WEIR_TRY(optional_text(call.body, "body"));
+  change.base = WEIR_TRY(optional_text(call.body, "base"));
+  change.issue.open = WEIR_TRY(optional_open(call.body));
+  auto changed = call.services().pulls->change(call.repo, before.issue.number, change, call.identity());
+  if (!changed && changed.error().code == Code::kNotFound) changed.error().code = Code::kInvalidArgument;  // a branch
+  return whole_pull(call, WEIR_TRY(std::move(changed)));
 }
 
 Result<io::HttpResponse> list_files(Call& call) {

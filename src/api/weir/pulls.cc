@@ -70,10 +70,10 @@ Result<io::HttpResponse> open_pull(const Services& services, io::HttpRequest& re
   const bool foreign = !services.access->allow(request.identity, access::Permission::kPush, "repo/" + repo);
   const auto pull = WEIR_TRY(services.pulls->open({.repo = repo,
                                                    .head = WEIR_TRY(json_require_string(body, "head")),
-                                                   .base = json_string_or(body, "base", ""),
-                                                   .title = json_string_or(body, "title", ""),
-                                                   .body = json_string_or(body, "body", ""),
-                                                   .draft = json_bool_or(body, "draft", false),
+                                                   .base = WEIR_TRY(optional_text(body, "base")).value_or(""),
+                                                   .title = WEIR_TRY(optional_text(body, "title")).value_or(""),
+                                                   .body = WEIR_TRY(optional_text(body, "body")).value_or(""),
+                                                   .draft = WEIR_TRY(optional_bool(body, "draft")).value_or(false),
                                                    .is_foreign = foreign},
                                                   request.identity));
   return io::json_response(201, shown(services, pull, request.identity));
@@ -192,13 +192,11 @@ Result<io::HttpResponse> show_pull(const Services& services, io::HttpRequest& re
 Result<io::HttpResponse> change_pull(const Services& services, io::HttpRequest& request) {
   const auto body = WEIR_TRY(body_object(request));
   forge::Pulls::Change change;
-  if (auto title = json_string(body, "title")) change.issue.title = *std::move(title);
-  if (auto text = json_string(body, "body")) change.issue.body = *std::move(text);
-  if (const auto state = json_string(body, "state")) change.issue.open = *state == "open";
-  if (auto base = json_string(body, "base")) change.base = *std::move(base);
-  if (const auto* draft = json_find(body, "draft"); draft != nullptr && draft->is_bool()) {
-    change.draft = draft->get_bool();
-  }
+  change.issue.title = WEIR_TRY(optional_text(body, "title"));
+  change.issue.body = WEIR_TRY(optional_text(body, "body"));
+  change.issue.open = WEIR_TRY(optional_open(body));
+  change.base = WEIR_TRY(optional_text(body, "base"));
+  change.draft = WEIR_TRY(optional_bool(body, "draft"));
   const auto number = WEIR_TRY(id_param(request, "id"));
   const auto before = WEIR_TRY(services.pulls->find(request.params["repo"], number));
   if (before.issue.author != request.identity.name) {

@@ -11,6 +11,27 @@ Result<json::object> body_object(const io::HttpRequest& request) {
   return std::move(value.get_object());
 }
 
+Result<std::optional<std::string>> optional_text(const json::value& body, std::string_view name) {
+  const auto* member = json_find(body, name);
+  if (member == nullptr || member->is_null()) return std::nullopt;
+  if (!member->is_string()) return fail(Code::kInvalidArgument, "member \"{}\" must be a string", name);
+  return std::string(member->get_string());
+}
+
+Result<std::optional<bool>> optional_bool(const json::value& body, std::string_view name) {
+  const auto* member = json_find(body, name);
+  if (member == nullptr || member->is_null()) return std::nullopt;
+  if (!member->is_bool()) return fail(Code::kInvalidArgument, "member \"{}\" must be true or false", name);
+  return member->get_bool();
+}
+
+Result<std::optional<bool>> optional_open(const json::value& body) {
+  const auto state = WEIR_TRY(optional_text(body, "state"));
+  if (!state) return std::nullopt;
+  if (*state == "open" || *state == "closed") return *state == "open";
+  return fail(Code::kInvalidArgument, "state must be open or closed, not \"{}\"", state->substr(0, 80));
+}
+
 Result<std::int64_t> id_param(const io::HttpRequest& request, std::string_view name) {
   const auto found = request.params.find(name);
   const std::string_view text = found == request.params.end() ? std::string_view{} : std::string_view(found->second);

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import urllib.error
 
 import pytest
 from weir_server import WEIR, wait_until
@@ -154,3 +155,39 @@ def test_a_clone_knows_its_repository(server, project, tmp_path, address):
     listed = subprocess.run([WEIR, "pr", "list"], cwd=clone, capture_output=True, text=True, timeout=60,
                             env={**os.environ, "WEIR_STATE": str(server.state)})
     assert listed.returncode == 0 and "pull request" in listed.stdout, listed
+
+
+def test_one_is_opened_again_where_it_could_be_opened_and_wrong_changes_change_nothing(server, project):
+    vera = token(server, "vera", "viewer")
+    project.push(token=vera, ref="HEAD:refs/for/main")
+    pr(server, "close", "1", token=vera)
+    project.write("more.md", "more\n")
+    project.commit("More")
+    project.push(token=vera, ref="HEAD:refs/for/main")
+    # As on GitHub, two that are open for one branch would both run with each push.
+    again = pr(server, "reopen", "1", token=vera, check=False)
+    assert again.returncode == 1 and "pull request #2 is open for " in again.stderr, again.stderr
+    assert [p["number"] for p in server.get("/api/v1/repos/project/pulls")["pulls"]] == [2]
+
+    alice = token(server, "alice", "developer")
+    project.push(token=alice, ref="better")
+    pr(server, "create", "--head", "better", token=alice)
+    before = server.get("/api/v1/repos/project/pulls/3")
+    for api, refusal in (("/api/v1/repos/project/pulls/3", 400), ("/api/v3/repos/weir/project/pulls/3", 422)):
+        for change in ({"state": "bogus"}, {"state": "merged"}, {"title": 5}, {"body": ["x"]}, {"base": 1}, {"state": True}):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                server.call("PATCH", api, change, alice)
+            assert refused.value.code == refusal, (api, change)
+        server.call("PATCH", api, {"foo": 1}, alice)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            server.call("PATCH", api, {"base": "nope"}, alice)
+        said = refused.value.read().decode()
+        assert 'no branch \\"nope\\"; push it first' in said and str(server.state) not in said, said
+    after = server.get("/api/v1/repos/project/pulls/3")
+    assert (after["updated_at"], after["title"], after["base"]["ref"]) == (before["updated_at"], before["title"], "main")
+
+    pr(server, "close", "3", token=alice)
+    project.git("push", "-q", f"http://x:{server.admin_token}@{server.url.removeprefix('http://')}/git/project.git", ":better")
+    gone = pr(server, "reopen", "3", token=alice, check=False)
+    assert gone.returncode == 1 and 'the branch "better" of pull request #3 is gone; push it again first' in gone.stderr, gone.stderr
+    assert str(server.state) not in gone.stderr
