@@ -120,21 +120,30 @@ Result<void> check_standard(const io::HttpHeaders& headers, std::string_view bod
   return std::unexpected(unsigned_error("webhook-signature has no signature that fits"));
 }
 
+// The signature is of webhook-id, webhook-timestamp and the body. In binary mode an event's type and source are headers
+// beside them: whoever sees one delivery could send it as any other event.
+Result<void> check_structured(const io::HttpHeaders& headers) {
+  std::string type(headers.get("Content-Type"));
+  std::ranges::transform(type, type.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  type.resize(std::min(type.find_first_of("; \t"), type.size()));
+  if (type == "application/cloudevents+json") return {};
+  constexpr std::string_view kWay =
+      "send it in structured mode: the whole event as JSON in the body, with Content-Type: "
+      "application/cloudevents+json";
+  if (type.starts_with("application/cloudevents")) {
+    return fail(Code::kInvalidArgument, "{} is not taken; one event at a time, please: {}", type.substr(0, 80), kWay);
+  }
+  return fail(Code::kInvalidArgument,
+              "the CloudEvent is in binary mode, whose type and source are headers that the signature does not cover; "
+              "{}",
+              kWay);
+}
+
 Result<Delivery> read_cloud_event(const io::HttpHeaders& headers, std::string_view body, std::string_view secret,
                                   TimePoint now) {
   WEIR_TRY(check_standard(headers, body, secret, now));
-  json::object event;
-  if (headers.get("Content-Type").starts_with("application/cloudevents+json")) {
-    event = WEIR_TRY(object_of(body));
-  } else {
-    for (const auto& [name, value] : headers.all()) {
-      std::string lower(name);
-      std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-      if (lower.starts_with("ce-")) event[lower.substr(3)] = value;
-    }
-    auto data = body.empty() ? Result<json::value>(json::value()) : parse_json(body, "the event's data");
-    event["data"] = data ? *std::move(data) : json::value(json::string(body));
-  }
+  WEIR_TRY(check_structured(headers));
+  auto event = WEIR_TRY(object_of(body));
   for (const std::string_view needed : {"id", "source", "type", "specversion"}) {
     if (text_in(event, needed).empty()) {
       return fail(Code::kInvalidArgument, "the CloudEvent has no {}", needed);
@@ -143,7 +152,9 @@ Result<Delivery> read_cloud_event(const io::HttpHeaders& headers, std::string_vi
   if (text_in(event, "specversion") != "1.0") {
     return fail(Code::kInvalidArgument, "the CloudEvent has version {}; 1.0 is known", text_in(event, "specversion"));
   }
+  // Both are signed. A message is sent again with its own number, an event that another message brings with its own.
   Delivery delivery{.id = text_in(event, "source") + " " + text_in(event, "id"),
+                    .message = std::string(headers.get("webhook-id")),
                     .event = "repository_dispatch",
                     .action = text_in(event, "type")};
   delivery.payload = std::move(event);
@@ -180,7 +191,9 @@ Result<Delivery> read_delivery(HookSource source, const io::HttpHeaders& headers
   if (delivery.id.empty() || delivery.event.empty()) {
     return fail(Code::kInvalidArgument, "the delivery lacks its number or the name of its event");
   }
-  if (delivery.id.size() > kIdMax) delivery.id = sha256_hex(delivery.id);
+  for (auto* id : {&delivery.id, &delivery.message}) {
+    if (id->size() > kIdMax) *id = sha256_hex(*id);
+  }
   return delivery;
 }
 

@@ -79,31 +79,51 @@ io::HttpHeaders standard(std::string_view body, TimePoint sent, std::string_view
                   {"webhook-timestamp", stamp},
                   {"webhook-signature",
                    "v1,AAAA v1," + base64_encode(hmac_sha256(secret, fmt::format("msg_1.{}.{}", stamp, body)))},
-                  {"ce-id", "17"},
-                  {"ce-source", "/lake"},
-                  {"ce-type", "table.updated"},
-                  {"ce-specversion", "1.0"}});
+                  {"Content-Type", "application/cloudevents+json; charset=utf-8"}});
 }
 
 TEST(Delivery, CloudEventsAreSignedWithTheirTime) {
-  constexpr std::string_view kData = R"({"rows": 3})";
+  constexpr std::string_view kData =
+      R"({"specversion": "1.0", "id": "17", "source": "/lake", "type": "table.updated", "data": {"rows": 3}})";
   const auto read = read_delivery(HookSource::kCloudEvents, standard(kData, kNow), kData, "s", kNow);
   ASSERT_TRUE(read.has_value()) << read.error().message;
   EXPECT_EQ(read->event, "repository_dispatch");
   EXPECT_EQ(read->action, "table.updated");
   EXPECT_EQ(read->id, "/lake 17");
+  EXPECT_EQ(read->message, "msg_1");
   EXPECT_EQ(read->payload.at("data").at("rows").as_int64(), 3);
   const auto old =
       read_delivery(HookSource::kCloudEvents, standard(kData, kNow - std::chrono::minutes{6}), kData, "s", kNow);
   EXPECT_THAT(old.error().message, HasSubstr("five minutes"));
   EXPECT_FALSE(read_delivery(HookSource::kCloudEvents, standard("other", kNow), kData, "s", kNow).has_value());
-  auto structured = standard(R"({"id": "1", "source": "/x", "specversion": "1.0"})", kNow);
-  structured.set("Content-Type", "application/cloudevents+json");
+  const auto structured = standard(R"({"id": "1", "source": "/x", "specversion": "1.0"})", kNow);
   EXPECT_THAT(read_delivery(HookSource::kCloudEvents, structured,
                             R"({"id": "1", "source": "/x", "specversion": "1.0"})", "s", kNow)
                   .error()
                   .message,
               HasSubstr("has no type"));
+}
+
+TEST(Delivery, CloudEventsSayNothingInHeadersThatNobodySigned) {
+  constexpr std::string_view kData =
+      R"({"specversion": "1.0", "id": "17", "source": "/lake", "type": "table.updated"})";
+  auto structured = standard(kData, kNow);
+  structured.set("ce-type", "deploy.production");
+  structured.set("ce-id", "18");
+  const auto read = read_delivery(HookSource::kCloudEvents, structured, kData, "s", kNow);
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->action, "table.updated");
+  EXPECT_EQ(read->id, "/lake 17");
+  for (const std::string_view type : {"application/json", "", "text/plain", "application/cloudevents-batch+json"}) {
+    auto binary = standard(kData, kNow);
+    binary.set("Content-Type", std::string(type));
+    for (const std::string_view name : {"id", "source", "type", "specversion"})
+      binary.set(fmt::format("ce-{}", name), "x");
+    const auto refused = read_delivery(HookSource::kCloudEvents, binary, kData, "s", kNow);
+    ASSERT_FALSE(refused.has_value()) << type;
+    EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+    EXPECT_THAT(refused.error().message, HasSubstr("Content-Type: application/cloudevents+json"));
+  }
 }
 
 }  // namespace

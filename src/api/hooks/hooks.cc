@@ -12,13 +12,19 @@ constexpr auto kKept = std::chrono::hours{24 * 7};
 constexpr std::size_t kTypeMax = 100;
 
 // Once only. kAlreadyExists for a delivery that was taken before.
-Result<void> keep_delivery(store::Transaction& tx, const std::string& source, const std::string& id) {
+Result<void> keep_delivery(store::Transaction& tx, const std::string& source, const Delivery& delivery) {
   WEIR_TRY(tx.execute("DELETE FROM event_deliveries WHERE received_at < ?", {tx.now() - kKept}));
-  auto kept =
-      tx.execute("INSERT INTO event_deliveries(source, id, received_at) VALUES(?, ?, ?)", {source, id, tx.now()});
-  if (kept) return {};
-  if (kept.error().code != Code::kAlreadyExists) return std::unexpected(kept.error());
-  return fail(Code::kAlreadyExists, "delivery {} was taken before", id);
+  const std::pair<std::string, const std::string&> keys[] = {{source, delivery.id},
+                                                             {source + "/message", delivery.message}};
+  for (const auto& [place, id] : keys) {
+    if (id.empty()) continue;
+    auto kept =
+        tx.execute("INSERT INTO event_deliveries(source, id, received_at) VALUES(?, ?, ?)", {place, id, tx.now()});
+    if (kept) continue;
+    if (kept.error().code != Code::kAlreadyExists) return std::unexpected(kept.error());
+    return fail(Code::kAlreadyExists, "delivery {} was taken before", id);
+  }
+  return {};
 }
 
 io::HttpResponse answer(int status, std::string_view what) {
@@ -54,7 +60,7 @@ Result<io::HttpResponse> take_pull(const HookServices& services, const std::stri
                 repo, repo);
   }
   const auto queued = services.db->write([&](store::Transaction& tx) -> Result<void> {
-    WEIR_TRY(keep_delivery(tx, from, delivery.id));
+    WEIR_TRY(keep_delivery(tx, from, delivery));
     return event::UpstreamPulls::queue(tx, pull);
   });
   if (!queued && queued.error().code == Code::kAlreadyExists) return answer(200, queued.error().message);
@@ -84,7 +90,7 @@ Result<io::HttpResponse> take(const HookServices& services, io::HttpRequest& req
   auto runs =
       services.triggers->occurred(repo, {occurrence}, {.name = occurrence.actor, .role = types::Role::kDeveloper},
                                   [&](store::Transaction& tx) -> Result<std::int64_t> {
-                                    WEIR_TRY(keep_delivery(tx, from, delivery.id));
+                                    WEIR_TRY(keep_delivery(tx, from, delivery));
                                     return 0;
                                   });
   if (!runs && runs.error().code == Code::kAlreadyExists) return answer(200, runs.error().message);

@@ -112,13 +112,14 @@ def test_a_delivery_counts_once(server, upstream):
 
 def test_cloud_events_start_repository_dispatches(server, upstream):
     server.cli("secret", "set", "HOOK_CLOUDEVENTS", "--value", SECRET)
-    body = json.dumps({"rows": 12}).encode()
+    event = {"specversion": "1.0", "id": "17", "source": "/lake", "type": "table.updated", "data": {"rows": 12}}
+    body = json.dumps(event).encode()
 
-    def signed(message, at):
+    def signed(message, at, body=body):
         text = f"{message}.{at}.".encode() + body
         signature = base64.b64encode(hmac.new(SECRET.encode(), text, hashlib.sha256).digest()).decode()
         return {"webhook-id": message, "webhook-timestamp": str(at), "webhook-signature": f"v1,{signature}",
-                "ce-id": message, "ce-source": "/lake", "ce-type": "table.updated", "ce-specversion": "1.0"}
+                "Content-Type": "application/cloudevents+json"}
 
     assert deliver(server, "cloudevents", body, signed("m1", int(time.time()) - 3600))[0] == 401
     status, answer = deliver(server, "cloudevents", body, signed("m2", int(time.time())))
@@ -126,6 +127,21 @@ def test_cloud_events_start_repository_dispatches(server, upstream):
     run = server.finished(answer["runs"][0])
     log = "\n".join(line["text"] for line in server.get(f"/api/v1/jobs/{run['jobs'][0]['id']}/log")["lines"])
     assert "repository_dispatch  12" in log
+
+    # Whoever saw it can send it again, but neither as another event nor twice.
+    seen = signed("m2", int(time.time()))
+    assert deliver(server, "cloudevents", body, seen)[0] == 200
+    for headers in ({"ce-id": "99"}, {"ce-id": "99", "ce-type": "table.updated", "ce-source": "/other"}):
+        assert deliver(server, "cloudevents", body, {**seen, **headers})[0] == 200
+    other = json.dumps({**event, "id": "18"}).encode()
+    assert deliver(server, "cloudevents", other, signed("m2", int(time.time()), other))[0] == 200, "a message's number"
+    assert deliver(server, "cloudevents", body, signed("m3", int(time.time())))[0] == 200, "an event's number"
+    binary = {**signed("m4", int(time.time())), "Content-Type": "application/json", "ce-id": "77", "ce-source": "/lake",
+              "ce-type": "table.updated", "ce-specversion": "1.0"}
+    status, answer = deliver(server, "cloudevents", body, binary)
+    assert status == 400 and "Content-Type: application/cloudevents+json" in answer["message"], answer
+    assert len([r for r in server.get("/api/v1/runs")["runs"] if r["event"] == "repository_dispatch"]) == 1
+    assert deliver(server, "cloudevents", other, signed("m5", int(time.time()), other))[0] == 202
 
 
 def test_without_a_secret_nothing_is_taken(server, upstream):
