@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <limits>
 
 #include "types/event.h"
+#include "workflow/workflow.h"
 
 namespace weir::event {
 namespace {
@@ -60,6 +62,20 @@ json::object workflow_run_payload(const types::Event& event, std::string_view ac
 json::object client_payload(const types::Event& event) {
   return {{"type", event.type},         {"subject", event.subject},       {"actor", event.actor},
           {"sequence", event.sequence}, {"time", to_iso8601(event.time)}, {"payload", event.payload}};
+}
+
+// The repository that an event belongs to; nothing for those of the registry and of what serves, which are everybody's.
+std::optional<std::string> repository_of(const types::Event& event) {
+  constexpr std::string_view kOfRepository = "repo/";
+  if (!event.subject.starts_with(kOfRepository)) return std::nullopt;
+  return event.subject.substr(kOfRepository.size());
+}
+
+// On GitHub a repository_dispatch is what somebody sends to the repository, and a workflow without `types` means just
+// that: weir's own events start those that name them.
+bool names_it(const RunRequest& request) {
+  const auto* trigger = request.workflow ? request.workflow->on.find("repository_dispatch") : nullptr;
+  return trigger != nullptr && !trigger->types.empty();
 }
 
 // "model/flight-delay/3" -> {"flight-delay", "3"}
@@ -213,6 +229,7 @@ std::vector<Reactions::Meaning> Reactions::meanings_of(const types::Event& event
                         .payload = repository_dispatch_payload(event.type, "", client_payload(event))});
   } else if (std::ranges::find(kDispatched, event.type) != kDispatched.end()) {
     meanings.push_back({.info = {.event = "repository_dispatch", .action = event.type},
+                        .repo = repository_of(event),
                         .payload = repository_dispatch_payload(event.type, "", client_payload(event))});
   }
   if (event.type == event_type::kVersionCreated) {
@@ -259,6 +276,7 @@ Result<void> Reactions::start_runs_of(const types::Event& event, const Meaning& 
     occurrence.reason = fmt::format("{} of {} by {}", event.type, event.subject, event.actor);
   }
   auto requests = WEIR_TRY(requests_of(deps_, source, occurrence));
+  if (meaning.info.event == "repository_dispatch") std::erase_if(requests, std::not_fn(names_it));
   if (requests.empty()) return {};
   const auto level = WEIR_TRY(level_after(event));
   if (level > kLevelsMax) {

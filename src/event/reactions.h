@@ -21,9 +21,10 @@ Result<void> store_listeners(store::Transaction& tx, const std::string& repo, co
 
 // Starts workflows by what the event log tells:
 //   - `workflow_run`: runs that are requested, in progress or completed, in the same repository,
-//   - `repository_dispatch` with the type of a log event ("version.created", "drift.detected", "rollout.rolled_back",
-//     …): in every repository that listens to it; github.event.client_payload is the event,
-//   - `repository_dispatch` with "data.changed", or "data.changed.NAME": watched data of the same repository,
+//   - `repository_dispatch` whose `types` name a log event; github.event.client_payload is the event. Those of the
+//     registry and of what serves ("version.created", "drift.detected", "rollout.rolled_back", …) are for every
+//     repository that names them, "config.applied" and "data.changed" (or "data.changed.NAME") for the one that they
+//     belong to. Without `types` a workflow listens to what is sent to its repository, and to nothing of the log,
 //   - `registry_package`: a model version was made.
 // A run and the mark that its event was taken care of are one transaction: each event starts a workflow once, also over
 // a crash. A run that was itself started so, three times in a row, starts no further one.
