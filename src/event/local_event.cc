@@ -8,33 +8,81 @@
 namespace weir::event {
 namespace {
 
-Result<std::vector<WorkflowFile>> candidates(const Source& source, const LocalEvent& event) {
-  std::vector<WorkflowFile> files;
-  if (event.workflow_path.empty()) {
-    files = WEIR_TRY(read_workflow_files(source.git, event.commit));
-  } else {
-    files.push_back(WEIR_TRY(find_workflow_file(source.git, event.commit, event.workflow_path)));
+const std::vector<std::string> kEvents{"push", "pull_request", "workflow_dispatch", "schedule"};
+constexpr int kCommitsMax = 20;  // of what a push brought, in its payload
+
+struct Candidate {
+  WorkflowFile file;
+  bool named = false;
+};
+
+Result<std::vector<Candidate>> candidates(const Source& source, const LocalEvent& event, const std::string& commit) {
+  std::vector<Candidate> found;
+  if (event.files.empty()) {
+    for (auto& file : WEIR_TRY(read_workflow_files(source.git, commit))) found.push_back({std::move(file)});
   }
-  std::string problems;
-  for (const auto& file : files) problems += file.problem;
-  if (!problems.empty()) return std::unexpected(Error{Code::kInvalidArgument, problems});
-  return files;
+  for (const auto& file : event.files) {
+    found.push_back({WEIR_TRY(find_workflow_file(source.git, commit, file.path)), file.named});
+  }
+  return found;
 }
 
-Result<void> complete(RunRequest& request, const TriggerDeps& deps, const Source& source, const WorkflowFile& file,
-                      const LocalEvent& event) {
-  const auto facts = facts_of(deps, source, request.actor);
-  const auto commit = WEIR_TRY(source.git.commit(event.commit));
-  json::object payload;
+// What happened, but for what each workflow has of its own.
+Result<Occurrence> occurrence_of(const Source& source, const LocalEvent& event, const PayloadFacts& facts) {
+  if (event.event_name == "pull_request") {
+    if (!event.pull) return fail(Code::kInvalidArgument, "a pull request needs two branches");
+    const auto action = json_string_or(event.payload, "action", "opened");
+    auto occurrence =
+        pull_occurrence(*event.pull, "pull_request", action, {{"pull_request", event.pull_payload}}, facts.sender);
+    occurrence.payload = complete_payload(occurrence, facts);
+    return occurrence;
+  }
+  Occurrence occurrence{.info = {.event = event.event_name, .ref = event.ref},
+                        .commit = event.commit,
+                        .ref = event.ref,
+                        .actor = facts.sender};
   if (event.event_name == "push") {
-    const auto before = commit.parents.empty() ? std::string(kNoObject) : commit.parents.front();
-    payload = push_payload(facts, event.ref, before, event.commit, {commit});
-  } else if (event.event_name == "pull_request") {
-    payload = pull_request_payload(facts, short_ref(event.ref), event.commit, facts.default_branch);
-    request.head_ref = short_ref(event.ref);
-    request.base_ref = facts.default_branch;
-    request.ref = "refs/pull/1/merge";
-  } else if (event.event_name == "workflow_dispatch") {
+    const bool known = !event.before.empty();
+    auto commits = WEIR_TRY(source.git.commits_between(event.before, event.commit, known ? kCommitsMax : 1));
+    if (commits.empty()) commits.push_back(WEIR_TRY(source.git.commit(event.commit)));
+    occurrence.payload =
+        push_payload(facts, event.ref, known ? event.before : std::string(kNoObject), event.commit, commits);
+  }
+  return occurrence;
+}
+
+// The paths that filters of `paths` look at; nothing if that is not known, or no file asks for it.
+Result<std::optional<std::vector<std::string>>> changed_paths(const Source& source, const LocalEvent& event,
+                                                              const std::vector<Candidate>& files) {
+  const bool asked = std::ranges::any_of(files, [&](const Candidate& one) {
+    const auto* trigger = one.file.workflow ? one.file.workflow->on.find(event.event_name) : nullptr;
+    return trigger != nullptr && !trigger->paths.empty();
+  });
+  if (!asked) return std::nullopt;
+  if (event.pull) {
+    const auto base = WEIR_TRY(source.git.merge_base(event.pull->base_sha, event.pull->head_sha));
+    if (base.empty()) return std::nullopt;
+    return WEIR_TRY(source.git.changed_paths(base, event.pull->head_sha));
+  }
+  if (event.before.empty()) return std::nullopt;
+  return WEIR_TRY(source.git.changed_paths(event.before, event.commit));
+}
+
+// Whether the event starts a workflow that listens to it.
+workflow::TriggerMatch would_start(const Candidate& one, const Occurrence& occurrence, std::string_view message) {
+  auto match = workflow::matches(one.file.workflow->on, occurrence.info);
+  if (match.matched && occurrence.info.event == "push" && skips_runs(message)) {
+    return {false, "the commit's message asks for no runs"};
+  }
+  return match;
+}
+
+Result<RunRequest> local_request(const Source& source, const LocalEvent& event, const PayloadFacts& facts,
+                                 const Candidate& one, const Occurrence& occurrence) {
+  const auto& file = one.file;
+  auto request = request_for(source, file, occurrence.commit, occurrence.ref, facts.sender);
+  auto payload = occurrence.payload;
+  if (event.event_name == "workflow_dispatch") {
     auto given = event.inputs;
     if (const auto* inputs = event.payload.if_contains("inputs"); inputs != nullptr && inputs->is_object()) {
       for (const auto& input : inputs->get_object()) given.emplace(input.key(), input.value());
@@ -42,7 +90,7 @@ Result<void> complete(RunRequest& request, const TriggerDeps& deps, const Source
     auto inputs = WEIR_TRY(workflow::complete_inputs(*file.workflow->on.dispatch, given));
     payload = dispatch_payload(facts, event.ref, file.path, inputs.text);
     request.inputs = std::move(inputs.typed);
-  } else {
+  } else if (event.event_name == "schedule") {
     payload = schedule_payload(facts, file.path, file.workflow->on.schedule.front().cron.text());
   }
   const auto inputs = payload.if_contains("inputs") != nullptr ? payload.at("inputs") : json::value();
@@ -50,10 +98,24 @@ Result<void> complete(RunRequest& request, const TriggerDeps& deps, const Source
   if (!inputs.is_null()) payload["inputs"] = inputs;
   request.event_name = event.event_name;
   request.event_payload = std::move(payload);
-  request.title = title_of(commit);
-  request.reason = fmt::format("{} played through by {}", event.event_name, request.actor);
+  request.head_ref = occurrence.head_ref;
+  request.base_ref = occurrence.base_ref;
+  request.reason = fmt::format("{} played through by {}", event.event_name, facts.sender);
   request.options = event.options;
-  return {};
+  return request;
+}
+
+bool has_jobs(const RunRequest& request, const std::vector<std::string>& keys) {
+  return std::ranges::all_of(keys, [&](const auto& key) { return request.workflow->find(key) != nullptr; });
+}
+
+// Jobs that were asked for are those of the workflows that have them. Where none has, the engine says what there is.
+void keep_asked_jobs(std::vector<RunRequest>& requests, const RunOptions& options) {
+  const auto lacks = [&](const RunRequest& request) {
+    return !has_jobs(request, options.only_jobs) || !has_jobs(request, options.from) || !has_jobs(request, options.to);
+  };
+  if (std::ranges::all_of(requests, lacks)) return;
+  std::erase_if(requests, lacks);
 }
 
 // The keys of all matrices of some workflows.
@@ -98,20 +160,13 @@ struct MatrixKeys {
 
 }  // namespace
 
-Result<void> check_matrix(const io::Git& git, const LocalEvent& event, const std::vector<std::string>& paths) {
-  if (event.options.matrix.empty()) return {};
+Result<void> check_matrix(const io::Git& git, const LocalPlan& plan) {
+  if (plan.requests.empty() || plan.requests.front().options.matrix.empty()) return {};
   MatrixKeys keys;
-  for (const auto& path : paths) {
-    auto files = path.empty() ? WEIR_TRY(read_workflow_files(git, event.commit))
-                              : std::vector{WEIR_TRY(find_workflow_file(git, event.commit, path))};
-    for (const auto& file : files) {
-      if (!file.workflow) return {};  // what is wrong with it is told later
-      if (file.workflow->on.listens(event.event_name)) keys.add(git, event.commit, *file.workflow);
-    }
-  }
+  for (const auto& request : plan.requests) keys.add(git, request.commit, *request.workflow);
   if (keys.open) return {};
   const std::vector<std::string> known(keys.names.begin(), keys.names.end());
-  for (const auto& [key, value] : event.options.matrix) {
+  for (const auto& [key, value] : plan.requests.front().options.matrix) {
     if (keys.names.contains(key)) continue;
     return fail(Code::kInvalidArgument, "--matrix {}:{}: no job's matrix has the key \"{}\"; {}", key, value, key,
                 known.empty() ? "no job has a matrix" : fmt::format("there are {}", fmt::join(known, ", ")));
@@ -137,9 +192,8 @@ Result<std::string> find_ref(const Source& source, std::string_view name) {
               hint.empty() ? "" : "; ", hint);
 }
 
-Result<std::vector<RunRequest>> local_requests(const TriggerDeps& deps, const Source& source, const LocalEvent& event,
-                                               const std::string& actor) {
-  static const std::vector<std::string> kEvents{"push", "pull_request", "workflow_dispatch", "schedule"};
+Result<LocalPlan> plan_local(const TriggerDeps& deps, Source source, const LocalEvent& event,
+                             const std::string& actor) {
   if (std::ranges::find(kEvents, event.event_name) == kEvents.end()) {
     const auto hint = text::did_you_mean(event.event_name, kEvents);
     return fail(Code::kUnimplemented,
@@ -147,22 +201,52 @@ Result<std::vector<RunRequest>> local_requests(const TriggerDeps& deps, const So
                 "schedule{}{}",
                 event.event_name, hint.empty() ? "" : "; ", hint);
   }
-  std::vector<RunRequest> requests;
-  std::string others;
-  for (const auto& file : WEIR_TRY(candidates(source, event))) {
-    if (!file.workflow->on.listens(event.event_name)) {
-      others += fmt::format("\n  {} listens to {}", file.path, fmt::join(file.workflow->on.names(), ", "));
+  if (!event.default_ref.empty()) source.default_ref = event.default_ref;
+  const auto facts = facts_of(deps, source, actor);
+  auto occurrence = WEIR_TRY(occurrence_of(source, event, facts));
+  const auto files = WEIR_TRY(candidates(source, event, occurrence.commit));
+  occurrence.info.changed_paths = WEIR_TRY(changed_paths(source, event, files));
+  const auto commit = WEIR_TRY(source.git.commit(event.commit));
+
+  LocalPlan plan{.compares_paths = occurrence.info.changed_paths.has_value()};
+  for (const auto& one : files) {
+    const auto& path = one.file.path;
+    if (!one.file.workflow) {
+      plan.broken.push_back({path, one.file.problem});
       continue;
     }
-    auto request = request_for(source, file, event.commit, event.ref, actor);
-    WEIR_TRY(complete(request, deps, source, file, event));
-    requests.push_back(std::move(request));
+    const auto& on = one.file.workflow->on;
+    if (!on.listens(event.event_name)) {
+      plan.others.push_back({path, fmt::format("{}", fmt::join(on.names(), ", "))});
+      if (one.named) return fail(Code::kNotFound, "{}", nothing_to_run(event, {.others = {plan.others.back()}}));
+      continue;
+    }
+    if (const auto match = would_start(one, occurrence, commit.message); !match.matched) {
+      (one.named ? plan.in_spite : plan.left_out).push_back({path, match.reason});
+      if (!one.named) continue;
+    }
+    plan.requests.push_back(WEIR_TRY(local_request(source, event, facts, one, occurrence)));
+    plan.requests.back().title = title_of(commit);
   }
-  if (requests.empty()) {
-    return fail(Code::kNotFound, "no workflow listens to the event \"{}\"{}", event.event_name,
-                others.empty() ? fmt::format("; there are no workflow files in {}", kWorkflowFolder) : ":" + others);
+  keep_asked_jobs(plan.requests, event.options);
+  return plan;
+}
+
+std::string nothing_to_run(const LocalEvent& event, const LocalPlan& plan) {
+  if (!plan.left_out.empty()) {
+    return fmt::format("nothing to run: {} starts no workflow here",
+                       event.pull                   ? "this pull request"
+                       : event.event_name == "push" ? fmt::format("a push of {}", short_ref(event.ref))
+                                                    : event.event_name);
   }
-  return requests;
+  if (!plan.broken.empty()) {
+    return fmt::format("nothing to run: no workflow that can be read listens to the event \"{}\"", event.event_name);
+  }
+  std::string others;
+  for (const auto& file : plan.others) others += fmt::format("\n  {} listens to {}", file.path, file.text);
+  return fmt::format(
+      "no workflow listens to the event \"{}\"{}", event.event_name,
+      others.empty() ? fmt::format("; there are no workflow files in {}", kWorkflowFolder) : ":" + others);
 }
 
 }  // namespace weir::event

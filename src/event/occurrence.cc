@@ -15,12 +15,7 @@ Result<bool> is_pushed(const Source& source, const std::string& commit) {
 
 }  // namespace
 
-Result<std::vector<RunRequest>> requests_of(const TriggerDeps& deps, const Source& source, const Occurrence& occurrence,
-                                            bool with_broken) {
-  const auto head = WEIR_TRY(source.git.resolve(source.default_ref));
-  const auto commit = occurrence.commit.empty() ? head : occurrence.commit;
-  const auto& ref = occurrence.ref.empty() ? source.default_ref : occurrence.ref;
-  const auto facts = facts_of(deps, source, occurrence.actor);
+json::object complete_payload(const Occurrence& occurrence, const PayloadFacts& facts) {
   auto payload = occurrence.payload;
   if (!payload.contains("repository")) payload["repository"] = repository_payload(facts);
   if (!payload.contains("sender")) payload["sender"] = user_payload(occurrence.actor);
@@ -29,6 +24,16 @@ Result<std::vector<RunRequest>> requests_of(const TriggerDeps& deps, const Sourc
     add_pull_repositories(pull->get_object(), facts);
   }
   add_addresses(payload, facts);
+  return payload;
+}
+
+Result<std::vector<RunRequest>> requests_of(const TriggerDeps& deps, const Source& source, const Occurrence& occurrence,
+                                            bool with_broken) {
+  const auto head = WEIR_TRY(source.git.resolve(source.default_ref));
+  const auto commit = occurrence.commit.empty() ? head : occurrence.commit;
+  const auto& ref = occurrence.ref.empty() ? source.default_ref : occurrence.ref;
+  const auto facts = facts_of(deps, source, occurrence.actor);
+  const auto payload = complete_payload(occurrence, facts);
   std::string title = occurrence.title;
   std::vector<RunRequest> requests;
   const auto& files_commit = occurrence.files_commit.empty() ? head : occurrence.files_commit;

@@ -24,6 +24,9 @@ struct Occurrence {
   RunOptions options;
 };
 
+// github.event of it: `repository`, `sender`, addresses and what else every payload has are added.
+json::object complete_payload(const Occurrence& occurrence, const PayloadFacts& facts);
+
 // The runs that it starts: one for each workflow file that listens to it, and one that has failed for each file that
 // cannot be read, if `with_broken`. Blocks for git.
 Result<std::vector<RunRequest>> requests_of(const TriggerDeps& deps, const Source& source, const Occurrence& occurrence,

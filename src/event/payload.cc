@@ -169,24 +169,6 @@ json::object schedule_payload(const PayloadFacts& facts, std::string_view workfl
   return {{"schedule", cron}, {"workflow", workflow_path}, {"repository", repository_payload(facts)}};
 }
 
-json::object pull_request_payload(const PayloadFacts& facts, std::string_view head_ref, std::string_view head_sha,
-                                  std::string_view base_ref) {
-  const auto side = [&](std::string_view ref, json::value sha) {
-    return json::object{{"ref", ref}, {"sha", std::move(sha)}, {"repo", repository_payload(facts)}};
-  };
-  return {{"action", "opened"},
-          {"number", 1},
-          {"pull_request", json::object{{"number", 1},
-                                        {"state", "open"},
-                                        {"title", head_ref},
-                                        {"draft", false},
-                                        {"head", side(head_ref, json::value(head_sha))},
-                                        {"base", side(base_ref, json::value())},
-                                        {"user", user_payload(facts.sender)}}},
-          {"repository", repository_payload(facts)},
-          {"sender", user_payload(facts.sender)}};
-}
-
 void merge_into(json::object& base, const json::object& over) {
   for (const auto& member : over) {
     auto* known = base.if_contains(member.key());

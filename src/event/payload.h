@@ -47,8 +47,6 @@ json::object dispatch_payload(const PayloadFacts& facts, std::string_view ref, s
 json::object schedule_payload(const PayloadFacts& facts, std::string_view workflow_path, std::string_view cron);
 // Of repository_dispatch, without what every payload has.
 json::object repository_dispatch_payload(std::string_view type, std::string_view branch, json::value client_payload);
-json::object pull_request_payload(const PayloadFacts& facts, std::string_view head_ref, std::string_view head_sha,
-                                  std::string_view base_ref);
 
 // Members of `over` replace those of `base`; objects are merged at every depth.
 void merge_into(json::object& base, const json::object& over);

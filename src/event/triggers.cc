@@ -278,10 +278,13 @@ Result<std::vector<std::int64_t>> Triggers::occurred(const std::string& repo,
   return start_runs(impl_->deps, std::move(requests), std::move(record));
 }
 
-Result<std::vector<std::int64_t>> Triggers::local_event(const LocalEvent& event, const types::Identity& identity) {
+Result<LocalPlan> Triggers::plan_local(const LocalEvent& event, const types::Identity& identity) {
   const auto& deps = impl_->deps;
-  const auto source = WEIR_TRY(open_source(deps, event.repo));
-  return start_runs(deps, WEIR_TRY(local_requests(deps, source, event, identity.name)),
+  return event::plan_local(deps, WEIR_TRY(open_source(deps, event.repo)), event, identity.name);
+}
+
+Result<std::vector<std::int64_t>> Triggers::start_local(LocalPlan plan) {
+  return start_runs(impl_->deps, std::move(plan.requests),
                     [](store::Transaction&) -> Result<std::int64_t> { return 0; });
 }
 

@@ -50,18 +50,8 @@ struct TriggerDeps {
   std::string default_owner = "weir";                                    // of a repository that is named without one
 };
 
-// What a local `weir run EVENT` starts from.
-struct LocalEvent {
-  std::string repo;
-  std::string event_name;     // "push", "pull_request", "workflow_dispatch", "schedule"
-  std::string workflow_path;  // one file; empty: every workflow that listens to the event
-  std::string commit;
-  std::string ref;
-  json::object payload;  // of `-e event.json`; completed with what is known
-  json::object inputs;
-  RunOptions options;
-};
-
+struct LocalEvent;  // local_event.h
+struct LocalPlan;   // local_event.h
 struct Occurrence;  // occurrence.h
 
 // Turns what happens (pushes, time, requests) into workflow runs, by the `on:` of the workflow files at the commit
@@ -91,9 +81,10 @@ class Triggers {
                                 const json::object& inputs, const types::Identity& identity, std::int64_t cause = 0,
                                 std::string_view reason = {});
 
-  // Runs of an event that a person plays through on this machine. kNotFound, listing what there is, if no workflow
-  // listens to it.
-  Result<std::vector<std::int64_t>> local_event(const LocalEvent& event, const types::Identity& identity);
+  // What an event that a person plays through on this machine would start, and what it would not; see local_event.h.
+  Result<LocalPlan> plan_local(const LocalEvent& event, const types::Identity& identity);
+  // Starts the runs of a plan.
+  Result<std::vector<std::int64_t>> start_local(LocalPlan plan);
 
   // repository_dispatch: starts what listens to `type` at the head of the default branch. `client_payload` is an object
   // of at most 10 members, as with GitHub.

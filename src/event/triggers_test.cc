@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <future>
 
+#include "event/local_event.h"
 #include "event/schema.h"
 #include "event/test_world.h"
 
@@ -266,32 +267,91 @@ TEST_F(TriggersTest, AWrongDispatchIsRefusedAndSaysWhatWouldBeRight) {
 
 TEST_F(TriggersTest, ALocalPullRequestRunsWithItsOwnRefAndPayload) {
   write(".github/workflows/test.yml", workflow("{pull_request: {branches: [main]}}"));
+  write(".github/workflows/other.yml", workflow("{pull_request: {branches: [stable]}}"));
+  write(".github/workflows/paths.yml", workflow("{pull_request: {paths: ['src/**']}}"));
+  const auto base = push("refs/heads/main");
+  write("README.md", "more");
   const auto update = push("refs/heads/dev");
-  const auto runs = triggers_->local_event({.repo = "flights",
-                                            .event_name = "pull_request",
-                                            .commit = update.after,
-                                            .ref = "refs/heads/dev",
-                                            .payload = {{"pull_request", {{"title", "Better"}}}}},
-                                           alice_);
-  ASSERT_TRUE(runs.has_value()) << runs.error().message;
+  const auto plan =
+      triggers_->plan_local({.repo = "flights",
+                             .event_name = "pull_request",
+                             .commit = update.after,
+                             .ref = "refs/heads/dev",
+                             .pull = PullFacts{.number = 3,
+                                               .head_ref = "dev",
+                                               .base_ref = "refs/heads/main",
+                                               .head_sha = update.after,
+                                               .base_sha = base.after},
+                             .pull_payload = {{"head", {{"sha", update.after}}}, {"base", {{"ref", "main"}}}},
+                             .payload = {{"pull_request", {{"title", "Better"}}}}},
+                            alice_);
+  ASSERT_TRUE(plan.has_value()) << plan.error().message;
+  ASSERT_EQ(plan->left_out.size(), 2U);
+  EXPECT_EQ(plan->left_out[0].text, "main is not in branches (stable)");
+  EXPECT_EQ(plan->left_out[1].text, "no changed file is in paths (src/**)");
+  ASSERT_TRUE(triggers_->start_local(*plan).has_value());
+  ASSERT_EQ(starter_.runs.size(), 1U);
   const auto& run = starter_.runs.at(0);
-  EXPECT_EQ(run.ref, "refs/pull/1/merge");
+  EXPECT_EQ(run.ref, "refs/pull/3/merge");
   EXPECT_EQ(run.head_ref, "dev");
   EXPECT_EQ(run.base_ref, "main");
-  EXPECT_EQ(run.event_payload.at("pull_request").at("title").as_string(), "Better");
-  EXPECT_EQ(run.event_payload.at("pull_request").at("head").at("sha").as_string(), update.after);
+  EXPECT_EQ(run.event_payload.at("number").as_int64(), 3);
+  EXPECT_EQ(run.event_payload.at("action").as_string(), "opened");
+  const auto& pull = run.event_payload.at("pull_request");
+  EXPECT_EQ(pull.at("title").as_string(), "Better");
+  EXPECT_EQ(pull.at("head").at("sha").as_string(), update.after);
+  EXPECT_EQ(pull.at("base").at("repo").at("full_name").as_string(), "weir/flights");
 }
 
 TEST_F(TriggersTest, ALocalEventThatNobodyListensToNamesWhatIsListenedTo) {
   write(".github/workflows/train.yml", workflow("[push, workflow_dispatch]"));
   const auto update = push();
-  const auto runs = triggers_->local_event(
-      {.repo = "flights", .event_name = "schedule", .commit = update.after, .ref = "refs/heads/main"}, alice_);
-  ASSERT_FALSE(runs.has_value());
-  EXPECT_THAT(runs.error().message, HasSubstr("train.yml listens to push, workflow_dispatch"));
-  const auto unknown = triggers_->local_event(
+  const LocalEvent event{.repo = "flights", .event_name = "schedule", .commit = update.after, .ref = "refs/heads/main"};
+  const auto plan = triggers_->plan_local(event, alice_);
+  ASSERT_TRUE(plan.has_value()) << plan.error().message;
+  EXPECT_TRUE(plan->requests.empty());
+  EXPECT_THAT(nothing_to_run(event, *plan), HasSubstr("train.yml listens to push, workflow_dispatch"));
+  const auto unknown = triggers_->plan_local(
       {.repo = "flights", .event_name = "puhs", .commit = update.after, .ref = "refs/heads/main"}, alice_);
+  ASSERT_FALSE(unknown.has_value());
   EXPECT_THAT(unknown.error().message, HasSubstr("did you mean \"push\""));
+}
+
+TEST_F(TriggersTest, ALocalPushAsksFiltersUnlessTheFileIsNamed) {
+  write(".github/workflows/all.yml", workflow("push"));
+  write(".github/workflows/bad.yml", "on: push\njobs: 3\n");
+  write(".github/workflows/release.yml", workflow("{push: {tags: ['v*']}}"));
+  write(".github/workflows/src.yml", workflow("{push: {paths: ['src/**']}}"));
+  const auto before = push();
+  write("README.md", "more");
+  const auto update = push();
+  LocalEvent event{.repo = "flights",
+                   .event_name = "push",
+                   .commit = update.after,
+                   .ref = "refs/heads/main",
+                   .before = before.after};
+  auto plan = triggers_->plan_local(event, alice_);
+  ASSERT_TRUE(plan.has_value()) << plan.error().message;
+  ASSERT_EQ(plan->requests.size(), 1U);
+  EXPECT_EQ(plan->requests[0].workflow_path, ".github/workflows/all.yml");
+  EXPECT_EQ(plan->requests[0].event_payload.at("before").as_string(), before.after);
+  EXPECT_EQ(plan->left_out.size(), 2U);
+  ASSERT_EQ(plan->broken.size(), 1U);
+  EXPECT_EQ(plan->broken[0].path, ".github/workflows/bad.yml");
+
+  event.files = {{.path = "release.yml", .named = true}, {.path = "src.yml"}};
+  plan = triggers_->plan_local(event, alice_);
+  ASSERT_TRUE(plan.has_value()) << plan.error().message;
+  ASSERT_EQ(plan->requests.size(), 1U);
+  EXPECT_EQ(plan->requests[0].workflow_path, ".github/workflows/release.yml");
+  EXPECT_EQ(plan->in_spite.size(), 1U);
+  EXPECT_EQ(plan->left_out.size(), 1U);
+
+  event.files.clear();
+  event.before.clear();  // as a new branch: filters of paths hold nothing back
+  plan = triggers_->plan_local(event, alice_);
+  ASSERT_TRUE(plan.has_value()) << plan.error().message;
+  EXPECT_EQ(plan->requests.size(), 2U);
 }
 
 TEST_F(TriggersTest, AScheduleFiresAtItsTimeAndOnceAfterTheServerWasDown) {

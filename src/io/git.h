@@ -71,7 +71,9 @@ class Git {
   [[nodiscard]] Result<std::vector<std::string>> changed_paths(std::string_view before, std::string_view after) const;
   // A commit, on no branch, of the work tree as it stands: tracked, changed and untracked files, without ignored ones.
   // Neither index nor work tree are touched. Gives HEAD's id when nothing has changed. Works before the first commit.
-  [[nodiscard]] Result<std::string> snapshot(const std::filesystem::path& work_tree) const;
+  // Untracked repositories inside that have no commit yet, which git cannot add, are left out and named in `left_out`.
+  [[nodiscard]] Result<std::string> snapshot(const std::filesystem::path& work_tree,
+                                             std::vector<std::string>* left_out = nullptr) const;
 
   // ---- writing; what these make is synced before they return
 

@@ -57,13 +57,19 @@ TriggerMatch match_push(const EventTrigger& push, const TriggerInfo& info) {
     const auto name = ref.substr(kTags.size());
     // Filters for branches alone leave tags out. Paths are not looked at for tags.
     if (push.tags.empty() && !push.branches.empty())
-      return {false, fmt::format("only branches start it, not the tag {}", name)};
+      return {false,
+              fmt::format("only {} start it, not the tag {}",
+                          push.branches.include.empty() ? "branches"
+                                                        : fmt::format("branches ({})", names(push.branches.include)),
+                          name)};
     return answer(refusal(push.tags, "tags", name), fmt::format("push of the tag {}", name));
   }
   if (!ref.starts_with(kBranches)) return {false, fmt::format("{} is neither a branch nor a tag", ref)};
   const auto name = ref.substr(kBranches.size());
   if (push.branches.empty() && !push.tags.empty())
-    return {false, fmt::format("only tags start it, not the branch {}", name)};
+    return {false,
+            fmt::format("only {} start it, not the branch {}",
+                        push.tags.include.empty() ? "tags" : fmt::format("tags ({})", names(push.tags.include)), name)};
   std::string why = refusal(push.branches, "branches", name);
   if (why.empty()) why = paths_refusal(push.paths, info.changed_paths);
   return answer(std::move(why), fmt::format("push to {}", name));

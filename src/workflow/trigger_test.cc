@@ -102,7 +102,7 @@ TEST(Trigger, PushesAreFilteredByBranchTagAndPath) {
   const On on = on_of("  push:\n    branches: [main, 'rel/**']\n    paths: ['src/**', '!src/doc/**']");
   EXPECT_EQ(push_to(on, "refs/heads/main"), "yes: push to main");
   EXPECT_EQ(push_to(on, "refs/heads/dev"), "no: dev is not in branches (main, rel/**)");
-  EXPECT_EQ(push_to(on, "refs/tags/v1"), "no: only branches start it, not the tag v1");
+  EXPECT_EQ(push_to(on, "refs/tags/v1"), "no: only branches (main, rel/**) start it, not the tag v1");
   EXPECT_EQ(push_to(on, "refs/heads/main", {{"src/a.py"}}), "yes: push to main");
   EXPECT_EQ(push_to(on, "refs/heads/main", {{"src/doc/a", "README.md"}}),
             "no: no changed file is in paths (src/**, !src/doc/**)");
@@ -123,7 +123,7 @@ TEST(Trigger, IgnoreFiltersTakeTheRest) {
 TEST(Trigger, TagFiltersAloneLeaveBranchesOut) {
   const On on = on_of("  push: {tags: ['v*']}");
   EXPECT_EQ(push_to(on, "refs/tags/v1"), "yes: push of the tag v1");
-  EXPECT_EQ(push_to(on, "refs/heads/main"), "no: only tags start it, not the branch main");
+  EXPECT_EQ(push_to(on, "refs/heads/main"), "no: only tags (v*) start it, not the branch main");
   EXPECT_EQ(push_to(on_of("  push:"), "refs/tags/v1"), "yes: push of the tag v1");
   EXPECT_EQ(push_to(on_of("  - push"), "refs/heads/a/b"), "yes: push to a/b");
 }

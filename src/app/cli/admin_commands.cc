@@ -8,6 +8,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/print.h"
+#include "app/cli/state_place.h"
 #include "app/fsck.h"
 #include "app/version.h"
 
@@ -32,6 +33,7 @@ Result<int> check_state(Cli& cli, const AdminArguments& arguments) {
   if (const char* named = std::getenv("WEIR_STATE"); state.empty() && named != nullptr) state = named;
   if (state.empty()) state = find_state(std::filesystem::current_path());
   if (state.empty()) return fail(Code::kNotFound, "no state here: name it with --state DIR");
+  state = followed_state(state);
   // One whose database is lost still has its keys, and is told so below.
   if (!std::filesystem::exists(state / "weir.db") && !std::filesystem::exists(state / "keys")) {
     return fail(Code::kNotFound, "there is no state in {}", state.string());

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "app/cli/state_place.h"
 #include "io/file.h"
 
 namespace weir::app {
@@ -61,6 +62,7 @@ Result<ApiClient> ApiClient::connect(const Connection& connection) {
   fs::path state = connection.state;
   if (state.empty()) state = environment("WEIR_STATE");
   if (state.empty() && (url.empty() || token.empty())) state = find_state(fs::current_path());
+  state = followed_state(state);
   if (url.empty()) {
     if (state.empty()) {
       return fail(Code::kNotFound,

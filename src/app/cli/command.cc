@@ -1,6 +1,7 @@
 #include "app/cli/command.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 
 #include "text/suggest.h"
@@ -24,6 +25,19 @@ void add_slots(CLI::App& command, int& slots) {
             return well ? std::string() : fmt::format("{} is no number of jobs at a time; the least is 1", text);
           },
           "FROM 1");
+}
+
+Result<std::string> read_actions_url(const std::string& text) {
+  const auto end = text.find("://");
+  static const std::vector<std::string> kSchemes{"https", "http", "file", "ssh", "git"};
+  const auto scheme = text.substr(0, end);
+  if (end != std::string::npos && end + 3 < text.size() && std::ranges::find(kSchemes, scheme) != kSchemes.end()) {
+    return text;
+  }
+  const bool is_path = text.starts_with('/');
+  return fail(Code::kInvalidArgument,
+              "--actions-url {}: it must be an address such as https://github.com, or file:///srv/mirror{}", text,
+              is_path ? fmt::format("; did you mean file://{}?", text) : "");
 }
 
 std::optional<std::string> unknown_command(CLI::App& app, std::span<char* const> arguments) {

@@ -30,6 +30,8 @@ struct Cli {
 void add_connection_options(CLI::App& command, Cli& cli);
 // Adds --slots; left out, `slots` stays as it is.
 void add_slots(CLI::App& command, int& slots);
+// The address that --actions-url gives, if it can be one.
+Result<std::string> read_actions_url(const std::string& text);
 // What to say if the words of a command line name a command that there is not: `there is no command "rum"; did you mean
 // "run"?`; nothing if they name one.
 std::optional<std::string> unknown_command(CLI::App& app, std::span<char* const> arguments);

@@ -6,9 +6,11 @@
 
 #include "app/cli/command.h"
 #include "app/cli/interruption.h"
+#include "app/cli/played_event.h"
 #include "app/cli/print.h"
 #include "app/cli/run_display.h"
 #include "app/cli/secret_file.h"
+#include "app/cli/state_place.h"
 #include "app/cli/work_tree.h"
 #include "app/push_copy.h"
 #include "app/server.h"
@@ -27,6 +29,8 @@ constexpr const char* kActor = "local";  // who starts what `weir run` runs
 
 struct LocalArguments {
   std::string event = "push";
+  std::string ref;
+  std::string base;
   std::vector<std::string> workflows;
   std::string job;
   std::vector<std::string> from;
@@ -80,9 +84,10 @@ Result<fs::path> place_of(const fs::path& work_tree, const std::string& text) {
   return fail(Code::kNotFound, "-W {}: there is no such file or folder{}{}", text, hint.empty() ? "" : "; ", hint);
 }
 
-// What -W names: files, or folders whose workflow files are meant. Paths relative to the work tree.
-Result<std::vector<std::string>> chosen_workflows(const fs::path& work_tree, const std::vector<std::string>& given) {
-  std::vector<std::string> files;
+// What -W names: files, or folders whose workflow files are meant. Paths relative to the work tree; none: all.
+Result<std::vector<event::LocalFile>> chosen_workflows(const fs::path& work_tree,
+                                                       const std::vector<std::string>& given) {
+  std::vector<event::LocalFile> files;
   for (const auto& text : given) {
     const fs::path path = WEIR_TRY(place_of(work_tree, text));
     if (fs::is_directory(path)) {
@@ -94,15 +99,14 @@ Result<std::vector<std::string>> chosen_workflows(const fs::path& work_tree, con
       }
       std::sort(inside.begin(), inside.end());
       if (inside.empty()) return fail(Code::kNotFound, "-W {}: the folder holds no workflow file", text);
-      files.insert(files.end(), inside.begin(), inside.end());
+      for (auto& file : inside) files.push_back({.path = std::move(file)});
     } else {
-      files.push_back(fs::relative(path, work_tree).string());
+      files.push_back({.path = fs::relative(path, work_tree).string(), .named = true});
     }
-    if (files.back().starts_with("..")) {
+    if (files.back().path.starts_with("..")) {
       return fail(Code::kInvalidArgument, "-W {} is outside of the repository {}", text, work_tree.string());
     }
   }
-  if (files.empty()) files.emplace_back();  // every workflow that listens to the event
   return files;
 }
 
@@ -128,28 +132,36 @@ Result<event::RunOptions> run_options(const LocalArguments& arguments) {
   return options;
 }
 
-Result<event::LocalEvent> local_event(const LocalArguments& arguments, const fs::path& work_tree) {
-  event::LocalEvent event;
-  event.repo = work_tree.filename().string();
-  event.event_name = arguments.event;
-  event.options = WEIR_TRY(run_options(arguments));
-  event.inputs = WEIR_TRY(object_of(arguments.inputs, "--input"));
+// What was said of the event. An option that it has no use for is refused: nothing would come of it.
+Result<WantedEvent> wanted_event(const LocalArguments& arguments) {
+  const bool is_pull = arguments.event == "pull_request";
+  if (!arguments.inputs.empty() && arguments.event != "workflow_dispatch") {
+    return fail(Code::kInvalidArgument, "--input is for workflow_dispatch; a {} has no inputs", arguments.event);
+  }
+  if (!arguments.base.empty() && !is_pull) {
+    return fail(Code::kInvalidArgument, "--base is for pull_request; a {} has no base", arguments.event);
+  }
+  if (!arguments.ref.empty() && is_pull) {
+    return fail(Code::kInvalidArgument,
+                "--ref is for other events; of a pull_request the head is the current branch, and --base what it is to "
+                "be merged into");
+  }
+  WantedEvent wanted{.name = arguments.event, .ref = arguments.ref, .base = arguments.base, .actor = kActor};
   if (!arguments.event_file.empty()) {
     auto payload = WEIR_TRY(parse_json(WEIR_TRY(io::read_file(arguments.event_file, 16 << 20)), arguments.event_file));
     if (!payload.is_object()) return fail(Code::kInvalidArgument, "{} must hold a JSON object", arguments.event_file);
-    event.payload = std::move(payload.get_object());
+    wanted.payload = std::move(payload.get_object());
   }
-  return event;
+  return wanted;
 }
 
-Result<Server::Options> server_options(const Cli& cli, const LocalArguments& arguments, const fs::path& work_tree) {
+Result<Server::Options> server_options(const LocalArguments& arguments) {
   Server::Options options;
-  options.state = cli.connection.state.empty() ? work_tree / ".weir" : cli.connection.state;
   options.runner = WEIR_TRY(find_runner());
   options.port = 0;
   options.slots = arguments.slots;
   options.strict = arguments.strict;
-  options.actions_url = arguments.actions_url;
+  options.actions_url = WEIR_TRY(read_actions_url(arguments.actions_url));
   options.serve_models = false;
   // A power cut ends the jobs too; what ran is on disk when the command returns.
   options.durability = store::Durability::kAtStop;
@@ -247,23 +259,62 @@ Result<void> tell_pushes(const PushCopy& copy, std::string_view head) {
   return {};
 }
 
+std::string file_name(const std::string& path) {
+  return fs::path(path).filename().string();
+}
+
+// What of the plan people may not expect: workflows that a filter leaves out, or would, and files that cannot be read.
+void tell_plan(const event::LocalPlan& plan, const PlayedEvent& played) {
+  for (const auto& file : plan.broken) print_note(safe_lines(file.text));
+  const auto& name = played.event.event_name;
+  for (const auto& file : plan.in_spite) {
+    print_note(fmt::format("{}: runs because -W names it; a {} would not start it: {}", safe(file_name(file.path)),
+                           name, safe(file.text)));
+  }
+  for (const auto& file : plan.left_out) {
+    print_note(fmt::format("{}: not started by this {}: {}; run it with -W {}", safe(file_name(file.path)), name,
+                           safe(file.text), safe(file_name(file.path))));
+  }
+  const bool by_paths = std::ranges::any_of(
+      plan.left_out, [](const auto& file) { return file.text.find("changed file") != file.text.npos; });
+  if (by_paths && plan.compares_paths) {
+    print_note(fmt::format("changed files are those that differ from {}", safe(played.compared_with)));
+  }
+}
+
+// Says which files could not run; 1 if there are any.
+int tell_broken(const event::LocalPlan& plan) {
+  std::string names;
+  for (const auto& file : plan.broken) names += (names.empty() ? "" : ", ") + file_name(file.path);
+  if (names.empty()) return 0;
+  print_error(fmt::format("{} did not run: see above what is wrong with {}", safe(names),
+                          plan.broken.size() == 1 ? "it" : "them"));
+  return 1;
+}
+
 Result<int> run_local(Cli& cli, const LocalArguments& arguments) {
   const auto interruption = WEIR_TRY(Interruption::watch());
   const auto git = WEIR_TRY(io::Git::discover(fs::current_path()));
   const auto work_tree = WEIR_TRY(work_tree_root());
-  const auto files = WEIR_TRY(chosen_workflows(work_tree, arguments.workflows));
-  auto event = WEIR_TRY(local_event(arguments, work_tree));
-  auto options = WEIR_TRY(server_options(cli, arguments, work_tree));
-  // The state of a work tree is nobody's source.
-  WEIR_TRY(io::make_dirs(options.state));
-  if (!fs::exists(options.state / ".gitignore")) std::ofstream(options.state / ".gitignore") << "*\n";
+  auto files = WEIR_TRY(chosen_workflows(work_tree, arguments.workflows));
+  auto run_with = WEIR_TRY(run_options(arguments));
+  auto inputs = WEIR_TRY(object_of(arguments.inputs, "--input"));
+  auto wanted = WEIR_TRY(wanted_event(arguments));
+  auto options = WEIR_TRY(server_options(arguments));
+  // The state of a work tree is nobody's source: it is ignored before the tree is taken.
+  options.state = cli.connection.state.empty() ? WEIR_TRY(state_of_work_tree(work_tree))
+                                               : WEIR_TRY(named_state(cli.connection.state));
 
-  event.commit = WEIR_TRY(git.snapshot(work_tree));
-  const std::string head = git.head_ref().value_or("");
-  event.ref = head.empty() ? "refs/heads/main" : head;
-  WEIR_TRY(event::check_matrix(git, event, files));
+  auto played = WEIR_TRY(play_event(git, work_tree, std::move(wanted)));
+  auto& event = played.event;
+  event.repo = work_tree.filename().string();
+  event.files = std::move(files);
+  event.inputs = std::move(inputs);
+  event.options = std::move(run_with);
+  const auto head = git.head_ref().value_or("");
   const auto copy = WEIR_TRY(PushCopy::make(fs::absolute(options.state), git, head));
   options.local_repositories.emplace(event.repo, io::Git(copy.folder()));
+  for (const auto& note : played.notes) print_note(safe(note));
 
   std::vector<std::int64_t> left;
   options.before_start = [&left](engine::Engine& engine) { return cancel_left(engine, left); };
@@ -272,15 +323,18 @@ Result<int> run_local(Cli& cli, const LocalArguments& arguments) {
   auto& engine = server->engine();
   auto covered = interruption->during([&engine](bool force) { cancel_all(engine, force); });
   RunDisplay display(engine, {.json = cli.json, .live = is_terminal(STDOUT_FILENO)});
-  types::Identity identity{.name = kActor, .role = types::Role::kAdmin};
+  const types::Identity identity{.name = kActor, .role = types::Role::kAdmin};
+  const auto plan = WEIR_TRY(server->triggers().plan_local(event, identity));
+  tell_plan(plan, played);
+  if (plan.requests.empty()) return fail(Code::kNotFound, "{}", event::nothing_to_run(event, plan));
+  WEIR_TRY(event::check_matrix(git, plan));
   int code = 0;
-  for (const auto& file : files) {
-    if (interruption->signal() != 0) break;
-    event.workflow_path = file;
-    const auto runs = WEIR_TRY(server->triggers().local_event(event, identity));
+  if (interruption->signal() == 0) {
+    const auto runs = WEIR_TRY(server->triggers().start_local(plan));
     WEIR_TRY(copy.serve(runs));
     if (interruption->signal() != 0) cancel_all(engine, false);  // it came before there was what it ends
     for (const auto run : runs) code = std::max(code, WEIR_TRY(display.follow(run)));
+    code = std::max(code, tell_broken(plan));
   }
   WEIR_TRY(wait_for_left(engine, left));
   covered.reset();
@@ -297,7 +351,13 @@ void add_run(CLI::App& app, Cli& cli) {
   command->add_option("EVENT", arguments->event, "push, pull_request, workflow_dispatch or schedule")
       ->capture_default_str();
   command->add_option("-W,--workflows", arguments->workflows,
-                      "workflow file, also by its bare name, or folder of them");
+                      "workflow file, also by its bare name, which then runs whatever the filters of its `on:` say, or "
+                      "folder of them");
+  command->add_option("--ref", arguments->ref,
+                      "branch or tag that the work tree is played as a push of, such as refs/tags/v1; it need not be "
+                      "there (default: the current branch)");
+  command->add_option("--base", arguments->base,
+                      "pull_request: branch that the current one is to be merged into (default: the default branch)");
   command->add_option("-j,--job", arguments->job, "only this job and what it needs");
   command->add_option("--from", arguments->from,
                       "begin with this job; what it needs is reused if nothing of it changed");
@@ -321,8 +381,8 @@ void add_run(CLI::App& app, Cli& cli) {
   command->add_flag("-l,--list", arguments->list, "list workflows and jobs instead of running them");
   command->add_flag("--json", cli.json, "one JSON object a line");
   set_examples(*command,
-               "weir run\nweir run -j train\nweir run --from train --to evaluate\nweir run pull_request -W "
-               ".github/workflows/test.yml\n"
+               "weir run\nweir run -j train\nweir run --from train --to evaluate\nweir run pull_request "
+               "--base main\nweir run --ref refs/tags/v1\n"
                "weir run workflow_dispatch -W deploy.yml --input environment=staging -s API_KEY");
   command->callback([&cli, arguments] {
     cli.action = [&cli, arguments] { return arguments->list ? list_workflows(cli.json) : run_local(cli, *arguments); };

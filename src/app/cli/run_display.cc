@@ -150,7 +150,8 @@ void RunDisplay::print_summary(const engine::Run& run, const std::vector<engine:
                                : job.origin != 0  ? "reused"
                                                   : "")});
   }
-  print_text("\n" + table(rows));
+  // A run that was refused has no jobs.
+  if (!jobs.empty()) print_text("\n" + table(rows));
   if (!run.problem.empty()) print_line(safe_lines(run.problem));
   print_line(fmt::format("{}  {} {}",
                          state_mark(run.conclusion ? types::conclusion_name(*run.conclusion) : "completed"),

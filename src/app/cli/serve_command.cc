@@ -8,6 +8,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/print.h"
+#include "app/cli/state_place.h"
 #include "app/server.h"
 #include "base/size.h"
 #include "io/http_stream.h"
@@ -86,12 +87,12 @@ Result<int> serve(Cli& cli, const ServeArguments& arguments) {
   if (signal_fd < 0) return fail_errno(errno, "cannot wait for signals");
 
   Server::Options options;
-  options.state = cli.connection.state.empty() ? ".weir" : cli.connection.state;
+  options.state = followed_state(cli.connection.state.empty() ? ".weir" : cli.connection.state);
   options.runner = WEIR_TRY(find_runner());
   options.slots = arguments.slots;
   options.job_nice = arguments.job_nice;
   options.strict = arguments.strict;
-  options.actions_url = arguments.actions_url;
+  options.actions_url = WEIR_TRY(read_actions_url(arguments.actions_url));
   options.actions_bytes_max = WEIR_TRY(read_keep_actions(arguments.keep_actions));
   options.public_url = WEIR_TRY(read_public_url(arguments.public_url));
   options.watch_roots = arguments.watch_roots;

@@ -53,6 +53,7 @@ class Project:
         self.said = folder / "said"
         self.said.mkdir()
         self.folder.mkdir()
+        self.env = ENV | {"XDG_STATE_HOME": str(folder / "states")}
         self.git("init", "-q", "-b", "main")
 
     def git(self, *arguments):
@@ -69,13 +70,13 @@ class Project:
 
     def run(self, *arguments, folder=None, code=None, command="run", **options):
         done = subprocess.run([WEIR, command, *arguments], cwd=folder or self.folder, capture_output=True, text=True,
-                              timeout=120, env=ENV, **options)
+                              timeout=120, env=self.env, **options)
         if code is not None:
             assert done.returncode == code, done.stdout + done.stderr
         return done
 
     def start(self, *arguments, **options):
-        return subprocess.Popen([WEIR, "run", *arguments], cwd=self.folder, env=ENV, text=True, stdout=subprocess.PIPE,
+        return subprocess.Popen([WEIR, "run", *arguments], cwd=self.folder, env=self.env, text=True, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, **options)
 
     def step(self):
