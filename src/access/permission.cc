@@ -18,7 +18,7 @@ struct Row {
   // here is refused until somebody has thought about it.
   bool foreign = false;
   // A job whose workflow says `permissions` needs this level of this scope; "": none, as GitHub's run-time services do
-  std::string_view scope = {};
+  std::string_view scope;
   Level level = Level::kWrite;
 };
 

@@ -111,20 +111,23 @@ void add_access_routes(RouteTable& table, const Services& services) {
                        {"limit", "integer", "At most so many, 1 to 1000; 100 unless given."}},
              .answer = "ApprovalList"},
             bind(list_approvals));
-  table.add({.method = "POST",
-             .pattern = "/api/v1/approvals/{id}/approve",
-             .id = "approve",
-             .summary = "Lets what waits go on. The caller must be a reviewer of the environment, whatever the role, or an admin.",
-             .request = "Decision",
-             .answer = "Approval"},
-            [&services](io::HttpRequest& request) { return decide(services, request, true); });
-  table.add({.method = "POST",
-             .pattern = "/api/v1/approvals/{id}/reject",
-             .id = "reject",
-             .summary = "Stops what waits. The caller must be a reviewer of the environment, whatever the role, or an admin.",
-             .request = "Decision",
-             .answer = "Approval"},
-            [&services](io::HttpRequest& request) { return decide(services, request, false); });
+  table.add(
+      {.method = "POST",
+       .pattern = "/api/v1/approvals/{id}/approve",
+       .id = "approve",
+       .summary =
+           "Lets what waits go on. The caller must be a reviewer of the environment, whatever the role, or an admin.",
+       .request = "Decision",
+       .answer = "Approval"},
+      [&services](io::HttpRequest& request) { return decide(services, request, true); });
+  table.add(
+      {.method = "POST",
+       .pattern = "/api/v1/approvals/{id}/reject",
+       .id = "reject",
+       .summary = "Stops what waits. The caller must be a reviewer of the environment, whatever the role, or an admin.",
+       .request = "Decision",
+       .answer = "Approval"},
+      [&services](io::HttpRequest& request) { return decide(services, request, false); });
   table.add({.method = "GET",
              .pattern = "/api/v1/tokens",
              .permission = Permission::kManageTokens,

@@ -69,8 +69,8 @@ struct Services {
 
 // The request's body as a JSON object ({} for an empty body). kInvalidArgument otherwise.
 Result<json::object> body_object(const io::HttpRequest& request);
-// A member that need not be there, or is null. kInvalidArgument if it is something else than a text, or neither true nor
-// false.
+// A member that need not be there, or is null. kInvalidArgument if it is something else than a text, or neither true
+// nor false.
 Result<std::optional<std::string>> optional_text(const json::value& body, std::string_view name);
 Result<std::optional<bool>> optional_bool(const json::value& body, std::string_view name);
 // Whether a "state" asks for something open; kInvalidArgument unless it is "open" or "closed".

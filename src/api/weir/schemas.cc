@@ -223,7 +223,7 @@ constexpr std::string_view kAccess = R"json({
     "repository": {"type": "string", "description": "only for its jobs; for those of all unless given"},
     "environment": {"type": "string", "description": "only for jobs of it; for every job unless given"}},
   "examples": [{"value": "s3cret", "repository": "flights", "environment": "production"}]},
-"Identity": {"type": "object", "properties": {
+"Identity": {"type": "object", "required": ["name", "role"], "properties": {
     "name": {"type": "string"},
     "role": {"type": ["string", "null"], "description": "null for a caller without a token"},
     "foreign": {"type": "boolean", "description": "of a job whose code is of somebody who may not push: it only reads"}},
