@@ -92,6 +92,10 @@ Result<void> check_places(const std::string& head, const std::string& base) {
   return {};
 }
 
+bool says_the_same(const Issue& a, const Issue& b) {
+  return a.title == b.title && a.body == b.body && a.labels == b.labels && a.assignees == b.assignees;
+}
+
 event::PullFacts facts_of(const Pull& pull) {
   return {.number = pull.issue.number,
           .title = pull.issue.title,
@@ -164,6 +168,38 @@ Result<void> Pulls::tell(const Pull& pull, std::vector<Activity> activities, std
   return {};
 }
 
+// What must hold for one that is opened, or opened again, or gets another base: its branches are there, have something
+// to bring, and no other open one brings it.
+Result<void> Pulls::check_may_open(const io::Git& git, const Pull& pull) {
+  const auto name = [](const std::string& ref) { return event::short_ref(ref); };
+  for (const auto* ref : {&pull.head_ref, &pull.base_ref}) {
+    if (git.resolve(*ref)) continue;
+    if (pull.issue.number > 0 && ref == &pull.head_ref) {
+      return fail(Code::kFailedPrecondition, "the branch \"{}\" of pull request #{} is gone; push it again first",
+                  name(*ref), pull.issue.number);
+    }
+    return fail(Code::kNotFound, "repository {} has no branch \"{}\"; push it first", pull.issue.repo, name(*ref));
+  }
+  if (pull.head_ref == pull.base_ref) {
+    return fail(Code::kInvalidArgument, "a pull request brings one branch into another; both are \"{}\"",
+                name(pull.base_ref));
+  }
+  const auto all = WEIR_TRY(
+      deps_.db->load<std::vector<Pull>>([&](store::Reader& reader) { return open_pulls(reader, pull.issue.repo); }));
+  for (const auto& other : all) {
+    if (other.issue.number == pull.issue.number) continue;
+    if (other.head_ref != pull.head_ref || other.base_ref != pull.base_ref) continue;
+    return fail(Code::kAlreadyExists, "pull request #{} is open for {} already", other.issue.number,
+                name(pull.head_ref));
+  }
+  const auto head = WEIR_TRY(git.resolve(pull.head_ref));
+  if (WEIR_TRY(git.is_ancestor(head, WEIR_TRY(git.resolve(pull.base_ref))))) {
+    return fail(Code::kInvalidArgument, "\"{}\" has nothing that \"{}\" lacks", name(pull.head_ref),
+                name(pull.base_ref));
+  }
+  return check_common(git, pull, head);
+}
+
 Result<Pull> Pulls::open(const NewPull& wanted, const types::Identity& identity) {
   const std::scoped_lock lock(mutex_);
   const auto git = WEIR_TRY(deps_.git(wanted.repo));
@@ -172,26 +208,9 @@ Result<Pull> Pulls::open(const NewPull& wanted, const types::Identity& identity)
             .draft = wanted.draft};
   pull.is_foreign = wanted.is_foreign || is_foreign_head(pull.head_ref);
   WEIR_TRY(check_places(pull.head_ref, pull.base_ref));
-  for (const auto* ref : {&pull.head_ref, &pull.base_ref}) {
-    if (!git.resolve(*ref)) {
-      return fail(Code::kNotFound, "repository {} has no branch \"{}\"; push it first", wanted.repo,
-                  event::short_ref(*ref));
-    }
-  }
-  if (pull.head_ref == pull.base_ref) {
-    return fail(Code::kInvalidArgument, "a pull request brings one branch into another; both are \"{}\"",
-                event::short_ref(pull.base_ref));
-  }
-  if (const auto other = WEIR_TRY(of_branch(wanted.repo, pull.head_ref)); other && other->base_ref == pull.base_ref) {
-    return fail(Code::kAlreadyExists, "pull request #{} is open for {} already", other->issue.number,
-                event::short_ref(pull.head_ref));
-  }
+  pull.issue.repo = wanted.repo;
+  WEIR_TRY(check_may_open(git, pull));
   const auto head = WEIR_TRY(git.resolve(pull.head_ref));
-  if (WEIR_TRY(git.is_ancestor(head, WEIR_TRY(git.resolve(pull.base_ref))))) {
-    return fail(Code::kInvalidArgument, "\"{}\" has nothing that \"{}\" lacks", event::short_ref(pull.head_ref),
-                event::short_ref(pull.base_ref));
-  }
-  WEIR_TRY(check_common(git, pull, head));
   pull.issue = {.repo = wanted.repo,
                 .is_pull = true,
                 .title = wanted.title.empty() ? event::title_of(WEIR_TRY(git.commit(head))) : wanted.title,
@@ -240,13 +259,17 @@ Result<Pull> Pulls::change(const std::string& repo, std::int64_t number, const C
   if (change.draft) pull.draft = *change.draft;
   if (change.base) pull.base_ref = branch_ref(*change.base);
   if (pull.base_ref != before.base_ref) WEIR_TRY(check_places(pull.head_ref, pull.base_ref));
-  if (pull.base_ref != before.base_ref) WEIR_TRY(check_common(git, pull, WEIR_TRY(git.resolve(pull.head_ref))));
   WEIR_TRY(check_text(pull.issue.title, pull.issue.body));
   WEIR_TRY(check_labels(pull.issue.labels));
   WEIR_TRY(check_assignees(pull.issue.assignees));
   const bool moves = pull.issue.open != before.issue.open;
+  const bool rebased = pull.base_ref != before.base_ref;
   if (moves && pull.merged_at) return fail(Code::kFailedPrecondition, "pull request #{} was merged", number);
-  if (pull.base_ref != before.base_ref || (moves && pull.issue.open)) WEIR_TRY(refresh(pull, git));
+  if (!moves && !rebased && pull.draft == before.draft && says_the_same(pull.issue, before.issue)) return before;
+  if (rebased || (moves && pull.issue.open)) {
+    WEIR_TRY(check_may_open(git, pull));
+    WEIR_TRY(refresh(pull, git));
+  }
   if (moves) {
     pull.issue.closed_at = pull.issue.open ? std::nullopt : std::optional(deps_.clock->now());
     pull.issue.closed_by = pull.issue.open ? std::string() : identity.name;
