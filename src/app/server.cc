@@ -513,10 +513,6 @@ api::github::Parts ServerImpl::github_parts() {
       .version = std::string(version()),
       .may_push = [this](const types::Identity& identity, const std::string& repo,
                          const std::vector<event::RefUpdate>& updates) -> Result<void> {
-        if (options_.local_repositories.contains(repo)) {
-          return fail(Code::kPermissionDenied,
-                      "{} is a work tree of yours: its branches are moved by nobody else; push it to a server", repo);
-        }
         WEIR_TRY(push_rules().authorize(identity, repo, updates));
         return push_rules().examine(identity, repo, updates, WEIR_TRY(git(repo)));
       },

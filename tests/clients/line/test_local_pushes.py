@@ -79,6 +79,24 @@ def test_jobs_push_to_a_copy(project, packed):
     assert "pushed" not in done.stderr
 
 
+def test_the_api_moves_refs_of_the_copy(project):
+    project.write("api.yml", """
+on: push
+permissions: {contents: write}
+jobs:
+  a:
+    runs-on: linux
+    steps:
+      - run: |
+          curl -fsS -H "Authorization: Bearer ${{ github.token }}" "$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/git/refs" \\
+            -d '{"ref": "refs/tags/v3", "sha": "${{ github.sha }}"}' && git fetch -q --tags && git rev-parse v3
+""")
+    before = refs(project)
+    done = project.run(code=0)
+    assert refs(project) == before
+    assert "refs/tags/v3 is new" in done.stderr, done.stdout + done.stderr
+
+
 def test_a_linked_work_tree_with_a_detached_head(project, tmp_path):
     tree = tmp_path / "tree"
     project.git("worktree", "add", "-q", "--detach", str(tree))
