@@ -72,7 +72,7 @@ std::string LocalBranches::hint(std::string_view name) const {
 Result<std::string> LocalBranches::full_ref(std::string_view name, std::string_view option) const {
   for (const auto kind : {kHeads, kTags}) {
     if (name.starts_with(kind) && name.size() > kind.size()) return std::string(name);
-    if (const auto full = fmt::format("{}{}", kind, name); has(full)) return full;
+    if (auto full = fmt::format("{}{}", kind, name); has(full)) return full;
   }
   return fail(Code::kNotFound,
               "{} {}: there is no such branch or tag here; one that is yet to be made is given in full, as "

@@ -53,7 +53,7 @@ Result<fs::path> own_states() {
   fs::path states = from("XDG_STATE_HOME");
   if (!states.is_absolute() || !is_plain_path(states)) states = from("HOME") / ".local/state";
   if (states.is_absolute() && is_plain_path(states) && io::make_dirs(states / "weir")) return states / "weir";
-  const fs::path shared = fmt::format("/var/tmp/weir-{}", ::geteuid());
+  fs::path shared = fmt::format("/var/tmp/weir-{}", ::geteuid());
   WEIR_TRY(make_own(shared));
   return shared;
 }
@@ -84,7 +84,7 @@ Result<fs::path> named_state(const fs::path& state) {
 }
 
 Result<fs::path> state_of_work_tree(const fs::path& work_tree) {
-  const fs::path state = work_tree / ".weir";
+  fs::path state = work_tree / ".weir";
   WEIR_TRY(make_ignored(state));
   if (is_plain_path(work_tree)) return state;
   auto target = followed_state(state);

@@ -110,6 +110,17 @@ def test_a_broken_workflow_file_is_a_failed_run_with_its_problems(server, reposi
     assert 'did you mean "steps"' in run["problem"] and "broken.yml:5:5" in run["problem"]
 
 
+def test_a_broken_workflow_file_stops_no_other(server, repository):
+    repository.write(".github/workflows/a.yml", "on: {schedule: [{cron: '@daily'}]}\njobs: {}\n")
+    repository.write(".github/workflows/b.yml",
+                     "on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: echo fine}]}}\n")
+    repository.commit()
+    repository.push()
+    broken, good = server.finished(1), server.finished(2)
+    assert broken["conclusion"] == "failure" and "@daily" in broken["problem"]
+    assert good["conclusion"] == "success"
+
+
 def test_a_foreign_host_or_origin_is_refused(server):
     import urllib.request
     for header in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
