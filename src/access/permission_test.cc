@@ -76,7 +76,7 @@ TEST(Permission, AJobMayWhatThePermissionsOfItsWorkflowSay) {
 }
 
 TEST(Permission, TheTokenOfAForeignJobReadsAndKeepsTheFilesOfItsRun) {
-  Identity job{.name = "job:42", .role = Role::kViewer, .job_id = 42, .run_id = 7, .foreign = true};
+  Identity job{.name = "job:42", .role = Role::kViewer, .foreign = true, .job_id = 42, .run_id = 7};
   // Whatever its workflow asks for.
   for (const auto* level : {"write-all", "read-all"}) {
     job.scopes = types::TokenScopes::from_workflow({{"*", level}});

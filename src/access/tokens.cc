@@ -192,9 +192,9 @@ Result<std::string> TokenBook::issue_for_job(store::Transaction& tx, const types
   const auto role = grant.foreign ? types::Role::kViewer : types::Role::kDeveloper;
   entry.identity = {.name = fmt::format("job:{}", grant.job_id),
                     .role = role,
+                    .foreign = grant.foreign,
                     .job_id = grant.job_id,
                     .run_id = grant.run_id,
-                    .foreign = grant.foreign,
                     .environments = grant.environments,
                     .scopes = grant.scopes};
   WEIR_TRY(tx.execute(

@@ -25,6 +25,7 @@ bool is_workflow_path(std::string_view path) {
 template <class Declared>
 std::vector<std::string> names_of(const std::vector<Declared>& declared) {
   std::vector<std::string> names;
+  names.reserve(declared.size());
   for (const auto& one : declared) names.push_back(one.name);
   return names;
 }
@@ -229,7 +230,7 @@ Result<std::string> call_location(std::string_view uses, std::string_view caller
     return std::string(uses);
   }
   const auto target = WEIR_TRY(parse_location(caller));
-  const auto location = fmt::format("{}/{}@{}", target.repository, uses.substr(2), target.ref);
+  auto location = fmt::format("{}/{}@{}", target.repository, uses.substr(2), target.ref);
   WEIR_TRY(parse_location(location));
   return location;
 }

@@ -16,9 +16,9 @@ enum class Role : std::uint8_t { kViewer = 1, kDeveloper = 2, kApprover = 3, kAd
 struct Identity {
   std::string name = "anonymous";         // "alice", "job:42", "anonymous"
   std::optional<Role> role;               // none: loopback without a token (reads, logs experiments and versions)
+  bool foreign = false;                   // a job whose code is of somebody who may not push: it reads, and no more
   std::optional<std::int64_t> job_id;     // set for the token of a job
   std::optional<std::int64_t> run_id;     // the workflow run of that job
-  bool foreign = false;                   // that job's code is of somebody who may not push: it reads, and no more
   std::vector<std::string> environments;  // environments that this job was approved for
   std::optional<TokenScopes> scopes;      // of a job whose workflow says `permissions`; none: all that a job may
 };

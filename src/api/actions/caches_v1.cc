@@ -32,8 +32,8 @@ Result<Range> read_range(std::string_view text) {
   Range range;
   if (text.starts_with(kUnit)) {
     text.remove_prefix(kUnit.size());
-    const char* end = text.data() + text.size();
-    const auto first = std::from_chars(text.data(), end, range.first);
+    const auto first = std::from_chars(text.data(), text.data() + text.size(), range.first);
+    const char* const end = text.data() + text.size();
     if (first.ec == std::errc{} && first.ptr != end && *first.ptr == '-') {
       const auto last = std::from_chars(first.ptr + 1, end, range.last);
       if (last.ec == std::errc{} && last.ptr != end && *last.ptr == '/' && range.first >= 0 &&

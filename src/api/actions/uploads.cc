@@ -365,7 +365,7 @@ void Uploads::hash_all(const std::stop_token& stop) {
 }
 
 Result<std::string> Uploads::begin(const UploadPurpose& purpose) {
-  const std::string id = random_hex(16);
+  std::string id = random_hex(16);
   auto upload = std::make_shared<Upload>();
   upload->folder = root_ / id;
   WEIR_TRY(io::make_dirs(upload->folder));

@@ -109,6 +109,7 @@ TEST_F(UploadsTest, ManyAtOnce) {
     whole += text(static_cast<char>('a' + i % 26), 100'000 + static_cast<std::size_t>(i));
   }
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&, thread] {
       for (int i = thread; i < 40; i += 4) {
