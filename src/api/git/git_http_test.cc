@@ -38,7 +38,8 @@ class GitHttpTest : public ::testing::Test {
       const std::string_view authorization = request.headers.get("Authorization");
       if (authorization == "Basic " + base64_encode("x:dev")) request.identity = {"ann", types::Role::kDeveloper};
       if (authorization == "Basic " + base64_encode("x:view")) request.identity = {"vic", types::Role::kViewer};
-      if (authorization == "Basic " + base64_encode("x:job")) request.identity = {"job:1", types::Role::kDeveloper, 1};
+      if (authorization == "Basic " + base64_encode("x:job"))
+        request.identity = {.name = "job:1", .role = types::Role::kDeveloper, .job_id = 1};
       return std::nullopt;
     });
     add_git_routes(router, options(), log_);
