@@ -38,7 +38,7 @@ struct Parts {
   std::function<Result<engine::Run>(std::int64_t run)> run;
   std::function<Result<bool>(std::int64_t run, std::int64_t job)> job_runs;  // whether the run's job is at work
   std::function<Result<types::CacheMode>(std::int64_t job)> cache_mode;
-  std::function<Result<std::string>(const std::string& repo)> default_ref;   // "refs/heads/main"
+  std::function<Result<std::string>(const std::string& repo)> default_ref;  // "refs/heads/main"
   // Whether a caller of the REST API may do that.
   std::function<Result<void>(const types::Identity& identity, access::Permission permission, std::string_view object)>
       allow;
