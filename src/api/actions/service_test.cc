@@ -208,7 +208,7 @@ TEST_F(ServiceTest, TheRestCallsNeedTheScopeActions) {
   const std::string base = fmt::format("http://127.0.0.1:{}/api/v3/repos/o/r/actions", http_->port());
   const std::string list = base + "/runs/3/artifacts";
   const std::string one = base + "/artifacts/1";
-  const auto with = [&](std::map<std::string, std::string> permissions) {
+  const auto with = [&](const std::map<std::string, std::string>& permissions) {
     caller_ = {.name = "job:5", .job_id = 5, .run_id = 3};
     caller_.scopes = types::TokenScopes::from_workflow(permissions);
   };
