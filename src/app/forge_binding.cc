@@ -94,8 +94,12 @@ Result<std::vector<forge::CheckState>> Forge::states_of(const std::string& repo,
       return std::string(conclusion ? types::conclusion_name(*conclusion) : state);
     };
     states.push_back({run.workflow, word(run.conclusion, engine::run_state_name(run.state))});
+    const bool went_well = !run.conclusion || run.conclusion == types::Conclusion::kSuccess;
     for (const auto& job : WEIR_TRY(parts_.engine.jobs(run.id))) {
-      states.push_back({job.name, word(job.conclusion, engine::job_state_name(job.state))});
+      // What was skipped because something before it failed has found nothing to be good.
+      const bool cut_off = job.conclusion == types::Conclusion::kSkipped && !went_well;
+      states.push_back({job.name, cut_off ? "skipped, and its run failed"
+                                          : word(job.conclusion, engine::job_state_name(job.state))});
     }
   }
   return states;
@@ -120,6 +124,7 @@ Result<event::RefUpdate> Forge::take_proposal(const std::string& repo, const eve
   const auto found = refs.find(head);
   const std::string before = found == refs.end() ? std::string(event::kNoObject) : found->second;
   event::RefUpdate moved{head, before, update.after};
+  if (!foreign) WEIR_TRY(parts_.triggers.push_begins(repo, {moved}, identity));
   if (before != update.after) WEIR_TRY(git.move_ref(moved.ref, moved.before, moved.after));
   WEIR_TRY(git.move_ref(update.ref, update.after, event::kNoObject));
   return moved;

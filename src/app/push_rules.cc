@@ -16,6 +16,11 @@ std::string default_ref(const Result<io::Git>& git) {
   return head && !head->empty() ? *head : std::string(kMain);
 }
 
+// Whether changes come by pull requests.
+bool guards(const config::Branch* rule) {
+  return rule != nullptr && (!rule->checks.empty() || rule->reviews > 0);
+}
+
 }  // namespace
 
 Result<engine::Run> PushRules::run_of(const types::Identity& identity) const {
@@ -40,10 +45,26 @@ Result<void> PushRules::authorize(const types::Identity& identity, std::string_v
   }
   const std::string repository(repo);
   const auto main = default_ref(parts_.git(repository));
+  const auto config = parts_.config.of(repository);
   for (const auto& update : updates) {
     if (update.ref == main) WEIR_TRY(authorize_default(identity, repository, update));
+    if (update.ref == main || !update.ref.starts_with("refs/heads/")) continue;
+    const auto* rule = config->branch(event::short_ref(update.ref));
+    if (guards(rule) && !event::is_no_object(update.before)) WEIR_TRY(authorize_guarded(identity, repository, update));
   }
   return {};
+}
+
+// A branch beside the default one that changes come to by pull requests; whoever may push may make it.
+Result<void> PushRules::authorize_guarded(const types::Identity& identity, const std::string& repo,
+                                          const event::RefUpdate& update) const {
+  if (!identity.job_id) {
+    return parts_.access.allow(identity, access::Permission::kPushProtected,
+                               fmt::format("repo/{} {}", repo, update.ref));
+  }
+  return fail(Code::kPermissionDenied,
+              "{} may not push to {} of {}: weir.yaml asks for checks or reviews there; open a pull request",
+              identity.name, event::short_ref(update.ref), repo);
 }
 
 Result<void> PushRules::authorize_default(const types::Identity& identity, const std::string& repo,
@@ -60,7 +81,7 @@ Result<void> PushRules::authorize_default(const types::Identity& identity, const
   if (update.after.find_first_not_of('0') == std::string::npos) return refused("jobs do not delete a default branch");
   const auto config = parts_.config.of(repo);
   const auto* rule = config->branch(branch);
-  if (rule != nullptr && (!rule->checks.empty() || rule->reviews > 0)) {
+  if (guards(rule)) {
     return refused("weir.yaml asks for checks or reviews there");
   }
   const auto run = WEIR_TRY(run_of(identity));

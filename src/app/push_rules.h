@@ -16,7 +16,7 @@ namespace weir::app {
 // Who may move which refs of a repository.
 //
 // People by their roles: whoever may propose pushes to refs/for/BRANCH, developers to branches, approvers to the
-// default branch, from which weir.yaml applies.
+// default branch, from which weir.yaml applies, and to those that it guards by checks or reviews.
 //
 // Jobs by `permissions: contents: write` of their workflow, to the repository that holds it; to the default branch only
 // if their run plays a commit of that very branch (what runs there was let in by those who may) and weir.yaml asks for
@@ -43,6 +43,8 @@ class PushRules {
 
  private:
   Result<void> authorize_default(const types::Identity& identity, const std::string& repo,
+                                 const event::RefUpdate& update) const;
+  Result<void> authorize_guarded(const types::Identity& identity, const std::string& repo,
                                  const event::RefUpdate& update) const;
   Result<engine::Run> run_of(const types::Identity& identity) const;
 

@@ -491,6 +491,10 @@ api::GitHttpOptions ServerImpl::git_options() {
                            std::span<const event::RefUpdate> updates,
                            const io::Git& git) { return push_rules().examine(identity, repo, updates, git); };
   options.remark = [this](const std::string& repo) { return push_rules().remark(repo); };
+  options.push_begins = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
+                               const types::Identity& identity) {
+    return triggers_->push_begins(repo, updates, identity);
+  };
   options.pushed = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
                           const types::Identity& identity) -> Result<void> {
     WEIR_TRY(triggers_->repository_pushed(repo, updates, identity));
@@ -516,7 +520,12 @@ api::github::Parts ServerImpl::github_parts() {
         WEIR_TRY(push_rules().authorize(identity, repo, updates));
         return push_rules().examine(identity, repo, updates, WEIR_TRY(git(repo)));
       },
-      .pushed = options.pushed,
+      .move_ref = [this, pushed = options.pushed](const types::Identity& identity, const std::string& repo,
+                                                  const event::RefUpdate& update) -> Result<void> {
+        WEIR_TRY(triggers_->push_begins(repo, {update}, identity));
+        WEIR_TRY(WEIR_TRY(git(repo)).move_ref(update.ref, update.before, update.after));
+        return pushed(repo, {update}, identity);
+      },
       .upstream = [this](const std::string& repo) { return followed_->upstream(repo); }};
 }
 

@@ -25,6 +25,10 @@ bool worth_another_try(const Error& error) {
   return error.code == Code::kResourceExhausted || error.code == Code::kUnavailable || error.code == Code::kInternal;
 }
 
+bool may_push(const std::optional<types::TokenScopes>& scopes) {
+  return !scopes || scopes->of("contents") == types::TokenScopes::Level::kWrite;
+}
+
 // Without `permissions` there are no id tokens, as on GitHub.
 bool may_ask_for_id_token(const std::optional<types::TokenScopes>& scopes) {
   return scopes && scopes->of("id-token") == types::TokenScopes::Level::kWrite;
@@ -271,6 +275,7 @@ Result<void> Scheduler::prepare(const RunPtr& run, const JobPtr& job) {
   if (run->row.options.foreign) put_in_sandbox(*job, spec);
   spec.strict = run->row.options.strict || (deps_.strict && deps_.strict(run->row.repo));
   spec.implicit_checkout = !spec.strict && !body.checks_out;
+  spec.may_push = may_push(scopes_of(*job->key));
   if (!spec.strict) {
     spec.python_layers = needed_layers(*job->key);
     if (spec.python_layers.empty() && !run->row.requirements_hash.empty()) {

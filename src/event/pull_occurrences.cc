@@ -61,18 +61,28 @@ Occurrence pull_occurrence(const PullFacts& pull, std::string_view event, std::s
 
 std::vector<Occurrence> pull_occurrences(const io::Git& git, const PullFacts& pull, std::string_view action,
                                          const json::object& payload, const std::string& actor) {
+  std::optional<std::vector<std::string>> changed_paths;
+  if (const auto base = git.merge_base(pull.base_sha, pull.head_sha)) {
+    if (auto changed = git.changed_paths(*base, pull.head_sha)) changed_paths = *std::move(changed);
+  }
   std::vector<Occurrence> occurrences;
   if (!pull.merge_sha.empty() || !needs_merge_commit(action)) {
-    auto occurrence = pull_occurrence(pull, "pull_request", action, payload, actor);
-    const auto base = git.merge_base(pull.base_sha, pull.head_sha);
-    auto changed = base ? git.changed_paths(*base, pull.head_sha) : Result<std::vector<std::string>>();
-    if (base && changed) occurrence.info.changed_paths = *std::move(changed);
-    occurrences.push_back(std::move(occurrence));
+    occurrences.push_back(pull_occurrence(pull, "pull_request", action, payload, actor));
+    occurrences.back().info.changed_paths = changed_paths;
   }
-  // Runs on the base branch, with its files: what a pull request brings is not trusted.
+  // Runs on the default branch, with its files: what a pull request brings is not trusted, nor is a workflow that an
+  // old branch has kept after it was mended.
   auto trusted = pull_occurrence(pull, "pull_request_target", action, payload, actor);
   trusted.files_commit = trusted.commit = pull.base_sha;
   trusted.ref = trusted.info.ref = pull.base_ref;
+  // Of a followed repository the pull request knows the base's newest commit before the copy here has it.
+  if (const auto main = git.head_ref(); main && *main != pull.base_ref) {
+    if (const auto commit = git.resolve(*main)) {
+      trusted.files_commit = trusted.commit = *commit;
+      trusted.ref = trusted.info.ref = *main;
+    }
+  }
+  trusted.info.changed_paths = std::move(changed_paths);
   trusted.options.foreign = false;
   occurrences.push_back(std::move(trusted));
   return occurrences;

@@ -34,8 +34,8 @@ Result<TrialMerge> trial_merge(const io::Git& git, const std::string& base, cons
 Occurrence pull_occurrence(const PullFacts& pull, std::string_view event, std::string_view action, json::object payload,
                            const std::string& actor);
 
-// Both that an activity of a pull request is: `pull_request`, unless conflicts keep its commit from being there, with
-// the paths that it changes; and `pull_request_target`, on the base branch with its files and without distrust.
+// Both that an activity of a pull request is, with the paths that it changes: `pull_request`, unless conflicts keep its
+// commit from being there; and `pull_request_target`, on the default branch with its files and without distrust.
 std::vector<Occurrence> pull_occurrences(const io::Git& git, const PullFacts& pull, std::string_view action,
                                          const json::object& payload, const std::string& actor);
 

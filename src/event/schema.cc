@@ -50,6 +50,11 @@ CREATE TABLE event_upstream_pulls(
 CREATE TABLE event_upstream_statuses(
   run BIGINT PRIMARY KEY, repo TEXT NOT NULL, event BIGINT NOT NULL, attempts BIGINT NOT NULL, since BIGINT NOT NULL,
   next_at BIGINT NOT NULL);
+)"},
+                                          store::Migration{"event/008-pushes-begun", R"(
+CREATE TABLE event_pushes_begun(
+  repo TEXT NOT NULL, ref TEXT NOT NULL, object_id TEXT NOT NULL, pusher TEXT NOT NULL, job BIGINT,
+  begun_at BIGINT NOT NULL, PRIMARY KEY(repo, ref, object_id));
 )"}};
   return kMigrations;
 }

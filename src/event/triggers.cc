@@ -101,6 +101,22 @@ Result<std::vector<RunRequest>> ref_requests(const TriggerDeps& deps, const Sour
   return requests_of(deps, source, occurrence);
 }
 
+// Pushes that were refused or cut off before any ref moved are forgotten after that.
+constexpr Duration kBegunKept = std::chrono::hours{24};
+
+// Who began to move a ref to an object.
+using Pushers = std::map<std::pair<std::string, std::string>, types::Identity>;
+
+Result<Pushers> begun_pushes(store::Reader& reader, const std::string& repo) {
+  Pushers pushers;
+  WEIR_TRY(reader.query("SELECT ref, object_id, pusher, job FROM event_pushes_begun WHERE repo = ?", {repo},
+                        [&](const store::Row& row) {
+                          pushers.emplace(std::pair{row.string(0), row.string(1)},
+                                          types::Identity{.name = row.string(2), .job_id = row.integer_or_null(3)});
+                        }));
+  return pushers;
+}
+
 // The last object that was recorded for a ref; "" if it never was.
 Result<std::string> recorded(store::Reader& reader, const std::string& repo, const std::string& ref) {
   auto found = WEIR_TRY(reader.first<std::string>("SELECT object_id FROM event_refs WHERE repo = ? AND ref = ?",
@@ -112,6 +128,8 @@ Result<std::string> recorded(store::Reader& reader, const std::string& repo, con
 Result<std::int64_t> record(store::Transaction& tx, const std::string& repo, const Push& push,
                             const std::string& actor) {
   const auto& update = push.update;
+  WEIR_TRY(tx.execute("DELETE FROM event_pushes_begun WHERE repo = ? AND ref = ? AND object_id = ?",
+                      {repo, update.ref, update.after}));
   const auto last = WEIR_TRY(recorded(tx, repo, update.ref));
   if (last == update.after || (last.empty() && is_no_object(update.after))) return 0;
   const auto sequence =
@@ -180,6 +198,25 @@ struct Triggers::Impl {
 Triggers::Triggers(TriggerDeps deps) : impl_(std::make_shared<Impl>(std::move(deps))) {}
 Triggers::~Triggers() = default;
 
+Result<void> Triggers::push_begins(const std::string& repo, const std::vector<RefUpdate>& updates,
+                                   const types::Identity& identity) {
+  if (std::ranges::none_of(updates, [](const auto& update) { return is_branch_or_tag(update.ref); })) return {};
+  const auto now = to_micros(impl_->deps.clock->now());
+  return impl_->deps.db->write([&](store::Transaction& tx) -> Result<void> {
+    WEIR_TRY(tx.execute("DELETE FROM event_pushes_begun WHERE begun_at < ?",
+                        {now - std::chrono::microseconds{kBegunKept}.count()}));
+    for (const auto& update : updates) {
+      if (!is_branch_or_tag(update.ref)) continue;
+      WEIR_TRY(tx.execute(
+          "INSERT INTO event_pushes_begun(repo, ref, object_id, pusher, job, begun_at) VALUES(?, ?, ?, ?, ?, ?) "
+          "ON CONFLICT(repo, ref, object_id) DO UPDATE SET pusher = excluded.pusher, job = excluded.job, "
+          "begun_at = excluded.begun_at",
+          {repo, update.ref, update.after, identity.name, identity.job_id, now}));
+    }
+    return {};
+  });
+}
+
 Result<std::vector<std::int64_t>> Triggers::repository_pushed(const std::string& repo,
                                                               const std::vector<RefUpdate>& updates,
                                                               const types::Identity& identity) {
@@ -189,26 +226,47 @@ Result<std::vector<std::int64_t>> Triggers::repository_pushed(const std::string&
 Result<std::vector<std::int64_t>> Triggers::reconcile(const std::string& repo) {
   const auto git = WEIR_TRY(impl_->deps.git(repo));
   const auto refs = WEIR_TRY(git.refs());
-  auto known = WEIR_TRY((impl_->deps.db->load<std::map<std::string, std::string>>(
-      [&](store::Reader& reader) -> Result<std::map<std::string, std::string>> {
-        std::map<std::string, std::string> rows;
-        WEIR_TRY(reader.query("SELECT ref, object_id FROM event_refs WHERE repo = ?", {repo},
-                              [&](const store::Row& row) { rows[row.string(0)] = row.string(1); }));
-        return rows;
-      })));
-  std::vector<RefUpdate> missed;
+  struct Known {
+    std::map<std::string, std::string> refs;
+    Pushers pushers;
+  };
+  const auto known = WEIR_TRY((impl_->deps.db->load<Known>([&](store::Reader& reader) -> Result<Known> {
+    Known rows;
+    WEIR_TRY(reader.query("SELECT ref, object_id FROM event_refs WHERE repo = ?", {repo},
+                          [&](const store::Row& row) { rows.refs[row.string(0)] = row.string(1); }));
+    rows.pushers = WEIR_TRY(begun_pushes(reader, repo));
+    return rows;
+  })));
+  // One push for each who moved refs; what nobody began is the server's own.
+  std::map<std::string, std::pair<types::Identity, std::vector<RefUpdate>>> missed;
+  const auto add = [&](RefUpdate update) {
+    const auto begun = known.pushers.find({update.ref, update.after});
+    auto identity = begun == known.pushers.end() ? types::Identity{.name = "weir"} : begun->second;
+    auto& push = missed[fmt::format("{} {}", identity.job_id.value_or(0), identity.name)];
+    push.first = std::move(identity);
+    push.second.push_back(std::move(update));
+  };
   for (const auto& [ref, object_id] : refs) {
     if (!is_branch_or_tag(ref)) continue;
-    const auto found = known.find(ref);
-    const std::string before = found == known.end() ? std::string(kNoObject) : found->second;
-    if (before != object_id) missed.push_back({ref, before, object_id});
+    const auto found = known.refs.find(ref);
+    const std::string before = found == known.refs.end() ? std::string(kNoObject) : found->second;
+    if (before != object_id) add({ref, before, object_id});
   }
-  for (const auto& [ref, object_id] : known) {
-    if (!refs.contains(ref) && !is_no_object(object_id)) missed.push_back({ref, object_id, std::string(kNoObject)});
+  for (const auto& [ref, object_id] : known.refs) {
+    if (!refs.contains(ref) && !is_no_object(object_id)) add({ref, object_id, std::string(kNoObject)});
   }
-  if (missed.empty()) return std::vector<std::int64_t>{};
-  impl_->deps.log->info("{}: {} pushes were not recorded; they are now", repo, missed.size());
-  return impl_->pushed(repo, missed, types::Identity{.name = "weir"});
+  std::vector<std::int64_t> started;
+  for (const auto& [pusher, push] : missed) {
+    impl_->deps.log->info("{}: {} refs that {} pushed were not recorded; they are now", repo, push.second.size(),
+                          push.first.name);
+    std::ranges::copy(WEIR_TRY(impl_->pushed(repo, push.second, push.first)), std::back_inserter(started));
+  }
+  if (known.pushers.empty()) return started;
+  WEIR_TRY(impl_->deps.db->write([&](store::Transaction& tx) -> Result<void> {
+    WEIR_TRY(tx.execute("DELETE FROM event_pushes_begun WHERE repo = ?", {repo}));
+    return {};
+  }));
+  return started;
 }
 
 Result<std::int64_t> Triggers::dispatch(const std::string& repo, std::string_view workflow, std::string_view ref,

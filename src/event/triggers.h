@@ -64,14 +64,19 @@ class Triggers {
   explicit Triggers(TriggerDeps deps);
   ~Triggers();
 
+  // Notes who is about to move refs so, durably when it returns. If the server dies after the refs have moved and
+  // before repository_pushed() has recorded that, reconcile() knows by this whose push it was: a job's starts nothing.
+  Result<void> push_begins(const std::string& repo, const std::vector<RefUpdate>& updates,
+                           const types::Identity& identity);
+
   // Records `updates` (refs have already moved) and starts what listens to them. Gives the ids of the runs. Call it for
   // one repository in the order of its pushes; an update that was recorded already is left out.
   // A workflow file that does not parse gives a failed run which holds the diagnostics.
   Result<std::vector<std::int64_t>> repository_pushed(const std::string& repo, const std::vector<RefUpdate>& updates,
                                                       const types::Identity& identity);
 
-  // Compares the repository's refs with the last push recorded for each, and fires what was missed. Call at start for
-  // every repository, before pushes are accepted.
+  // Compares the repository's refs with the last push recorded for each, and fires what was missed: as the pushes of
+  // those who began them, or else of the server itself. Call at start for every repository, before pushes are accepted.
   Result<std::vector<std::int64_t>> reconcile(const std::string& repo);
 
   // Starts a workflow by its file name ("ml-pipeline.yml") or path on `ref` (branch, tag or full ref; empty: the

@@ -199,6 +199,34 @@ TEST_F(TriggersTest, APushThatTheServerDidNotLiveToRecordIsFiredOnceAtTheNextSta
   EXPECT_TRUE(triggers_->reconcile("flights").value().empty());
 }
 
+TEST_F(TriggersTest, WhatTheServerDidNotLiveToRecordStaysThePushOfWhoBeganIt) {
+  write(".github/workflows/train.yml", workflow("push"));
+  pushed(push());
+  const types::Identity job{.name = "job:1", .role = types::Role::kDeveloper, .job_id = 1, .run_id = 1};
+  const auto begin = [&](const RefUpdate& update, const types::Identity& who) {
+    EXPECT_TRUE(triggers_->push_begins("flights", {update}, who).has_value());
+  };
+  begin(push("refs/heads/pages"), job);
+  begin(push("refs/heads/dev"), alice_);
+  begin({"refs/heads/dev", std::string(kNoObject), std::string(40, 'a')}, job);  // refused
+  make_triggers();
+  EXPECT_EQ(triggers_->reconcile("flights").value().size(), 1U) << "the job's push starts nothing";
+  EXPECT_EQ(starter_.runs.back().ref, "refs/heads/dev");
+  EXPECT_EQ(starter_.runs.back().actor, "alice");
+  EXPECT_TRUE(triggers_->reconcile("flights").value().empty());
+}
+
+TEST_F(TriggersTest, WhoBeganAPushCountsForThatPushOnly) {
+  write(".github/workflows/train.yml", workflow("push"));
+  const auto first = push();
+  EXPECT_TRUE(triggers_->push_begins("flights", {first}, {.name = "job:1", .job_id = 1}).has_value());
+  EXPECT_TRUE(triggers_->repository_pushed("flights", {first}, {.name = "job:1", .job_id = 1})->empty());
+  pushed(push());
+  shell("git --git-dir=flights.git update-ref refs/heads/main " + first.after);  // nobody's push
+  make_triggers();
+  EXPECT_EQ(triggers_->reconcile("flights").value().size(), 1U);
+}
+
 TEST_F(TriggersTest, PushAndRunsAreRecordedTogetherOrNotAtAll) {
   write(".github/workflows/train.yml", workflow("push"));
   const auto update = push();

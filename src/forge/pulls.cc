@@ -340,6 +340,7 @@ Result<Pull> Pulls::merge(const std::string& repo, std::int64_t number, MergeMet
   pull.merged_by = identity.name;
   WEIR_TRY(deps_.db->write([&](store::Transaction& tx) { return update_pull(tx, pull); }));
   const event::RefUpdate update{pull.base_ref, pull.base_sha, commit};
+  WEIR_TRY(deps_.triggers->push_begins(repo, {update}, identity));
   WEIR_TRY(git.move_ref(update.ref, update.before, update.after));
   WEIR_TRY(close_merged(pull, commit, identity));
   lock.unlock();

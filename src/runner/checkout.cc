@@ -19,6 +19,10 @@ std::string origin_url(const types::JobSpec& spec) {
   return fmt::format("{}/{}/{}", spec.server_url, spec.server_owner, name.stem().string());
 }
 
+// A path asks nobody for a token: pushes of a job that may not are refused where git would start the other side.
+constexpr std::string_view kRefusePushes =
+    "\treceivepack = \"echo 'the job may not push: its permissions have no contents: write' >&2; false\"\n";
+
 }  // namespace
 
 std::optional<fs::path> users_git_dir(const fs::path& git_dir) {
@@ -45,6 +49,7 @@ Result<void> check_out(const types::JobSpec& spec, const fs::path& folder, const
   }
   checkout.config =
       fmt::format("[remote \"origin\"]\n\turl = {}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n", origin_url(spec));
+  if (!spec.may_push && origin_url(spec) == spec.git_dir) checkout.config += kRefusePushes;
   if (!target.ref.empty()) refs.try_emplace(target.ref, target.sha);
   if (target.ref.starts_with("refs/heads/")) {
     const std::string branch = target.ref.substr(11);

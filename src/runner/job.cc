@@ -327,7 +327,7 @@ Result<JobExit> run_job(const fs::path& job_dir, JobSecrets secrets, const JobOp
   if (ready) ready = prepare_sandbox(job);
   if (ready) ready = check_out_commit(job);
   job.containers = std::make_shared<Containers>(job);
-  if (ready) resolve_actions(job, set_up);
+  if (ready) ready = resolve_actions(job, set_up);
   if (ready) ready = require_containers(job);
   if (ready) ready = job.containers->start(set_up);
   if (ready) ready = prepare_python(job, set_up);

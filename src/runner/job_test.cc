@@ -397,15 +397,29 @@ TEST(Job, VariablesForActionsStayOutOfScriptsButForTheIdToken) {
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN=***\nACTIONS_ID_TOKEN_REQUEST_URL=http://127.0.0.1:9/id?x=1\n*** 14\n");
 }
 
-TEST(Job, AnActionThatIsNotBuiltInIsRefusedByNameWhenItsStepIsReached) {
+TEST(Job, AnActionThatCannotBeHadIsRefusedByNameBeforeTheFirstStep) {
   TestJob job;
-  job.uses_step("actions/github-script@v7", {{"script", "x"}}, {{"if", "github.event_name == 'pull_request'"}});
-  job.run_step("echo between");
+  job.run_step("echo an hour of training");
   job.uses_step("someone/something@v2");
   const JobRecord record = job.run();
-  EXPECT_EQ(record.step(0), "skipped");
-  EXPECT_EQ(record.step(2), "failure");
+  EXPECT_EQ(record.conclusion(), "failure");
+  EXPECT_THAT(record.text(), Not(HasSubstr("training")));
   EXPECT_THAT(record.annotations("error"), ElementsAre(HasSubstr("`uses: someone/something@v2` cannot be had here")));
+}
+
+TEST(Job, AnActionThatCannotBeHadMattersWhenItsStepIsReachedIfThatIsNotCertain) {
+  TestJob job;
+  job.uses_step("someone/something@v2", {}, {{"if", "github.event_name == 'pull_request'"}});
+  job.uses_step("someone/other@v2", {}, {{"continue-on-error", true}});
+  job.run_step("echo between");
+  job.uses_step("someone/last@v2", {}, {{"if", "always()"}});
+  const JobRecord record = job.run();
+  EXPECT_EQ(record.step(0), "skipped");
+  EXPECT_EQ(record.step(1), "success");
+  EXPECT_EQ(record.step(2), "success");
+  EXPECT_EQ(record.step(3), "failure");
+  EXPECT_THAT(record.annotations("error"),
+              ElementsAre(HasSubstr("someone/other@v2"), HasSubstr("`uses: someone/last@v2` cannot be had here")));
 }
 
 }  // namespace

@@ -311,7 +311,7 @@ TEST_F(RemoteAction, IsTakenFromTheBaseAddressByTagBranchAndCommit) {
   publish_greeting("welcome", "v2");
   job_.uses_step("me/greet@v1", {{"name", "A"}});
   job_.uses_step("me/greet@main", {{"name", "B"}});
-  job_.uses_step("Me/greet@" + first);
+  job_.uses_step("Me/greet@" + first, {}, {{"if", "always()"}});
   job_.uses_step("me/greet/sub@v2");
   TestJob other;
   use(other);
@@ -346,7 +346,7 @@ TEST_F(RemoteAction, ATagIsAskedForEachTimeAndUsedAsLastSeenWhereNobodyAnswers) 
   TestJob third;
   use(third);
   third.uses_step("me/greet@v1");
-  third.uses_step("me/other@v1");
+  third.uses_step("me/other@v1", {}, {{"if", "always()"}});
   const JobRecord record = third.run();
   EXPECT_EQ(record.output_of(0), "moved you\ntext\n") << record.text();
   EXPECT_THAT(record.annotations("warning"), ElementsAre(HasSubstr("is used as it was last seen")));

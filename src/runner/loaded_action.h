@@ -106,9 +106,10 @@ Result<void> run_node(JobState& job, StepState& step, const std::shared_ptr<Acti
 // The first step of an action, when the job starts.
 Result<void> run_node_pre(JobState& job, StepState& step, const std::shared_ptr<ActionRun>& run);
 
-// Gets the actions of other repositories that the job's steps name, and those that these name. What cannot be had is
-// kept as an error for the step that wants it.
-void resolve_actions(JobState& job, StepState& set_up);
+// Gets the actions of other repositories that the job's steps name, and those that these name. An error tells of one
+// that cannot be had and without which the job cannot succeed. What steps with a condition want, which may never be
+// reached, or those that may fail, is kept as an error for them.
+Result<void> resolve_actions(JobState& job, StepState& set_up);
 // The same for the steps of an action of the workspace, which is known only now.
 void resolve_actions(JobState& job, StepState& step, const workflow::ActionFile& file);
 

@@ -192,7 +192,7 @@ TEST_F(SandboxTest, LinksLeadTheRunnerNowhere) {
 TEST_F(SandboxTest, ContainersAndActionsOfElsewhereAreRefused) {
   job_.spec.actions_url = "http://127.0.0.1:9";
   job_.spec.actions_dir = (job_.folder / "actions").string();
-  job_.uses_step("somebody/else@v1");
+  job_.uses_step("somebody/else@v1", {}, {{"if", "always()"}});
   job_.uses_step("aws-actions/configure-aws-credentials@v4", {{"aws-region", "x"}}, {{"if", "always()"}});
 
   const auto record = job_.run();

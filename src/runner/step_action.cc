@@ -191,18 +191,22 @@ void resolve(JobState& job, StepState& step, Wanted wanted) {
 
 }  // namespace
 
-void resolve_actions(JobState& job, StepState& set_up) {
+Result<void> resolve_actions(JobState& job, StepState& set_up) {
   std::vector<workflow::Step> steps;
   for (const auto& raw : job.spec->steps) {
-    const auto* uses = json_find(raw, "uses");
-    if (uses == nullptr || !uses->is_string()) continue;
-    workflow::Step step;
-    step.uses = uses->get_string();
-    steps.push_back(std::move(step));
+    auto step = workflow::step_from_json(raw);
+    if (step && !step->uses.empty()) steps.push_back(*std::move(step));
   }
   Wanted wanted;
   collect(job, steps, "", "", wanted);
-  if (!wanted.empty()) resolve(job, set_up, std::move(wanted));
+  if (wanted.empty()) return {};
+  resolve(job, set_up, std::move(wanted));
+  for (const auto& step : steps) {
+    const auto found = job.actions.find(step.uses);
+    if (found == job.actions.end() || found->second) continue;
+    if (step.condition.empty() && step.continue_on_error.is_null()) return std::unexpected(found->second.error());
+  }
+  return {};
 }
 
 void resolve_actions(JobState& job, StepState& step, const workflow::ActionFile& file) {

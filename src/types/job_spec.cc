@@ -197,6 +197,7 @@ json::value to_json(const JobSpec& spec) {
   for (const auto& layer : spec.python_layers) layers.emplace_back(layer);
   object["strict"] = spec.strict;
   object["implicit_checkout"] = spec.implicit_checkout;
+  object["may_push"] = spec.may_push;
   object["timeout_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(spec.timeout).count();
   object["preempt_grace_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(spec.preempt_grace).count();
   object["cancel_limit_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(spec.cancel_limit).count();
@@ -258,6 +259,7 @@ Result<JobSpec> job_spec_from_json(const json::value& value) {
   reader.read("python_layers", spec.python_layers);
   reader.read("strict", spec.strict);
   reader.read("implicit_checkout", spec.implicit_checkout);
+  reader.read("may_push", spec.may_push);
   reader.read("timeout_ms", spec.timeout);
   reader.read("cancel_limit_ms", spec.cancel_limit);
   reader.read("preempt_grace_ms", spec.preempt_grace);

@@ -55,6 +55,7 @@ struct JobSpec {
   std::vector<std::string> python_layers;  // environment folders of needed or earlier jobs, nearest first
   bool strict = false;                     // GitHub's empty machine: no implicit checkout, no layers
   bool implicit_checkout = false;          // no actions/checkout step: start with the commit checked out
+  bool may_push = true;                    // `permissions` let it write contents; a server asks its token instead
   Duration timeout{std::chrono::hours{6}};
   Duration cancel_limit{std::chrono::minutes{5}};   // for always() steps after a cancellation
   Duration preempt_grace{std::chrono::minutes{1}};  // from SIGTERM to SIGKILL when the job is to make room

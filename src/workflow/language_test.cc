@@ -93,6 +93,9 @@ jobs: {a: {runs-on: x, steps: [{run: x}]}}
             "yes: workflow run of test-all on rel/1");
   EXPECT_EQ(answer({.event = "workflow_run", .ref = "refs/heads/rel/1", .workflow = "deploy"}),
             "no: deploy is not in workflows (build, test-*)");
+  EXPECT_FALSE(matches(workflow_of("on: workflow_run\njobs: {a: {runs-on: x, steps: [{run: x}]}}").on,
+                       {.event = "workflow_run", .ref = "refs/heads/main", .workflow = "build"})
+                   .matched);
   EXPECT_EQ(answer({.event = "workflow_run", .ref = "refs/heads/main", .workflow = "build"}),
             "no: main is not in branches (rel/**)");
   EXPECT_EQ(answer({.event = "merge_group", .base_ref = "refs/heads/main"}), "yes: merge group to main");

@@ -103,6 +103,10 @@ TriggerMatch match_event(const EventTrigger& trigger, const TriggerInfo& info) {
     return {false,
             fmt::format("the activity \"{}\" is not in types ({})", info.action, fmt::join(trigger.types, ", "))};
   }
+  // Or it would be started by every workflow, itself among them.
+  if (info.event == "workflow_run" && trigger.workflows.empty()) {
+    return {false, "it names no workflow: add `workflows: [NAME]`"};
+  }
   std::string_view branch = info.event == "workflow_run" ? info.ref : info.base_ref;
   if (branch.starts_with(kBranches)) branch.remove_prefix(kBranches.size());
   std::string why = list_refusal(trigger.workflows, "workflows", info.workflow);

@@ -299,6 +299,10 @@ Result<std::string> GitHttp::run_push(const Repository& repository, const types:
     if (!commands.report_status) return std::unexpected(allowed.error());
     return refuse_push(commands, "not allowed", allowed.error().message);
   }
+  if (const auto begun = options_.push_begins(repository.name, commands.updates, identity); !begun) {
+    if (!commands.report_status) return std::unexpected(begun.error());
+    return refuse_push(commands, "the server could not record it", begun.error().message);
+  }
   auto answer = receive_pack(repository.dir, spool, lock);
   std::vector<event::RefUpdate> moved;
   const auto reported = answer ? parse_push_report(*answer, commands.side_band) : std::nullopt;

@@ -33,6 +33,12 @@ struct GitHttpOptions {
                              std::span<const event::RefUpdate> updates, const io::Git& git)>
       examine;
 
+  // Called when a push may be taken, before any ref moves; what it notes durably tells after a crash whose the push
+  // was. On an error nothing moves.
+  std::function<Result<void>(const std::string& repo, const std::vector<event::RefUpdate>& updates,
+                             const types::Identity& identity)>
+      push_begins;
+
   // Called once for each push that moved refs, with those that did, before its answer goes out and in the order in
   // which they moved: what it has recorded durably when it returns, an acknowledged push never loses. On an error the
   // push is answered as refused, although its refs have moved: it is called again before the next push to the

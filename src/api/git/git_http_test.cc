@@ -79,6 +79,11 @@ class GitHttpTest : public ::testing::Test {
       }
       return {};
     };
+    options.push_begins = [this](const std::string&, const std::vector<event::RefUpdate>&,
+                                 const types::Identity&) -> Result<void> {
+      if (beginning_fails_) return fail(Code::kResourceExhausted, "the disk is full.");
+      return {};
+    };
     options.pushed = [this](const std::string& repo, const std::vector<event::RefUpdate>& updates,
                             const types::Identity& identity) -> Result<void> {
       const std::scoped_lock lock(mutex_);
@@ -148,6 +153,7 @@ class GitHttpTest : public ::testing::Test {
   Log log_{clock_, 2, LogLevel::kError};
   std::mutex mutex_;
   std::vector<Push> pushes_;
+  std::atomic<bool> beginning_fails_ = false;
   std::atomic<bool> recording_fails_ = false;
   std::atomic<int> compressed_ = 0;  // requests with a compressed body
   std::unique_ptr<TestServer> server_;
@@ -339,6 +345,19 @@ TEST_F(GitHttpTest, APushThatCannotBeRecordedIsNotAcknowledged) {
   ok({"push", "-q", url("dev"), "main"}, "work");
   ASSERT_EQ(pushes().size(), 1U);
   EXPECT_EQ(pushes()[0].actor, "ann");
+  ok({"push", "-q", url("dev"), "main"}, "work");
+  EXPECT_EQ(pushes().size(), 1U);
+}
+
+TEST_F(GitHttpTest, NothingMovesBeforeItIsNotedWhosePushItIs) {
+  commit("work", "one");
+  beginning_fails_ = true;
+  const auto refused = git({"push", url("dev"), "main"}, "work");
+  EXPECT_NE(refused.status.code, 0);
+  EXPECT_NE(refused.err.find("the disk is full."), std::string::npos) << refused.err;
+  EXPECT_TRUE(io::Git(folder_ / "repos" / "flights.git").refs().value().empty());
+
+  beginning_fails_ = false;
   ok({"push", "-q", url("dev"), "main"}, "work");
   EXPECT_EQ(pushes().size(), 1U);
 }

@@ -171,8 +171,7 @@ Result<io::GitCommit> commit_change(const Call& call, const Change& change, cons
   set_author(call, commit);
   update.after = WEIR_TRY(change.git.make_commit(commit));
   WEIR_TRY(call.parts.may_push(call.identity(), call.repo, {update}));
-  WEIR_TRY(change.git.move_ref(update.ref, update.before, update.after));
-  WEIR_TRY(call.parts.pushed(call.repo, {update}, call.identity()));
+  WEIR_TRY(call.parts.move_ref(call.identity(), call.repo, update));
   return change.git.commit(update.after);
 }
 

@@ -70,8 +70,7 @@ Result<std::optional<io::HttpResponse>> auto_merge(const Call& call, const io::G
                                            .author_name = call.identity().name,
                                            .author_email = call.identity().name + "@localhost",
                                            .time = call.services().clock->now()}));
-  WEIR_TRY(git.move_ref(update.ref, update.before, update.after));
-  WEIR_TRY(call.parts.pushed(call.repo, {update}, call.identity()));
+  WEIR_TRY(call.parts.move_ref(call.identity(), call.repo, update));
   return io::json_response(202, json::object{{"message", fmt::format("Auto-merged {} on deployment.", what)}});
 }
 

@@ -34,13 +34,13 @@ struct Parts {
   std::function<Result<std::vector<forge::CheckState>>(const std::string& repo, const std::string& commit)> states;
   std::function<std::string()> server_url;  // "http://127.0.0.1:4510"
   std::string version;
-  // Whether somebody may move refs so, and what follows once they have moved; as of a push by git.
+  // Whether somebody may move refs so; as of a push by git.
   std::function<Result<void>(const types::Identity& identity, const std::string& repo,
                              const std::vector<event::RefUpdate>& updates)>
       may_push;
-  std::function<Result<void>(const std::string& repo, const std::vector<event::RefUpdate>& updates,
-                             const types::Identity& identity)>
-      pushed;
+  // Moves a ref for somebody who may, with all that follows from it.
+  std::function<Result<void>(const types::Identity& identity, const std::string& repo, const event::RefUpdate& update)>
+      move_ref;
   // Where comments, statuses and check runs of a repository are kept, if not here. Empty: all are here.
   std::function<std::optional<Upstream>(const std::string& repo)> upstream;
 };

@@ -91,8 +91,7 @@ Result<Outcome> commit_on_branch(Graph& graph, const json::object& input) {
   commit.parents = {*before};
   update.after = WEIR_TRY(git.make_commit(commit));
   WEIR_TRY(call.parts.may_push(call.identity(), call.repo, {update}));  // and with what was
-  WEIR_TRY(git.move_ref(update.ref, update.before, update.after));
-  WEIR_TRY(call.parts.pushed(call.repo, {update}, call.identity()));
+  WEIR_TRY(call.parts.move_ref(call.identity(), call.repo, update));
   return commit_node(call, WEIR_TRY(git.commit(update.after)));
 }
 

@@ -61,10 +61,9 @@ Result<io::HttpResponse> matching_refs(Call& call) {
 }
 
 // As a push by git would.
-Result<void> move(const Call& call, const io::Git& git, const event::RefUpdate& update) {
+Result<void> move(const Call& call, const event::RefUpdate& update) {
   WEIR_TRY(call.parts.may_push(call.identity(), call.repo, {update}));
-  WEIR_TRY(git.move_ref(update.ref, update.before, update.after));
-  return call.parts.pushed(call.repo, {update}, call.identity());
+  return call.parts.move_ref(call.identity(), call.repo, update);
 }
 
 Result<std::string> sha_in(const Call& call, const io::Git& git) {
@@ -81,7 +80,7 @@ Result<io::HttpResponse> create_ref(Call& call) {
   WEIR_TRY(check_ref(git, name));
   const auto sha = WEIR_TRY(sha_in(call, git));
   if (WEIR_TRY(git.refs()).contains(name)) return fail(Code::kAlreadyExists, "Reference already exists");
-  WEIR_TRY(move(call, git, {name, std::string(event::kNoObject), sha}));
+  WEIR_TRY(move(call, {name, std::string(event::kNoObject), sha}));
   return io::json_response(201, ref_json(call, git, {name, sha}));
 }
 
@@ -101,7 +100,7 @@ Result<io::HttpResponse> update_ref(Call& call) {
   if (!json_bool_or(call.body, "force", false) && !WEIR_TRY(git.is_ancestor(before.second, sha))) {
     return fail(Code::kInvalidArgument, "Update is not a fast forward");
   }
-  if (before.second != sha) WEIR_TRY(move(call, git, {before.first, before.second, sha}));
+  if (before.second != sha) WEIR_TRY(move(call, {before.first, before.second, sha}));
   return io::json_response(200, ref_json(call, git, {before.first, sha}));
 }
 
@@ -111,7 +110,7 @@ Result<io::HttpResponse> delete_ref(Call& call) {
   if (before.first == git.head_ref().value_or("")) {
     return fail(Code::kInvalidArgument, "Cannot delete the default branch");
   }
-  WEIR_TRY(move(call, git, {before.first, before.second, std::string(event::kNoObject)}));
+  WEIR_TRY(move(call, {before.first, before.second, std::string(event::kNoObject)}));
   return io::text_response(204, "");
 }
 

@@ -106,8 +106,7 @@ Result<void> ensure_tag(const Call& call, Release& release) {
     if (!commit) return fail(Code::kInvalidArgument, "target_commitish \"{}\" is no commit", target.substr(0, 200));
     const event::RefUpdate update{ref, std::string(event::kNoObject), *commit};
     WEIR_TRY(call.parts.may_push(call.identity(), call.repo, {update}));
-    WEIR_TRY(git.move_ref(update.ref, update.before, update.after));
-    WEIR_TRY(call.parts.pushed(call.repo, {update}, call.identity()));
+    WEIR_TRY(call.parts.move_ref(call.identity(), call.repo, update));
   }
   release.commit = WEIR_TRY(git.resolve(ref));
   return {};

@@ -98,6 +98,10 @@ Result<std::vector<json::value>> chosen_jobs(const json::value& run, const std::
 Result<int> show_logs(Cli& cli, const RunArguments& arguments) {
   auto client = WEIR_TRY(ApiClient::connect(cli.connection));
   const auto run = WEIR_TRY(client.get(fmt::format("/api/v1/runs/{}", arguments.run)));
+  if (const auto problem = json_string_or(run, "problem", ""); !problem.empty() && run.at("jobs").as_array().empty()) {
+    return fail(Code::kFailedPrecondition, "run {} has no jobs, and no log, for it could not start: {}", arguments.run,
+                safe_lines(problem));
+  }
   const auto jobs = WEIR_TRY(chosen_jobs(run, arguments.job));
   LogView view(client, {.json = cli.json, .prefix = jobs.size() > 1});
   for (const auto& job : jobs) WEIR_TRY(view.print(job, arguments.follow));

@@ -7,7 +7,7 @@ from test_local_run import Project, signals  # noqa: F401
 
 PUSHES = """
 on: push
-permissions: {}
+permissions: {contents: write}
 jobs:
   tag:
     runs-on: ubuntu-latest
@@ -122,3 +122,26 @@ def test_submodules_come_from_the_users_repository(project, tmp_path):
     project.write("a.yml", "on: push\njobs: {a: {runs-on: linux, steps: ["
                   "{uses: actions/checkout@v4, with: {submodules: true}}, {run: cat lib/f}]}}\n")
     assert "of the library" in project.run(code=0).stdout
+
+
+REFUSED = """
+on: push
+permissions: {contents: %s}
+jobs:
+  publish:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: git push -q origin HEAD:refs/heads/pages
+"""
+
+
+def test_a_job_that_may_not_write_contents_may_not_push_here_either(project):
+    project.write("push.yml", REFUSED % "read")
+    project.git("add", "-A")
+    project.git("commit", "-qm", "workflow")
+    done = project.run(code=1)
+    assert "the job may not push: its permissions have no contents: write" in done.stdout
+    assert "pages" not in done.stderr
+    project.write("push.yml", REFUSED % "write")
+    assert "refs/heads/pages is new" in project.run(code=0).stderr

@@ -191,3 +191,85 @@ def test_one_is_opened_again_where_it_could_be_opened_and_wrong_changes_change_n
     gone = pr(server, "reopen", "3", token=alice, check=False)
     assert gone.returncode == 1 and 'the branch "better" of pull request #3 is gone; push it again first' in gone.stderr, gone.stderr
     assert str(server.state) not in gone.stderr
+
+
+TARGET = """\
+name: Target
+on: {pull_request_target: {branches: [release], paths: [%s]}}
+jobs:
+  t:
+    runs-on: ubuntu-latest
+    steps: [run: 'echo "%s at $GITHUB_REF for $GITHUB_BASE_REF"']
+"""
+
+
+def test_pull_request_target_is_the_default_branchs_whatever_the_base_has_kept(server, repository):
+    repository.write(".github/workflows/target.yml", TARGET % ("'*.md'", "old"))
+    repository.commit("Begin")
+    repository.push()
+    repository.push(ref="HEAD:refs/heads/release")
+    repository.write(".github/workflows/target.yml", TARGET % ("'*.md'", "mended"))
+    repository.write(".github/workflows/other.yml", TARGET % ("'*.txt'", "other"))
+    repository.commit("Mend")
+    repository.push()
+    main = repository.git("rev-parse", "HEAD").stdout.strip()
+    repository.git("checkout", "-qb", "better", "HEAD~")
+    repository.write("notes.md", "text\n")
+    repository.commit("Notes")
+    repository.push(ref="better")
+    pr(server, "create", "--head", "better", "--base", "release")
+    run = server.finished(wait_until(lambda: server.get("/api/v1/runs")["runs"], 30, "the run")[0]["id"])
+    assert run["event"] == "pull_request_target" and run["commit"] == main and run["ref"] == "refs/heads/main", run
+    log = "\n".join(line["text"] for line in server.get(f"/api/v1/jobs/{run['jobs'][0]['id']}/log")["lines"])
+    assert "mended at refs/heads/main for release" in log
+    assert len(server.get("/api/v1/runs")["runs"]) == 1, "the paths of the other file were not changed"
+
+
+CHAIN = """\
+name: Chain
+on: pull_request
+jobs:
+  train: {runs-on: ubuntu-latest, steps: [{run: exit 1}]}
+  compare: {needs: train, runs-on: ubuntu-latest, steps: [{run: "true"}]}
+"""
+
+
+def test_a_check_that_a_failure_skipped_is_not_passed(server, repository):
+    repository.write("weir.yaml", "branches:\n  main: {checks: [compare]}\n")
+    repository.write(".github/workflows/chain.yml", CHAIN)
+    repository.commit("Begin")
+    repository.push()
+    repository.git("checkout", "-qb", "better")
+    repository.write("notes.md", "text\n")
+    repository.commit("Notes")
+    repository.push(ref="better")
+    pr(server, "create", "--head", "better")
+    run_of(server, 1)
+    refused = pr(server, "merge", "1", check=False)
+    assert refused.returncode != 0 and 'the check "compare" is skipped, and its run failed' in refused.stderr
+
+
+def test_a_guarded_branch_takes_changes_by_pull_requests_only(server, repository):
+    repository.write("weir.yaml", "branches:\n  release: {reviews: 1}\n")
+    repository.commit("Begin")
+    repository.push()
+    dev, approver = token(server, "dev", "developer"), token(server, "ann", "approver")
+    repository.push(token=dev, ref="HEAD:refs/heads/release")
+    repository.write("notes.md", "text\n")
+    repository.commit("Notes")
+    refused = repository.push(token=dev, ref="HEAD:refs/heads/release", check=False)
+    assert refused.returncode != 0 and "approver" in refused.stderr, refused.stderr
+    assert repository.push(token=dev, ref=":refs/heads/release", check=False).returncode != 0
+    repository.push(token=dev, ref="HEAD:refs/heads/better")
+    pr(server, "create", "--head", "better", "--base", "release", token=dev)
+    pr(server, "review", "1", "--approve", token=approver)
+    assert pr(server, "merge", "1", token=dev).stdout == "merged\n"
+
+
+def test_a_run_that_could_not_start_says_why_where_its_log_is_asked_for(server, repository):
+    repository.write(".github/workflows/broken.yml", "on: push\njobs: {a: {runs-on: linux, stepz: []}}\n")
+    repository.commit("Begin")
+    repository.push()
+    server.finished(1)
+    asked = server.cli("logs", "1", check=False)
+    assert asked.returncode == 1 and "stepz" in asked.stderr and "broken.yml:2" in asked.stderr
