@@ -12,6 +12,7 @@
 #include "engine/retention.h"
 #include "engine/scheduler.h"
 #include "engine/workflow_cache.h"
+#include "event/occurrence.h"
 
 namespace weir::engine {
 namespace {
@@ -245,6 +246,8 @@ Result<std::int64_t> Engine::rerun_on(std::int64_t run, const std::string& ref, 
   const auto git = WEIR_TRY(impl_->deps.git(before.repo));
   const auto commit = WEIR_TRY(git.resolve(ref));
   auto request = request_again(before, commit, WEIR_TRY(git.show(commit, before.path)), actor);
+  // A commit that only a proposal leads to is its author's, whoever asks for it and whatever the run before was.
+  request.options.foreign = request.options.foreign || !WEIR_TRY(event::is_pushed(git, commit));
   if (git.resolve("refs/heads/" + ref)) request.ref = "refs/heads/" + ref;
   if (failed_only) request.options.from = WEIR_TRY(failed_keys(before, jobs));
   request.cause = WEIR_TRY(impl_->deps.db->load<std::int64_t>(

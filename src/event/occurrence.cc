@@ -1,19 +1,14 @@
 #include "event/occurrence.h"
 
 namespace weir::event {
-namespace {
-
-// Whether a branch or tag leads to it: only those who may push make them.
-Result<bool> is_pushed(const Source& source, const std::string& commit) {
-  for (const auto& [ref, object_id] : WEIR_TRY(source.git.refs())) {
+Result<bool> is_pushed(const io::Git& git, const std::string& commit) {
+  for (const auto& [ref, object_id] : WEIR_TRY(git.refs())) {
     if (!ref.starts_with("refs/heads/") && !ref.starts_with("refs/tags/")) continue;
-    const auto end = source.git.resolve(object_id);  // a tag may be of a file
-    if (end && (*end == commit || WEIR_TRY(source.git.is_ancestor(commit, *end)))) return true;
+    const auto end = git.resolve(object_id);  // a tag may be of a file
+    if (end && (*end == commit || WEIR_TRY(git.is_ancestor(commit, *end)))) return true;
   }
   return false;
 }
-
-}  // namespace
 
 json::object complete_payload(const Occurrence& occurrence, const PayloadFacts& facts) {
   auto payload = occurrence.payload;
@@ -39,7 +34,7 @@ Result<std::vector<RunRequest>> requests_of(const TriggerDeps& deps, const Sourc
   const auto& files_commit = occurrence.files_commit.empty() ? head : occurrence.files_commit;
   // Of pull requests it is known whose they are. Anything else that names a commit (a deployment) says nothing of that.
   const bool names_commit = !occurrence.files_commit.empty() && occurrence.head_ref.empty();
-  const bool trusted = !names_commit || WEIR_TRY(is_pushed(source, files_commit));
+  const bool trusted = !names_commit || WEIR_TRY(is_pushed(source.git, files_commit));
   for (const auto& file : WEIR_TRY(read_workflow_files(source.git, files_commit))) {
     workflow::TriggerMatch match{.matched = with_broken, .reason = "the workflow file cannot be read"};
     if (file.workflow) match = workflow::matches(file.workflow->on, occurrence.info);

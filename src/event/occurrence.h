@@ -27,6 +27,9 @@ struct Occurrence {
 // github.event of it: `repository`, `sender`, addresses and what else every payload has are added.
 json::object complete_payload(const Occurrence& occurrence, const PayloadFacts& facts);
 
+// Whether a branch or tag leads to the commit: only those who may push make them. Blocks for git.
+Result<bool> is_pushed(const io::Git& git, const std::string& commit);
+
 // The runs that it starts: one for each workflow file that listens to it, and one that has failed for each file that
 // cannot be read, if `with_broken`. Blocks for git.
 Result<std::vector<RunRequest>> requests_of(const TriggerDeps& deps, const Source& source, const Occurrence& occurrence,

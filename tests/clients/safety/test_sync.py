@@ -75,7 +75,7 @@ def test_no_write_is_acknowledged_while_syncs_fail(server, repository):
             assert str(server.state) in message, (name, message)  # which disk
             assert "rror" in message, (name, message)  # what about it
         for refused in (repository.push(check=False), other.push(check=False)):
-            assert refused.returncode != 0 and "nput/output error" in refused.stderr, refused.stderr
+            assert refused.returncode != 0 and "/O error" in refused.stderr.replace("nput/output", "I/O"), refused.stderr
         secret = server.cli("secret", "set", "PASSWORD", "--value", "x", check=False)
         assert secret.returncode == 1 and "this was not stored" in secret.stderr, secret.stderr
         assert answer(server, "GET", "/api/v1/runs")[0] == 200  # reads go on
@@ -135,8 +135,8 @@ def test_a_push_that_was_not_recorded_is_recorded_by_the_next_try(server, reposi
     git_dir = server.state / "repos/project.git"
     with failing_syncs(server, [server.state / "weir.db-wal"] if what == "database" else [git_dir / "refs/heads"]):
         refused = repository.push(check=False)
-        assert refused.returncode != 0 and "not recorded" in refused.stderr, refused.stderr
-        # The refs have moved, so git has nothing to send any more: it must not hear that all is well.
+        assert refused.returncode != 0 and "not record" in refused.stderr, refused.stderr
+        # Where refs have moved git has nothing to send any more: it must not hear that all is well.
         assert repository.push(check=False).returncode != 0
     repository.push()
     for number in (1, 2):

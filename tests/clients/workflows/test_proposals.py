@@ -204,3 +204,16 @@ def test_what_earlier_versions_kept_as_branches_is_put_aside(server, project):
     assert len(server.get("/api/v1/repos/project/pulls")["pulls"]) == 1
     assert {run["event"] for run in runs_of(server) if run["workflow"] == "Theirs"} == {"pull_request"}
     check_confined(server)
+
+
+def test_a_trusted_run_played_again_on_a_proposal_is_confined(server, project):
+    project.write(".github/workflows/ours.yml", THEIRS % ("push", server.state))
+    project.commit("Take over")
+    project.push(token=project.vera, ref="HEAD:refs/for/main")
+    for ref in ("refs/pull/1/head", project.git("rev-parse", "HEAD").stdout.strip()):
+        last = max(run["id"] for run in runs_of(server))
+        server.cli("rerun", "1", "--on", ref)
+        run = started(server, lambda run: run["id"] > last)
+        log = "\n".join(line["text"] for line in server.get(f"/api/v1/jobs/{run['jobs'][0]['id']}/log")["lines"])
+        assert "the-deploy-key" not in log and "GOT token" not in log and "secret [***]" not in log, log
+        assert "bubblewrap" in log, log
